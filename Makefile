@@ -1,0 +1,48 @@
+# make run and make test do all the set-up; the other targets are for those who work on germline.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+STAMP := $(VENV)/.installed
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+SOURCES := stages flows tests zoo tools
+
+.PHONY: install run test test-slow check format lock serve clean
+
+install: $(STAMP)  ## make the virtual environment and install the locked dependencies
+
+$(STAMP): requirements.lock tools/install.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) (a few minutes, once)"
+	@$(BIN)/python tools/install.py
+	@touch $@
+
+run: $(STAMP)  ## the main job: download, evolve, select, report, on the parents in params.yaml
+	@dvc repro
+
+test: $(STAMP)  ## the tests that need no more than a laptop
+	@python -m pytest
+
+test-slow: $(STAMP)  ## the tests that take minutes
+	@python -m pytest -m slow
+
+check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tests
+	@ruff check $(SOURCES)
+	@ruff format --check $(SOURCES)
+	@mypy
+	@lint-imports
+	@interrogate tests
+
+format: $(STAMP)  ## let ruff rewrite the sources
+	@ruff check --fix $(SOURCES)
+	@ruff format $(SOURCES)
+
+lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
+	@uv pip compile --universal --python-version 3.11 pyproject.toml --group dev \
+		--no-header --no-annotate --quiet -o requirements.lock
+
+serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
+	@python -m flows.scheduled --cron "$(or $(CRON),0 3 * * *)"
+
+clean:  ## remove the virtual environment and scratch files; results and caches stay
+	rm -rf $(VENV) .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,234 @@
+"""The only reader of params.yaml: typed, validated; errors say where, what and what is legal.
+
+Names that only a room can judge (a merge method, an optimiser, a task) are checked by the room,
+through ``flows.preflight``, before any long work starts.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stages.errors import ParamsError
+from stages.hashing import nearest
+
+PARAMS_PATH = Path("params.yaml")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Bounds = tuple[float, float]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class DownloadParams(_Section):
+    """Where the base and its fine-tunes come from."""
+
+    base: str
+    parents: dict[Name, str] = Field(min_length=1, max_length=32)
+    trust_remote_code: bool = False
+
+
+class MergeParams(_Section):
+    """How every candidate is merged."""
+
+    dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
+    tokenizer: Name = "base"
+    shard_gb: float = Field(default=5.0, gt=0)
+    keep: Literal["none", "elite", "all"] = "elite"
+    seed: int = Field(default=0, ge=0)
+
+
+class TaskParams(_Section):
+    """One task: ``task`` serves all three splits, or ``splits`` names a task for each."""
+
+    task: str | None = None
+    splits: dict[Literal["search", "validation", "test"], str] | None = None
+    metric: str | None = None
+    filter: str | None = None
+    weight: float = Field(default=1.0, gt=0)
+    num_fewshot: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _names_tasks_once(self) -> "TaskParams":
+        if (self.task is None) == (self.splits is None):
+            raise ValueError("give either `task` or `splits`, not both and not neither")
+        if self.splits is not None and set(self.splits) != {"search", "validation", "test"}:
+            raise ValueError("`splits` names a task for each of search, validation and test")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name under which scores are kept: the task's own, or the search task's."""
+        return self.task or (self.splits or {})["search"]
+
+    def for_split(self, split: str) -> str:
+        """Return the lm-eval task that serves ``split``."""
+        return self.task or (self.splits or {})[split]  # type: ignore[index]
+
+
+class SplitSizes(_Section):
+    """Items per task in each split; all of them disjoint by content."""
+
+    search: int = Field(default=100, ge=1)
+    validation: int = Field(default=150, ge=1)
+    test: int = Field(default=300, ge=1)
+
+
+class EvaluateParams(_Section):
+    """What a candidate is scored on, and how lm-eval is called."""
+
+    tasks: list[TaskParams] = Field(min_length=1)
+    include_path: str | None = None
+    splits: SplitSizes = SplitSizes()
+    seed: int = Field(default=0, ge=0)
+    num_fewshot: int | None = Field(default=None, ge=0)
+    apply_chat_template: bool | str = False
+    fewshot_as_multiturn: bool = False
+    system_instruction: str | None = None
+    batch_size: int = Field(default=32, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    gen_kwargs: dict[str, Any] = {}
+    model_args: dict[str, Any] = {}
+    device: str = "cpu"
+    timeout_s: float = Field(default=300.0, gt=0)
+    workers: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1)
+    retries: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _labels_are_unique(self) -> "EvaluateParams":
+        labels = [task.label for task in self.tasks]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"task {twice[0]!r} is listed twice; list each task once")
+        return self
+
+
+class SpaceParams(_Section):
+    """The genes and their bounds; a bound [x, x] fixes the gene."""
+
+    methods: list[str] = Field(default=["task_arithmetic"], min_length=1)
+    weight: Bounds = (0.0, 2.0)
+    density: Bounds = (0.1, 1.0)
+    t: Bounds = (0.0, 1.0)
+    scale: Bounds = (1.0, 1.0)
+    layer_groups: int = Field(default=1, ge=1)
+    components: list[Literal["attention", "mlp", "rest"]] = []
+    normalize: bool = False
+    decimals: int = Field(default=4, ge=1, le=8)
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> "SpaceParams":
+        for name in ("weight", "density", "t", "scale"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is [{low}, {high}]; give [low, high] with low <= high")
+        for name, least in (("density", 0.0), ("t", 0.0)):
+            low, high = getattr(self, name)
+            if low < least or high > 1.0 or (name == "density" and low == 0.0):
+                raise ValueError(
+                    f"{name} is [{low}, {high}]; its range is within {name} in (0, 1]"
+                )
+        return self
+
+
+class SelectParams(_Section):
+    """The search and the final choice."""
+
+    optimizer: str = "CMA"
+    population: int = Field(default=12, ge=2)
+    generations: int = Field(default=15, ge=1)
+    seed: int = Field(default=1, ge=0)
+    sigma: float = Field(default=1 / 6, gt=0, le=1)
+    space: SpaceParams = SpaceParams()
+    warm_start: list[Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]] = [
+        "uniform",
+        "parents",
+    ]
+    shortlist: int = Field(default=5, ge=1)
+
+
+class ReportParams(_Section):
+    """What the report shows."""
+
+    title: str = "germline"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    download: DownloadParams
+    merge: MergeParams = MergeParams()
+    evaluate: EvaluateParams
+    select: SelectParams = SelectParams()
+    report: ReportParams = ReportParams()
+
+
+def load_params(path: Path = PARAMS_PATH) -> Params:
+    """Return the validated parameters of ``path``.
+
+    Raises:
+        ParamsError: the file is missing, is not YAML, or a key or value is not legal; the message
+            lists every fault at once.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParamsError(
+            f"{path}: no such file. germline runs in a project folder that holds {path.name}; "
+            "change to it, or copy the one from the repository."
+        ) from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}. Mend the file there.") from error
+    if not isinstance(data, dict):
+        found = type(data).__name__
+        raise ParamsError(f"{path}: holds a {found}. It must hold sections: {_sections()}.")
+    try:
+        return Params.model_validate(data)
+    except ValidationError as error:
+        faults = [_explain(path, fault) for fault in error.errors(include_url=False)]
+        raise ParamsError("\n".join(faults)) from error
+
+
+def _sections() -> str:
+    return ", ".join(Params.model_fields)
+
+
+def _explain(path: Path, fault: Mapping[str, Any]) -> str:
+    location = [str(part) for part in fault["loc"]]
+    where = f"{path}: {'.'.join(location) or 'the file'}"
+    if fault["type"] == "extra_forbidden":
+        legal = _legal_keys(fault["loc"][:-1])
+        hint = nearest(location[-1], legal)
+        return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
+    if fault["type"] == "missing":
+        return f"{where}: missing. This key is required; add it."
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    got = fault["input"]
+    shown = f", got {got!r}" if isinstance(got, str | int | float | bool | list) else ""
+    return f"{where}: {message}{shown}."
+
+
+def _legal_keys(location: Sequence[str | int]) -> list[str]:
+    """Return the keys that are legal at ``location``; numbers in it index lists."""
+    model: Any = Params
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        model = next((m for m in _models_in(field.annotation)), None) if field else None
+        if model is None:
+            return []
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the section classes inside an annotation such as ``list[TaskParams]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for inner in getattr(annotation, "__args__", ()) for m in _models_in(inner)]

@@ -1,0 +1,135 @@
+"""Item scores, task scores and evaluations: what the evaluate room hands to everyone else."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy import stats
+
+from stages.errors import EvaluationError
+
+SPLITS = ("search", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScore:
+    """One item of one task; ``item`` is the hash of its content, ``score`` as lm-eval gives it."""
+
+    task: str
+    item: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """One task's aggregate over a split; ``stderr`` is the standard error over its items."""
+
+    task: str
+    metric: str
+    score: float
+    stderr: float
+    num_items: int
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything one set of weights scored on one split."""
+
+    split: str
+    tasks: tuple[TaskScore, ...]
+    items: tuple[ItemScore, ...]
+
+    def fitness(self, weights: Mapping[str, float]) -> float:
+        """Return the weighted mean of the task scores; lower-is-better scores count negative."""
+        total = sum(weights[t.task] for t in self.tasks)
+        signed = (weights[t.task] * _sign(t) * t.score for t in self.tasks)
+        return math.fsum(signed) / total
+
+    def fitness_stderr(self, weights: Mapping[str, float]) -> float:
+        """Return the standard error of ``fitness`` over items, tasks taken as independent."""
+        total = sum(weights[t.task] for t in self.tasks)
+        return math.sqrt(math.fsum((weights[t.task] * t.stderr) ** 2 for t in self.tasks)) / total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation as plain JSON data; ``from_dict`` is its inverse."""
+        return {
+            "items": [[i.task, i.item, i.score] for i in self.items],
+            "split": self.split,
+            "tasks": [
+                {
+                    "higher_is_better": t.higher_is_better,
+                    "metric": t.metric,
+                    "num_items": t.num_items,
+                    "score": t.score,
+                    "stderr": t.stderr,
+                    "task": t.task,
+                }
+                for t in self.tasks
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the evaluation that ``to_dict`` wrote."""
+        return cls(
+            split=data["split"],
+            tasks=tuple(TaskScore(**task) for task in data["tasks"]),
+            items=tuple(ItemScore(task, item, score) for task, item, score in data["items"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A paired comparison of two evaluations: ``difference`` is the first less the second."""
+
+    difference: float
+    stderr: float
+    p_value: float  # two-sided, of no difference in the mean; 1 where no item differs
+
+
+def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float]) -> Comparison:
+    """Return the paired difference in fitness over the items both answered.
+
+    The difference of each item is weighted as ``Evaluation.fitness`` weights it. The standard
+    error is that of the weighted sum of per-task mean differences; the p-value is the normal one.
+
+    Raises:
+        EvaluationError: the two were not scored on the same items.
+    """
+    left, right = _by_task(first), _by_task(second)
+    if {t: set(s) for t, s in left.items()} != {t: set(s) for t, s in right.items()}:
+        raise EvaluationError(
+            f"comparison on the {first.split} split: the two evaluations hold different items. "
+            "A paired test needs the same items; evaluate both on one split."
+        )
+    signs = {t.task: _sign(t) for t in first.tasks}
+    total = sum(weights[task] for task in left)
+    difference, variance = 0.0, 0.0
+    for task in sorted(left):
+        deltas = signs[task] * np.array(
+            [left[task][item] - right[task][item] for item in sorted(left[task])]
+        )
+        share = weights[task] / total
+        difference += share * float(deltas.mean())
+        if len(deltas) > 1:
+            variance += share**2 * float(deltas.var(ddof=1)) / len(deltas)
+    stderr = math.sqrt(variance)
+    if stderr > 0:
+        p_value = 2 * float(stats.norm.sf(abs(difference) / stderr))
+    else:
+        p_value = 1.0 if difference == 0 else 0.0
+    return Comparison(difference, stderr, p_value)
+
+
+def _by_task(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for item in evaluation.items:
+        found.setdefault(item.task, {})[item.item] = item.score
+    return found
+
+
+def _sign(task: TaskScore) -> float:
+    return 1.0 if task.higher_is_better else -1.0

@@ -1,0 +1,1 @@
+"""Tests mirror stages/ and flows/; each name is a sentence."""

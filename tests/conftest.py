@@ -1,0 +1,15 @@
+"""What every test runs under: Hypothesis without a deadline, no network, one thread."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from hypothesis import settings
+
+# torch's first call breaks the default deadline of 200 ms.
+settings.register_profile("default", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("nightly", deadline=None, max_examples=4000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -1,0 +1,82 @@
+"""params.yaml: every fault has one clear message."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.errors import ParamsError
+from stages.params import load_params
+
+GOOD = {
+    "download": {"base": "zoo:base", "parents": {"math": "zoo:math"}},
+    "evaluate": {"tasks": [{"task": "sums"}]},
+}
+
+
+def write(folder: Path, **sections: object) -> Path:
+    """Write a params.yaml of the good sections, some replaced."""
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **sections}), encoding="utf-8")
+    return path
+
+
+def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
+    """The shortest legal file names a base, a parent and a task."""
+    params = load_params(write(tmp_path))
+
+    assert ("CMA", "elite", "sums") == (
+        params.select.optimizer,
+        params.merge.keep,
+        params.evaluate.tasks[0].label,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"selekt": {}}, r"selekt: unknown key. Legal here: download, .* Did you mean 'select'\?"),
+        ({"select": {"optimiser": "CMA"}}, r"select.optimiser: .* Did you mean 'optimizer'\?"),
+        ({"select": {"population": 1}}, r"select.population: .*greater than or equal to 2, got 1"),
+        ({"select": {"space": {"weight": [2, 0]}}}, r"select.space: weight is \[2.0, 0.0\]"),
+        ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),
+        ({"merge": {"keep": "some"}}, r"merge.keep: .*'none', 'elite' or 'all', got 'some'"),
+        ({"evaluate": {"tasks": []}}, r"evaluate.tasks: "),
+        ({"evaluate": {"tasks": [{}]}}, r"give either `task` or `splits`"),
+        ({"evaluate": {"tasks": [{"task": "a"}] * 2}}, r"task 'a' is listed twice"),
+        ({"evaluate": {"tasks": [{"splits": {"search": "a"}}]}}, r"names a task for each"),
+        ({"download": {"base": "zoo:base", "parents": {"../x": "zoo:x"}}}, r"download.parents"),
+    ],
+)
+def test_fault_is_named_with_place_and_legal_values(
+    tmp_path: Path, sections: dict[str, object], message: str
+) -> None:
+    """A fault's message says where it is and what is legal there."""
+    with pytest.raises(ParamsError, match=message):
+        load_params(write(tmp_path, **sections))
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    """Two faults take one run to find."""
+    path = write(tmp_path, select={"population": 1, "shortlist": 0})
+
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+
+    assert 2 == len(str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", ""])
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    """Broken YAML and other shapes are named for what they are."""
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ParamsError, match=r"params\.yaml: (not valid YAML|holds a)"):
+        load_params(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    """A run outside a project folder says what is missing."""
+    with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
