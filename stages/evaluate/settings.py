@@ -1,0 +1,85 @@
+"""The arguments that lm-eval's model class takes, checked and filled in from params.yaml."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.hashing import nearest
+from stages.params import EvaluateParams
+
+# HFLM's arguments that make sense for a resident model whose weights are replaced in place.
+MODEL_ARGS = (
+    "add_bos_token",
+    "attn_implementation",
+    "chat_template_args",
+    "dtype",
+    "enable_thinking",
+    "logits_cache",
+    "max_length",
+    "mixed_precision_dtype",
+    "prefix_token_id",
+    "softmax_dtype",
+    "think_end_token",
+    "trust_remote_code",
+    "truncation",
+    "use_fast_tokenizer",
+)
+_SET_ELSEWHERE = {
+    "batch_size": "evaluate.batch_size",
+    "device": "evaluate.device",
+    "pretrained": "download.base",
+    "tokenizer": "merge.tokenizer",
+}
+_DTYPES = ("auto", "bfloat16", "float16", "float32")
+
+
+def model_args(params: EvaluateParams) -> dict[str, Any]:
+    """Return HFLM's arguments; dtype is float32 on a CPU and the checkpoint's own elsewhere.
+
+    Raises:
+        EvaluationError: an argument is unknown, or is set by another key.
+    """
+    for name in params.model_args:
+        if name in _SET_ELSEWHERE:
+            raise EvaluationError(
+                f"evaluate.model_args: {name} is not set here. Set {_SET_ELSEWHERE[name]}."
+            )
+        if name not in MODEL_ARGS:
+            raise EvaluationError(
+                f"evaluate.model_args: unknown argument {name!r}. Legal: {', '.join(MODEL_ARGS)}."
+                f"{nearest(name, list(MODEL_ARGS))}"
+            )
+    given = dict(params.model_args)
+    given.setdefault("dtype", "float32" if params.device.startswith("cpu") else "auto")
+    if given["dtype"] not in _DTYPES:
+        raise EvaluationError(
+            f"evaluate.model_args: dtype is {given['dtype']!r}. Legal: {', '.join(_DTYPES)}."
+        )
+    return given
+
+
+def multiturn(params: EvaluateParams) -> bool:
+    """Return whether few-shot examples are turns of the conversation.
+
+    Raises:
+        EvaluationError: they should be, but no chat template is applied.
+    """
+    if params.fewshot_as_multiturn and not params.apply_chat_template:
+        raise EvaluationError(
+            "evaluate.fewshot_as_multiturn: is true, but evaluate.apply_chat_template is not. "
+            "Turns need a chat template; set it to true, or this to false."
+        )
+    return bool(params.fewshot_as_multiturn)
+
+
+def check_sampling(where: str, kwargs: Mapping[str, Any]) -> None:
+    """Check what lm-eval would only refuse when it generates.
+
+    Raises:
+        EvaluationError: sampling is asked for without a temperature above zero.
+    """
+    if kwargs.get("do_sample") and not kwargs.get("temperature"):
+        raise EvaluationError(
+            f"{where}: do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
+            "needs a temperature above 0; greedy decoding needs do_sample: false."
+        )

@@ -1,0 +1,159 @@
+"""The suite: lm-eval tasks built once, and which of their items serve which split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self
+
+from stages.errors import EvaluationError
+from stages.evaluate.identity import config_of, item_id, plain
+from stages.evaluate.sealed import sealed
+from stages.evaluate.settings import model_args, multiturn
+from stages.evaluate.splits import divide, refuse_overlap, refuse_shown, take
+from stages.evaluate.tasks import FEWSHOT_SEED, Catalogue, LoadedTask, load_task
+from stages.hashing import content_hash
+from stages.params import EvaluateParams, TaskParams
+from stages.scores import SPLITS
+
+EVAL_VERSION = 1  # raised when the same weights and suite would be scored otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One task's share of one split; ``places``: item id -> place among the task's documents."""
+
+    label: str
+    loaded: LoadedTask
+    places: Mapping[str, int]
+    examples: str | None  # the hash of the few-shot documents; None where none are shown
+
+
+class Suite:
+    """What a candidate is scored on: for each split, one part per task.
+
+    ``weights`` are the tasks' weights in the fitness, by label.
+    """
+
+    def __init__(self, params: EvaluateParams, parts: Mapping[str, tuple[Part, ...]]) -> None:
+        self.parts = parts
+        self.weights = {task.label: task.weight for task in params.tasks}
+        self._params = params
+        self._keys: dict[str, str] = {}
+
+    @classmethod
+    def load(cls, params: EvaluateParams) -> Self:
+        """Return the suite that ``params`` describe; no model is needed.
+
+        Raises:
+            EvaluationError: a task, its data, its metric, the splits or a model argument is wrong.
+        """
+        model_args(params)
+        multiturn(params)
+        with sealed():
+            shelf = Catalogue(params.include_path)
+            divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
+        return cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})
+
+    def num_items(self, split: str) -> int:
+        """Return how many items a candidate answers on ``split``, over all tasks."""
+        return sum(len(part.places) for part in self.parts[split])
+
+    def key(self, split: str) -> str:
+        """Return the hash of all that decides the scores on ``split``, the weights apart."""
+        if split not in self._keys:
+            with sealed():
+                self._keys[split] = content_hash(self._identity(split))
+        return self._keys[split]
+
+    def _identity(self, split: str) -> dict[str, Any]:
+        import lm_eval
+
+        params = self._params
+        return {
+            "batch_size": params.batch_size,
+            "chat_template": params.apply_chat_template,
+            "device": params.device.partition(":")[0],
+            "fewshot_as_multiturn": multiturn(params),
+            "fewshot_seed": FEWSHOT_SEED,
+            "lm_eval": lm_eval.__version__,
+            "model_args": plain(model_args(params)),
+            "parts": [_identity_of(part) for part in self.parts[split]],
+            "split": split,
+            "system_instruction": params.system_instruction,
+            "threads": params.threads,
+            "version": EVAL_VERSION,
+        }
+
+
+def check(params: EvaluateParams) -> None:
+    """Check all that can be checked without a model.
+
+    Raises:
+        EvaluationError: as ``Suite.load``.
+    """
+    Suite.load(params)
+
+
+def _divide(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
+    """Return the task's part of each split, disjoint by content."""
+    names = {split: chosen.for_split(split) for split in SPLITS}
+    loaded = {n: load_task(n, chosen, params, shelf) for n in dict.fromkeys(names.values())}
+    places = {name: _places(task, params.limit) for name, task in loaded.items()}
+    sizes, seed = params.splits.model_dump(), params.seed
+    if chosen.task is not None:
+        queues = divide(chosen.task, places[chosen.task], sizes, seed)
+    else:
+        queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
+    refuse_overlap(chosen.label, queues)
+    shown = {name: _shown(task) for name, task in loaded.items()}
+    for split, name in names.items():
+        refuse_shown(name, split, queues[split], shown[name])
+    return {
+        split: Part(
+            label=chosen.label,
+            loaded=loaded[name],
+            places={item: places[name][item] for item in queues[split]},
+            examples=content_hash(shown[name]) if shown[name] else None,
+        )
+        for split, name in names.items()
+    }
+
+
+def _places(loaded: LoadedTask, limit: int | None) -> dict[str, int]:
+    """Return each distinct item's first place among the task's documents."""
+    found: dict[str, int] = {}
+    for place, doc in enumerate(islice(loaded.task.eval_docs, limit)):
+        found.setdefault(item_id(doc), place)
+    return found
+
+
+def _shown(loaded: LoadedTask) -> list[str]:
+    """Return the ids of the documents that the task's few-shot examples are drawn from, in order.
+
+    Raises:
+        EvaluationError: there are fewer than it shows.
+    """
+    wanted = loaded.task.get_config("num_fewshot")
+    if not wanted or not hasattr(loaded.task, "sampler"):
+        return []
+    docs = loaded.task.sampler.fewshot_docs()
+    if len(docs) < wanted:
+        raise EvaluationError(
+            f"task {loaded.name}: has {len(docs)} few-shot examples, num_fewshot asks for "
+            f"{wanted}. Lower num_fewshot or give the task's fewshot_split more data."
+        )
+    return [item_id(doc) for doc in docs]
+
+
+def _identity_of(part: Part) -> dict[str, Any]:
+    # lm-eval draws few-shot examples item after item: with them, the documents' order decides too.
+    by_place = sorted(part.places, key=lambda item: part.places[item])
+    return {
+        "config": config_of(part.loaded.task),
+        "filter": part.loaded.filter,
+        "examples": part.examples,
+        "items": list(part.places),
+        "label": part.label,
+        "order": by_place if part.examples else None,
+        "metric": part.loaded.metric,
+    }
