@@ -94,7 +94,9 @@ def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float])
     """Return the paired difference in fitness over the items both answered.
 
     The difference of each item is weighted as ``Evaluation.fitness`` weights it. The standard
-    error is that of the weighted sum of per-task mean differences; the p-value is the normal one.
+    error is that of the weighted sum of per-task mean differences; the p-value is the normal one,
+    or that of the sign test where all items of each task differ by the same amount. A task of one
+    item has no spread to measure: its difference counts as its own standard error.
 
     Raises:
         EvaluationError: the two were not scored on the same items.
@@ -114,20 +116,28 @@ def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float])
         )
         share = weights[task] / total
         difference += share * float(deltas.mean())
-        if len(deltas) > 1:
-            variance += share**2 * float(deltas.var(ddof=1)) / len(deltas)
+        spread = deltas.var(ddof=1) if len(deltas) > 1 else deltas[0] ** 2
+        variance += share**2 * float(spread) / len(deltas)
     stderr = math.sqrt(variance)
-    if stderr > 0:
-        p_value = 2 * float(stats.norm.sf(abs(difference) / stderr))
-    else:
-        p_value = 1.0 if difference == 0 else 0.0
-    return Comparison(difference, stderr, p_value)
+    num_items = sum(len(items) for items in left.values())
+    return Comparison(difference, stderr, _p_value(difference, stderr, num_items))
 
 
-def _by_task(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
+def _p_value(difference: float, stderr: float, num_items: int) -> float:
+    if difference == 0:
+        return 1.0
+    if stderr == 0:
+        return min(1.0, 2 * 0.5**num_items)
+    return 2 * float(stats.norm.sf(abs(difference) / stderr))
+
+
+def _by_task(evaluation: Evaluation) -> dict[str, dict[tuple[str, int], float]]:
+    """Return the scores by task and item; a repeated item is told apart by its occurrence."""
+    found: dict[str, dict[tuple[str, int], float]] = {}
+    seen: dict[tuple[str, str], int] = {}
     for item in evaluation.items:
-        found.setdefault(item.task, {})[item.item] = item.score
+        count = seen[item.task, item.item] = seen.get((item.task, item.item), -1) + 1
+        found.setdefault(item.task, {})[item.item, count] = item.score
     return found
 
 

@@ -1,0 +1,1 @@
+"""Lineage and test results in; tables, a plot and one page out."""

@@ -1,0 +1,70 @@
+"""Report stage: lineage and selection in; tables, a plot and one page out.
+
+dvc.yaml runs it as ``python -m stages.report.stage`` and declares its deps, params and outs.
+"""
+
+import io
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from stages.lineage import frame, read_rows
+from stages.params import ReportParams, load_params
+from stages.report.history import fitness_svg, history_frame
+from stages.report.page import markdown_table, render_page
+from stages.report.summary import headline, summary_frame
+from stages.selection import Selection
+
+LINEAGE = Path("data/lineage/genomes.jsonl")
+SELECTION = Path("data/selection/selection.json")
+REPORTS = Path("reports")
+OUTPUTS = (
+    "lineage.csv",
+    "lineage.parquet",
+    "summary.csv",
+    "summary.md",
+    "history.csv",
+    "fitness.svg",
+    "index.html",
+)
+
+
+def run(lineage: Path, selection: Path, params: ReportParams, out: Path) -> None:
+    """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes."""
+    rows, chosen = read_rows(lineage), Selection.read(selection)
+    table, history = frame(rows), history_frame(rows)
+    summary = summary_frame(chosen, params.confidence)
+    svg = fitness_svg(rows, history)
+    page = render_page(
+        rows, chosen, summary, svg, title=params.title, confidence=params.confidence
+    )
+    lead = headline(chosen, params.confidence)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "lineage.csv", _csv(table))
+    _write(out / "lineage.parquet", _parquet(table))
+    _write(out / "summary.csv", _csv(summary))
+    _write(out / "summary.md", f"# {params.title}\n\n{lead}\n\n{markdown_table(summary)}".encode())
+    _write(out / "history.csv", _csv(history))
+    _write(out / "fitness.svg", svg.encode())
+    _write(out / "index.html", page.encode())
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False, engine="pyarrow")
+    return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_bytes(content)
+    scratch.replace(path)
+
+
+if __name__ == "__main__":
+    run(LINEAGE, SELECTION, load_params().report, REPORTS)

@@ -1,0 +1,1 @@
+"""Scores in, the next generation out; at the end, the champion."""

@@ -1,0 +1,51 @@
+"""The final choice: a shortlist by search fitness, the champion by validation fitness."""
+
+from collections.abc import Mapping, Sequence
+
+from stages.errors import LineageError
+from stages.lineage import MEAN, Row
+from stages.scores import Evaluation
+
+
+def shortlist(rows: Sequence[Row], size: int) -> list[Row]:
+    """Return the ``size`` best distinct candidates by search fitness, then the search's mean.
+
+    Candidates with one recipe count once, ties go to the earliest row. A row called ``mean`` is
+    always on the list when it was evaluated: the centre of a search is less lucky than its best.
+
+    The list is empty when no row was evaluated.
+    """
+    ranked = sorted(
+        (row for row in rows if row.fitness is not None),
+        key=lambda row: (-(row.fitness or 0.0), row.generation, len(row.name), row.name),
+    )
+    distinct: dict[str, Row] = {}
+    for row in ranked:
+        distinct.setdefault(row.id, row)
+    chosen = list(distinct.values())[:size]
+    means = [row for row in ranked if row.name == MEAN and row.id not in {r.id for r in chosen}]
+    return chosen + means
+
+
+def champion(
+    listed: Sequence[Row],
+    validation: Mapping[str, Evaluation | None],
+    weights: Mapping[str, float],
+) -> Row:
+    """Return the row of ``listed`` with the highest validation fitness; ties go to the first.
+
+    ``validation`` is by row name, and None stands for one that failed; ``weights`` are those of
+    the tasks.
+
+    Raises:
+        LineageError: nothing is listed, or every validation failed.
+    """
+    found = [(row, validation[row.name]) for row in listed]
+    scored = [(row, evaluation.fitness(weights)) for row, evaluation in found if evaluation]
+    if not scored:
+        raise LineageError(
+            f"champion: none of {len(listed)} shortlisted candidates could be evaluated on the "
+            "validation split. Read their errors in the run log, mend the cause, and run again."
+        )
+    best = max(fitness for _, fitness in scored)
+    return next(row for row, fitness in scored if fitness == best)

@@ -1,0 +1,89 @@
+"""A small finished run: two generations, one failure, three tasks' worth of test results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from stages.lineage import MEAN, Row, candidate_name, write_rows
+from stages.recipe import Candidate, Model, Recipe, Rule
+from stages.scores import Evaluation, ItemScore, TaskScore
+from stages.selection import Entry, EntryKind, Selection, Shortlisted
+
+ERROR = "<script>alert('error')</script> merge failed"
+TASK_WEIGHTS = {"maths": 1.0, "french": 3.0}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one candidate of the test's run."""
+
+    weights_hash: str | None
+    evaluation: Evaluation | None
+    error: str | None = None
+
+
+def evaluation_of(split: str, right: int, num_items: int = 20) -> Evaluation:
+    """Return an evaluation that got the first ``right`` of each task's items right."""
+    tasks, items = [], []
+    for task in TASK_WEIGHTS:
+        mean = right / num_items
+        stderr = (mean * (1 - mean) / (num_items - 1)) ** 0.5
+        tasks.append(TaskScore(task, "acc", mean, stderr, num_items, True))
+        items += [ItemScore(task, f"i{i}", float(i < right)) for i in range(num_items)]
+    return Evaluation(split, tuple(tasks), tuple(items))
+
+
+def rows_of() -> list[Row]:
+    """Return three generations of four rows, one failed, and the mean."""
+    rows = []
+    for generation in range(3):
+        for place in range(4):
+            recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+            name = candidate_name(generation, place)
+            candidate = Candidate(name, (place / 10,), recipe, generation, ("p0",))
+            genes = {"weight.p0": place / 10}
+            outcome = Result("ff", evaluation_of("search", generation * 3 + place))
+            if (generation, place) == (1, 2):
+                outcome = Result(None, None, ERROR)
+            rows.append(Row.of(candidate, genes, outcome, weights=TASK_WEIGHTS))
+    return [*rows, replace(rows[0], name=MEAN, generation=3, fitness=0.9)]
+
+
+def selection_of(title_of_parent: str = "p0") -> Selection:
+    """Return the selection of that run: a champion, two parents, a baseline and the base."""
+    best = rows_of()[11]
+
+    def entry(name: str, kind: EntryKind, right: int) -> Entry:
+        """Return a model that got ``right`` of twenty items right."""
+        return Entry(name, kind, best.recipe.to_dict(), "ff", evaluation_of("test", right))
+
+    return Selection(
+        champion=best.name,
+        task_weights=TASK_WEIGHTS,
+        shortlist=(
+            Shortlisted(best.name, best.id, best.genes, 0.45, 0.5, 0.1),
+            Shortlisted("g02-c02", "01" * 32, {"weight.p0": 0.2}, 0.4, None, None),
+        ),
+        entries=(
+            entry("base", "base", 0),
+            entry(title_of_parent, "parent", 8),
+            entry("p1", "parent", 4),
+            entry("uniform", "baseline", 18),
+            entry(best.name, "champion", 18),
+        ),
+    )
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
+    """Write the run to disk and return the paths of lineage and selection."""
+
+    def write() -> tuple[Path, Path]:
+        lineage, selection = tmp_path / "genomes.jsonl", tmp_path / "selection.json"
+        write_rows(lineage, rows_of())
+        selection_of("<script>alert('name')</script>").write(selection)
+        return lineage, selection
+
+    return write
