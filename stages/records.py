@@ -1,0 +1,113 @@
+"""What the candidate store knows of a key, and the index from keys to that."""
+
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from stages.errors import LineageError
+from stages.hashing import canonical_json, content_hash
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+
+def evaluation_key(recipe_id: str, suite_key: str) -> str:
+    """Return the key of a recipe's evaluation on the items and settings behind ``suite_key``."""
+    return content_hash(["evaluation", recipe_id, suite_key])
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a stored folder; ``path`` is relative to the folder, with slashes."""
+
+    path: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a key holds: a JSON document (``members`` is None) or a folder of files.
+
+    ``md5`` names the object in DVC's cache, ``size`` is in bytes, ``meta`` is the caller's.
+    """
+
+    key: str
+    md5: str
+    size: int
+    members: tuple[Member, ...] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain JSON data; ``from_dict`` is its inverse."""
+        members = self.members
+        return {
+            "files": None if members is None else [[m.path, m.md5, m.size] for m in members],
+            "key": self.key,
+            "md5": self.md5,
+            "meta": dict(self.meta),
+            "size": self.size,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the record that ``to_dict`` wrote.
+
+        Raises:
+            ValueError: a field is missing, or could lead outside the cache or the folder.
+        """
+        try:
+            files = data["files"]
+            members = None if files is None else tuple(Member(p, h, s) for p, h, s in files)
+            record = cls(data["key"], data["md5"], int(data["size"]), members, data["meta"])
+            names = [record.md5, *(m.md5 for m in members or ())]
+            named_well = _KEY.fullmatch(record.key) and all(map(_MD5.fullmatch, names))
+            stays_inside = all(_stays_inside(PurePosixPath(m.path)) for m in members or ())
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a record of the store: {error!r}") from error
+        if not named_well:
+            raise ValueError("not a record of the store: its key or a hash is malformed")
+        if not stays_inside:
+            raise ValueError("not a record of the store: a file lies outside its folder")
+        return record
+
+    def object_names(self) -> list[str]:
+        """Return the MD5 of every object that holds the content itself, each once."""
+        return [self.md5] if self.members is None else sorted({m.md5 for m in self.members})
+
+
+class Index:
+    """One small file for each key; whole at any moment, whoever writes and whatever is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take ``folder``, which need not be there yet."""
+        self.folder = folder
+
+    def find(self, key: str) -> Record | None:
+        """Return the record of ``key``; None where there is none that can be read."""
+        try:
+            return Record.from_dict(json.loads(self._path(key).read_bytes()))
+        except (OSError, ValueError):
+            return None
+
+    def enter(self, record: Record) -> None:
+        """Make ``record`` what its key holds."""
+        path = self._path(record.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        scratch.write_text(canonical_json(record.to_dict()) + "\n", encoding="utf-8")
+        scratch.replace(path)
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise LineageError(f"store: key is {key!r}. Legal: 64 hex digits.")
+        return self.folder / key[:2] / f"{key}.json"
+
+
+def _stays_inside(path: PurePosixPath) -> bool:
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
