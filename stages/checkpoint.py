@@ -1,0 +1,251 @@
+"""The only reader and writer of a model folder's weights; the files' headers are in headers.py.
+
+Headers are checked in full when a folder is opened; the bytes are mapped, and read where used.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.errors import CheckpointError
+from stages.hashing import weights_hash
+from stages.headers import (
+    DTYPES,
+    INDEX,
+    SINGLE,
+    Place,
+    TensorInfo,
+    lay_out,
+    read_headers,
+    read_json,
+    shards_of,
+)
+
+__all__ = ["Checkpoint", "CheckpointWriter", "TensorInfo", "digest", "info_of"]
+
+_SPELLING = {dtype: name for name, dtype in DTYPES.items()}
+
+
+class Checkpoint:
+    """The weights and the config of a model folder; opening it checks every header.
+
+    ``tensors`` is sorted by name. Weights are ``model.safetensors`` or the shards that
+    ``model.safetensors.index.json`` names; where both are there the single file counts, as in
+    transformers.
+
+    Raises:
+        CheckpointError: a file is missing, truncated or damaged, or is not safetensors.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config: dict[str, Any] = read_json(folder / "config.json")
+        self._maps: dict[Path, NDArray[np.uint8]] = {}
+        self._views: dict[str, Tensor] = {}
+        found = read_headers(folder)
+        self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
+        self._places = {name: place for name, (_, place) in found.items()}
+
+    @property
+    def num_layers(self) -> int:
+        """The number of decoder layers that the config gives.
+
+        Raises:
+            CheckpointError: the config gives none.
+        """
+        for section in (self.config, self.config.get("text_config") or {}):
+            for name in ("num_hidden_layers", "n_layer", "num_layers"):
+                if isinstance(section.get(name), int):
+                    return int(section[name])
+        raise CheckpointError(
+            f"{self.folder / 'config.json'}: num_hidden_layers is missing. Add the number of "
+            "decoder layers to the config."
+        )
+
+    def read(self, name: str) -> Tensor:
+        """Return a tensor as a private map of its file: no copy, and writes never reach the disk.
+
+        Raises:
+            CheckpointError: the checkpoint holds no tensor of that name.
+        """
+        if name not in self.tensors:
+            raise CheckpointError(f"{self.folder}: no tensor {name!r} in this checkpoint.")
+        if name not in self._views:
+            self._views[name] = self._map(name)
+        return self._views[name]
+
+    def _map(self, name: str) -> Tensor:
+        info, place = self.tensors[name], self._places[name]
+        dtype = DTYPES[info.dtype]
+        if place.start == place.stop:
+            return torch.empty(info.shape, dtype=dtype)
+        if place.path not in self._maps:
+            self._maps[place.path] = np.memmap(place.path, dtype=np.uint8, mode="c")
+        data = self._maps[place.path][place.start : place.stop]
+        if data.ctypes.data % dtype.itemsize:  # torch reads whole elements: align a stray tensor
+            data = data.copy()
+        return torch.from_numpy(data).view(dtype).reshape(info.shape)
+
+    def hash(self) -> str:
+        """Return ``hashing.weights_hash`` of all tensors: the model's identity."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> str:
+        return weights_hash(
+            {n: (i.dtype, i.shape, digest(self.read(n))) for n, i in self.tensors.items()}
+        )
+
+
+class CheckpointWriter:
+    """Writes ``tensors`` into the folder ``out``, which appears whole or not at all.
+
+    Every offset is known up front, so tensors may be added in any order and the bytes depend on
+    the tensors and ``shard_bytes`` alone. ``folder`` is the folder while it is being written:
+    other files put there appear with it.
+
+    Raises:
+        CheckpointError: ``out`` is already there and not empty.
+    """
+
+    def __init__(self, out: Path, tensors: Mapping[str, TensorInfo], *, shard_bytes: int) -> None:
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise CheckpointError(f"{out}: already there. Remove it, or write to another folder.")
+        self._out = out
+        self._tensors = dict(sorted(tensors.items()))
+        self._missing = set(tensors)
+        self._files: dict[Path, int] = {}
+        self._places: dict[str, Place] = {}
+        self._shard_bytes = shard_bytes
+        self.folder = out.parent / f".{out.name}.{uuid4().hex}.partial"
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        try:
+            self._allocate()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def add(self, name: str, tensor: Tensor) -> None:
+        """Write one tensor at its place.
+
+        Raises:
+            CheckpointError: the tensor was not announced, was added before, or has another dtype
+                or shape than announced.
+        """
+        if name not in self._missing:
+            fault = "was added before" if name in self._tensors else "was not announced"
+            raise CheckpointError(f"{self._out}: tensor {name} {fault}. Add each tensor once.")
+        info = self._tensors[name]
+        got = info_of(tensor)
+        if got != info:
+            raise CheckpointError(
+                f"{self._out}: tensor {name} is {got.dtype} {list(got.shape)}, announced was "
+                f"{info.dtype} {list(info.shape)}. Give the tensor that was announced."
+            )
+        place = self._places[name]
+        _write_at(self._files[place.path], _bytes_of(tensor), place.start)
+        self._missing.remove(name)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            self._discard()
+
+    def _allocate(self) -> None:
+        shards = shards_of(self._tensors, self._shard_bytes)
+        count = len(shards)
+        names = [f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
+        for shard, file_name in zip(shards, names if count > 1 else [SINGLE], strict=True):
+            path = self.folder / file_name
+            header, places = lay_out(path, {n: self._tensors[n] for n in shard})
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            self._files[path] = descriptor
+            self._places |= places
+            os.ftruncate(descriptor, max((p.stop for p in places.values()), default=len(header)))
+            _write_at(descriptor, memoryview(header), 0)
+        if count > 1:
+            total = sum(info.num_bytes for info in self._tensors.values())
+            weight_map = {name: self._places[name].path.name for name in self._tensors}
+            index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+            text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+            (self.folder / INDEX).write_text(text, encoding="utf-8")
+
+    def _publish(self) -> None:
+        if self._missing:
+            raise CheckpointError(
+                f"{self._out}: {len(self._missing)} of {len(self._tensors)} tensors were not "
+                f"added, first {min(self._missing)}. Add every announced tensor."
+            )
+        for path in sorted(self.folder.rglob("*")):
+            _sync(path)
+        _sync(self.folder)
+        self.folder.rename(self._out)
+        _sync(self._out.parent)
+
+    def _discard(self) -> None:
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files = {}
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def info_of(tensor: Tensor) -> TensorInfo:
+    """Return what a header would say of ``tensor``.
+
+    Raises:
+        CheckpointError: safetensors has no such dtype.
+    """
+    if tensor.dtype not in _SPELLING:
+        raise CheckpointError(f"tensor of {tensor.dtype}: legal are {', '.join(DTYPES)}.")
+    return TensorInfo(_SPELLING[tensor.dtype], tuple(tensor.shape))
+
+
+def digest(tensor: Tensor) -> str:
+    """Return the SHA-256 (64 hex digits) of a tensor's little-endian bytes in row-major order."""
+    return hashlib.sha256(_bytes_of(tensor)).hexdigest()
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    if sys.byteorder != "little":
+        raise CheckpointError("germline writes little-endian weights and runs on such machines.")
+    flat = tensor.detach().contiguous().reshape(-1)
+    if flat.numel() == 0:
+        return memoryview(b"")
+    return flat.view(torch.uint8).numpy().data
+
+
+def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:  # one call may write less than it was given
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Fetch, check and hash the base model and its fine-tunes."""

@@ -1,0 +1,210 @@
+"""PEFT LoRA adapters, applied exactly: W + scale * B A in float32, one cast (Hu et al. 2021).
+
+Source: LoRA, arXiv:2106.09685, section 4.1; rank-stabilised scale: arXiv:2312.03732. An adapter
+that asks for anything else is refused, never applied in part.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from stages.checkpoint import Checkpoint
+from stages.download.convert import read_pickled
+from stages.download.files import ADAPTER_CONFIG
+from stages.errors import CheckpointError
+
+# Settings that training used or that only describe; any other that is set changes the weights.
+_NEUTRAL = {
+    "auto_mapping", "base_model_name_or_path", "eva_config", "exclude_modules", "inference_mode",
+    "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "megatron_core",
+    "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules",
+    "task_type",
+}  # fmt: skip
+_APPLIED = {
+    "alpha_pattern", "bias", "fan_in_fan_out", "init_lora_weights", "lora_alpha",
+    "modules_to_save", "peft_type", "r", "rank_pattern", "use_rslora",
+}  # fmt: skip
+# Other initialisations (PiSSA, OLoRA, LoftQ, ...) change the base that the adapter was trained on.
+_PLAIN_INIT = (True, False, None, "gaussian", "eva", "orthogonal")
+_KEY = re.compile(r"(.+)\.lora_(embedding_)?([AB])(?:\.default)?(?:\.weight)?")
+_PREFIX = "base_model.model."
+REMEDY = "Merge it with PEFT's merge_and_unload, save that, and name the folder here."
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """``scale`` times ``up @ down``, transposed where the layer keeps its weight so."""
+
+    down: Tensor
+    up: Tensor
+    scale: float
+    is_transposed: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weight that it changes."""
+        shape = (self.up.shape[0], self.down.shape[1])
+        return shape[::-1] if self.is_transposed else shape
+
+    def delta(self) -> Tensor:
+        """Return what is added to the weight, in float32."""
+        product = self.up.float() @ self.down.float()
+        return (product.T if self.is_transposed else product) * self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """``updates`` are added to the named tensors, ``replaced`` stand in their stead."""
+
+    updates: Mapping[str, Update]
+    replaced: Mapping[str, Tensor]
+    where: str
+
+    @classmethod
+    def read(cls, folder: Path, *, where: str) -> "Adapter":
+        """Return the adapter in ``folder``.
+
+        Raises:
+            CheckpointError: it is damaged, or is not a plain LoRA.
+        """
+        try:
+            config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CheckpointError(
+                f"{where}: {ADAPTER_CONFIG} is not valid JSON: {error}. Fetch the adapter anew."
+            ) from error
+        _check_config(config, where)
+        updates, replaced = _sorted_out(_tensors(folder, where), config, where)
+        return cls(updates, replaced, where)
+
+    def check(self, model: Checkpoint) -> None:
+        """Check that every tensor it changes is there and has its shape.
+
+        Raises:
+            CheckpointError: it was trained on another model.
+        """
+        shapes = {name: update.shape for name, update in self.updates.items()}
+        shapes |= {name: tuple(t.shape) for name, t in self.replaced.items()}
+        tied = bool(model.config.get("tie_word_embeddings"))
+        for name, shape in sorted(shapes.items()):
+            if name not in model.tensors:
+                hint = " (it is tied to the embedding)" if tied and "lm_head" in name else ""
+                raise CheckpointError(
+                    f"{self.where}: changes tensor {name}, which the model does not have{hint}. "
+                    "Name the model that the adapter was trained on."
+                )
+            if model.tensors[name].shape != shape:
+                raise CheckpointError(
+                    f"{self.where}: tensor {name} is {list(shape)} in the adapter, "
+                    f"{list(model.tensors[name].shape)} in the model. Name the model that the "
+                    "adapter was trained on."
+                )
+            if tied and "embed_tokens" in name:
+                raise CheckpointError(
+                    f"{self.where}: changes {name}, to which this model ties its output head; "
+                    f"the two would need different weights. {REMEDY}"
+                )
+
+    def applied(self, name: str, weight: Tensor) -> Tensor:
+        """Return the tensor ``name`` of the model with the adapter applied, in its own dtype."""
+        result = self.replaced.get(name, weight).to(weight.dtype)
+        if name in self.updates:
+            result = (result.float() + self.updates[name].delta()).to(weight.dtype)
+        return result.contiguous()
+
+
+def _check_config(config: Mapping[str, Any], where: str) -> None:
+    faults = [
+        f"{key} is {config[key]!r}"
+        for key in sorted({*config} - _NEUTRAL - _APPLIED)
+        if config[key] and key != "ensure_weight_tying"
+    ]
+    allowed: dict[str, Callable[[Any], bool]] = {
+        "peft_type": lambda value: value == "LORA",
+        "bias": lambda value: value in {None, "none"},
+        "init_lora_weights": lambda value: value in _PLAIN_INIT,
+    }
+    faults += [
+        f"{key} is {config[key]!r}"
+        for key, is_legal in allowed.items()
+        if key in config and not is_legal(config[key])
+    ]
+    faults += [
+        f"{key} is missing" for key in ("peft_type", "r", "lora_alpha") if key not in config
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{where}: {ADAPTER_CONFIG}: {', '.join(faults)}. Only plain LoRA is applied here. "
+            f"{REMEDY}"
+        )
+
+
+def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
+    path = folder / "adapter_model.safetensors"
+    if not path.is_file():
+        return read_pickled(folder, ["adapter_model.bin"], where=where)
+    try:
+        return dict(load_file(path))
+    except Exception as error:  # safetensors' own error class is no part of its API
+        raise CheckpointError(
+            f"{where}: {path.name} is damaged: {error}. Fetch the adapter anew."
+        ) from error
+
+
+def _sorted_out(
+    tensors: Mapping[str, Tensor], config: Mapping[str, Any], where: str
+) -> tuple[dict[str, Update], dict[str, Tensor]]:
+    downs: dict[str, Tensor] = {}
+    ups: dict[str, Tensor] = {}
+    replaced: dict[str, Tensor] = {}
+    embeddings: set[str] = set()
+    for key, tensor in tensors.items():
+        name = key.removeprefix(_PREFIX)
+        if match := _KEY.fullmatch(name):
+            (downs if match[3] == "A" else ups)[match[1]] = tensor
+            embeddings |= {match[1]} if match[2] else set()
+        elif "lora_" in name:
+            raise CheckpointError(f"{where}: {key} is no part of plain LoRA. {REMEDY}")
+        else:
+            bare = name.replace(".base_layer.", ".").replace(".modules_to_save.", ".")
+            replaced[bare.replace(".default.", ".")] = tensor
+    if {*downs} != {*ups} or not (downs or replaced):
+        lone = ", ".join(sorted({*downs} ^ {*ups})[:3]) or "everything"
+        raise CheckpointError(f"{where}: holds no pair of A and B for {lone}. Fetch it anew.")
+    is_transposed = bool(config.get("fan_in_fan_out"))
+    updates = {
+        f"{module}.weight": Update(
+            down,
+            ups[module],
+            _scale(module, down.shape[0], config, where),
+            is_transposed or module in embeddings,
+        )
+        for module, down in downs.items()
+    }
+    return updates, replaced
+
+
+def _scale(module: str, rank: int, config: Mapping[str, Any], where: str) -> float:
+    """Return alpha / r, or alpha / sqrt(r) for rsLoRA, by the module's r and alpha."""
+    r = _by_pattern(config.get("rank_pattern") or {}, module, config["r"])
+    alpha = _by_pattern(config.get("alpha_pattern") or {}, module, config["lora_alpha"])
+    if r != rank:
+        raise CheckpointError(
+            f"{where}: {module} has rank {rank}, {ADAPTER_CONFIG} says {r}. {REMEDY}"
+        )
+    return float(alpha / math.sqrt(r) if config.get("use_rslora") else alpha / r)
+
+
+def _by_pattern(patterns: Mapping[str, Any], module: str, default: Any) -> Any:
+    # As PEFT does it: the first pattern that is the whole name or its end after a dot.
+    for pattern, value in patterns.items():
+        if re.match(rf"(.*\.)?({pattern})$", module):
+            return value
+    return default

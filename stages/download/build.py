@@ -1,0 +1,176 @@
+"""Make one model folder: fetch, convert, apply the adapter, hash; or keep the one from before."""
+
+import math
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stages.checkpoint import Checkpoint, CheckpointWriter, info_of
+from stages.download.adapter import Adapter
+from stages.download.checks import read_config
+from stages.download.convert import plain, read_pickled
+from stages.download.files import is_pickled, is_weights
+from stages.download.manifest import Entry, FileEntry, file_entries
+from stages.download.places import Located, locate
+from stages.download.request import Request
+from stages.errors import CheckpointError
+
+SHARD_BYTES = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One model to put into place: ``kept`` from an earlier run, or to be built from ``model``.
+
+    ``light`` is a folder that holds at least its configuration and tokenizer.
+    """
+
+    request: Request
+    light: Path
+    kept: Entry | None = None
+    model: Located | None = None
+    adapter: Located | None = None
+
+
+def prepare(request: Request, earlier: Entry | None, out: Path) -> Job:
+    """Return the job that ``request`` makes; of a hub's files only the small ones are fetched.
+
+    Raises:
+        CheckpointError: the source is not there or cannot be reached.
+    """
+    before = earlier if earlier and _is_whole(earlier, request, out) else None
+    has_code = before is not None and any(f.path.endswith(".py") for f in before.inputs)
+    if before and request.source.is_fixed and has_code <= request.with_code:
+        return Job(request, out / request.name, kept=before)
+    model, adapter = locate(request.source, where=request.where, with_code=request.with_code)
+    if before and _is_current(before, model, adapter):
+        return Job(request, out / request.name, kept=before)
+    light = model.fetch(name for name in model.names if not is_weights(name))
+    return Job(request, light, model=model, adapter=adapter)
+
+
+def build(job: Job, out: Path, earlier_out: Path) -> Entry:
+    """Put the model of ``job`` at ``out/<name>`` and return its entry.
+
+    Raises:
+        CheckpointError: a file cannot be fetched, is damaged, or the adapter does not fit.
+    """
+    folder = out / job.request.name
+    if job.model is None:
+        if job.kept is None:
+            raise TypeError("a job has a model to build or an entry to keep")
+        for file in job.kept.files:
+            _put(earlier_out / job.request.name / file.path, folder / file.path, link=True)
+        return job.kept
+    notes = _assemble(job, job.model, folder)
+    return _entry(job, job.model, folder, notes)
+
+
+def _assemble(job: Job, model: Located, folder: Path) -> tuple[str, ...]:
+    """Put the files of the model at ``folder``; return notes on what was done to them."""
+    source = model.fetch(model.names)
+    others = [name for name in model.names if not is_weights(name)]
+    pickled = [name for name in model.names if is_pickled(name)]
+    notes: tuple[str, ...] = ()
+    if pickled:
+        converted = folder.with_name(f".{folder.name}.converted") if job.adapter else folder
+        notes = _convert(pickled, source, others, converted, job.request.at)
+        source = converted
+    if job.adapter:
+        adapter_folder = job.adapter.fetch(job.adapter.names)
+        adapter = Adapter.read(adapter_folder, where=f"{job.request.at}: the adapter")
+        _apply(adapter, source, others, folder)
+        notes = (*notes, "applied a LoRA adapter")
+        if pickled:
+            shutil.rmtree(source)
+    elif not pickled:
+        for name in model.names:
+            _put(source / name, folder / name)
+    return notes
+
+
+def _convert(
+    pickled: list[str], source: Path, others: list[str], out: Path, where: str
+) -> tuple[str, ...]:
+    config = read_config(source, where=where)
+    loaded = read_pickled(source, pickled, where=where)
+    tensors, notes = plain(loaded, tied=bool(config.get("tie_word_embeddings")))
+    infos = {name: info_of(tensor) for name, tensor in tensors.items()}
+    with CheckpointWriter(out, infos, shard_bytes=SHARD_BYTES) as writer:
+        for name, tensor in tensors.items():
+            writer.add(name, tensor)
+        for name in others:
+            _put(source / name, writer.folder / name)
+    return notes
+
+
+def _apply(adapter: Adapter, source: Path, others: list[str], out: Path) -> None:
+    model = Checkpoint(source)
+    adapter.check(model)
+    with CheckpointWriter(out, model.tensors, shard_bytes=SHARD_BYTES) as writer:
+        for name in model.tensors:
+            writer.add(name, adapter.applied(name, model.read(name)))
+        for name in others:
+            _put(source / name, writer.folder / name)
+
+
+def _entry(job: Job, located: Located, folder: Path, notes: tuple[str, ...]) -> Entry:
+    try:
+        model = Checkpoint(folder)
+    except CheckpointError as error:
+        fault = str(error).replace(f"{folder}/", "")
+        raise CheckpointError(f"{job.request.at}: {fault}") from error
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    return Entry(
+        name=job.request.name,
+        source=job.request.source.text,
+        revision=located.revision,
+        adapter_revision=job.adapter.revision if job.adapter else None,
+        inputs=_inputs(located, job.adapter),
+        files=file_entries(folder, names),
+        notes=notes,
+        weights_hash=model.hash(),
+        num_tensors=len(model.tensors),
+        num_parameters=sum(math.prod(info.shape) for info in model.tensors.values()),
+    )
+
+
+def _inputs(model: Located, adapter: Located | None) -> tuple[FileEntry, ...]:
+    entries = file_entries(model.fetch(model.names), model.names)
+    if adapter is None:
+        return entries
+    added = file_entries(adapter.fetch(adapter.names), adapter.names)
+    return (*entries, *(replace(file, path=f"adapter/{file.path}") for file in added))
+
+
+def _is_whole(earlier: Entry, request: Request, out: Path) -> bool:
+    """Whether ``earlier`` is of the same source and its files in ``out`` are as it lists them."""
+    folder = out / earlier.name
+    if earlier.source != request.source.text:
+        return False
+    if not all((folder / file.path).is_file() for file in earlier.files):
+        return False
+    return earlier.files == file_entries(folder, (file.path for file in earlier.files))
+
+
+def _is_current(earlier: Entry, model: Located, adapter: Located | None) -> bool:
+    """Whether the source is still what ``earlier`` was built from; hub commits never change."""
+    revisions = (model.revision, adapter.revision if adapter else None)
+    if revisions != (earlier.revision, earlier.adapter_revision):
+        return False
+    names = [*model.names, *(f"adapter/{name}" for name in (adapter.names if adapter else ()))]
+    if sorted(names) != sorted(file.path for file in earlier.inputs):
+        return False
+    is_fixed = model.revision and (adapter is None or adapter.revision)
+    return bool(is_fixed) or earlier.inputs == _inputs(model, adapter)
+
+
+def _put(source: Path, target: Path, *, link: bool = False) -> None:
+    # Sources are copied, never linked: DVC may make its cache a second name of what it tracks,
+    # and a change of the source in place would then change the cache.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if link:
+        os.link(source.resolve(), target)
+    else:
+        shutil.copyfile(source, target)

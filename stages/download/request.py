@@ -1,0 +1,88 @@
+"""What params.yaml asks for, model by model, and how the faults of all models are told at once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from stages.download.manifest import BASE
+from stages.download.source import Local, Source, parse
+from stages.errors import CheckpointError, ParamsError
+from stages.params import DownloadParams
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One model to fetch; ``where`` is its key in params.yaml, for messages."""
+
+    name: str
+    source: Source
+    where: str
+    with_code: bool = False
+
+    @property
+    def at(self) -> str:
+        """The key and the source: how a message about this model begins."""
+        return f"{self.where}: {self.source.text}"
+
+
+def requests(params: DownloadParams, out: Path) -> list[Request]:
+    """Return what to fetch into ``out``: the base, then the fine-tunes in their order.
+
+    Raises:
+        ParamsError: a source or a name is not legal; every fault is listed, one a line.
+    """
+    asked = {BASE: ("params.yaml: download.base", params.base)}
+    faults = []
+    for name, text in params.parents.items():
+        where = f"params.yaml: download.parents.{name}"
+        if name == BASE:
+            faults.append(f"{where}: the name {BASE} is the base model's. Give it another name.")
+        asked[name] = (where, text)
+    found = []
+    for name, (where, text) in asked.items():
+        try:
+            source = parse(text, where=where)
+        except ParamsError as error:
+            faults.append(str(error))
+            continue
+        faults.extend(_inside(source, out, where))
+        found.append(Request(name, source, where, params.trust_remote_code))
+    if faults:
+        raise ParamsError("\n".join(faults))
+    return found
+
+
+def gather(jobs: Iterable[Callable[[], T]]) -> list[T]:
+    """Return what each of ``jobs`` returns.
+
+    Raises:
+        CheckpointError: at least one raised it; all messages are listed, one a line.
+    """
+    results, faults = [], []
+    for job in jobs:
+        try:
+            results.append(job())
+        except CheckpointError as error:
+            faults.append(str(error))
+    raise_all(faults)
+    return results
+
+
+def raise_all(faults: Iterable[str]) -> None:
+    """Raise one CheckpointError that lists ``faults``, one a line; return if there are none."""
+    lines = list(faults)
+    if lines:
+        raise CheckpointError("\n".join(lines))
+
+
+def _inside(source: Source, out: Path, where: str) -> list[str]:
+    target = out.resolve()
+    return [
+        f"{where}: ./{place.path} is inside {out.as_posix()}, which this stage writes anew. Move "
+        "the model elsewhere in the project."
+        for place in (source.model, source.adapter)
+        if isinstance(place, Local) and Path(place.path).resolve().is_relative_to(target)
+    ]

@@ -1,0 +1,131 @@
+"""Where a model comes from, as params.yaml spells it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stages.errors import ParamsError
+
+SPELLINGS = (
+    "zoo:NAME, ./FOLDER or local:FOLDER inside the project, ORG/NAME@REVISION on the Hugging Face "
+    "hub, and any of these + the source of a LoRA adapter"
+)
+_ZOO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PREFIX = re.compile(r"([a-z][a-z0-9]*):")
+
+
+@dataclass(frozen=True, slots=True)
+class Zoo:
+    """A model of the bundled zoo."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A folder inside the project, relative to it."""
+
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A repository on the hub at a commit, tag or branch."""
+
+    repo: str
+    revision: str
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether the revision names one state for ever, as a tag or branch does not."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+
+Place = Zoo | Local | Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model's place, and the place of the adapter to apply to it, if any."""
+
+    text: str
+    model: Place
+    adapter: Place | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it names the same bytes for ever: hub commits and nothing else."""
+        places = [place for place in (self.model, self.adapter) if place is not None]
+        return all(isinstance(place, Hub) and place.is_commit for place in places)
+
+
+def parse(text: str, *, where: str = "params.yaml: download") -> Source:
+    """Return the source that ``text`` spells; nothing is looked up.
+
+    Raises:
+        ParamsError: it is no legal spelling, or names a folder outside the project.
+    """
+    parts = [part.strip() for part in text.split("+")]
+    if len(parts) > 2 or not all(parts):
+        raise ParamsError(
+            f"{where}: got {text!r}. A source is one model and at most one adapter, joined by a "
+            "single +; rename a folder whose name holds a +."
+        )
+    places = [_place(part, f"{where}: got {text!r}") for part in parts]
+    return Source(text, *places)
+
+
+def _place(part: str, where: str) -> Place:
+    prefix = _PREFIX.match(part)
+    if prefix:
+        rest = part[prefix.end() :]
+        if prefix[1] == "zoo":
+            return _zoo(rest, where)
+        if prefix[1] == "local":
+            return _local(rest, where)
+        raise ParamsError(f"{where}: unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
+    if part.startswith((".", "/", "~")):
+        return _local(part, where)
+    return _hub(part, where)
+
+
+def _zoo(name: str, where: str) -> Zoo:
+    if not _ZOO_NAME.fullmatch(name):
+        raise ParamsError(f"{where}: {name!r} is no name of a zoo model. Write zoo:NAME.")
+    return Zoo(name)
+
+
+def _local(text: str, where: str) -> Local:
+    path = PurePosixPath(text)
+    if not text or path == PurePosixPath() or path.is_absolute() or text.startswith("~"):
+        raise ParamsError(
+            f"{where}: a local model is a folder inside the project, written relative to it, as "
+            "./models/mine. Copy the folder into the project, or fetch it there with dvc import."
+        )
+    project = Path.cwd().resolve()
+    if ".." in path.parts or not (project / path).resolve().is_relative_to(project):
+        raise ParamsError(
+            f"{where}: {text} leads out of the project folder, through `..` or a link. "
+            "Copy the folder into the project."
+        )
+    return Local(path)
+
+
+def _hub(text: str, where: str) -> Hub:
+    repo, at, revision = text.partition("@")
+    if not _REPO.fullmatch(repo) or ".." in repo:
+        raise ParamsError(f"{where}: {text!r} names no model. Legal: {SPELLINGS}.")
+    if not at or not revision:
+        raise ParamsError(
+            f"{where}: {repo!r} is taken for a hub repository and has no revision. Pin one, as "
+            f"{repo}@<commit> (the 40 digits under Files, History) or {repo}@main; "
+            f"or write zoo:{repo} or ./{repo} for a model that is here."
+        )
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise ParamsError(
+            f"{where}: {revision!r} is no revision. Give a commit (40 digits), a tag or a branch."
+        )
+    return Hub(repo, revision)

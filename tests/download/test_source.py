@@ -1,0 +1,102 @@
+"""The spellings of a source: what is legal, and what the refusals say."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.download.source import Hub, Local, Source, Zoo, parse
+from stages.errors import ParamsError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("zoo:math", Zoo("math")),
+        ("./models/mine", Local(PurePosixPath("models/mine"))),
+        ("local:models/mine", Local(PurePosixPath("models/mine"))),
+        (f"org/name@{COMMIT}", Hub("org/name", COMMIT)),
+        ("org/name@v1.0", Hub("org/name", "v1.0")),
+        ("gpt2@main", Hub("gpt2", "main")),
+    ],
+)
+def test_place_is_read(text: str, expected: object) -> None:
+    """Each legal spelling gives its place."""
+    assert Source(text, expected) == parse(text)  # type: ignore[arg-type]
+
+
+def test_adapter_is_read() -> None:
+    """Model and adapter are joined by a plus, each with a spelling of its own."""
+    source = parse(f"zoo:base + org/lora@{COMMIT}")
+
+    assert (Zoo("base"), Hub("org/lora", COMMIT)) == (source.model, source.adapter)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fixed"),
+    [
+        (f"org/name@{COMMIT}", True),
+        (f"org/name@{COMMIT}+org/lora@{COMMIT}", True),
+        (f"org/name@{COMMIT}+org/lora@main", False),
+        (f"org/name@{COMMIT}+zoo:lora", False),
+        ("zoo:math", False),
+    ],
+)
+def test_source_is_fixed_by_commits_alone(text: str, is_fixed: bool) -> None:
+    """Only hub commits name the same bytes for ever."""
+    assert is_fixed == parse(text).is_fixed
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("org/name", r"no revision. Pin one, as org/name@<commit>"),
+        ("math", r"or write zoo:math or ./math"),
+        ("org/name@", "no revision"),
+        ("org/name@a..b", "is no revision"),
+        ("a/b/c@main", "names no model"),
+        ("", "at most one adapter"),
+        ("zoo:a+zoo:b+zoo:c", "at most one adapter"),
+        ("zoo:a+", "at most one adapter"),
+        ("zoo:../../etc", "no name of a zoo model"),
+        ("s3:bucket", r"unknown prefix 's3:'. Legal: zoo:NAME"),
+        ("/models/mine", "a folder inside the project"),
+        ("local:/models/mine", "a folder inside the project"),
+        ("~/models/mine", "a folder inside the project"),
+        ("./", "a folder inside the project"),
+        ("../other", "leads out of the project"),
+        ("./models/../../other", "leads out of the project"),
+    ],
+)
+def test_illegal_source_says_what_to_write(text: str, says: str) -> None:
+    """Each refusal names the key, what was got, and what is legal."""
+    with pytest.raises(ParamsError, match=says) as caught:
+        parse(text, where="params.yaml: download.base")
+    assert str(caught.value).startswith(f"params.yaml: download.base: got {text!r}")
+
+
+def test_link_out_of_the_project_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that a link takes out of the project is outside, however it is spelled."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "outside").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("inside").symlink_to(tmp_path / "outside")
+
+    with pytest.raises(ParamsError, match="leads out of the project"):
+        parse("./inside")
+
+
+@given(st.text(max_size=60))
+def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
+    """No text makes the parser fail otherwise, and what it accepts stays inside the project."""
+    try:
+        source = parse(text)
+    except ParamsError:
+        return
+    for place in (source.model, source.adapter):
+        assert not isinstance(place, Local) or ".." not in place.path.parts
