@@ -87,7 +87,7 @@ class EvaluateParams(_Section):
     seed: int = Field(default=0, ge=0)
     num_fewshot: int | None = Field(default=None, ge=0)
     apply_chat_template: bool | str = False
-    fewshot_as_multiturn: bool = False
+    fewshot_as_multiturn: bool | None = None  # None: where a chat template is applied
     system_instruction: str | None = None
     batch_size: int = Field(default=32, ge=1)
     limit: int | None = Field(default=None, ge=1)

@@ -61,15 +61,19 @@ def model_args(params: EvaluateParams) -> dict[str, Any]:
 def multiturn(params: EvaluateParams) -> bool:
     """Return whether few-shot examples are turns of the conversation.
 
+    As on lm-eval's command line they are where a chat template is applied, unless params say.
+
     Raises:
         EvaluationError: they should be, but no chat template is applied.
     """
+    if params.fewshot_as_multiturn is None:
+        return bool(params.apply_chat_template)
     if params.fewshot_as_multiturn and not params.apply_chat_template:
         raise EvaluationError(
             "evaluate.fewshot_as_multiturn: is true, but evaluate.apply_chat_template is not. "
             "Turns need a chat template; set it to true, or this to false."
         )
-    return bool(params.fewshot_as_multiturn)
+    return params.fewshot_as_multiturn
 
 
 def check_sampling(where: str, kwargs: Mapping[str, Any]) -> None:

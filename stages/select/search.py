@@ -28,7 +28,8 @@ class Search:
     """A seeded, generation-synchronous search of a space for the highest fitness.
 
     ``generation`` is the number of the generation that is asked next, or is out for evaluation;
-    ``names`` and ``ancestors`` describe the generation asked last, in ask order.
+    ``names`` and ``ancestors`` describe the generation asked last, in ask order; ``better_half``
+    names the fitter half of the generation told last.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Search:
         self.ancestors: tuple[tuple[str, ...], ...] = ()
         self._asked: list[Any] = []
         self._named: dict[str, str] = {}  # nevergrad's uid, new in every run, to our name
-        self._better_half: tuple[str, ...] = ()
+        self.better_half: tuple[str, ...] = ()
         self._worst: float | None = None
         with _isolated():
             self._optimizer = self._build()
@@ -123,7 +124,7 @@ class Search:
         with _isolated():
             for candidate, loss in zip(self._asked, losses, strict=True):
                 self._optimizer.tell(candidate, loss)
-        self._better_half = tuple(sorted(self.names[i] for i in order[: len(order) // 2]))
+        self.better_half = tuple(sorted(self.names[i] for i in order[: len(order) // 2]))
         self._asked = []
         self.generation += 1
         self._check_taken()
@@ -180,7 +181,7 @@ class Search:
         optimizer = self._optimizer
         uids = set(candidate.parents_uids)
         if self._is_cma:
-            return self._better_half
+            return self.better_half
         if self.params.optimizer in ("TBPSA", "NaiveTBPSA"):
             uids = {parent.uid for parent in optimizer.parents}
         elif self.params.optimizer in DIFFERENTIAL_EVOLUTION and uids & self._named.keys():

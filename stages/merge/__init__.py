@@ -1,0 +1,1 @@
+"""Merge: a recipe and its parents in, a stream of tensors out."""

@@ -1,0 +1,115 @@
+"""What a merge method is: a spec, and a kernel that gives any range of a child's entries.
+
+A method looks at one tensor at a time. ``prepare`` may read all of it for statistics; the kernel
+that it returns then gives entries ``start`` to ``stop`` of the flattened child in float32, the
+same bits however the range is divided. So kernels use only multiplications, additions, divisions,
+comparisons and selections, entry by entry: each is rounded as IEEE 754 says, with or without SIMD
+and on any number of threads.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.merge.memo import Memo
+from stages.recipe import MethodSpec
+from stages.seeds import random_words
+
+Kernel = Callable[[int, int], Tensor]
+BLOCK = 1 << 20  # entries read at a time where a method needs statistics of a whole tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The parameters of one rule, complete and checked: a number per tensor or per parent."""
+
+    tensor: Mapping[str, float] = field(default_factory=dict)
+    parent: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+class Sources:
+    """One tensor as the base and the parents hold it: flattened, read in float32.
+
+    ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps what
+    the next candidate needs again, under ``identities``: one for each parent's task vector.
+    """
+
+    def __init__(
+        self,
+        base: Tensor | None,
+        parents: Sequence[Tensor],
+        streams: Sequence[int] = (),
+        *,
+        memo: Memo | None = None,
+        identities: Sequence[Hashable] = (),
+    ) -> None:
+        self._base = None if base is None else base.reshape(-1)
+        self._parents = [parent.reshape(-1) for parent in parents]
+        self._streams = streams
+        self._memo = memo
+        self._identities = identities
+        self.size = self._parents[0].numel()
+        self._base_range: tuple[int, int, Tensor] | None = None
+
+    def base(self, start: int, stop: int) -> Tensor:
+        """Return a range of the base; it may be a view of the file's map, so never write to it."""
+        if self._base is None:
+            raise TypeError("this merge has no base: the method's spec should say needs_base")
+        held = self._base_range  # the same range is asked for once per parent
+        if held is None or held[:2] != (start, stop):
+            held = (start, stop, self._base[start:stop].to(torch.float32))
+            self._base_range = held
+        return held[2]
+
+    def parent(self, index: int, start: int, stop: int) -> Tensor:
+        """Return a range of a parent; it may be a view of the file's map, so never write to it."""
+        return self._parents[index][start:stop].to(torch.float32)
+
+    def task_vector(self, index: int, start: int, stop: int) -> Tensor:
+        """Return a range of parent - base."""
+        return self.parent(index, start, stop) - self.base(start, stop)
+
+    def magnitudes(self, index: int) -> NDArray[np.float32]:
+        """Return the magnitudes of all of a parent's task vector."""
+        found = np.empty(self.size, dtype=np.float32)
+        for start in range(0, self.size, BLOCK):
+            stop = min(start + BLOCK, self.size)
+            vector = self.task_vector(index, start, stop)
+            torch.abs(vector, out=torch.from_numpy(found[start:stop]))
+        return found
+
+    def sorted_magnitudes(self, index: int) -> NDArray[np.float32] | None:
+        """Return them in ascending order where they are kept; None where there is no room."""
+        if self._memo is None:
+            return None
+        name = ("sorted magnitudes", self._identities[index])
+        if not self._memo.has_room(name, self.size * 4):
+            return None
+        return self._memo.get(name, lambda: np.sort(self.magnitudes(index)))
+
+    def words(self, index: int, start: int, stop: int) -> NDArray[np.uint32]:
+        """Return a range of a parent's random words for this tensor."""
+        stream = self._streams[index]
+        if self._memo is None or not self._memo.has_room(stream, self.size * 4):
+            return random_words(stream, start, stop - start)
+        return self._memo.get(stream, lambda: random_words(stream, 0, self.size))[start:stop]
+
+
+def _accept(_settings: Settings, _num_parents: int) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A merge method; ``fault`` says why it cannot carry out settings for a number of parents.
+
+    It is asked about settings that lie within the spec's bounds, and answers None to legal ones.
+    """
+
+    spec: MethodSpec
+    prepare: Callable[[Sources, Settings], Kernel]
+    fault: Callable[[Settings, int], str | None] = _accept

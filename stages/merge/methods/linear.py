@@ -1,0 +1,47 @@
+"""Linear merging: the weighted mean of the parents (Wortsman et al. 2022, arXiv:2203.05482)."""
+
+import math
+
+from torch import Tensor
+
+from stages.merge.combine import MIN_SUM, coefficients, weighted_sum
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import WEIGHT, normalize
+from stages.recipe import MethodSpec
+
+SPEC = MethodSpec(
+    name="linear",
+    parameters=(WEIGHT, normalize(1.0)),
+    needs_base=False,
+    min_parents=1,
+    max_parents=None,
+    source="Wortsman et al. 2022, arXiv:2203.05482",
+    summary="The weighted mean, or sum, of the parents.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of sum of weight x parent; a parent of weight 0 is not read."""
+    weights = settings.parent["weight"]
+    normalized = coefficients(weights, normalize=settings.tensor["normalize"] == 1.0)
+    used = [(i, c) for i, c in enumerate(normalized) if c != 0.0] or [(0, 0.0)]
+
+    def kernel(start: int, stop: int) -> Tensor:
+        parents = [sources.parent(i, start, stop) for i, _ in used]
+        return weighted_sum(parents, [c for _, c in used])
+
+    return kernel
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why a mean with these weights does not exist, or None where it does."""
+    total = math.fsum(settings.parent["weight"])
+    if settings.tensor["normalize"] == 1.0 and abs(total) < MIN_SUM:
+        return (
+            f"the weights {list(settings.parent['weight'])} sum to {total:g}, so they have no "
+            "mean. Give weights with another sum, or normalize 0"
+        )
+    return None
+
+
+METHOD = Method(SPEC, prepare, fault)

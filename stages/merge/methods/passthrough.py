@@ -1,0 +1,42 @@
+"""Passthrough: one parent's tensor as it is, times a scale (1 copies it)."""
+
+from torch import Tensor
+
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import SCALE
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="passthrough",
+    parameters=(
+        Parameter("source", "tensor", 0.0, 0.0, float("inf"), "The place of the parent, from 0."),
+        SCALE,
+    ),
+    needs_base=False,
+    min_parents=1,
+    max_parents=None,
+    source="this file",
+    summary="Copies each tensor from one of the parents.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of scale x the source's tensor."""
+    index, scale = int(settings.tensor["source"]), settings.tensor["scale"]
+
+    def kernel(start: int, stop: int) -> Tensor:
+        parent = sources.parent(index, start, stop)
+        return parent if scale == 1.0 else parent * scale
+
+    return kernel
+
+
+def fault(settings: Settings, num_parents: int) -> str | None:
+    """Return why there is no such source, or None where there is."""
+    source = settings.tensor["source"]
+    if source == int(source) and source < num_parents:
+        return None
+    return f"source is {source:g}. It is a whole number from 0 to {num_parents - 1}: change it"
+
+
+METHOD = Method(SPEC, prepare, fault)

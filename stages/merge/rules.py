@@ -1,0 +1,122 @@
+"""Which rule a tensor falls under, and whether a rule's values are legal for its method."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from stages.errors import RecipeError
+from stages.hashing import nearest
+from stages.merge.method import Method, Settings
+from stages.recipe import COMPONENTS, Parameter, Rule, Value
+
+_LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
+_COMPONENT = {
+    "attention": re.compile(r"\.(?:self_attn|self_attention|attn|attention)\."),
+    "mlp": re.compile(r"\.(?:mlp|feed_forward|block_sparse_moe)\."),
+}
+
+
+def layer_of(name: str) -> int | None:
+    """Return the layer that a tensor's name puts it in, or None outside the layers."""
+    found = _LAYER.search(name)
+    return int(found.group(1)) if found else None
+
+
+def component_of(name: str) -> str:
+    """Return ``attention``, ``mlp`` or ``rest``, from a tensor's name."""
+    return next((c for c, pattern in _COMPONENT.items() if pattern.search(name)), "rest")
+
+
+def place_of(name: str, rules: Sequence[Rule]) -> int | None:
+    """Return the place of the first rule that matches a tensor, or None where none does."""
+    layer, component = layer_of(name), component_of(name)
+    for place, rule in enumerate(rules):
+        in_layers = rule.layers is None or (
+            layer is not None and rule.layers[0] <= layer < rule.layers[1]
+        )
+        if in_layers and rule.component in (None, component):
+            return place
+    return None
+
+
+def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Settings:
+    """Return a rule's values, with defaults for what it does not give; ``where`` starts errors.
+
+    Raises:
+        RecipeError: the rule's layers, component, a name or a value is not legal.
+    """
+    spec = method.spec
+    if rule.component not in (None, *COMPONENTS):
+        raise RecipeError(
+            f"{where}: component is {rule.component!r}. Legal are {', '.join(COMPONENTS)}."
+        )
+    if rule.layers is not None and not 0 <= rule.layers[0] < rule.layers[1]:
+        raise RecipeError(
+            f"{where}: layers is {list(rule.layers)}. Give [first, last + 1] with first <= last."
+        )
+    legal = [p.name for p in spec.parameters]
+    for name in rule.values:
+        if name not in legal:
+            raise RecipeError(
+                f"{where}: unknown parameter {name!r}. {spec.name} takes {', '.join(legal)}."
+                f"{nearest(name, legal)}"
+            )
+    tensor: dict[str, float] = {}
+    parent: dict[str, tuple[float, ...]] = {}
+    for parameter in spec.parameters:
+        values = _values(parameter, rule.values.get(parameter.name), num_parents, where)
+        if parameter.level == "parent":
+            parent[parameter.name] = values
+        else:
+            tensor[parameter.name] = values[0]
+    settings = Settings(tensor, parent)
+    fault = method.fault(settings, num_parents)
+    if fault is not None:
+        raise RecipeError(f"{where}: {fault}.")
+    return settings
+
+
+def _values(
+    parameter: Parameter, given: Value | None, num_parents: int, where: str
+) -> tuple[float, ...]:
+    """Return a parameter's numbers: one per parent, or one where its level is the tensor."""
+    value = parameter.default if given is None else given
+    if value is None:
+        raise RecipeError(
+            f"{where}: {parameter.name} is missing and has no default. Give it a value."
+        )
+    count = num_parents if parameter.level == "parent" else 1
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
+    if len(values) != count or (parameter.level == "tensor" and isinstance(value, tuple | list)):
+        expected = f"one number or {count}" if parameter.level == "parent" else "one number"
+        raise RecipeError(
+            f"{where}: {parameter.name} holds {len(values)} numbers for {num_parents} parents. "
+            f"Give {expected}."
+        )
+    for number in values:
+        if not _is_legal(parameter, number):
+            raise RecipeError(
+                f"{where}: {parameter.name} is {number!r}. Legal is {_range(parameter)}; "
+                "change it."
+            )
+    return tuple(float(number) for number in values)
+
+
+def _is_legal(parameter: Parameter, number: object) -> bool:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return False
+    if not math.isfinite(number) or not parameter.low <= number <= parameter.high:
+        return False
+    if parameter.name == "normalize":
+        return number in (0, 1)
+    return parameter.name != "density" or number > 0
+
+
+def _range(parameter: Parameter) -> str:
+    if parameter.name == "normalize":
+        return "0 or 1"
+    if math.isinf(parameter.low):
+        return "a finite number"
+    opening = "(" if parameter.name == "density" else "["
+    closing = ")" if math.isinf(parameter.high) else "]"
+    return f"a number in {opening}{parameter.low:g}, {parameter.high:g}{closing}"

@@ -1,0 +1,118 @@
+"""Three sinks of one stream: a model folder, a resident model, a hash. All give the same hash."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stages.checkpoint import CheckpointWriter, TensorInfo, digest
+from stages.errors import RecipeError
+from stages.hashing import weights_hash
+from stages.merge.companions import write_companions
+from stages.merge.engine import merge, merge_tensor
+from stages.merge.plan import Plan, TensorPlan
+
+
+def write_model(plan: Plan, out: Path, *, shard_bytes: int) -> str:
+    """Write the child as a model folder that transformers loads; return its weights hash.
+
+    ``out`` appears whole or not at all. Its bytes depend on the plan and ``shard_bytes`` alone,
+    and the hash on the plan alone.
+
+    Raises:
+        RecipeError: a tensor cannot be merged.
+        CheckpointError: ``out`` is already there.
+    """
+    digests = {}
+    with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
+        for name, tensor in merge(plan):
+            writer.add(name, tensor)
+            digests[name] = digest(tensor)
+        result = _hash(plan, digests)
+        write_companions(plan, writer.folder, result)
+    return result
+
+
+def hash_weights(plan: Plan) -> str:
+    """Return the child's weights hash; nothing is written or kept.
+
+    Raises:
+        RecipeError: a tensor cannot be merged.
+    """
+    return _hash(plan, {name: digest(tensor) for name, tensor in merge(plan)})
+
+
+class ResidentSink:
+    """Puts children into one model, in place: no allocation, no file.
+
+    A tensor whose part of the recipe is that of the child before is left as it is. So the sink
+    owns the weights: nothing else may change them between loads.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._targets: dict[str, Tensor] = dict(model.state_dict())
+        self._held: dict[str, tuple[object, str]] = {}
+
+    def load(self, plan: Plan) -> str:
+        """Replace the model's weights with the child's; return the child's weights hash.
+
+        The hash is of the child in the recipe's dtype; the model keeps its own dtype.
+
+        Raises:
+            RecipeError: a tensor cannot be merged, or the model's tensors are not the child's.
+        """
+        twins = self._check_targets(plan)
+        digests = {}
+        recipe = plan.recipe
+        shared = (recipe.method, recipe.base, recipe.parents, recipe.seed)
+        for tensor in plan.tensors:
+            part = (shared, tensor)
+            held = self._held.get(tensor.name)
+            if held is None or held[0] != part:
+                held = (part, self._replace(plan, tensor))
+                self._held[tensor.name] = held
+            digests[tensor.name] = held[1]
+        for first, second in twins:
+            if digests[first] != digests[second]:
+                raise RecipeError(
+                    f"recipe {recipe.id[:12]}, tensor {first}: the resident model ties it to "
+                    f"{second}, in the child they differ. Set tie_word_embeddings to false in "
+                    "the base's config, or give both the same values."
+                )
+        return _hash(plan, digests)
+
+    @torch.no_grad()
+    def _replace(self, plan: Plan, tensor: TensorPlan) -> str:
+        child = merge_tensor(plan, tensor)
+        self._targets[tensor.name].copy_(child)
+        return digest(child)
+
+    def _check_targets(self, plan: Plan) -> list[tuple[str, str]]:
+        """Return the pairs of the child's tensors that share their memory in the model."""
+        twins = []
+        where = f"recipe {plan.recipe.id[:12]}"
+        filled: dict[int, str] = {}
+        for tensor in plan.tensors:
+            target = self._targets.get(tensor.name)
+            shape = None if target is None else tuple(target.shape)
+            if target is None or shape != tensor.info.shape:
+                raise RecipeError(
+                    f"{where}, tensor {tensor.name}: the child's shape is "
+                    f"{list(tensor.info.shape)}, the resident model's is {shape}. Load the model "
+                    "from the recipe's base."
+                )
+            if target.numel():
+                twin = filled.setdefault(target.data_ptr(), tensor.name)
+                twins += [(twin, tensor.name)] if twin != tensor.name else []
+        for name, target in self._targets.items():
+            if target.numel() and target.data_ptr() not in filled:
+                raise RecipeError(
+                    f"{where}, tensor {name}: the resident model has it, the child has not. Load "
+                    "the model from the recipe's base."
+                )
+        return twins
+
+
+def _hash(plan: Plan, digests: dict[str, str]) -> str:
+    outputs: dict[str, TensorInfo] = dict(plan.outputs)
+    return weights_hash({n: (i.dtype, i.shape, digests[n]) for n, i in outputs.items()})

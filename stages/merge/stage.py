@@ -1,0 +1,31 @@
+"""The merge room's door: a recipe and the folders of its models in, one model folder out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.checkpoint import Checkpoint
+from stages.merge.plan import plan
+from stages.merge.sinks import write_model
+from stages.recipe import Recipe
+
+
+def run(
+    recipe: Recipe,
+    base_folder: Path | None,
+    parent_folders: Sequence[Path],
+    out: Path,
+    *,
+    shard_bytes: int,
+) -> str:
+    """Write the child of ``recipe`` to ``out`` and return its weights hash.
+
+    The models are taken as they are: that their weights have the recipe's hashes is checked where
+    they are downloaded.
+
+    Raises:
+        RecipeError: the recipe cannot be carried out on these models.
+        CheckpointError: a model's files are damaged, or ``out`` is already there.
+    """
+    base = Checkpoint(base_folder) if base_folder is not None else None
+    parents = [Checkpoint(folder) for folder in parent_folders]
+    return write_model(plan(recipe, base, parents), out, shard_bytes=shard_bytes)

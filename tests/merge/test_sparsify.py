@@ -1,0 +1,49 @@
+"""Sparse task vectors: exactly the entries that the density says."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from torch import Tensor
+
+from stages.merge.sparsify import cut_of, cut_of_sorted, keep_largest, keep_random, num_kept
+from tests.merge.strategies import densities, vectors
+
+
+@given(tensors=vectors(1), density=densities)
+def test_keep_largest_keeps_as_many_as_the_density_says(
+    tensors: list[Tensor], density: float
+) -> None:
+    """Of entries other than 0 exactly num_kept stay, unchanged, and none dropped is larger."""
+    vector = torch.where(tensors[0] == 0, 0.5, tensors[0])
+    kept = keep_largest(vector, cut_of(vector.abs().numpy(), density))
+    stays = kept != 0
+    assert num_kept(vector.numel(), density) == int(stays.sum())
+    assert torch.equal(vector[stays], kept[stays])
+    if not stays.all():
+        assert vector[~stays].abs().max() <= vector[stays].abs().min()
+
+
+@given(tensors=vectors(1), density=densities)
+def test_sorted_magnitudes_give_the_same_cut(tensors: list[Tensor], density: float) -> None:
+    """A cut found by selection and one found in the sorted magnitudes keep the same entries."""
+    magnitudes = tensors[0].abs().numpy()
+    chosen = keep_largest(tensors[0], cut_of(magnitudes, density))
+    found = cut_of_sorted(np.sort(magnitudes), lambda: magnitudes, density)
+    assert torch.equal(chosen, keep_largest(tensors[0], found))
+
+
+def test_keep_random_compares_words_with_the_density() -> None:
+    """Words below density x 2^32 keep their entries, over it; at 1 all stay as they are."""
+    words = np.array([0, 2**30 - 1, 2**30, 2**32 - 1], dtype=np.uint32)
+    vector = torch.tensor([1.0, -2.0, 3.0, 4.0])
+    assert [4.0, -8.0, 0.0, 0.0] == keep_random(vector, words, 0.25).tolist()
+    assert vector is keep_random(vector, words, 1.0)
+    assert [0.0] * 4 == keep_random(vector, words, 1e-12).abs().tolist()
+
+
+def test_density_is_the_fraction_kept() -> None:
+    """Of many random words the share that is kept is the density, and the mean stays."""
+    words = np.arange(0, 2**32, 2**16, dtype=np.uint64).astype(np.uint32)
+    kept = keep_random(torch.ones(words.size), words, 0.3)
+    assert abs(float((kept != 0).sum()) / words.size - 0.3) < 1e-4
+    assert abs(float(kept.mean()) - 1.0) < 1e-3
