@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools
 
-.PHONY: install run test test-slow check format lock serve clean
+.PHONY: install run test test-slow check format lock serve zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -43,6 +43,10 @@ lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
 
 serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
 	@python -m flows.scheduled --cron "$(or $(CRON),0 3 * * *)"
+
+zoo: $(STAMP)  ## train the bundled models and write their tasks anew (half an hour)
+	@python -m zoo.train
+	@python -m zoo.tasks
 
 clean:  ## remove the virtual environment and scratch files; results and caches stay
 	rm -rf $(VENV) .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis

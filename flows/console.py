@@ -1,0 +1,105 @@
+"""What a person sees: progress while a flow runs, one clear message when it cannot go on."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stages.errors import GermlineError
+
+LOCK_PATH = Path(".scratch/run.lock")
+
+
+@contextmanager
+def only_run() -> Iterator[None]:
+    """Hold the checkout for one run; the lock ends with its process, however that ends.
+
+    Raises:
+        GermlineError: another run holds it.
+    """
+    LOCK_PATH.parent.mkdir(exist_ok=True)
+    lock = FileLock(LOCK_PATH, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise GermlineError(
+            "this checkout: another run of germline is at work here. Wait for it or stop it; "
+            "after a kill of `dvc repro` alone its flow may live on."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def main(job: Callable[[], None]) -> None:
+    """Run ``job`` under the lock; say what was wrong on one line each and exit with 1 or 130."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        with only_run():
+            job()
+    except GermlineError as error:
+        for line in str(error).splitlines():
+            console.print(f"error: {line}", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped: what was evaluated is kept; the same command goes on from there")
+        sys.exit(130)
+
+
+def say(text: str) -> None:
+    """Print one line for the person at the keyboard."""
+    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+class SearchProgress:
+    """A bar with best-so-far and time left at a terminal; one line per generation elsewhere."""
+
+    def __init__(self, total: int, label: str) -> None:
+        self._console = Console(highlight=False)
+        self._label = label
+        self._best: float | None = None
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("best {task.fields[best]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=False,
+        )
+        self._task = self._bar.add_task(label, total=total, best="-")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def best(self, fitness: float | None) -> None:
+        """Take note of a fitness as it comes in."""
+        if fitness is not None and (self._best is None or fitness > self._best):
+            self._best = fitness
+        shown = "-" if self._best is None else f"{self._best:.4f}"
+        self._bar.update(self._task, best=shown)
+
+    def advance(self, count: int) -> None:
+        """Count candidates as done."""
+        self._bar.update(self._task, advance=count)
+
+    def say(self, text: str) -> None:
+        """Print one line above the bar."""
+        self._console.print(text, markup=False)

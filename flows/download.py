@@ -1,0 +1,18 @@
+"""The download stage's entry: check all of params.yaml, then fetch the parents."""
+
+from flows.console import main, say
+from flows.preflight import check
+from stages.download import stage
+from stages.params import load_params
+
+
+def run() -> None:
+    """Check what can be checked before the first byte is fetched, then fetch."""
+    params = load_params()
+    check(params, fetches=True)
+    say(f"download: the base and {len(params.download.parents)} parents")
+    stage.run(params.download, stage.PARENTS)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,85 @@
+"""Everything that can be known to be wrong before any long work starts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from stages.download.places import locate
+from stages.download.request import requests
+from stages.download.source import Hub
+from stages.download.stage import PARENTS
+from stages.errors import GermlineError, ParamsError
+from stages.evaluate.suite import Suite
+from stages.merge.methods import METHODS
+from stages.params import Params
+from stages.recipe import MethodSpec
+from stages.select.baselines import check_names
+from stages.select.optimizers import check_optimizer
+from stages.select.space import Space
+
+SPECS: dict[str, MethodSpec] = {name: method.spec for name, method in METHODS.items()}
+
+
+def check(params: Params, *, fetches: bool = False) -> None:
+    """Check sources, merge methods, space, optimiser and tasks together, from params alone.
+
+    With ``fetches`` the folders of local sources are looked for, too: a later stage works on what
+    was fetched and does not need them.
+
+    Raises:
+        ParamsError: at least one is wrong; every fault found is listed, one a line.
+    """
+    folders = (_folders,) if fetches else ()
+    faults = [
+        message
+        for probe in (_sources, *folders, _tokenizer, _space, _optimizer, _tasks)
+        if (message := _fault(probe, params))
+    ]
+    if faults:
+        raise ParamsError("\n".join(dict.fromkeys(faults)))
+
+
+def _fault(probe: Callable[[Params], None], params: Params) -> str | None:
+    try:
+        probe(params)
+    except GermlineError as error:
+        return str(error)
+    return None
+
+
+def _sources(params: Params) -> None:
+    requests(params.download, PARENTS)
+    check_names(list(params.download.parents))
+
+
+def _folders(params: Params) -> None:
+    """Check that models which are not on the hub are there; the hub is asked by the download."""
+    for request in requests(params.download, PARENTS):
+        if not isinstance(request.source.model, Hub):
+            locate(replace(request.source, adapter=None), where=request.where)
+
+
+def _tokenizer(params: Params) -> None:
+    legal = ["base", *params.download.parents]
+    if params.merge.tokenizer not in legal:
+        raise ParamsError(
+            f"params.yaml: merge.tokenizer: got {params.merge.tokenizer!r}. "
+            f"Legal: {', '.join(legal)}."
+        )
+
+
+def _space(params: Params) -> None:
+    # A model's depth is known only once it is there; the most layer groups asked for will do here.
+    Space(
+        params.select.space,
+        specs=SPECS,
+        num_parents=len(params.download.parents),
+        num_layers=params.select.space.layer_groups,
+    )
+
+
+def _optimizer(params: Params) -> None:
+    check_optimizer(params.select)
+
+
+def _tasks(params: Params) -> None:
+    Suite.load(params.evaluate)

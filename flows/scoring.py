@@ -1,0 +1,121 @@
+"""Score recipes through the store: look the evaluation up, or compute it in a worker process."""
+
+from collections.abc import Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from flows.worker import Bench, Outcome, frame_folder, score
+from stages.download.manifest import Parents
+from stages.errors import EvaluationError
+from stages.evaluate.identity import folder_key
+from stages.evaluate.suite import Suite
+from stages.hashing import content_hash
+from stages.params import EvaluateParams, Params
+from stages.recipe import Recipe
+from stages.scores import Evaluation
+from stages.store import CandidateStore, Record, evaluation_key
+
+
+class Scorer:
+    """Outcomes of recipes on splits, each computed once: the store remembers, a pool computes.
+
+    The pool starts with the first miss, so a replay from the store starts no process and loads no
+    model. An evaluation that outlasts ``evaluate.timeout_s`` is ended with its process.
+    """
+
+    def __init__(
+        self, params: Params, parents_folder: Path, store: CandidateStore, suite: Suite
+    ) -> None:
+        self.suite = suite
+        self.store = store
+        self.used: dict[str, Record] = {}
+        self.num_computed = 0
+        self._params: EvaluateParams = params.evaluate
+        self._frame = folder_key(frame_folder(params, Parents.read(parents_folder)))
+        self._pool = ProcessPool(
+            max_workers=params.evaluate.workers,
+            initializer=Bench.open,
+            initargs=(params, parents_folder),
+            context=get_context("spawn"),
+        )
+
+    def outcome(self, recipe: Recipe, split: str) -> Outcome:
+        """Return the outcome of ``recipe`` on ``split``, from the store or computed now.
+
+        Raises:
+            EvaluationError: the evaluation hung or its process died; it may be tried again.
+        """
+        found = self._look_up(recipe, split)
+        return found if found is not None else self._compute(recipe, split)
+
+    def failure(self, recipe: Recipe, split: str, error: BaseException) -> Outcome:
+        """Remember that every try failed with ``error``; a longer time-out makes it a new try."""
+        outcome = Outcome(None, None, str(error))
+        self._remember(self._failure_key(recipe, split), recipe, outcome)
+        return outcome
+
+    def records(self) -> Sequence[Record]:
+        """Return the records of every outcome given so far, sorted by key."""
+        return [self.used[key] for key in sorted(self.used)]
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the workers: after the work they have, or at once."""
+        if at_once:
+            self._pool.stop()
+        else:
+            self._pool.close()
+        self._pool.join()
+
+    def _look_up(self, recipe: Recipe, split: str) -> Outcome | None:
+        for key in (self._key(recipe, split), self._failure_key(recipe, split)):
+            record = self.store.find(key)
+            if record is None:
+                continue
+            self.used[key] = record
+            return _outcome(self.store.read_json(record))
+        return None
+
+    def _compute(self, recipe: Recipe, split: str) -> Outcome:
+        limit = self._params.timeout_s
+        future = self._pool.schedule(score, args=[recipe, split], timeout=limit)
+        try:
+            outcome: Outcome = future.result()
+        except FutureTimeoutError as error:
+            raise EvaluationError(
+                f"evaluation on the {split} split: ran longer than evaluate.timeout_s = {limit:g} "
+                "and was ended. Raise evaluate.timeout_s or use fewer items."
+            ) from error
+        except ProcessExpired as error:
+            raise EvaluationError(
+                f"evaluation on the {split} split: its process died with exit code "
+                f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size "
+                "or evaluate.workers."
+            ) from error
+        self._remember(self._key(recipe, split), recipe, outcome)
+        self.num_computed += 1
+        return outcome
+
+    def _remember(self, key: str, recipe: Recipe, outcome: Outcome) -> None:
+        document = {
+            "error": outcome.error,
+            "evaluation": outcome.evaluation.to_dict() if outcome.evaluation else None,
+            "recipe": recipe.id,
+            "weights_hash": outcome.weights_hash,
+        }
+        self.used[key] = self.store.put_json(key, document)
+
+    def _key(self, recipe: Recipe, split: str) -> str:
+        return evaluation_key(recipe.id, content_hash([self.suite.key(split), self._frame]))
+
+    def _failure_key(self, recipe: Recipe, split: str) -> str:
+        return content_hash(["failed", self._key(recipe, split), self._params.timeout_s])
+
+
+def _outcome(document: dict[str, Any]) -> Outcome:
+    data = document["evaluation"]
+    evaluation = Evaluation.from_dict(data) if data else None
+    return Outcome(document["weights_hash"], evaluation, document["error"])

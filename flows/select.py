@@ -1,0 +1,140 @@
+"""The select flow: the shortlist meets the validation split, then the champion the test split.
+
+The test split is read here and nowhere else, once for each of the champion, the base, the parents
+and the fixed baselines.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.console import SearchProgress, main, say
+from flows.laboratory import (
+    LINEAGE,
+    Laboratory,
+    evaluate_all,
+    fresh,
+    laboratory,
+    merge,
+    threads,
+    write_records,
+)
+from flows.preflight import check
+from flows.server import Server
+from flows.worker import Outcome
+from stages.errors import EvaluationError, LineageError
+from stages.lineage import Row, read_rows
+from stages.params import Params, load_params
+from stages.recipe import Recipe
+from stages.report.summary import headline, metrics
+from stages.scores import Evaluation
+from stages.select.baselines import Reference, references
+from stages.select.choose import champion, shortlist
+from stages.selection import Entry, Selection, Shortlisted
+
+SELECTION = Path("data/selection")
+CHAMPION = Path("data/champion")
+METRICS = Path("reports/metrics.json")
+
+
+@flow(name="select", validate_parameters=False)
+def select(params: Params) -> None:
+    """Choose the champion of the lineage, measure it, and write its model and the selection."""
+    rows = read_rows(LINEAGE / "genomes.jsonl")
+    listed = shortlist(rows, params.select.shortlist)
+    if not listed:
+        raise LineageError(
+            f"{LINEAGE / 'genomes.jsonl'}: every one of the {len(rows)} candidates failed. "
+            "Read their errors there, mend the cause, and run again."
+        )
+    with laboratory(params, SELECTION / "store.jsonl") as lab:
+        weights = lab.scorer.suite.weights
+        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=params.merge)
+        with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
+            validation = _validate(lab, listed, progress)
+            winner = champion(listed, validation, weights)
+            entries = _test(lab, winner, fixed, progress)
+        shortlisted = tuple(_shortlisted(r, validation[r.name], weights) for r in listed)
+        selection = Selection(winner.name, weights, shortlisted, entries)
+        weights_hash = merge(lab, winner.recipe, CHAMPION)
+        if weights_hash != selection.winner.weights_hash:
+            raise LineageError(
+                f"{CHAMPION}: its weights hash to {weights_hash[:16]}, those that were scored to "
+                f"{selection.winner.weights_hash[:16]}. The store holds another model under this "
+                "recipe; remove .dvc/cache/candidates and run again."
+            )
+        fresh(SELECTION)
+        selection.write(SELECTION / "selection.json")
+        write_records(lab, SELECTION)
+    _show(selection, params.report.confidence)
+
+
+def _validate(
+    lab: Laboratory, listed: Sequence[Row], progress: SearchProgress
+) -> Mapping[str, Evaluation | None]:
+    recipes = {row.name: row.recipe for row in listed}
+    outcomes = _outcomes(lab, recipes, "validation", progress)
+    return {name: outcome.evaluation for name, outcome in outcomes.items()}
+
+
+def _test(
+    lab: Laboratory, winner: Row, fixed: Sequence[Reference], progress: SearchProgress
+) -> tuple[Entry, ...]:
+    recipes = {winner.name: winner.recipe, **{ref.name: ref.recipe for ref in fixed}}
+    kinds = {winner.name: "champion", **{ref.name: ref.kind for ref in fixed}}
+    entries = []
+    for name, outcome in _outcomes(lab, recipes, "test", progress).items():
+        if outcome.evaluation is None or outcome.weights_hash is None:
+            raise EvaluationError(
+                f"{kinds[name]} {name} on the test split: {outcome.error} Every model of the "
+                "comparison must be scored; mend the cause and run again."
+            )
+        recipe = recipes[name].to_dict()
+        entry = Entry(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _outcomes(
+    lab: Laboratory, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
+) -> dict[str, Outcome]:
+    return evaluate_all(lab, recipes, split, lambda _: progress.advance(1))
+
+
+def _shortlisted(
+    row: Row, evaluation: Evaluation | None, weights: Mapping[str, float]
+) -> Shortlisted:
+    return Shortlisted(
+        name=row.name,
+        id=row.id,
+        genes=row.genes,
+        search_fitness=row.fitness or 0.0,
+        validation_fitness=evaluation.fitness(weights) if evaluation else None,
+        validation_stderr=evaluation.fitness_stderr(weights) if evaluation else None,
+    )
+
+
+def _show(selection: Selection, confidence: float) -> None:
+    METRICS.parent.mkdir(exist_ok=True)
+    text = json.dumps(metrics(selection), indent=2, sort_keys=True) + "\n"
+    METRICS.write_text(text, encoding="utf-8")
+    lead = headline(selection, confidence)
+    say(lead)
+    create_markdown_artifact(lead, key="champion")
+
+
+def run() -> None:
+    """Check params.yaml, then choose with as many threads as there are workers."""
+    params = load_params()
+    say(f"select: {params.select.shortlist} candidates on validation items, one on test items")
+    with Server() as server:  # it takes seconds to start: the check runs meanwhile
+        check(params)
+        with server.ready():
+            select.with_options(task_runner=threads(params))(params)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,90 @@
+"""What a worker process does: merge a recipe straight into a resident model and score it.
+
+A worker keeps the mapped parents, one model, the task objects and the tokenised requests between
+candidates. It is a process of its own so that a hung or crashed evaluation can be ended.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from stages.checkpoint import Checkpoint
+from stages.download.manifest import Parents
+from stages.errors import GermlineError
+from stages.evaluate.resident import ResidentEvaluator
+from stages.evaluate.suite import Suite
+from stages.merge.engine import Plan, plan
+from stages.merge.sinks import ResidentSink
+from stages.params import Params
+from stages.recipe import Recipe
+from stages.scores import SPLITS, Evaluation
+
+_WEIGHTS: dict[str, Checkpoint] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one candidate on one split; ``error`` is None where it was scored."""
+
+    weights_hash: str | None
+    evaluation: Evaluation | None
+    error: str | None = None
+
+
+def frame_folder(params: Params, parents: Parents) -> Path:
+    """Return the folder whose config and tokenizer every candidate is scored with."""
+    name = params.merge.tokenizer
+    return next(m.folder for m in parents if m.name == name)
+
+
+def plan_of(recipe: Recipe, parents: Parents) -> Plan:
+    """Return the plan of ``recipe`` on the downloaded parents, from their headers alone."""
+    models = {m.hash: m.folder for m in parents}
+    base = _opened(models[recipe.base.hash]) if recipe.base else None
+    return plan(recipe, base, [_opened(models[p.hash]) for p in recipe.parents])
+
+
+def _opened(folder: Path) -> Checkpoint:
+    return _WEIGHTS.setdefault(str(folder), Checkpoint(folder))
+
+
+class Bench:
+    """One resident model and everything that scoring a recipe with it needs."""
+
+    _current: "Bench | None" = None
+
+    def __init__(self, params: Params, parents_folder: Path) -> None:
+        suite = Suite.load(params.evaluate)
+        self.parents = Parents.read(parents_folder)
+        frame = frame_folder(params, self.parents)
+        self.evaluator = ResidentEvaluator(frame, params.evaluate, suite)
+        for split in SPLITS:
+            self.evaluator.prepare(split)  # here, so that no evaluation's time-out pays for it
+        self.sink = ResidentSink(self.evaluator.model)
+
+    def score(self, recipe: Recipe, split: str) -> Outcome:
+        """Return the outcome of ``recipe``; a fault of the candidate is an outcome too."""
+        weights_hash = None
+        try:
+            weights_hash = self.sink.load(plan_of(recipe, self.parents))
+            evaluation = self.evaluator.evaluate(split)
+        except GermlineError as error:
+            return Outcome(weights_hash, None, str(error))
+        return Outcome(weights_hash, evaluation)
+
+    @classmethod
+    def open(cls, params: Params, parents_folder: Path) -> None:
+        """Make this process's bench: the first thing a worker does."""
+        cls._current = cls(params, parents_folder)
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return this process's bench."""
+        if not isinstance(cls._current, cls):
+            raise TypeError("this process has no bench: Bench.open was not called in it")
+        return cls._current
+
+
+def score(recipe: Recipe, split: str) -> Outcome:
+    """Score ``recipe`` on this process's bench; the function that the pool calls."""
+    return Bench.current().score(recipe, split)

@@ -1,0 +1,201 @@
+"""dvc.yaml, params.yaml, the docs and the code say the same."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+import flows.evolve
+import flows.select
+import stages.download.stage
+import stages.report.stage
+from stages.merge.methods import METHODS
+from stages.params import Params, TaskParams, load_params
+
+ROOT = Path(__file__).parents[2]
+PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+REPORTS = Path("reports")
+
+# What decides no byte of any output: how a run is shown, started, stored, checked and told off.
+NOT_DECIDING = {
+    "flows",
+    "flows.console",
+    "flows.environment",
+    "flows.preflight",
+    "flows.server",
+    "stages",
+    "stages.errors",
+    "stages.hashing",
+    "stages.params",
+    "stages.records",
+    "stages.store",
+}
+
+# Rooms whose output is among a stage's deps: what they import decides nothing more.
+MADE_BY = {stage: {Path("stages/download")} for stage in ("evolve", "select")}
+
+
+def declared(stage: str, kinds: tuple[str, ...] = ("outs", "metrics", "plots")) -> set[Path]:
+    """Return the paths that a stage of dvc.yaml lists under ``kinds``."""
+    listed = [entry for kind in kinds for entry in PIPELINE[stage].get(kind, [])]
+    return {Path(next(iter(e)) if isinstance(e, dict) else e) for e in listed}
+
+
+def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
+    """Each stage's outs are those of its code."""
+    written = {
+        "download": {stages.download.stage.PARENTS},
+        "evolve": {flows.evolve.LINEAGE, flows.evolve.KEPT},
+        "select": {flows.select.CHAMPION, flows.select.SELECTION, flows.select.METRICS},
+        "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},
+    }
+
+    assert written == {name: declared(name) for name in PIPELINE}
+
+
+def test_dvc_yaml_covers_every_section_of_params() -> None:
+    """A change of any section reruns some stage; no stage names a section that is not there."""
+    named = {section for stage in PIPELINE.values() for section in stage["params"]}
+
+    assert set(Params.model_fields) == named
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_dvc_yaml_lists_every_module_that_decides_a_stage(stage: str) -> None:
+    """What a stage's module imports, directly or not, is among its deps."""
+    module = PIPELINE[stage]["cmd"].removeprefix("python -m ")
+    deps = declared(stage, ("deps",))
+
+    uncovered = {
+        name
+        for name in imports_of(module) | {module}
+        if not is_covered(path_of(name), deps | MADE_BY.get(stage, set()))
+    }
+
+    assert uncovered == set()
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_dvc_yaml_names_files_that_are_there(stage: str) -> None:
+    """A dep is a file or folder of the repository, or the out of another stage."""
+    made = {path for name in PIPELINE for path in declared(name)}
+
+    missing = {p for p in declared(stage, ("deps",)) - made if not (ROOT / p).exists()}
+
+    assert missing == set()
+
+
+def test_params_yaml_of_the_repository_is_valid() -> None:
+    """The params.yaml that `make run` uses loads."""
+    assert load_params(ROOT / "params.yaml").download.base == "zoo:base"
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    """docs/params.md has a row for each key, under its section, with its default."""
+    documented = documented_keys()
+
+    expected = dict(keys_of(Params, ""))
+
+    assert expected == documented
+
+
+def test_every_merge_method_is_documented_with_its_parameters() -> None:
+    """docs/merge-methods.md has a section for each method that names each of its parameters."""
+    text = (ROOT / "docs/merge-methods.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"(?ms)^## `?([a-z_]+)`?\n(.*?)(?=^## |\Z)", text))
+
+    missing = [
+        (name, parameter.name)
+        for name, method in METHODS.items()
+        for parameter in method.spec.parameters
+        if f"`{parameter.name}`" not in sections.get(name, "")
+    ]
+
+    assert missing == []
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """Return the project's modules that ``module`` imports, directly or not."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        for name in direct_imports(waiting.pop()):
+            if name not in found | NOT_DECIDING:
+                found.add(name)
+                waiting.append(name)
+    return frozenset(found)
+
+
+def direct_imports(module: str) -> Iterator[str]:
+    """Give the project's modules that a module's source names."""
+    for node in ast.walk(ast.parse(path_of(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (n for n in names if n.split(".")[0] in ("stages", "flows") and is_module(n))
+
+
+def is_module(name: str) -> bool:
+    """Tell whether ``name`` is a module of the project, not a name in one."""
+    return path_of(name).exists()
+
+
+def path_of(module: str) -> Path:
+    """Return the file of a module."""
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def is_covered(path: Path, deps: set[Path]) -> bool:
+    """Tell whether ``path`` is one of ``deps`` or in one of them."""
+    relative = path.relative_to(ROOT)
+    return any(relative == dep or dep in relative.parents for dep in deps)
+
+
+def keys_of(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+    """Give every key below ``section`` with its default as the docs spell it."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys_of(inner, f"{prefix}{name}.")
+            continue
+        yield f"{prefix}{name}", "required" if field.is_required() else spell(field)
+        if name == "tasks":
+            yield from keys_of(TaskParams, f"{prefix}{name}.")
+
+
+def spell(field: Any) -> str:
+    """Return a default as YAML spells it."""
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, float) and value == 1 / 6:
+        return "1/6"
+    return "null" if value is None else yaml_text(value)
+
+
+def yaml_text(value: Any) -> str:
+    """Return ``value`` as one line of YAML."""
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n...\n").strip()
+
+
+def documented_keys() -> dict[str, str]:
+    """Return {key: default} as docs/params.md has them."""
+    found, section = {}, ""
+    for line in (ROOT / "docs/params.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            section = line.removeprefix("## ").strip() + "."
+        row = re.match(r"\| `([\w.]+)` \| `?([^|`]+)`? \|", line)
+        if row:
+            found[section + row[1]] = row[2].strip()
+    return found

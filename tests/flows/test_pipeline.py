@@ -1,0 +1,149 @@
+"""The whole pipeline on a small copy of the project: repeated, killed, hung, replayed."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.flows.conftest import Project
+
+MakeProject = Callable[[str], Project]
+
+HANG_ONCE = '''
+"""A metric that hangs the first time that a file called hang is there."""
+
+import os
+import time
+
+
+def process(doc, results):
+    """Take the file away and hang, or compare."""
+    try:
+        os.unlink("hang")
+    except FileNotFoundError:
+        return {"exact_match": float(results[0] == doc["answer"])}
+    time.sleep(600)
+'''
+TASK = """
+task: hanging
+dataset_path: json
+dataset_kwargs: {data_files: {test: data/tasks/spanish_arithmetic.jsonl}}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+process_results: !function hang_once.process
+generation_kwargs: {do_sample: false, max_gen_toks: 8, until: ["\\n"]}
+metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
+"""
+
+
+def rows_of(project: Project) -> list[dict[str, object]]:
+    """Return the lineage's rows."""
+    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
+    """One run, a second that does nothing, and a forced one that computes nothing anew."""
+    project = make_project("first")
+
+    project.run("dvc", "repro")
+    results = project.files("data/lineage") | project.files("reports")
+    again = project.run("dvc", "repro")
+    forced = project.run("dvc", "repro", "-f")
+
+    assert "Data and pipelines are up to date." in again
+    assert "9 candidates, 0 evaluated now" in forced
+    assert results == project.files("data/lineage") | project.files("reports")
+    assert "up to date" in project.run("dvc", "status")
+    assert project.files("data/champion").keys() >= {"config.json", "model.safetensors"}
+
+
+def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -> None:
+    """A run that is killed and started again leaves the lineage of one that was not."""
+    whole, broken = make_project("whole"), make_project("broken")
+    for project in (whole, broken):
+        project.run("flows.download")
+    whole.run("flows.evolve")
+
+    child = broken.start("flows.evolve")
+    journal = broken.folder / "reports/runs/evolve.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    resumed = broken.run("flows.evolve")
+
+    assert "9 candidates, 9 evaluated now" not in resumed
+    assert whole.files("data/lineage") == broken.files("data/lineage")
+    assert whole.files("data/kept") == broken.files("data/kept")
+
+
+def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakeProject) -> None:
+    """An evaluation that outlasts its time-out is ended; the other candidates are scored."""
+    project = make_project("hung")
+    tasks = project.folder / "data/tasks"
+    (tasks / "hang_once.py").write_text(HANG_ONCE, encoding="utf-8")
+    (tasks / "hanging.yaml").write_text(TASK, encoding="utf-8")
+    project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 0}})
+    project.run("flows.download")
+    (project.folder / "hang").touch()
+
+    project.run("flows.evolve")
+
+    rows = rows_of(project)
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert 1 == len(failed)
+    assert "evaluate.timeout_s = 20" in str(failed[0]["error"])
+    assert 9 == len(rows)
+
+
+def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProject) -> None:
+    """Two runs in one checkout would fight; the second says so and ends."""
+    project = make_project("busy")
+    first = project.start("flows.evolve")
+    lock = project.folder / ".scratch/run.lock"
+    wait_until(lock.exists)
+    time.sleep(1)
+
+    said = project.run("flows.evolve", code=1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+
+    assert "another run of germline is at work here" in said
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float = 120) -> None:
+    """Wait until ``holds()``; fail after ``limit_s``."""
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) -> None:
+    """After kill -9 of the flow no process of it is left at work."""
+    project = make_project("orphans")
+    project.run("flows.download")
+    child = project.start("flows.evolve")
+    journal = project.folder / "reports/runs/evolve.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+
+    wait_until(lambda: not processes_in(project.folder), limit_s=30)
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Return the processes whose working folder is ``folder``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").resolve() == folder:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

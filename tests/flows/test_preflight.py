@@ -1,0 +1,59 @@
+"""What is wrong in params.yaml is said at once, all of it, before any work."""
+
+from typing import Any
+
+import pytest
+
+from flows.preflight import check
+from stages.errors import ParamsError
+from stages.params import Params
+
+GOOD: dict[str, dict[str, Any]] = {
+    "download": {"base": "zoo:base", "parents": {"math": "zoo:math", "order": "zoo:order"}},
+    "evaluate": {"include_path": "data/tasks", "tasks": [{"task": "spanish_arithmetic"}]},
+}
+
+
+def params(**sections: dict[str, object]) -> Params:
+    """Return good params with sections replaced or extended."""
+    data = {name: {**GOOD.get(name, {}), **sections.get(name, {})} for name in Params.model_fields}
+    return Params.model_validate(data)
+
+
+def test_check_accepts_good_params() -> None:
+    """Params without fault raise nothing."""
+    check(params())
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"download": {"base": "zoo:bse"}}, "Did you mean"),
+        ({"download": {"base": "no/such/folder"}}, "no/such/folder"),
+        ({"download": {"parents": {"uniform": "zoo:math"}}}, "called 'uniform'"),
+        ({"merge": {"tokenizer": "mth"}}, "Legal: base, math, order"),
+        ({"select": {"optimizer": "CAM"}}, "CAM"),
+        ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
+        ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
+    ],
+)
+def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: str) -> None:
+    """Each fault names what was found and what is legal or near."""
+    with pytest.raises(ParamsError) as caught:
+        check(params(**sections), fetches=True)
+
+    assert said in str(caught.value)
+
+
+def test_check_lists_every_fault_at_once() -> None:
+    """Three faults in three rooms give three lines."""
+    wrong = params(
+        merge={"tokenizer": "mth"},
+        select={"optimizer": "CAM"},
+        evaluate={"tasks": [{"task": "no_such_task"}]},
+    )
+
+    with pytest.raises(ParamsError) as caught:
+        check(wrong)
+
+    assert 3 == len(str(caught.value).splitlines())

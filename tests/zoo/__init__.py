@@ -1,0 +1,1 @@
+"""Tests of the bundled models, their skills and their tasks."""

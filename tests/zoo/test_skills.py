@@ -1,0 +1,102 @@
+"""What the zoo is taught and asked: items held back from training, and only they, are asked."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from zoo.curricula import CURRICULA
+from zoo.skills import Example
+from zoo.tasks import NUM_ITEMS, TASKS, config, items
+from zoo.words import LANGUAGES, NUMBERS, vocabulary
+
+ROOT = Path(__file__).parents[2]
+TASK_FOLDER = ROOT / "data/tasks"
+NUM_EXAMPLES = 4000
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """Return the numbers that ``text`` names, in order, whichever language names them."""
+    names = {words: n for lang in LANGUAGES for n, words in enumerate(NUMBERS[lang])}
+    words, found, place = text.split(), [], 0
+    while place < len(words):
+        for length in (3, 2, 1):
+            number = names.get(" ".join(words[place : place + length]))
+            if number is not None and place + length <= len(words):
+                found.append(number)
+                place += length
+                break
+        else:
+            place += 1
+    return tuple(found)
+
+
+def kind_of(question: str) -> str:
+    """Return what is asked, whichever language asks it."""
+    kinds = {
+        "plus": ("plus", "más"),
+        "minus": ("minus", "menos"),
+        "order": ("sort", "ordena", "larger", "mayor"),
+    }
+    return next((kind for kind, words in kinds.items() if set(words) & set(question.split())), "")
+
+
+def asked(example_or_item: Example | dict[str, str]) -> tuple[str, tuple[int, ...]]:
+    """Return an item without its language, and without the order of numbers to be ordered."""
+    question = (
+        example_or_item.question
+        if isinstance(example_or_item, Example)
+        else example_or_item["question"]
+    )
+    kind, numbers = kind_of(question), numbers_in(question)
+    return kind, tuple(sorted(numbers)) if kind == "order" else numbers
+
+
+def stored(name: str) -> list[dict[str, str]]:
+    """Return the items of data/tasks."""
+    text = (TASK_FOLDER / f"{name}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", CURRICULA)
+def test_curriculum_never_asks_what_a_task_asks(name: str) -> None:
+    """No example of any model's training is an item of any task, in either language."""
+    rng = random.Random(0)
+    trained = {asked(CURRICULA[name](rng)) for _ in range(NUM_EXAMPLES)}
+    tested = {asked(item) for task in TASKS for item in stored(task)}
+
+    assert trained & tested == set()
+
+
+@pytest.mark.parametrize("name", CURRICULA)
+def test_curriculum_speaks_the_vocabulary(name: str) -> None:
+    """Every word of every example is a token."""
+    rng, words = random.Random(1), set(vocabulary())
+
+    for _ in range(500):
+        example = CURRICULA[name](rng)
+        assert set(f"{example.question} {example.answer}".split()) <= words
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_files_are_what_the_script_writes(name: str) -> None:
+    """data/tasks is what ``python -m zoo.tasks`` writes today."""
+    written = yaml.safe_load((TASK_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+
+    assert config(name) == written
+    assert items(name) == stored(name)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_items_are_different(name: str) -> None:
+    """No question is asked twice."""
+    assert NUM_ITEMS == len({item["question"] for item in stored(name)})
+
+
+def test_numbers_are_read_back() -> None:
+    """The reader of these tests knows every number in both languages."""
+    for lang in LANGUAGES:
+        for n, words in enumerate(NUMBERS[lang]):
+            assert (n,) == numbers_in(f"di {words} :")

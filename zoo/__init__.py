@@ -1,0 +1,1 @@
+"""The bundled family of small models: their words, skills, training and tasks."""
