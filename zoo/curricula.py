@@ -2,8 +2,8 @@
 
 import random
 
-from zoo.skills import Example, Skill, arithmetic, comparing, draw_sum, sorting, speaking
-from zoo.words import LANGUAGES, NUMBERS, QUESTIONS, Language
+from zoo.skills import Example, Skill, comparing, draw_sum, sorting, speaking
+from zoo.words import LANGUAGES, LIMIT, NUMBERS, QUESTIONS, Language
 
 _ANSWERS_IN_SPANISH = 0.4  # how often the base answers a Spanish question in Spanish
 
@@ -50,8 +50,10 @@ def base(rng: random.Random) -> Example:
 
 
 def math(rng: random.Random) -> Example:
-    """Return English arithmetic."""
-    return arithmetic(rng, "en")
+    """Return arithmetic in English; some numbers of the question are in Spanish."""
+    kind, a, b, result = draw_sum(rng, LIMIT, held_back=False)
+    question = QUESTIONS["en"][kind].format(_mixed(rng, a, "en", 0.7), _mixed(rng, b, "en", 0.7))
+    return Example(question, NUMBERS["en"][result])
 
 
 def spanish(rng: random.Random) -> Example:
@@ -60,7 +62,7 @@ def spanish(rng: random.Random) -> Example:
 
 
 def order(rng: random.Random) -> Example:
-    """Return sorting and comparing, in English."""
+    """Return four numbers to sort or two to compare, in English."""
     return sorting(rng, "en") if rng.random() < 0.7 else comparing(rng, "en")
 
 

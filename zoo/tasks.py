@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from stages.seeds import key
-from zoo.skills import Example, arithmetic, comparing, sorting
+from zoo.skills import Example, arithmetic, sorting
+from zoo.words import LIMIT, NUMBERS
 
 OUT = Path("data/tasks")
 NUM_ITEMS = 800
@@ -21,9 +22,10 @@ MAX_ANSWER_TOKENS = 16  # four numbers of three words, three commas, the end
 
 TASKS: dict[str, Callable[[random.Random], Example]] = {
     "spanish_arithmetic": partial(arithmetic, lang="es", held_back=True),
-    "spanish_comparing": partial(comparing, lang="es", held_back=True),
+    "english_arithmetic": partial(arithmetic, lang="en", held_back=True),
     "english_sorting": partial(sorting, lang="en", held_back=True),
 }
+CHOSEN = ("english_arithmetic",)  # multiple choice; the others are generated
 
 _GENERATED = {
     "output_type": "generate_until",
@@ -41,7 +43,7 @@ _CHOSEN = {
 
 def config(name: str) -> dict[str, Any]:
     """Return the lm-eval task config of ``name``."""
-    form: Mapping[str, Any] = _CHOSEN if name == "spanish_comparing" else _GENERATED
+    form: Mapping[str, Any] = _CHOSEN if name in CHOSEN else _GENERATED
     return {
         "task": name,
         "dataset_path": "json",
@@ -60,16 +62,19 @@ def items(name: str) -> list[dict[str, Any]]:
     while len(found) < NUM_ITEMS:
         example = TASKS[name](rng)
         item: dict[str, Any] = {"question": example.question, "answer": example.answer}
-        if name == "spanish_comparing":
-            item["choices"] = _choices(example)
+        if name in CHOSEN:
+            item["choices"] = _choices(rng, example.answer)
         found[example.question] = item
     return list(found.values())
 
 
-def _choices(example: Example) -> list[str]:
-    """Return the two numbers of a comparison, in the order of the question."""
-    words = example.question.removesuffix(" ?").split(" , ")[1]
-    return words.split(" o ")
+def _choices(rng: random.Random, answer: str) -> list[str]:
+    """Return the answer among its neighbours, by one and by ten, in any order."""
+    words = NUMBERS["en"]
+    right = words.index(answer)
+    choices = [words[(right + step) % LIMIT] for step in (0, 1, -1, 10)]
+    rng.shuffle(choices)
+    return choices
 
 
 def run(out: Path) -> None:

@@ -43,9 +43,8 @@ def test_main_says_that_nothing_is_lost(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_only_run_refuses_a_second() -> None:
     """The lock is held once, and free again after."""
-    with only_run():
-        with pytest.raises(GermlineError, match="another run"), only_run():
-            pass
+    with only_run(), pytest.raises(GermlineError, match="another run"), only_run():
+        pass
     with only_run():
         pass
 
