@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 import flows.evolve
+import flows.laboratory
 import flows.select
 import stages.download.stage
 import stages.report.stage
@@ -51,7 +52,7 @@ def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
     """Each stage's outs are those of its code."""
     written = {
         "download": {stages.download.stage.PARENTS},
-        "evolve": {flows.evolve.LINEAGE, flows.evolve.KEPT},
+        "evolve": {flows.laboratory.LINEAGE, flows.evolve.KEPT},
         "select": {flows.select.CHAMPION, flows.select.SELECTION, flows.select.METRICS},
         "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},
     }
