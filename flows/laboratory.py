@@ -18,7 +18,7 @@ from flows.scoring import Scorer
 from flows.worker import Outcome, plan_of
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, ParamsError
 from stages.evaluate.suite import Suite
 from stages.merge.sinks import write_model
 from stages.params import Params
@@ -49,7 +49,7 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     try:
         yield Laboratory(params, parents, store, scorer)
     except BaseException:
-        scorer.close(at_once=True)
+        scorer.stop()
         raise
     scorer.close()
 
@@ -101,6 +101,9 @@ def evaluate_all(
     """Return the outcome of every named recipe, one evaluation for recipes that share an id.
 
     ``each`` is called as outcomes come in, which is in no fixed order.
+
+    Raises:
+        ParamsError: no candidate at all can be scored under these params.
     """
     named = evaluate.with_options(retries=lab.params.evaluate.retries)
     futures: dict[str, PrefectFuture[Outcome]] = {}
@@ -114,6 +117,8 @@ def evaluate_all(
     for future in as_completed(list(futures.values())):
         recipe_id = ids[future.task_run_id]
         result = future.result(raise_on_failure=False)
+        if isinstance(result, ParamsError):
+            raise result
         if isinstance(result, BaseException):
             result = lab.scorer.failure(by_id[recipe_id], split, result)
         outcomes[recipe_id] = result

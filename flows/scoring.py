@@ -1,9 +1,11 @@
 """Score recipes through the store: look the evaluation up, or compute it in a worker process."""
 
 from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -35,6 +37,9 @@ class Scorer:
         self.used: dict[str, Record] = {}
         self.num_computed = 0
         self._params: EvaluateParams = params.evaluate
+        self._gate = Lock()
+        self._running: set[Future[Outcome]] = set()
+        self._is_stopped = False
         self._frame = folder_key(frame_folder(params, Parents.read(parents_folder)))
         self._pool = ProcessPool(
             max_workers=params.evaluate.workers,
@@ -62,12 +67,19 @@ class Scorer:
         """Return the records of every outcome given so far, sorted by key."""
         return [self.used[key] for key in sorted(self.used)]
 
-    def close(self, *, at_once: bool = False) -> None:
-        """End the workers: after the work they have, or at once."""
-        if at_once:
-            self._pool.stop()
-        else:
-            self._pool.close()
+    def close(self) -> None:
+        """End the workers after the work they have."""
+        self._pool.close()
+        self._pool.join()
+
+    def stop(self) -> None:
+        """End the workers at once; threads that wait for an outcome are told so."""
+        with self._gate:
+            self._is_stopped = True
+            waited_for = list(self._running)
+        for future in waited_for:  # the pool itself would leave them waiting
+            future.cancel()
+        self._pool.stop()
         self._pool.join()
 
     def _look_up(self, recipe: Recipe, split: str) -> Outcome | None:
@@ -81,9 +93,11 @@ class Scorer:
 
     def _compute(self, recipe: Recipe, split: str) -> Outcome:
         limit = self._params.timeout_s
-        future = self._pool.schedule(score, args=[recipe, split], timeout=limit)
+        future = self._schedule(recipe, split)
         try:
             outcome: Outcome = future.result()
+        except CancelledError as error:
+            raise _stopped(split) from error
         except FutureTimeoutError as error:
             raise EvaluationError(
                 f"evaluation on the {split} split: ran longer than evaluate.timeout_s = {limit:g} "
@@ -95,9 +109,22 @@ class Scorer:
                 f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size "
                 "or evaluate.workers."
             ) from error
+        finally:
+            self._running.discard(future)
         self._remember(self._key(recipe, split), recipe, outcome)
         self.num_computed += 1
         return outcome
+
+    def _schedule(self, recipe: Recipe, split: str) -> "Future[Outcome]":
+        with self._gate:
+            if self._is_stopped:
+                raise _stopped(split)
+            limit = self._params.timeout_s
+            future: Future[Outcome] = self._pool.schedule(
+                score, args=[recipe, split], timeout=limit
+            )
+            self._running.add(future)
+        return future
 
     def _remember(self, key: str, recipe: Recipe, outcome: Outcome) -> None:
         document = {
@@ -113,6 +140,10 @@ class Scorer:
 
     def _failure_key(self, recipe: Recipe, split: str) -> str:
         return content_hash(["failed", self._key(recipe, split), self._params.timeout_s])
+
+
+def _stopped(split: str) -> EvaluationError:
+    return EvaluationError(f"evaluation on the {split} split: the run was stopped.")
 
 
 def _outcome(document: dict[str, Any]) -> Outcome:

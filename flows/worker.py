@@ -10,7 +10,7 @@ from typing import Self
 
 from stages.checkpoint import Checkpoint
 from stages.download.manifest import Parents
-from stages.errors import GermlineError
+from stages.errors import GermlineError, ParamsError
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
 from stages.merge.engine import Plan, plan
@@ -52,6 +52,7 @@ class Bench:
     """One resident model and everything that scoring a recipe with it needs."""
 
     _current: "Bench | None" = None
+    _fault: str | None = None
 
     def __init__(self, params: Params, parents_folder: Path) -> None:
         suite = Suite.load(params.evaluate)
@@ -74,12 +75,25 @@ class Bench:
 
     @classmethod
     def open(cls, params: Params, parents_folder: Path) -> None:
-        """Make this process's bench: the first thing a worker does."""
-        cls._current = cls(params, parents_folder)
+        """Make this process's bench: the first thing a worker does.
+
+        What goes wrong here is told by ``current``: a worker that cannot begin would be replaced
+        by another that cannot, for ever.
+        """
+        try:
+            cls._current = cls(params, parents_folder)
+        except GermlineError as error:
+            cls._fault = str(error)
 
     @classmethod
     def current(cls) -> Self:
-        """Return this process's bench."""
+        """Return this process's bench.
+
+        Raises:
+            ParamsError: none can be made from these params: the run's fault, not a candidate's.
+        """
+        if cls._fault is not None:
+            raise ParamsError(cls._fault)
         if not isinstance(cls._current, cls):
             raise TypeError("this process has no bench: Bench.open was not called in it")
         return cls._current

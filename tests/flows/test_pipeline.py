@@ -157,3 +157,33 @@ def processes_in(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
+    """Ctrl-C ends flow and workers at once and says that nothing is lost."""
+    project = make_project("interrupted")
+    project.run("flows.download")
+    child = project.start("flows.evolve")
+    journal = project.folder / "reports/runs/evolve.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=60)[0]
+
+    assert 130 == child.returncode, said
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert not processes_in(project.folder)
+
+
+def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:
+    """A prompt longer than the model can read is the run's fault: one message, no failed rows."""
+    project = make_project("long")
+    project.set({"evaluate": {"system_instruction": "uno " * 80}})
+    project.run("flows.download")
+
+    said = project.run("flows.evolve", code=1)
+
+    assert said.count("error: ") == 1, said
+    assert "Traceback" not in said
+    assert not (project.folder / "data/lineage/genomes.jsonl").exists()
