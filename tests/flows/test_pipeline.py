@@ -173,6 +173,7 @@ def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
     assert 130 == child.returncode, said
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
+    assert "Error" not in said
     assert not processes_in(project.folder)
 
 
