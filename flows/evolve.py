@@ -109,7 +109,7 @@ def evolve(params: Params) -> None:
     """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
     with laboratory(params, LINEAGE / "store.jsonl") as lab:
         evolution = Evolution(lab)
-        total = params.select.population * params.select.generations
+        total = params.select.population * params.select.generations + 1  # and the mean
         journal = Journal(JOURNAL)
         with SearchProgress(total, "evolve") as progress:
             for generation in range(params.select.generations):
@@ -129,12 +129,13 @@ def score_candidates(
     evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
 ) -> dict[str, Outcome]:
     """Return each candidate's outcome on the search split."""
+
+    def note(outcome: Outcome, count: int) -> None:
+        progress.best(evolution.fitness(outcome))
+        progress.advance(count)
+
     recipes = {c.name: c.recipe for c in candidates}
-    outcomes = evaluate_all(
-        evolution.lab, recipes, SPLIT, lambda o: progress.best(evolution.fitness(o))
-    )
-    progress.advance(len(candidates))
-    return outcomes
+    return evaluate_all(evolution.lab, recipes, SPLIT, note)
 
 
 def score_mean(evolution: Evolution, progress: SearchProgress) -> None:

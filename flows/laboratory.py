@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -96,11 +97,12 @@ def evaluate_all(
     lab: Laboratory,
     recipes: Mapping[str, Recipe],
     split: str,
-    each: Callable[[Outcome], None] = lambda _: None,
+    each: Callable[[Outcome, int], None] = lambda _, __: None,
 ) -> dict[str, Outcome]:
     """Return the outcome of every named recipe, one evaluation for recipes that share an id.
 
-    ``each`` is called as outcomes come in, which is in no fixed order.
+    ``each`` is called as outcomes come in, which is in no fixed order, with the number of
+    recipes that share it.
 
     Raises:
         ParamsError: no candidate at all can be scored under these params.
@@ -113,6 +115,7 @@ def evaluate_all(
             futures[recipe.id] = run.submit(lab.scorer, recipe, split)
     by_id = {recipe.id: recipe for recipe in recipes.values()}
     outcomes = {}
+    sharing = Counter(recipe.id for recipe in recipes.values())
     ids = {future.task_run_id: recipe_id for recipe_id, future in futures.items()}
     for future in as_completed(list(futures.values())):
         recipe_id = ids[future.task_run_id]
@@ -122,7 +125,7 @@ def evaluate_all(
         if isinstance(result, BaseException):
             result = lab.scorer.failure(by_id[recipe_id], split, result)
         outcomes[recipe_id] = result
-        each(result)
+        each(result, sharing[recipe_id])
     return {name: outcomes[recipe.id] for name, recipe in recipes.items()}
 
 

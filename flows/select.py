@@ -101,7 +101,7 @@ def _test(
 def _outcomes(
     lab: Laboratory, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
 ) -> dict[str, Outcome]:
-    return evaluate_all(lab, recipes, split, lambda _: progress.advance(1))
+    return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
 
 
 def _shortlisted(
