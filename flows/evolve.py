@@ -20,6 +20,7 @@ from flows.laboratory import (
     laboratory,
     merge,
     threads,
+    write_json_lines,
     write_records,
 )
 from flows.preflight import SPECS, check
@@ -165,7 +166,10 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
 
 
 def keep_weights(evolution: Evolution) -> None:
-    """Put the weights that merge.keep asks for into data/kept, one folder a recipe."""
+    """Put the weights that merge.keep asks for into data/kept, one folder a recipe.
+
+    ``kept.jsonl`` says which folder holds which candidate.
+    """
     lab, rows = evolution.lab, evolution.rows
     fresh(KEPT)
     kept = {
@@ -173,8 +177,12 @@ def keep_weights(evolution: Evolution) -> None:
         "elite": shortlist(rows, lab.params.select.shortlist),
         "all": [row for row in rows if row.fitness is not None],
     }[lab.params.merge.keep]
+    index = []
     for recipe_id, row in {row.id: row for row in kept}.items():
-        merge(lab, row.recipe, KEPT / recipe_id[:16])
+        folder = recipe_id[:16]
+        weights_hash = merge(lab, row.recipe, KEPT / folder)
+        index.append({"folder": folder, "name": row.name, "weights_hash": weights_hash})
+    write_json_lines(KEPT / "kept.jsonl", index)
 
 
 def run() -> None:

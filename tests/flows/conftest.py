@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no threads here hold a lock it could need
         )
 
     def run(self, *command: str, code: int = 0) -> str:
@@ -60,6 +62,11 @@ class Project:
             for path in sorted(root.rglob("*"))
             if path.is_file()
         }
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to a job in the background, which CI may be: ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment() -> dict[str, str]:

@@ -76,6 +76,7 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
     """A run that is killed and started again leaves the lineage of one that was not."""
     whole, broken = make_project("whole"), make_project("broken")
     for project in (whole, broken):
+        project.set({"select": {"generations": 3}})
         project.run("flows.download")
     whole.run("flows.evolve")
 
@@ -86,7 +87,8 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
     child.communicate()
     resumed = broken.run("flows.evolve")
 
-    assert "9 candidates, 9 evaluated now" not in resumed
+    assert "13 candidates" in resumed
+    assert "13 evaluated now" not in resumed
     assert whole.files("data/lineage") == broken.files("data/lineage")
     assert whole.files("data/kept") == broken.files("data/kept")
 
@@ -125,7 +127,7 @@ def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProjec
     assert "another run of germline is at work here" in said
 
 
-def wait_until(holds: Callable[[], bool], limit_s: float = 120) -> None:
+def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
     """Wait until ``holds()``; fail after ``limit_s``."""
     deadline = time.monotonic() + limit_s
     while not holds():
@@ -136,6 +138,7 @@ def wait_until(holds: Callable[[], bool], limit_s: float = 120) -> None:
 def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) -> None:
     """After kill -9 of the flow no process of it is left at work."""
     project = make_project("orphans")
+    project.set({"select": {"generations": 9}})
     project.run("flows.download")
     child = project.start("flows.evolve")
     journal = project.folder / "reports/runs/evolve.jsonl"
@@ -144,7 +147,7 @@ def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) 
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
 
-    wait_until(lambda: not processes_in(project.folder), limit_s=30)
+    wait_until(lambda: not processes_in(project.folder), limit_s=120)
 
 
 def processes_in(folder: Path) -> list[int]:
@@ -162,13 +165,14 @@ def processes_in(folder: Path) -> list[int]:
 def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
     """Ctrl-C ends flow and workers at once and says that nothing is lost."""
     project = make_project("interrupted")
+    project.set({"select": {"generations": 9}})
     project.run("flows.download")
     child = project.start("flows.evolve")
     journal = project.folder / "reports/runs/evolve.jsonl"
     wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
 
     os.killpg(child.pid, signal.SIGINT)
-    said = child.communicate(timeout=60)[0]
+    said = child.communicate(timeout=180)[0]
 
     assert 130 == child.returncode, said
     assert "the same command goes on from there" in said
