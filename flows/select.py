@@ -26,7 +26,7 @@ from flows.preflight import check
 from flows.server import Server
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
-from stages.lineage import Row, read_rows
+from stages.lineage import Row, read_rows, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Recipe
 from stages.report.summary import headline, metrics
@@ -66,10 +66,22 @@ def select(params: Params) -> None:
                 f"{selection.winner.weights_hash[:16]}. The store holds another model under this "
                 "recipe; remove .dvc/cache/candidates and run again."
             )
-        fresh(SELECTION)
+        scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
+        write_rows(fresh(SELECTION) / "genomes.jsonl", _with_scores(rows, scored))
         selection.write(SELECTION / "selection.json")
         write_records(lab, SELECTION)
     _show(selection, params.report.confidence)
+
+
+def _with_scores(
+    rows: Sequence[Row], scored: Sequence[tuple[str, Evaluation | None]]
+) -> list[Row]:
+    """Return the lineage with what the shortlist and the champion scored on later splits."""
+    named = {row.name: row for row in rows}
+    for name, evaluation in scored:
+        if evaluation is not None:
+            named[name] = named[name].also(evaluation)
+    return list(named.values())
 
 
 def _validate(

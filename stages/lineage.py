@@ -7,14 +7,14 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from stages.errors import LineageError
 from stages.hashing import canonical_json
 from stages.recipe import Candidate, Recipe
-from stages.scores import Evaluation
+from stages.scores import SPLITS, Evaluation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +94,10 @@ class Row:
             fitness_stderr=evaluation.fitness_stderr(weights) if evaluation else None,
             error=None if evaluation else error,
         )
+
+    def also(self, evaluation: Evaluation) -> Self:
+        """Return the row with the scores of one more split; fitness stays that of the search."""
+        return replace(self, scores={**self.scores, evaluation.split: _scores(evaluation)})
 
     def brief(self) -> dict[str, Any]:
         """Return the few columns that a person wants to see while a search runs."""
@@ -262,8 +266,8 @@ def _flat(row: Row) -> dict[str, Any]:
     }
     record |= {f"gene.{name}": value for name, value in row.genes.items()}
     record |= {f"parent.{name}": value for name, value in row.parents.items()}
-    for split, tasks in row.scores.items():
-        for task, scores in tasks.items():
+    for split in (s for s in SPLITS if s in row.scores):
+        for task, scores in row.scores[split].items():
             for key in ("score", "stderr", "num_items"):
                 record[f"{split}.{task}.{key}"] = scores[key]
     return {**record, "error": row.error, "recipe": canonical_json(row.recipe.to_dict())}

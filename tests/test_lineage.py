@@ -165,3 +165,15 @@ def test_journal_reports_damage_before_its_end(tmp_path: Path) -> None:
     with pytest.raises(LineageError, match="line 2"):
         Journal(path).read()
     assert [] == Journal(tmp_path / "none").read()
+
+
+def test_a_row_takes_the_scores_of_later_splits() -> None:
+    """Scores of another split stand beside those of the search, in the order of the splits."""
+    row = _ok(0, 3)
+    task = TaskScore("arc", "acc", 0.5, 0.1, 4, True)
+    later = row.also(Evaluation("test", (task,), ())).also(Evaluation("validation", (task,), ()))
+
+    columns = [c for c in frame([later]).columns if c.endswith(".score")]
+
+    assert row.fitness == later.fitness
+    assert ["search.arc.score", "validation.arc.score", "test.arc.score"] == columns

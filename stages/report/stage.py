@@ -16,7 +16,7 @@ from stages.report.page import markdown_table, render_page
 from stages.report.summary import headline, summary_frame
 from stages.selection import Selection
 
-LINEAGE = Path("data/lineage/genomes.jsonl")
+LINEAGE = Path("data/selection/genomes.jsonl")
 SELECTION = Path("data/selection/selection.json")
 REPORTS = Path("reports")
 OUTPUTS = (

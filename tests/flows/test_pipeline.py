@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.flows.conftest import Project
 
@@ -46,6 +47,12 @@ def rows_of(project: Project) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def finished(project: Project) -> list[dict[str, Any]]:
+    """Return the lineage's rows with the scores of every split."""
+    text = (project.folder / "data/selection/genomes.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def tracked_results(project: Project) -> dict[str, bytes]:
     """Return what DVC tracks of lineage, selection and reports: not the log of runs."""
     found = {
@@ -69,6 +76,7 @@ def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
     assert "9 candidates, 0 evaluated now" in forced
     assert results == tracked_results(project)
     assert "up to date" in project.run("dvc", "status")
+    assert ["search", "test", "validation"] in [sorted(row["scores"]) for row in finished(project)]
     assert project.files("data/champion").keys() >= {"config.json", "model.safetensors"}
 
 
