@@ -81,8 +81,9 @@ def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
 
 
 def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -> None:
-    """A run that is killed and started again leaves the lineage of one that was not."""
+    """Killed and started again, with two workers: the lineage of one that ran whole with one."""
     whole, broken = make_project("whole"), make_project("broken")
+    broken.set({"evaluate": {"workers": 2}})
     for project in (whole, broken):
         project.set({"select": {"generations": 3}})
         project.run("flows.download")
