@@ -34,6 +34,9 @@ class Settings:
 class Sources:
     """One tensor as the base and the parents hold it: flattened, read in float32.
 
+    ``shape`` is the tensor's own, ``size`` the number of its entries, and ``row_length`` how many
+    of them are under one index of the first dimension; a vector or a scalar is one row.
+
     ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps what
     the next candidate needs again, under ``identities``: one for each parent's task vector.
     """
@@ -52,7 +55,12 @@ class Sources:
         self._streams = streams
         self._memo = memo
         self._identities = identities
-        self.size = self._parents[0].numel()
+        self.shape = tuple(parents[0].shape)
+        self.size = parents[0].numel()
+        rows = self.shape[0] if len(self.shape) > 1 else 1
+        self.row_length = self.size // rows if rows else self.size
+        self.num_parents = len(parents)
+        self.has_base = base is not None
         self._base_range: tuple[int, int, Tensor] | None = None
 
     def base(self, start: int, stop: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 
+from stages.merge.method import Settings
 from stages.recipe import Parameter
 
 WEIGHT = Parameter(
@@ -13,6 +14,28 @@ DENSITY = Parameter(
 SCALE = Parameter(
     "scale", "tensor", 1.0, -math.inf, math.inf, "Multiplies the merged task vector; the lambda."
 )
+GAMMA = Parameter(
+    "gamma", "parent", 0.01, 0.0, 1.0, "Fraction of a task vector's largest entries dropped."
+)
+EPSILON = Parameter(
+    "epsilon", "parent", 0.15, 0.0, 0.5, "How far from the density an entry's chance may lie."
+)
+ACTIVE = Parameter(
+    "epsilon", "tensor", 1e-5, 0.0, math.inf, "An entry changed by this much or less is unchanged."
+)
+
+
+def switch(name: str, default: float, doc: str) -> Parameter:
+    """Return a parameter that is 0 (off) or 1 (on); ``switch_fault`` checks it."""
+    return Parameter(name, "tensor", default, 0.0, 1.0, doc)
+
+
+def switch_fault(settings: Settings, *names: str) -> str | None:
+    """Return which of the switches is neither 0 nor 1, or None where all are."""
+    for name in names:
+        if settings.tensor[name] not in (0.0, 1.0):
+            return f"{name} is {settings.tensor[name]:g}. Legal is 0 or 1; change it"
+    return None
 
 
 def normalize(default: float) -> Parameter:

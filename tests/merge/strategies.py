@@ -14,7 +14,10 @@ from stages.merge.rules import settings_of
 from stages.recipe import Rule, Value
 from stages.seeds import key
 
-TASK_METHODS = ("task_arithmetic", "ties", "dare_linear", "dare_ties")
+# Methods that add sparse task vectors, each times its weight: with the election, and without.
+ELECTING = ("ties", "dare_ties", "breadcrumbs_ties", "della")
+ADDING = ("task_arithmetic", "dare_linear", "breadcrumbs", "della_linear")
+TASK_METHODS = (*ADDING, *ELECTING)
 # Multiples of 1/64 up to 4: products with such weights and sums of a few are exact in float32.
 entries = st.integers(-256, 256).map(lambda i: i / 64)
 weights = st.integers(-32, 32).map(lambda i: i / 16)

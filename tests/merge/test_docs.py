@@ -13,7 +13,7 @@ def test_docs_tell_every_method_and_parameter() -> None:
     sections = re.split(r"^## ", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     found = {}
     for section in sections:
-        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \|", section, flags=re.MULTILINE)
+        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([\w.+-]+) \|", section, flags=re.MULTILINE)
         found[section.splitlines()[0]] = [
             (name, level, None if default == "none" else float(default))
             for name, level, default in rows

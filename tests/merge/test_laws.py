@@ -1,5 +1,6 @@
 """The laws that the methods keep on any tensors."""
 
+import math
 from typing import Any
 
 import torch
@@ -17,14 +18,21 @@ from tests.merge.strategies import (
     weights,
 )
 
+WEIGHING = ("linear", "multislerp", "karcher", "iso_c", *TASK_METHODS)
 task_methods = st.sampled_from(TASK_METHODS)
+ROUNDING = {"linear", "slerp", "karcher"}  # means of the parents themselves, which may round
 all_methods = st.sampled_from(sorted(METHODS))
 
 
 def _values(name: str, count: int, weight: float = 0.5, density: float = 0.5) -> dict[str, Any]:
     """Return legal values for any method."""
     taken = {p.name for p in METHODS[name].spec.parameters}
-    values: dict[str, Any] = {"weight": (weight,) * count, "density": density, "t": 0.25}
+    values: dict[str, Any] = {
+        "weight": (weight,) * count,
+        "density": density,
+        "t": 0.25,
+        "select_topk": 0.5,
+    }
     return {k: v for k, v in values.items() if k in taken}
 
 
@@ -44,10 +52,22 @@ def test_methods_keep_shape_dtype_and_sources(tensors: list[Tensor], name: str) 
     assert all(torch.equal(a, b) for a, b in zip(before, tensors, strict=True))
 
 
+@given(tensors=vectors(3), name=all_methods, poison=st.sampled_from([math.nan, math.inf]))
+def test_methods_hide_no_infinity_and_no_nan(
+    tensors: list[Tensor], name: str, poison: float
+) -> None:
+    """An entry that is no number in a parent shows in the child, where the engine finds it."""
+    base, *parents = (torch.stack([t, t]) for t in tensors)
+    parents[0][0, 0] = poison
+    child = merged(name, base, parents, **_values(name, 2))
+    assert not torch.isfinite(child).all()
+
+
 @given(tensors=vectors(3), name=all_methods, chunk=st.integers(1, 41))
 def test_chunks_change_no_bit(tensors: list[Tensor], name: str, chunk: int) -> None:
     """However the entries are divided into ranges, the child is the same bit for bit."""
     values = _values(name, 2)
+    tensors = [torch.stack([t, t.flip(0), 2 * t]) for t in tensors]
     whole = merged(name, tensors[0], tensors[1:], **values)
     parts = merged(name, tensors[0], tensors[1:], chunk=chunk, **values)
     assert whole.numpy().tobytes() == parts.numpy().tobytes()
@@ -57,8 +77,17 @@ def test_chunks_change_no_bit(tensors: list[Tensor], name: str, chunk: int) -> N
 def test_equal_parents_give_the_parent(tensors: list[Tensor], name: str, weight: float) -> None:
     """Two parents that equal the base give the base, whatever the settings."""
     (only,) = tensors
-    child = merged(name, only, [only, only], **_values(name, 2, weight))
-    assert _close(only, child)
+    values = _values(name, 2, weight)
+    assert _close(only, merged(name, only, [only, only], **values))
+    if not METHODS[name].spec.needs_base:
+        assert _close(only, merged(name, None, [only, only], **values))
+
+
+@given(tensors=vectors(1), name=st.sampled_from(sorted(set(METHODS) - ROUNDING)))
+def test_zero_task_vectors_give_the_base(tensors: list[Tensor], name: str) -> None:
+    """Parents that equal the base give its very values; a mean of them may round."""
+    (base,) = tensors
+    assert torch.equal(base, merged(name, base, [base, base], **_values(name, 2)))
 
 
 @given(tensors=vectors(3), name=task_methods)
@@ -69,11 +98,17 @@ def test_weight_zero_everywhere_is_the_base(tensors: list[Tensor], name: str) ->
     assert base.numpy().tobytes() == child.numpy().tobytes()
 
 
-@given(tensors=vectors(4), name=st.sampled_from(("linear", *TASK_METHODS)), weight=weights)
+@given(tensors=vectors(4), name=st.sampled_from(WEIGHING), weight=weights)
 def test_weight_zero_leaves_no_trace(tensors: list[Tensor], name: str, weight: float) -> None:
-    """A parent of weight 0 changes no bit: the child is as if it were never named."""
+    """A parent of weight 0 changes no bit: the child is as if it were never named.
+
+    But nuslerp takes just two parents, and the others without this law have no weights.
+    """
+    weight = abs(weight) if name == "karcher" else weight
     base, *parents = tensors
-    values = {**_values(name, 3), "normalize": 0.0}
+    values = {k: v for k, v in _values(name, 3).items() if k != "weight"}
+    if "normalize" in {p.name for p in METHODS[name].spec.parameters}:
+        values["normalize"] = 0.0
     ghost = merged(name, base, parents, **{**values, "weight": (weight, 0.0, 0.5)})
     keys, two = ["0", "2"], [parents[0], parents[2]]
     without = merged(name, base, two, keys=keys, **{**values, "weight": (weight, 0.5)})
@@ -82,7 +117,7 @@ def test_weight_zero_leaves_no_trace(tensors: list[Tensor], name: str, weight: f
 
 @given(
     tensors=vectors(4),
-    name=st.sampled_from(("linear", *TASK_METHODS)),
+    name=st.sampled_from(WEIGHING),
     order=st.permutations(range(3)),
     chosen=st.lists(positive_weights, min_size=3, max_size=3),
 )
@@ -94,9 +129,7 @@ def test_order_of_parents_changes_rounding_only(
     The tensors' sums are exact in float32; with others a vote near zero could change sides.
     """
     base, *parents = tensors
-    values = {**_values(name, 3), "density": 1.0} if name != "linear" else {}
-    if name == "task_arithmetic":
-        values.pop("density")
+    values = _values(name, 3, density=1.0)
     straight = merged(name, base, parents, **{**values, "weight": tuple(chosen)})
     moved = merged(
         name,
@@ -144,9 +177,7 @@ def test_one_whole_task_vector_is_task_arithmetic(
     """One parent, density 1, not normalised: every method is task arithmetic, bit for bit."""
     base, parent = tensors
     plain = merged("task_arithmetic", base, [parent], weight=weight)
-    values = {**_values(name, 1), "weight": weight, "normalize": 0.0}
-    if name != "task_arithmetic":
-        values["density"] = 1.0
+    values = {**_values(name, 1, weight, density=1.0), "normalize": 0.0}
     assert torch.equal(plain, merged(name, base, [parent], **values))
 
 
@@ -159,6 +190,25 @@ def test_dare_at_density_one_drops_nothing(tensors: list[Tensor], weight: float)
     assert torch.equal(plain, merged("dare_linear", base, parents, **whole))
     elected = merged("ties", base, parents, **whole)
     assert torch.equal(elected, merged("dare_ties", base, parents, **whole))
+
+
+@given(tensors=vectors(3), density=densities)
+def test_breadcrumbs_without_gamma_is_ties(tensors: list[Tensor], density: float) -> None:
+    """Where no entry is dropped for being large, the largest are kept as TIES keeps them."""
+    base, *parents = tensors
+    values: dict[str, Any] = {"weight": (0.5, 1.0), "density": density, "normalize": 0.0}
+    bare = merged("breadcrumbs_ties", base, parents, **values, gamma=0.0)
+    assert torch.equal(merged("ties", base, parents, **values), bare)
+
+
+@given(tensors=vectors(3), density=densities)
+def test_della_without_epsilon_is_dare(tensors: list[Tensor], density: float) -> None:
+    """Where each entry has the same chance, DELLA drops what DARE drops, bit for bit."""
+    base, *parents = tensors
+    values: dict[str, Any] = {"weight": (0.5, 1.0), "density": density, "normalize": 0.0}
+    for della, dare in (("della", "dare_ties"), ("della_linear", "dare_linear")):
+        even = merged(della, base, parents, **values, epsilon=0.0)
+        assert torch.equal(merged(dare, base, parents, **values), even)
 
 
 @given(tensors=vectors(2), density=densities)

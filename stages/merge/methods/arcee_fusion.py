@@ -1,0 +1,93 @@
+"""Arcee Fusion: the second parent where it differs by an outlier's importance, else the first.
+
+The method is MergeKit's. An entry's importance is its distance times the divergence of its rows,
+each row's entries taken as logits of a distribution; outliers are found by Tukey's fence (Tukey
+1977, Exploratory Data Analysis, ISBN 0-201-07616-0), with the median in the place of a quartile.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.recipe import MethodSpec
+
+FENCE = 1.5  # interquartile ranges above the median from which an importance is an outlier's
+
+SPEC = MethodSpec(
+    name="arcee_fusion",
+    parameters=(),
+    needs_base=False,
+    min_parents=2,
+    max_parents=2,
+    source="this file",
+    summary="The first parent, with the second's entries where they differ most.",
+)
+
+
+def prepare(sources: Sources, _settings: Settings) -> Kernel:
+    """Return the kernel of the second parent where the importance reaches the fence."""
+    length = sources.row_length
+    divergences = torch.from_numpy(_divergences(sources, length).astype(np.float32))
+
+    def importance(start: int, stop: int) -> Tensor:
+        first, second = (sources.parent(i, start, stop) for i in (0, 1))
+        rows = torch.from_numpy(np.arange(start, stop) // length)
+        return (second - first).abs_() * divergences[rows]
+
+    every = np.empty(sources.size, dtype=np.float32)
+    for start in range(0, sources.size, BLOCK):
+        stop = min(start + BLOCK, sources.size)
+        every[start:stop] = importance(start, stop).numpy()
+    least = fence_of(every)
+
+    def kernel(start: int, stop: int) -> Tensor:
+        first, second = (sources.parent(i, start, stop) for i in (0, 1))
+        found = importance(start, stop)
+        chosen = torch.where(found < least, first, second)
+        return torch.where(found.isnan(), found, chosen)  # a parent that is no number shows
+
+    return kernel
+
+
+def fence_of(values: NDArray[np.float32]) -> float:
+    """Return the median + 1.5 x the interquartile range; partitions ``values`` in place.
+
+    Between two entries a quantile is the lower of them.
+    """
+    if values.size == 0:
+        return 0.0
+    places = [math.floor(share * (values.size - 1)) for share in (0.25, 0.5, 0.75)]
+    values.partition(sorted(set(places)))
+    low, median, high = (float(values[place]) for place in places)
+    return float(np.float32(median + FENCE * (high - low)))
+
+
+def _divergences(sources: Sources, length: int) -> NDArray[np.float64]:
+    """Return the Kullback-Leibler divergence of each row of the second parent from the first's."""
+    num_rows = sources.size // length if length else 0
+    found = np.empty(num_rows)
+    step = max(1, BLOCK // length) if length else 1
+    for start in range(0, num_rows, step):
+        stop = min(start + step, num_rows)
+        first, second = (
+            sources.parent(i, start * length, stop * length).numpy().reshape(-1, length)
+            for i in (0, 1)
+        )
+        with np.errstate(invalid="ignore"):
+            ours, theirs = _log_shares(second), _log_shares(first)
+            found[start:stop] = np.sum(np.exp(ours) * (ours - theirs), axis=1)
+    return np.maximum(found, 0.0)  # rounding may leave a little less than none
+
+
+def _log_shares(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the logarithms of the rows' softmax."""
+    shifted = rows.astype(np.float64) - rows.max(axis=1, keepdims=True)
+    found: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,54 @@
+"""Model breadcrumbs: neither largest nor smallest (Davari & Belilovsky 2023, arXiv:2312.06795)."""
+
+from torch import Tensor
+
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
+from stages.merge.ranks import Band, band_of, cuts_of, keep_band
+from stages.merge.sparsify import num_kept
+from stages.merge.task_sum import Sparse, added, used_parents
+from stages.recipe import MethodSpec
+
+SPEC = MethodSpec(
+    name="breadcrumbs",
+    parameters=(WEIGHT, DENSITY, GAMMA, SCALE, normalize(0.0)),
+    needs_base=True,
+    min_parents=1,
+    max_parents=None,
+    source="Davari & Belilovsky 2023, arXiv:2312.06795",
+    summary="Task arithmetic on task vectors without their largest and smallest entries.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x sum of weight x masked task vector."""
+    return added(sources, settings, masked(sources, settings))
+
+
+def masked(sources: Sources, settings: Settings) -> Sparse:
+    """Return the reader of the task vectors without their largest and smallest entries.
+
+    Differs from the paper: ``density`` is kept exactly, so where ``density`` and ``gamma`` exceed
+    1 together, fewer of the largest are dropped.
+    """
+    bands = {i: _band(sources, settings, i) for i in used_parents(settings)}
+
+    def read(index: int, start: int, stop: int) -> Tensor:
+        vector = sources.task_vector(index, start, stop)
+        band = bands[index]
+        return vector if band is None else keep_band(vector, band, start)
+
+    return read
+
+
+def _band(sources: Sources, settings: Settings, index: int) -> Band | None:
+    """Return the band of one task vector; None keeps all of it."""
+    size = sources.size
+    kept = num_kept(size, settings.parent["density"][index])
+    if kept >= size:
+        return None
+    skipped = min(int(settings.parent["gamma"][index] * size), size - kept)
+    return band_of(cuts_of(sources, index), size, skipped=skipped, kept=kept)
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,25 @@
+"""DELLA: MAGPRUNE, then the election of TIES (Deep et al. 2024, arXiv:2406.11617)."""
+
+from stages.merge.magprune import pruned
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import DENSITY, EPSILON, SCALE, WEIGHT, normalize
+from stages.merge.task_sum import elected
+from stages.recipe import MethodSpec
+
+SPEC = MethodSpec(
+    name="della",
+    parameters=(WEIGHT, DENSITY, EPSILON, SCALE, normalize(1.0)),
+    needs_base=True,
+    min_parents=1,
+    max_parents=None,
+    source="Deep et al. 2024, arXiv:2406.11617; Yadav et al. 2023, arXiv:2306.01708",
+    summary="TIES on task vectors that keep random entries, the large sooner than the small.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x elected sum of the pruned task vectors."""
+    return elected(sources, settings, pruned(sources, settings))
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,54 @@
+"""Iso-C: the sum of the task matrices, made isotropic (Marczak et al. 2025, arXiv:2502.04959)."""
+
+import torch
+from torch import Tensor
+
+from stages.merge.combine import coefficients, weighted_sum
+from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.parameters import SCALE, WEIGHT, normalize
+from stages.merge.spectral import isotropic
+from stages.merge.task_sum import added, used_parents
+from stages.recipe import MethodSpec
+
+SPEC = MethodSpec(
+    name="iso_c",
+    parameters=(WEIGHT, SCALE, normalize(0.0)),
+    needs_base=True,
+    min_parents=1,
+    max_parents=None,
+    source="Marczak et al. 2025, arXiv:2502.04959",
+    summary="Task arithmetic in which all singular values of a matrix's sum become their mean.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x isotropic sum of weight x task matrix.
+
+    A tensor that is no matrix has no singular values: it is merged as by task arithmetic.
+    """
+    shape, used = sources.shape, used_parents(settings)
+    if len(shape) != 2 or sources.size == 0 or not used:
+        return added(sources, settings, sources.task_vector)
+    found = isotropic(_sum(sources, settings, used).view(shape)).reshape(-1)
+    scale = settings.tensor["scale"]
+
+    def kernel(start: int, stop: int) -> Tensor:
+        return (found[start:stop] * scale).add_(sources.base(start, stop))
+
+    return kernel
+
+
+def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:
+    """Return the whole sum of weight x task vector."""
+    factors = coefficients(
+        settings.parent["weight"], normalize=settings.tensor["normalize"] == 1.0
+    )
+    found = torch.empty(sources.size, dtype=torch.float32)
+    for start in range(0, sources.size, BLOCK):
+        stop = min(start + BLOCK, sources.size)
+        vectors = [sources.task_vector(i, start, stop) for i in used]
+        found[start:stop] = weighted_sum(vectors, [factors[i] for i in used])
+    return found
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,51 @@
+"""Karcher mean: the point of the sphere nearest to all directions (Karcher 1977)."""
+
+import math
+
+from stages.merge.combine import MIN_SUM, coefficients
+from stages.merge.gram import cosines, gram
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.sphere import karcher_factors, mixture
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="karcher",
+    parameters=(
+        Parameter("weight", "parent", 1.0, 0.0, math.inf, "How much of a parent enters."),
+        Parameter("max_iter", "tensor", 10.0, 0.0, 1000.0, "Steps at most; a whole number."),
+        Parameter(
+            "tol", "tensor", 1e-5, 0.0, math.inf, "A shorter step, in radians, is the last."
+        ),
+    ),
+    needs_base=False,
+    min_parents=1,
+    max_parents=None,
+    source="Karcher 1977, doi:10.1002/cpa.3160300502",
+    summary="The parents' Riemannian centre of mass on the sphere, with their mean length.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of the Karcher mean of the directions x the mean length."""
+    weights = coefficients(settings.parent["weight"], normalize=True)
+    (products,) = gram(sources.parent, len(weights), size=sources.size)
+    factors = karcher_factors(
+        weights,
+        *cosines(products),
+        max_iter=int(settings.tensor["max_iter"]),
+        tol=settings.tensor["tol"],
+    )
+    return mixture(sources.parent, [factors], sources.size)
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why these steps or weights have no meaning, or None where they have."""
+    steps = settings.tensor["max_iter"]
+    if steps != int(steps):
+        return f"max_iter is {steps:g}. Legal is a whole number from 0; change it"
+    if math.fsum(settings.parent["weight"]) < MIN_SUM:
+        return "every weight is 0, so there is no mean. Give one above 0"
+    return None
+
+
+METHOD = Method(SPEC, prepare, fault)

@@ -1,0 +1,63 @@
+"""Model stock: from the base towards the parents' mean (Jang et al. 2024, arXiv:2403.19522)."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.merge.combine import weighted_sum
+from stages.merge.gram import cosines, gram
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import switch, switch_fault
+from stages.recipe import MethodSpec
+
+SPEC = MethodSpec(
+    name="model_stock",
+    parameters=(switch("filter_wise", 0.0, "1 takes each row by itself, 0 the whole tensor."),),
+    needs_base=True,
+    min_parents=2,
+    max_parents=None,
+    source="Jang et al. 2024, arXiv:2403.19522",
+    summary="The mean of the parents, drawn to the base as far as their task vectors differ.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + t x mean task vector."""
+    count = sources.num_parents
+    by_row = settings.tensor["filter_wise"] == 1.0
+    length = sources.row_length if by_row else sources.size
+    products = gram(sources.task_vector, count, size=sources.size, length=length)
+    ratios = torch.tensor([ratio(cosines(p)[1]) for p in products], dtype=torch.float32)
+
+    def kernel(start: int, stop: int) -> Tensor:
+        vectors = [sources.task_vector(i, start, stop) for i in range(count)]
+        mean = weighted_sum(vectors, [1.0 / count] * count)
+        if ratios.numel() > 1:
+            mean *= ratios[torch.from_numpy(np.arange(start, stop) // length)]
+        else:
+            mean *= float(ratios[0])
+        return mean.add_(sources.base(start, stop))
+
+    return kernel
+
+
+def ratio(angles: list[list[float]]) -> float:
+    """Return t = k cos / (1 + (k - 1) cos) for the mean cosine of k task vectors' angles.
+
+    The paper's equation supposes angles below 90 degrees; a mean cosine of 0 or less gives 0.
+    """
+    count = len(angles)
+    pairs = [angles[i][j] for i, j in combinations(range(count), 2)]
+    cosine = math.fsum(pairs) / len(pairs)
+    return count * cosine / (1.0 + (count - 1.0) * cosine) if cosine > 0.0 else 0.0
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why the switch has no meaning, or None where it has one."""
+    return switch_fault(settings, "filter_wise")
+
+
+METHOD = Method(SPEC, prepare, fault)

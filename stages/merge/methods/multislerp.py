@@ -1,0 +1,62 @@
+"""MultiSLERP: along the mean of the directions, with the mean length (after Shoemake 1985).
+
+The barycentric rule takes the directions u_i to the tangent space at m, the sum of w_i u_i over
+its length, adds them there and comes back. The sum of the tangents is the sum of w_i u_i less its
+part along m: zero, so the point is m itself.
+"""
+
+import math
+
+from torch import Tensor
+
+from stages.merge.combine import MIN_SUM, coefficients
+from stages.merge.gram import cosines, gram, vectors_of
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import WEIGHT, normalize
+from stages.merge.sphere import mean_factors, mixture
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="multislerp",
+    parameters=(
+        WEIGHT,
+        normalize(1.0),
+        Parameter("eps", "tensor", 1e-8, 0.0, math.inf, "A shorter mean direction is none."),
+    ),
+    needs_base=False,
+    min_parents=2,
+    max_parents=None,
+    source="Shoemake 1985, doi:10.1145/325165.325242",
+    summary="The mean direction of the task vectors, or parents, with their mean length.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of the mean direction x the mean length, on the base if there is one."""
+    weights = coefficients(
+        settings.parent["weight"], normalize=settings.tensor["normalize"] == 1.0
+    )
+    read, is_based = vectors_of(sources), sources.has_base
+    (products,) = gram(read, len(weights), size=sources.size)
+    factors = mean_factors(weights, *cosines(products), eps=settings.tensor["eps"])
+    mixed = mixture(read, [factors], sources.size)
+
+    def kernel(start: int, stop: int) -> Tensor:
+        found = mixed(start, stop)
+        return found.add_(sources.base(start, stop)) if is_based else found
+
+    return kernel
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why a mean with these weights does not exist, or None where it does."""
+    total = math.fsum(settings.parent["weight"])
+    if settings.tensor["normalize"] == 1.0 and abs(total) < MIN_SUM:
+        return (
+            f"the weights {list(settings.parent['weight'])} sum to {total:g}, so they have no "
+            "mean. Give weights with another sum, or normalize 0"
+        )
+    return None
+
+
+METHOD = Method(SPEC, prepare, fault)

@@ -1,0 +1,45 @@
+"""NearSwap: take the second parent where it is near the first, and step towards it elsewhere.
+
+The method is MergeKit's, where the share of the second parent b at a distance d from the first is
+min(t / d, 1). That share of b - a is b - a held within [-t, t], which is what is added here.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="nearswap",
+    parameters=(
+        Parameter(
+            "t", "tensor", None, 0.0, math.inf, "How far an entry may move from the first parent."
+        ),
+    ),
+    needs_base=False,
+    min_parents=2,
+    max_parents=2,
+    source="this file",
+    summary="The first parent, each entry moved towards the second by t at most.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of first + (second - first), held within [-t, t].
+
+    Where the parents are no farther apart than ``t``, it is the second bit for bit.
+    """
+    t = settings.tensor["t"]
+
+    def kernel(start: int, stop: int) -> Tensor:
+        first, second = (sources.parent(i, start, stop) for i in (0, 1))
+        gap = second - first
+        return torch.where(gap.abs() <= t, second, first + gap.clamp(-t, t))
+
+    return kernel
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,55 @@
+"""NuSLERP: SLERP by weights, on task vectors where there is a base (Shoemake 1985)."""
+
+import math
+
+from torch import Tensor
+
+from stages.merge.gram import column_grams, cosines, gram, vectors_of
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import WEIGHT, switch, switch_fault
+from stages.merge.sphere import arc_factors, mixture
+from stages.recipe import MethodSpec
+
+MIN_SUM = 1e-6  # weights that sum to less than this have no ratio: the middle is taken
+
+SPEC = MethodSpec(
+    name="nuslerp",
+    parameters=(
+        WEIGHT,
+        switch("nuslerp_flatten", 1.0, "1 takes the tensor as one vector, 0 each row as one."),
+        switch("nuslerp_row_wise", 0.0, "1 takes columns where nuslerp_flatten 0 takes rows."),
+    ),
+    needs_base=False,
+    min_parents=2,
+    max_parents=2,
+    source="Shoemake 1985, doi:10.1145/325165.325242",
+    summary="A point on the arc between two task vectors, or parents, at their weights' ratio.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of the point of the arc at second weight / sum of the weights."""
+    first, second = settings.parent["weight"]
+    total = math.fsum((first, second))
+    t = second / total if abs(total) >= MIN_SUM else 0.5
+    is_flat = settings.tensor["nuslerp_flatten"] == 1.0
+    length = sources.size if is_flat else sources.row_length
+    by_column = settings.tensor["nuslerp_row_wise"] == 1.0 and 0 < length < sources.size
+    read, is_based = vectors_of(sources), sources.has_base
+    products = (column_grams if by_column else gram)(read, 2, size=sources.size, length=length)
+    factors = [arc_factors(t, *cosines(p)) for p in products]
+    mixed = mixture(read, factors, length, by_column=by_column)
+
+    def kernel(start: int, stop: int) -> Tensor:
+        found = mixed(start, stop)
+        return found.add_(sources.base(start, stop)) if is_based else found
+
+    return kernel
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why a switch has no meaning, or None where both have one."""
+    return switch_fault(settings, "nuslerp_flatten", "nuslerp_row_wise")
+
+
+METHOD = Method(SPEC, prepare, fault)

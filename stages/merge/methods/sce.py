@@ -1,0 +1,106 @@
+"""SCE: select the entries that vary, calculate weights, erase minorities (arXiv:2408.07990)."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.ranks import density_of
+from stages.merge.sparsify import Cut, cut_of, keep_largest
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="sce",
+    parameters=(
+        Parameter(
+            "select_topk", "tensor", 1.0, 0.0, 1.0, "Fraction of varying entries kept, above 0."
+        ),
+    ),
+    needs_base=True,
+    min_parents=2,
+    max_parents=None,
+    source="Wan et al. 2024, arXiv:2408.07990",
+    summary="The entries that vary most between parents, weighted by energy, signs elected.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + weighted mean of the selected entries of the elected sign."""
+    count = sources.num_parents
+    variances = _variances(sources, count) if settings.tensor["select_topk"] < 1.0 else None
+    cut = None if variances is None else _cut(variances, settings.tensor["select_topk"])
+
+    def selected(start: int, stop: int) -> list[Tensor]:
+        vectors = [sources.task_vector(i, start, stop) for i in range(count)]
+        if cut is None or variances is None:
+            return vectors
+        mask = keep_largest(torch.from_numpy(variances[start:stop]), cut, start).sign_()
+        return [vector * mask for vector in vectors]
+
+    energies = [0.0] * count
+    for start in range(0, sources.size, BLOCK):
+        for i, vector in enumerate(selected(start, min(start + BLOCK, sources.size))):
+            energies[i] += float(np.sum(vector.numpy().astype(np.float64) ** 2))
+    total = math.fsum(energies)
+    weights = [energy / total if total > 0.0 else 1.0 / count for energy in energies]
+
+    def kernel(start: int, stop: int) -> Tensor:
+        return elected_mean(selected(start, stop), weights).add_(sources.base(start, stop))
+
+    return kernel
+
+
+def elected_mean(vectors: list[Tensor], weights: list[float]) -> Tensor:
+    """Return the weighted mean of those entries that have the sign of their plain sum.
+
+    A sum of zero elects plus; zero entries take no part; where none does the mean is 0.
+    """
+    votes = vectors[0].clone()
+    for vector in vectors[1:]:
+        votes += vector
+    sign = votes.sign_().add_(0.5).sign_()
+    total, divisor = torch.zeros_like(sign), torch.zeros_like(sign)
+    for vector, weight in zip(vectors, weights, strict=True):
+        agreed = (vector * sign).clamp_(min=0)  # its magnitude, or 0 where it disagrees
+        total += agreed * weight
+        divisor += agreed.sign_() * weight
+    return (total / torch.where(divisor > 0, divisor, 1.0)).mul_(sign)
+
+
+def _variances(sources: Sources, count: int) -> NDArray[np.float32]:
+    """Return each entry's variance over the task vectors."""
+    found = np.empty(sources.size, dtype=np.float32)
+    for start in range(0, sources.size, BLOCK):
+        stop = min(start + BLOCK, sources.size)
+        vectors = [sources.task_vector(i, start, stop) for i in range(count)]
+        mean = vectors[0].clone()
+        for vector in vectors[1:]:
+            mean += vector
+        mean /= count
+        squares = torch.zeros_like(mean)
+        for vector in vectors:
+            gap = vector - mean
+            squares += gap * gap
+        found[start:stop] = (squares / count).numpy()
+    return found
+
+
+def _cut(variances: NDArray[np.float32], share: float) -> Cut | None:
+    """Return the cut of the largest variances; None keeps every entry, as where none varies."""
+    num_varying = int(np.count_nonzero(variances))
+    if num_varying == 0:
+        return None
+    return cut_of(variances, density_of(max(1, int(share * num_varying)), variances.size))
+
+
+def fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why no entry could be selected, or None where one can."""
+    if settings.tensor["select_topk"] == 0.0:
+        return "select_topk is 0. Legal is a number in (0, 1]; change it"
+    return None
+
+
+METHOD = Method(SPEC, prepare, fault)

@@ -1,0 +1,51 @@
+"""Kernels that add sparse task vectors to the base: all of them, or those of the elected sign."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from stages.merge.combine import coefficients, elected_sum, weighted_sum
+from stages.merge.method import Kernel, Settings, Sources
+
+Sparse = Callable[[int, int, int], Tensor]  # (parent, start, stop) to a range of what it adds
+
+
+def used_parents(settings: Settings) -> list[int]:
+    """Return the places of the parents whose weight is not 0: no other is read."""
+    return [i for i, weight in enumerate(settings.parent["weight"]) if weight != 0.0]
+
+
+def added(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
+    """Return the kernel of base + scale x sum of weight x sparse task vector."""
+    factors = coefficients(
+        settings.parent["weight"],
+        normalize=settings.tensor["normalize"] == 1.0,
+        scale=settings.tensor["scale"],
+    )
+    used = used_parents(settings)
+
+    def total(start: int, stop: int) -> Tensor:
+        return weighted_sum([sparse(i, start, stop) for i in used], [factors[i] for i in used])
+
+    return _on_base(sources, used, total)
+
+
+def elected(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
+    """Return the kernel of base + scale x what the sparse task vectors agree on in sign."""
+    weights, scale = settings.parent["weight"], settings.tensor["scale"]
+    normalize = settings.tensor["normalize"] == 1.0
+    used = used_parents(settings)
+
+    def total(start: int, stop: int) -> Tensor:
+        vectors = [sparse(i, start, stop) for i in used]
+        return elected_sum(vectors, [weights[i] for i in used], normalize=normalize).mul_(scale)
+
+    return _on_base(sources, used, total)
+
+
+def _on_base(sources: Sources, used: Sequence[int], total: Callable[[int, int], Tensor]) -> Kernel:
+    def kernel(start: int, stop: int) -> Tensor:
+        base = sources.base(start, stop)
+        return total(start, stop).add_(base) if used else base
+
+    return kernel
