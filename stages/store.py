@@ -28,6 +28,7 @@ from dvc_data.hashfile.db import add_update_tree
 from dvc_data.hashfile.hash import hash_file
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
+from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
 from stages.hashing import canonical_json
@@ -156,7 +157,7 @@ class CandidateStore:
         """
         try:
             text = dvc.api.read(path.as_posix(), repo=str(self.root), encoding="utf-8")
-        except (DvcException, OSError):
+        except (DvcException, DataIndexError, OSError):
             return []
         try:
             return [json.loads(line) for line in text.splitlines()]

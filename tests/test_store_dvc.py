@@ -192,3 +192,14 @@ def test_without_a_remote_push_says_so(project: Path) -> None:
 
     with pytest.raises(LineageError, match="dvc remote add"):
         store.push([store.put_json(content_hash(1), [1])])
+
+
+@pytest.mark.usefixtures("project")
+def test_a_clone_with_a_lock_and_no_cache_has_no_rows() -> None:
+    """Git brings dvc.lock, but not what it names: nothing is known then, and nothing fails."""
+    _dvc("remote", "remove", "store")
+    _dvc("repro")
+    for folder in ("data/lineage", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(folder)
+
+    assert [] == CandidateStore().tracked(TRACKED)
