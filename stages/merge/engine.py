@@ -1,7 +1,7 @@
 """Carries out a plan: one tensor after another, in float32, with one cast at the end."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -11,11 +11,12 @@ from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
 from stages.merge.plan import Plan, TensorPlan, plan
+from stages.recipe import Model
 from stages.seeds import key
 
-__all__ = ["Plan", "merge", "merge_tensor", "plan"]
+__all__ = ["Plan", "merge", "merge_tensor", "parts", "plan"]
 
-CHUNK = 1 << 20  # entries in work at a time: bounds memory, changes no bit
+CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
 _MEMO = Memo(128 << 20)  # this process's: small models fit, large ones do without
 
 
@@ -37,32 +38,80 @@ def merge_tensor(
     Raises:
         RecipeError: it comes out with an infinity or NaN, or it holds integers that differ.
     """
-    found = [model.read(name) for model, name in zip(plan.models, tensor.sources, strict=True)]
-    if tensor.is_exact:
-        return _copied(plan, tensor, found)
-    recipe = plan.recipe
-    base = found.pop(0) if plan.base is not None else None
-    streams = [key(recipe.seed, parent.hash, tensor.name) for parent in recipe.parents]
-    identities = [(*plan.models[: -len(found)], p, tensor.sources) for p in plan.parents]
-    sources = Sources(base, found, streams, memo=memo, identities=identities)
-    kernel = plan.method.prepare(sources, tensor.settings)
     child = torch.empty(tensor.info.shape, dtype=DTYPES[tensor.info.dtype])
     flat = child.view(-1)
-    for start in range(0, flat.numel(), chunk):
-        stop = min(start + chunk, flat.numel())
-        flat[start:stop] = kernel(start, stop)
-    if not _is_finite(flat):
-        raise RecipeError(
-            f"recipe {recipe.id[:12]}, tensor {tensor.name}: holds an infinity or NaN in "
-            f"{recipe.dtype}. Use smaller weights, a wider dtype, or parents that are finite."
-        )
+    for start, part in parts(plan, tensor, chunk=chunk, memo=memo):
+        flat[start : start + part.numel()] = part
     return child
 
 
-def _is_finite(flat: Tensor) -> bool:
-    """Return whether every entry is finite; a finite sum says so at a third of the cost."""
-    total = float(flat.sum(dtype=torch.float32))
-    return math.isfinite(total) or bool(torch.isfinite(flat).all())
+def parts(
+    plan: Plan, tensor: TensorPlan, *, chunk: int = CHUNK, memo: Memo | None = None
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield one tensor of the child, flattened, in ranges: each one's start, and its entries.
+
+    They are in float32, and finite in the dtype that the tensor will have; integers are as they
+    are. Never write to them.
+
+    Raises:
+        RecipeError: it comes out with an infinity or NaN, or it holds integers that differ.
+    """
+    found = [model.read(name) for model, name in zip(plan.models, tensor.sources, strict=True)]
+    if tensor.is_exact:
+        yield 0, _copied(plan, tensor, found).reshape(-1)
+        return
+    base = found.pop(0) if plan.base is not None else None
+    streams = _Streams(plan.recipe.seed, plan.recipe.parents, tensor.name)
+    identities = [(*plan.models[: -len(found)], p, tensor.sources) for p in plan.parents]
+    sources = Sources(base, found, streams, memo=memo, identities=identities)
+    kernel = plan.method.prepare(sources, tensor.settings)
+    dtype = DTYPES[tensor.info.dtype]
+    for start in range(0, sources.size, chunk):
+        part = kernel(start, min(start + chunk, sources.size))
+        if not _is_finite(part, dtype):
+            raise RecipeError(
+                f"recipe {plan.recipe.id[:12]}, tensor {tensor.name}: holds an infinity or NaN in "
+                f"{plan.recipe.dtype}. Use smaller weights, a wider dtype, or parents that are "
+                "finite."
+            )
+        yield start, part
+
+
+class _Streams(Sequence[int]):
+    """The keys of the parents' random numbers for one tensor: most methods ask for none."""
+
+    def __init__(self, seed: int, parents: Sequence[Model], name: str) -> None:
+        self._seed = seed
+        self._parents = parents
+        self._name = name
+        self._found: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._parents)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index not in self._found:  # asked for once for each range
+            self._found[index] = key(self._seed, self._parents[index].hash, self._name)
+        return self._found[index]
+
+
+def _is_finite(part: Tensor, dtype: torch.dtype) -> bool:
+    """Return whether every entry is finite in ``dtype``; the norm says so at a tenth of the cost.
+
+    An entry exceeds the norm by no more than the norm's rounding, for which half the range is
+    left. A norm that is too large, or no number, decides nothing.
+    """
+    limit = torch.finfo(dtype).max / 2
+    square = float(torch.dot(part, part))
+    return square < min(limit * limit, torch.finfo(part.dtype).max) or bool(
+        torch.isfinite(part.to(dtype)).all()
+    )
 
 
 def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:

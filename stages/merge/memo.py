@@ -4,6 +4,7 @@ The sorted magnitudes of a task vector and the words of a random stream depend o
 nor densities. Whether they are kept changes how long a merge takes, and no bit of it.
 """
 
+import threading
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ class Memo:
 
     def __init__(self, limit_bytes: int) -> None:
         self._room = limit_bytes
+        self._lock = threading.Lock()
         self._kept: dict[Hashable, NDArray[np.float32] | NDArray[np.uint32]] = {}
 
     def has_room(self, key: Hashable, num_bytes: int) -> bool:
@@ -29,7 +31,8 @@ class Memo:
         found = self._kept.get(key)
         if found is None:
             found = compute()
-            if found.nbytes <= self._room:
-                self._room -= found.nbytes
-                self._kept[key] = found
+            with self._lock:
+                if found.nbytes <= self._room and key not in self._kept:
+                    self._room -= found.nbytes
+                    self._kept[key] = found
         return found  # type: ignore[return-value]  # a key always stands for one dtype

@@ -1,5 +1,8 @@
 """Three sinks of one stream: a model folder, a resident model, a hash. All give the same hash."""
 
+import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -8,38 +11,69 @@ from torch import Tensor, nn
 from stages.checkpoint import CheckpointWriter, TensorInfo, digest
 from stages.errors import RecipeError
 from stages.hashing import weights_hash
+from stages.headers import DTYPES
 from stages.merge.companions import write_companions
-from stages.merge.engine import merge, merge_tensor
+from stages.merge.crew import of_each
+from stages.merge.engine import merge_tensor, parts
 from stages.merge.plan import Plan, TensorPlan
 
 
-def write_model(plan: Plan, out: Path, *, shard_bytes: int) -> str:
+def write_model(plan: Plan, out: Path, *, shard_bytes: int, threads: int | None = None) -> str:
     """Write the child as a model folder that transformers loads; return its weights hash.
 
     ``out`` appears whole or not at all. Its bytes depend on the plan and ``shard_bytes`` alone,
-    and the hash on the plan alone.
+    and the hash on the plan alone; ``threads`` is as many as there are cores, unless it is given.
 
     Raises:
         RecipeError: a tensor cannot be merged.
         CheckpointError: ``out`` is already there.
     """
-    digests = {}
+    threads = threads or _num_cores()
     with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
-        for name, tensor in merge(plan):
-            writer.add(name, tensor)
-            digests[name] = digest(tensor)
+
+        def work(tensor: TensorPlan) -> str:
+            return writer.add_parts(tensor.name, _bytes_of_parts(plan, tensor))
+
+        digests = of_each(plan.tensors, work, threads=threads)
         result = _hash(plan, digests)
         write_companions(plan, writer.folder, result)
     return result
 
 
-def hash_weights(plan: Plan) -> str:
+def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
     """Return the child's weights hash; nothing is written or kept.
 
     Raises:
         RecipeError: a tensor cannot be merged.
     """
-    return _hash(plan, {name: digest(tensor) for name, tensor in merge(plan)})
+
+    def work(tensor: TensorPlan) -> str:
+        found = hashlib.sha256()
+        for _, data in _bytes_of_parts(plan, tensor):
+            found.update(data)
+        return found.hexdigest()
+
+    return _hash(plan, of_each(plan.tensors, work, threads=threads or _num_cores()))
+
+
+def _bytes_of_parts(plan: Plan, tensor: TensorPlan) -> Iterator[tuple[int, memoryview]]:
+    """Yield the bytes of the child's tensor in order, each with its offset.
+
+    They are good until the next are asked for: all share one buffer.
+    """
+    dtype = DTYPES[tensor.info.dtype]
+    held = torch.empty(0, dtype=dtype)
+    for start, part in parts(plan, tensor):
+        if held.numel() < part.numel():
+            held = torch.empty_like(part, dtype=dtype)
+        cast = held[: part.numel()].copy_(part)
+        yield start * dtype.itemsize, cast.view(torch.uint8).numpy().data
+
+
+def _num_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # a container may have fewer than the machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class ResidentSink:

@@ -9,7 +9,7 @@ from stages.merge.memo import Memo
 from tests.merge.recipes import recipe_of
 
 
-@pytest.mark.parametrize("method", ["ties", "dare_linear", "dare_ties"])
+@pytest.mark.parametrize("method", ["ties", "dare_linear", "dare_ties", "breadcrumbs"])
 @pytest.mark.parametrize("limit", [0, 3_000, 10**6])
 def test_memo_changes_no_bit(method: str, limit: int, opened: list[Checkpoint]) -> None:
     """With no room, some room or room for all, and used twice, merges are the same."""

@@ -1,0 +1,81 @@
+"""Threads over tensors: the same bytes with any number, and the same error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages.checkpoint import Checkpoint
+from stages.errors import RecipeError
+from stages.merge.engine import Plan, plan
+from stages.merge.sinks import hash_weights, write_model
+from stages.merge.sparsify import cut_of, num_kept
+from stages.recipe import Value
+from tests.merge.conftest import save_tensors
+from tests.merge.recipes import recipe_of
+
+SIZE = 400_000  # so that three of them are more than one thread would be given
+
+
+def _plan(root: Path, method: str, **large: float) -> Plan:
+    """Return a plan of three tensors in two models; those named have one entry of that size."""
+    models: list[Checkpoint] = []
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        tensors = {n: torch.randn(SIZE, generator=generator).bfloat16() for n in ("a", "b", "c")}
+        for name, value in large.items():
+            tensors[name][0] = value * (seed > 0)
+        models.append(save_tensors(root / str(seed), tensors))
+    return plan(recipe_of(method, models[0], models[1:]), models[0], models[1:])
+
+
+@pytest.mark.parametrize("method", ["linear", "ties", "dare_ties"])
+def test_threads_change_no_byte(method: str, tmp_path: Path) -> None:
+    """With one thread, two or eight a folder holds the same bytes, and torch keeps its threads."""
+    made = _plan(tmp_path, method)
+    before = torch.get_num_threads()
+    files = []
+    for threads in (1, 2, 8):
+        out = tmp_path / f"out-{threads}"
+        digest = write_model(made, out, shard_bytes=SIZE * 3, threads=threads)
+        assert digest == hash_weights(made, threads=threads)
+        files.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert files[0] == files[1] == files[2]
+    assert before == torch.get_num_threads()
+
+
+def test_the_error_is_that_of_the_first_name(tmp_path: Path) -> None:
+    """Where two tensors fail, any number of threads reports the first, and leaves nothing."""
+    made = _plan(tmp_path, "linear", b=3.3e38, c=float("inf"))
+    settings: dict[str, Value] = {"weight": (1.0, 1.0), "normalize": 0.0}
+    made = plan(
+        recipe_of("linear", made.base, made.parents, settings), made.base, list(made.parents)
+    )
+    for threads in (1, 2, 8):
+        with pytest.raises(RecipeError, match="tensor b: holds an infinity"):
+            write_model(made, tmp_path / "out", shard_bytes=10**9, threads=threads)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["smooth", "stepped", "constant", "sorted", "half zero"])
+@pytest.mark.parametrize("density", [0.001, 0.3, 0.5, 0.999])
+def test_the_sampled_cut_keeps_the_first_of_the_largest(kind: str, density: float) -> None:
+    """On a tensor large enough to be sampled the cut is that of a stable sort of all of it."""
+    values = np.abs(np.random.Generator(np.random.Philox(7)).standard_normal(SIZE))
+    if kind == "stepped":
+        values = np.round(values * 8)
+    elif kind == "constant":
+        values[:] = 1.0
+    elif kind == "sorted":
+        values.sort()
+    elif kind == "half zero":
+        values[::2] = 0.0
+    magnitudes = values.astype(np.float32)
+    cut = cut_of(magnitudes, density)
+    is_kept = magnitudes >= cut.threshold
+    is_kept[cut.dropped] = False
+    expected = np.zeros(SIZE, dtype=bool)
+    expected[np.argsort(-magnitudes, kind="stable")[: num_kept(SIZE, density)]] = True
+    is_something = magnitudes > 0  # zeros are all the same to it
+    assert np.array_equal(expected & is_something, is_kept & is_something)

@@ -1,0 +1,1 @@
+"""Comparisons with other tools, each in a virtual environment of its own."""

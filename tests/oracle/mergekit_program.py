@@ -1,0 +1,40 @@
+"""Runs under the oracle's Python: carries out MergeKit merges, one for each line of its input.
+
+A line is {"config": {...}, "out": folder, "seed": number or null}; the answer is {"seconds": ...}.
+Only the merge is timed, not the imports.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def main() -> None:
+    """Answer each line; what MergeKit prints goes to the standard error."""
+    config = importlib.import_module("mergekit.config")
+    merge = importlib.import_module("mergekit.merge")
+    options = importlib.import_module("mergekit.options")
+    answers = sys.stdout
+    answers.write("{}\n")  # ready: the imports are done
+    answers.flush()
+    with contextlib.redirect_stdout(sys.stderr):
+        for line in sys.stdin:
+            job = json.loads(line)
+            recipe = config.MergeConfiguration.model_validate(job["config"])
+            chosen = options.MergeOptions(
+                copy_tokenizer=False, quiet=True, random_seed=job.get("seed")
+            )
+            start = time.perf_counter()
+            chosen.apply_global_options()  # sets the random seed, as MergeKit's own command does
+            merge.run_merge(recipe, job["out"], options=chosen)
+            answers.write(json.dumps({"seconds": time.perf_counter() - start}) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

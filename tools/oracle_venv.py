@@ -1,0 +1,47 @@
+"""Make the virtual environment of the oracle: MergeKit, which ours is compared with.
+
+MergeKit pins versions that ours cannot live with, and its licence is another, so it is kept out of
+our environment and called as a program. Run it by ``make oracle``; it uses the standard library
+alone, and does nothing where the environment is there already.
+"""
+
+import subprocess
+import venv
+from pathlib import Path
+
+FOLDER = Path(".scratch/oracle")
+MERGEKIT = "mergekit==0.1.5"
+STAMP = FOLDER / f".installed-{MERGEKIT}"
+PYTHON = FOLDER / "bin" / "python"
+# tools/install.py knows how a CPU build of torch is had; it installs into what runs it.
+INSTALL_TORCH = "import sys; sys.path.insert(0, 'tools'); import install; install.install_torch()"
+
+
+def run(*arguments: str) -> None:
+    """Run the oracle's Python.
+
+    Raises:
+        SystemExit: it fails.
+    """
+    done = subprocess.run([str(PYTHON), *arguments], check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"{FOLDER}: python {' '.join(arguments)} failed (exit {done.returncode}). Remove the "
+            "folder and run this again; MergeKit comes from pip's indexes."
+        )
+
+
+def main() -> None:
+    """Make the environment, unless it is complete."""
+    if STAMP.is_file():
+        return
+    print(f"Installing {MERGEKIT} into {FOLDER} (a minute or two, once)")
+    venv.EnvBuilder(with_pip=True, clear=True).create(FOLDER)
+    run("-c", INSTALL_TORCH)
+    run("-m", "pip", "install", "--quiet", MERGEKIT)
+    run("-c", "import mergekit.merge")
+    STAMP.touch()
+
+
+if __name__ == "__main__":
+    main()
