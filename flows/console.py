@@ -63,7 +63,6 @@ class SearchProgress:
 
     def __init__(self, total: int, label: str) -> None:
         self._console = Console(highlight=False)
-        self._label = label
         self._best: float | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -15,16 +15,15 @@ from flows.console import SearchProgress, main, say
 from flows.laboratory import (
     LINEAGE,
     Laboratory,
+    conduct,
     evaluate_all,
     fresh,
     laboratory,
     merge,
-    threads,
     write_json_lines,
     write_records,
 )
-from flows.preflight import SPECS, check
-from flows.server import Server
+from flows.preflight import SPECS
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.lineage import MEAN, Journal, Row, candidate_name, write_rows
@@ -192,10 +191,7 @@ def run() -> None:
         f"evolve: {params.select.generations} generations of {params.select.population} "
         f"candidates on {len(params.evaluate.tasks)} tasks, {params.evaluate.workers} at a time"
     )
-    with Server() as server:  # it takes seconds to start: the check runs meanwhile
-        check(params)
-        with server.ready():
-            evolve.with_options(task_runner=threads(params))(params)
+    conduct(evolve, params)
 
 
 if __name__ == "__main__":

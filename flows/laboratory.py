@@ -10,12 +10,14 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from prefect import task
+from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.preflight import check
 from flows.scoring import Scorer
+from flows.server import Server
 from flows.worker import Outcome, plan_of
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
@@ -46,7 +48,7 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     parents = download(params)
     store = CandidateStore()
     store.hydrate(store.tracked(hydrate_from))
-    scorer = Scorer(params, download_stage.PARENTS, store, Suite.load(params.evaluate))
+    scorer = Scorer(params, parents, store, Suite.load(params.evaluate))
     try:
         yield Laboratory(params, parents, store, scorer)
     except BaseException:
@@ -55,9 +57,13 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     scorer.close()
 
 
-def threads(params: Params) -> Any:
-    """Return Prefect's task runner: a thread for each worker process, which it waits for."""
-    return ThreadPoolTaskRunner(max_workers=params.evaluate.workers)
+def conduct(flow: Flow[[Params], None], params: Params) -> None:
+    """Check ``params``, then run ``flow`` with a thread for each worker process it waits for."""
+    runner: Any = ThreadPoolTaskRunner(max_workers=params.evaluate.workers)
+    with Server() as server:  # it takes seconds to start: the check runs meanwhile
+        check(params)
+        with server.ready():
+            flow.with_options(task_runner=runner)(params)
 
 
 @task(name="download", cache_policy=NO_CACHE, persist_result=False)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing import get_context
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -30,7 +29,7 @@ class Scorer:
     """
 
     def __init__(
-        self, params: Params, parents_folder: Path, store: CandidateStore, suite: Suite
+        self, params: Params, parents: Parents, store: CandidateStore, suite: Suite
     ) -> None:
         self.suite = suite
         self.store = store
@@ -40,11 +39,11 @@ class Scorer:
         self._gate = Lock()
         self._running: set[Future[Outcome]] = set()
         self._is_stopped = False
-        self._frame = folder_key(frame_folder(params, Parents.read(parents_folder)))
+        self._frame = folder_key(frame_folder(params, parents))
         self._pool = ProcessPool(
             max_workers=params.evaluate.workers,
             initializer=Bench.open,
-            initargs=(params, parents_folder),
+            initargs=(params, parents.out),
             context=get_context("spawn"),
         )
 

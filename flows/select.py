@@ -15,15 +15,13 @@ from flows.console import SearchProgress, main, say
 from flows.laboratory import (
     LINEAGE,
     Laboratory,
+    conduct,
     evaluate_all,
     fresh,
     laboratory,
     merge,
-    threads,
     write_records,
 )
-from flows.preflight import check
-from flows.server import Server
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
 from stages.lineage import Row, read_rows, write_rows
@@ -142,10 +140,7 @@ def run() -> None:
     """Check params.yaml, then choose with as many threads as there are workers."""
     params = load_params()
     say(f"select: {params.select.shortlist} candidates on validation items, one on test items")
-    with Server() as server:  # it takes seconds to start: the check runs meanwhile
-        check(params)
-        with server.ready():
-            select.with_options(task_runner=threads(params))(params)
+    conduct(select, params)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import math
 
+from stages.merge.combine import MIN_SUM
 from stages.merge.method import Settings
 from stages.recipe import Parameter
 
@@ -35,6 +36,17 @@ def switch_fault(settings: Settings, *names: str) -> str | None:
     for name in names:
         if settings.tensor[name] not in (0.0, 1.0):
             return f"{name} is {settings.tensor[name]:g}. Legal is 0 or 1; change it"
+    return None
+
+
+def mean_fault(settings: Settings, _num_parents: int) -> str | None:
+    """Return why a mean with these weights does not exist, or None where it does."""
+    total = math.fsum(settings.parent["weight"])
+    if settings.tensor["normalize"] == 1.0 and abs(total) < MIN_SUM:
+        return (
+            f"the weights {list(settings.parent['weight'])} sum to {total:g}, so they have no "
+            "mean. Give weights with another sum, or normalize 0"
+        )
     return None
 
 

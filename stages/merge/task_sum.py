@@ -15,15 +15,31 @@ def used_parents(settings: Settings) -> list[int]:
     return [i for i, weight in enumerate(settings.parent["weight"]) if weight != 0.0]
 
 
+def summed(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
+    """Return the kernel of ``added``, in which a scale of 0, too, leaves every parent unread.
+
+    Where no parent is read, the child is the base bit for bit.
+    """
+    factors = _factors(settings)
+    return _sum(sources, sparse, factors, [i for i, c in enumerate(factors) if c != 0.0])
+
+
 def added(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
     """Return the kernel of base + scale x sum of weight x sparse task vector."""
-    factors = coefficients(
+    return _sum(sources, sparse, _factors(settings), used_parents(settings))
+
+
+def _factors(settings: Settings) -> tuple[float, ...]:
+    return coefficients(
         settings.parent["weight"],
         normalize=settings.tensor["normalize"] == 1.0,
         scale=settings.tensor["scale"],
     )
-    used = used_parents(settings)
 
+
+def _sum(
+    sources: Sources, sparse: Sparse, factors: Sequence[float], used: Sequence[int]
+) -> Kernel:
     def total(start: int, stop: int) -> Tensor:
         return weighted_sum([sparse(i, start, stop) for i in used], [factors[i] for i in used])
 

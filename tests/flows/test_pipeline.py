@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,9 +90,7 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
         project.run("flows.download")
     whole.run("flows.evolve")
 
-    child = broken.start("flows.evolve")
-    journal = broken.folder / "reports/runs/evolve.jsonl"
-    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    child = start_and_wait(broken)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     resumed = broken.run("flows.evolve")
@@ -144,14 +143,20 @@ def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
         time.sleep(0.05)
 
 
+def start_and_wait(project: Project) -> subprocess.Popen[str]:
+    """Start the search and return its process once the first generation is through."""
+    child = project.start("flows.evolve")
+    journal = project.folder / "reports/runs/evolve.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    return child
+
+
 def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) -> None:
     """After kill -9 of the flow no process of it is left at work."""
     project = make_project("orphans")
     project.set({"select": {"generations": 9}})
     project.run("flows.download")
-    child = project.start("flows.evolve")
-    journal = project.folder / "reports/runs/evolve.jsonl"
-    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    child = start_and_wait(project)
 
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
@@ -176,9 +181,7 @@ def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
     project = make_project("interrupted")
     project.set({"select": {"generations": 9}})
     project.run("flows.download")
-    child = project.start("flows.evolve")
-    journal = project.folder / "reports/runs/evolve.jsonl"
-    wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
+    child = start_and_wait(project)
 
     os.killpg(child.pid, signal.SIGINT)
     said = child.communicate(timeout=180)[0]

@@ -1,12 +1,10 @@
 """Linear merging: the weighted mean of the parents (Wortsman et al. 2022, arXiv:2203.05482)."""
 
-import math
-
 from torch import Tensor
 
-from stages.merge.combine import MIN_SUM, coefficients, weighted_sum
+from stages.merge.combine import coefficients, weighted_sum
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import WEIGHT, normalize
+from stages.merge.parameters import WEIGHT, mean_fault, normalize
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
@@ -33,15 +31,4 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     return kernel
 
 
-def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why a mean with these weights does not exist, or None where it does."""
-    total = math.fsum(settings.parent["weight"])
-    if settings.tensor["normalize"] == 1.0 and abs(total) < MIN_SUM:
-        return (
-            f"the weights {list(settings.parent['weight'])} sum to {total:g}, so they have no "
-            "mean. Give weights with another sum, or normalize 0"
-        )
-    return None
-
-
-METHOD = Method(SPEC, prepare, fault)
+METHOD = Method(SPEC, prepare, mean_fault)

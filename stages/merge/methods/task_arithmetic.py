@@ -1,10 +1,8 @@
 """Task arithmetic: the base plus task vectors (Ilharco et al. 2023, arXiv:2212.04089)."""
 
-from torch import Tensor
-
-from stages.merge.combine import coefficients, weighted_sum
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import SCALE, WEIGHT, normalize
+from stages.merge.task_sum import summed
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
@@ -23,21 +21,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
     A parent of weight 0 is not read; where all are 0, the child is the base bit for bit.
     """
-    normalized = coefficients(
-        settings.parent["weight"],
-        normalize=settings.tensor["normalize"] == 1.0,
-        scale=settings.tensor["scale"],
-    )
-    used = [(i, c) for i, c in enumerate(normalized) if c != 0.0]
-
-    def kernel(start: int, stop: int) -> Tensor:
-        base = sources.base(start, stop)
-        if not used:
-            return base
-        vectors = [sources.task_vector(i, start, stop) for i, _ in used]
-        return weighted_sum(vectors, [c for _, c in used]).add_(base)
-
-    return kernel
+    return summed(sources, settings, sources.task_vector)
 
 
 METHOD = Method(SPEC, prepare)

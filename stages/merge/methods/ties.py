@@ -2,10 +2,11 @@
 
 from torch import Tensor
 
-from stages.merge.combine import elected_sum
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
-from stages.merge.sparsify import Cut, cut_of, cut_of_sorted, keep_largest
+from stages.merge.ranks import cuts_of
+from stages.merge.sparsify import Cut, keep_largest
+from stages.merge.task_sum import Sparse, elected, used_parents
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
@@ -24,37 +25,27 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
     Differs from the paper: the weights scale before the election, so weight 0 removes a parent.
     """
-    weights, densities = settings.parent["weight"], settings.parent["density"]
-    used = [i for i, weight in enumerate(weights) if weight != 0.0]
-    cuts = {i: _cut(sources, i, densities[i]) for i in used}
+    return elected(sources, settings, _trimmed(sources, settings))
 
-    def trimmed(index: int, start: int, stop: int) -> Tensor:
+
+def _trimmed(sources: Sources, settings: Settings) -> Sparse:
+    """Return the reader of the task vectors without their smallest entries."""
+    densities = settings.parent["density"]
+    cuts = {i: _cut(sources, i, densities[i]) for i in used_parents(settings)}
+
+    def read(index: int, start: int, stop: int) -> Tensor:
         vector = sources.task_vector(index, start, stop)
         cut = cuts[index]
         return vector if cut is None else keep_largest(vector, cut, start)
 
-    def kernel(start: int, stop: int) -> Tensor:
-        base = sources.base(start, stop)
-        if not used:
-            return base
-        total = elected_sum(
-            [trimmed(i, start, stop) for i in used],
-            [weights[i] for i in used],
-            normalize=settings.tensor["normalize"] == 1.0,
-        )
-        return total.mul_(settings.tensor["scale"]).add_(base)
-
-    return kernel
+    return read
 
 
 def _cut(sources: Sources, index: int, density: float) -> Cut | None:
     """Return the cut of one task vector; None keeps all of it."""
     if density == 1.0 or sources.size == 0:
         return None
-    ordered = sources.sorted_magnitudes(index)
-    if ordered is None:
-        return cut_of(sources.magnitudes(index), density)
-    return cut_of_sorted(ordered, lambda: sources.magnitudes(index), density)
+    return cuts_of(sources, index)(density)
 
 
 METHOD = Method(SPEC, prepare)
