@@ -13,7 +13,8 @@ from stages.download.manifest import Parents
 from stages.errors import GermlineError, ParamsError
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
-from stages.merge.engine import Plan, plan
+from stages.merge.from_recipe import plan
+from stages.merge.plan import Plan
 from stages.merge.sinks import ResidentSink
 from stages.params import Params
 from stages.recipe import Recipe

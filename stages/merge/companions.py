@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,12 @@ def write_companions(plan: Plan, folder: Path, weights_hash: str) -> None:
     tokenizer, chat template, generation config and special tokens are those of the model that
     ``recipe.tokenizer`` names.
     """
-    donor = _donor(plan)
+    donor = plan.donor
     for pattern in _TOKENIZER:
         for path in sorted(donor.folder.glob(pattern)):
             _copy(path, folder)
     _copy_code(plan.frame.folder, folder)
-    _write_json(folder / "config.json", _config(plan, donor))
+    _write_json(folder / "config.json", plan.config)
     generation = next(
         (
             path
@@ -53,11 +54,10 @@ def write_companions(plan: Plan, folder: Path, weights_hash: str) -> None:
 
 
 def card(plan: Plan, weights_hash: str) -> str:
-    """Return the model card: what was merged, and the recipe from which it can be rebuilt."""
-    recipe, spec = plan.recipe, plan.method.spec
-    parents = "\n".join(f"- {p.name} (`{p.hash}`)" for p in recipe.parents)
-    base = f"- {recipe.base.name}, the base (`{recipe.base.hash}`)\n" if recipe.base else ""
-    text = json.dumps(recipe.to_dict(), indent=2, sort_keys=True)
+    """Return the model card: what was merged, and the document from which it can be rebuilt."""
+    spec = plan.method.spec
+    models = "\n".join(f"- {model.name} (`{model.hash}`)" for model in plan.identities)
+    text = json.dumps(plan.document, indent=2, sort_keys=True)
     return f"""---
 library_name: transformers
 tags:
@@ -68,9 +68,9 @@ tags:
 
 {spec.summary} Source: {spec.source}.
 
-{base}{parents}
+{models}
 
-Recipe `{recipe.id}`, weights `{weights_hash}`.
+Recipe `{plan.id}`, weights `{weights_hash}`.
 germline rebuilds these weights bit for bit from this recipe and the models above, which it knows
 by the hashes of their weights:
 
@@ -80,23 +80,16 @@ by the hashes of their weights:
 """
 
 
-def _donor(plan: Plan) -> Checkpoint:
-    """Return the model whose tokenizer the child takes."""
-    if plan.recipe.tokenizer == "base":
-        return plan.frame
-    names = [parent.name for parent in plan.recipe.parents]
-    return plan.parents[names.index(plan.recipe.tokenizer)]
-
-
-def _config(plan: Plan, donor: Checkpoint) -> dict[str, Any]:
-    config = dict(plan.frame.config)
+def child_config(frame: Checkpoint, donor: Checkpoint, dtype: str) -> dict[str, Any]:
+    """Return the config of ``frame`` in ``dtype``, with the special tokens of ``donor``."""
+    config = dict(frame.config)
     config.pop("_name_or_path", None)  # a path on the machine that saved it
     config.update({n: donor.config[n] for n in _SPECIAL_TOKENS if n in donor.config})
-    config["dtype"] = plan.recipe.dtype
+    config["dtype"] = dtype
     if "torch_dtype" in config:  # the name before transformers 5
-        config["torch_dtype"] = plan.recipe.dtype
+        config["torch_dtype"] = dtype
     if isinstance(config.get("text_config"), dict):
-        config["text_config"] = {**config["text_config"], "dtype": plan.recipe.dtype}
+        config["text_config"] = {**config["text_config"], "dtype": dtype}
     return config
 
 
@@ -116,5 +109,5 @@ def _copy_code(source: Path, folder: Path) -> None:
         _copy(path, folder)
 
 
-def _write_json(path: Path, data: dict[str, Any]) -> None:
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -10,11 +10,8 @@ from stages.errors import RecipeError
 from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
-from stages.merge.plan import Plan, TensorPlan, plan
-from stages.recipe import Model
+from stages.merge.plan import Plan, TensorPlan
 from stages.seeds import key
-
-__all__ = ["Plan", "merge", "merge_tensor", "parts", "plan"]
 
 CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
 _MEMO = Memo(128 << 20)  # this process's: small models fit, large ones do without
@@ -56,22 +53,24 @@ def parts(
     Raises:
         RecipeError: it comes out with an infinity or NaN, or it holds integers that differ.
     """
-    found = [model.read(name) for model, name in zip(plan.models, tensor.sources, strict=True)]
+    found = [plan.models[source.model].read(source.name) for source in tensor.sources]
     if tensor.is_exact:
         yield 0, _copied(plan, tensor, found).reshape(-1)
         return
-    base = found.pop(0) if plan.base is not None else None
-    streams = _Streams(plan.recipe.seed, plan.recipe.parents, tensor.name)
-    identities = [(*plan.models[: -len(found)], p, tensor.sources) for p in plan.parents]
+    base = found.pop(0) if tensor.has_base else None
+    parents = tensor.sources[-len(found) :]
+    streams = _Streams(plan.seed, [(plan.identities[p.model].hash, p.name) for p in parents])
+    based = [(plan.models[s.model], s.name) for s in tensor.sources[: -len(found)]]
+    identities = [(*based, plan.models[p.model], p.name) for p in parents]
     sources = Sources(base, found, streams, memo=memo, identities=identities)
-    kernel = plan.method.prepare(sources, tensor.settings)
+    kernel = tensor.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]
     for start in range(0, sources.size, chunk):
         part = kernel(start, min(start + chunk, sources.size))
         if not _is_finite(part, dtype):
             raise RecipeError(
-                f"recipe {plan.recipe.id[:12]}, tensor {tensor.name}: holds an infinity or NaN in "
-                f"{plan.recipe.dtype}. Use smaller weights, a wider dtype, or parents that are "
+                f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN in "
+                f"{plan.dtype}. Use smaller weights, a wider dtype, or parents that are "
                 "finite."
             )
         yield start, part
@@ -80,10 +79,9 @@ def parts(
 class _Streams(Sequence[int]):
     """The keys of the parents' random numbers for one tensor: most methods ask for none."""
 
-    def __init__(self, seed: int, parents: Sequence[Model], name: str) -> None:
+    def __init__(self, seed: int, parents: Sequence[tuple[str, str]]) -> None:
         self._seed = seed
-        self._parents = parents
-        self._name = name
+        self._parents = parents  # of each its hash, and its name for the tensor
         self._found: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -97,7 +95,7 @@ class _Streams(Sequence[int]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if index not in self._found:  # asked for once for each range
-            self._found[index] = key(self._seed, self._parents[index].hash, self._name)
+            self._found[index] = key(self._seed, *self._parents[index])
         return self._found[index]
 
 
@@ -115,11 +113,11 @@ def _is_finite(part: Tensor, dtype: torch.dtype) -> bool:
 
 
 def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:
-    for model, other in zip(plan.models[1:], found[1:], strict=True):
+    names = [plan.identities[source.model].name for source in tensor.sources]
+    for name, other in zip(names[1:], found[1:], strict=True):
         if not torch.equal(found[0], other):
             raise RecipeError(
-                f"recipe {plan.recipe.id[:12]}, tensor {tensor.name}: {model.folder.name} holds "
-                f"other integers than {plan.frame.folder.name}. Integers are not merged and must "
-                "be equal; leave that model out."
+                f"{plan.label}, tensor {tensor.name}: {name} holds other integers than "
+                f"{names[0]}. Integers are not merged and must be equal; leave that model out."
             )
     return found[0]

@@ -97,8 +97,7 @@ class ResidentSink:
         """
         twins = self._check_targets(plan)
         digests = {}
-        recipe = plan.recipe
-        shared = (recipe.method, recipe.base, recipe.parents, recipe.seed)
+        shared = (plan.seed, plan.identities)
         for tensor in plan.tensors:
             part = (shared, tensor)
             held = self._held.get(tensor.name)
@@ -109,7 +108,7 @@ class ResidentSink:
         for first, second in twins:
             if digests[first] != digests[second]:
                 raise RecipeError(
-                    f"recipe {recipe.id[:12]}, tensor {first}: the resident model ties it to "
+                    f"{plan.label}, tensor {first}: the resident model ties it to "
                     f"{second}, in the child they differ. Set tie_word_embeddings to false in "
                     "the base's config, or give both the same values."
                 )
@@ -124,7 +123,7 @@ class ResidentSink:
     def _check_targets(self, plan: Plan) -> list[tuple[str, str]]:
         """Return the pairs of the child's tensors that share their memory in the model."""
         twins = []
-        where = f"recipe {plan.recipe.id[:12]}"
+        where = plan.label
         filled: dict[int, str] = {}
         for tensor in plan.tensors:
             target = self._targets.get(tensor.name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.checkpoint import Checkpoint
-from stages.merge.plan import plan
+from stages.merge.from_recipe import plan
 from stages.merge.sinks import write_model
 from stages.recipe import Recipe
 

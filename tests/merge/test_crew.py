@@ -8,7 +8,8 @@ import torch
 
 from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
-from stages.merge.engine import Plan, plan
+from stages.merge.from_recipe import plan
+from stages.merge.plan import Plan
 from stages.merge.sinks import hash_weights, write_model
 from stages.merge.sparsify import cut_of, num_kept
 from stages.recipe import Value
@@ -49,9 +50,8 @@ def test_the_error_is_that_of_the_first_name(tmp_path: Path) -> None:
     """Where two tensors fail, any number of threads reports the first, and leaves nothing."""
     made = _plan(tmp_path, "linear", b=3.3e38, c=float("inf"))
     settings: dict[str, Value] = {"weight": (1.0, 1.0), "normalize": 0.0}
-    made = plan(
-        recipe_of("linear", made.base, made.parents, settings), made.base, list(made.parents)
-    )
+    base, *parents = made.models
+    made = plan(recipe_of("linear", base, parents, settings), base, parents)
     for threads in (1, 2, 8):
         with pytest.raises(RecipeError, match="tensor b: holds an infinity"):
             write_model(made, tmp_path / "out", shard_bytes=10**9, threads=threads)

@@ -9,7 +9,8 @@ import torch
 
 from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
-from stages.merge.engine import merge, merge_tensor, plan
+from stages.merge.engine import merge, merge_tensor
+from stages.merge.from_recipe import plan
 from stages.merge.methods import METHODS
 from stages.merge.sinks import hash_weights
 from tests.merge.conftest import save_tensors

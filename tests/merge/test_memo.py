@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stages.checkpoint import Checkpoint
-from stages.merge.engine import merge_tensor, plan
+from stages.merge.engine import merge_tensor
+from stages.merge.from_recipe import plan
 from stages.merge.memo import Memo
 from tests.merge.recipes import recipe_of
 

@@ -10,7 +10,8 @@ import torch
 
 from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, GermlineError, RecipeError
-from stages.merge.engine import merge, plan
+from stages.merge.engine import merge
+from stages.merge.from_recipe import plan
 from stages.recipe import Recipe, Rule
 from tests.merge.conftest import save_model, save_tensors
 from tests.merge.recipes import recipe_of

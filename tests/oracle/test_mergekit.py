@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from stages.checkpoint import Checkpoint
-from stages.merge.engine import merge, plan
+from stages.merge.engine import merge
+from stages.merge.from_recipe import plan
 from stages.merge.sparsify import num_kept
 from stages.recipe import Value
 from tests.bench.programs import Program
