@@ -25,13 +25,15 @@ from flows.laboratory import (
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
 from stages.lineage import Row, read_rows, write_rows
+from stages.paired import corrected_best
 from stages.params import Params, load_params
 from stages.recipe import Recipe
 from stages.report.summary import headline, metrics
 from stages.scores import Evaluation
+from stages.select.against import against
 from stages.select.baselines import Reference, references
 from stages.select.choose import champion, shortlist
-from stages.selection import Entry, Selection, Shortlisted
+from stages.selection import Entry, Selection
 
 SELECTION = Path("data/selection")
 CHAMPION = Path("data/champion")
@@ -55,8 +57,9 @@ def select(params: Params) -> None:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)
             entries = _test(lab, winner, fixed, progress)
-        shortlisted = tuple(_shortlisted(r, validation[r.name], weights) for r in listed)
-        selection = Selection(winner.name, weights, shortlisted, entries)
+        shortlisted = against(winner, listed, validation, weights)
+        corrected = corrected_best([e for e in validation.values() if e is not None], weights)
+        selection = Selection(winner.name, weights, shortlisted, entries, corrected)
         weights_hash = merge(lab, winner.recipe, CHAMPION)
         if weights_hash != selection.winner.weights_hash:
             raise LineageError(
@@ -112,19 +115,6 @@ def _outcomes(
     lab: Laboratory, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
 ) -> dict[str, Outcome]:
     return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
-
-
-def _shortlisted(
-    row: Row, evaluation: Evaluation | None, weights: Mapping[str, float]
-) -> Shortlisted:
-    return Shortlisted(
-        name=row.name,
-        id=row.id,
-        genes=row.genes,
-        search_fitness=row.fitness or 0.0,
-        validation_fitness=evaluation.fitness(weights) if evaluation else None,
-        validation_stderr=evaluation.fitness_stderr(weights) if evaluation else None,
-    )
 
 
 def _show(selection: Selection, confidence: float) -> None:

@@ -5,11 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-from scipy import stats
-
-from stages.errors import EvaluationError
-
 SPLITS = ("search", "validation", "test")
 
 
@@ -79,66 +74,6 @@ class Evaluation:
             tasks=tuple(TaskScore(**task) for task in data["tasks"]),
             items=tuple(ItemScore(task, item, score) for task, item, score in data["items"]),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A paired comparison of two evaluations: ``difference`` is the first less the second."""
-
-    difference: float
-    stderr: float
-    p_value: float  # two-sided, of no difference in the mean; 1 where no item differs
-
-
-def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float]) -> Comparison:
-    """Return the paired difference in fitness over the items both answered.
-
-    The difference of each item is weighted as ``Evaluation.fitness`` weights it. The standard
-    error is that of the weighted sum of per-task mean differences; the p-value is the normal one,
-    or that of the sign test where all items of each task differ by the same amount. A task of one
-    item has no spread to measure: its difference counts as its own standard error.
-
-    Raises:
-        EvaluationError: the two were not scored on the same items.
-    """
-    left, right = _by_task(first), _by_task(second)
-    if {t: set(s) for t, s in left.items()} != {t: set(s) for t, s in right.items()}:
-        raise EvaluationError(
-            f"comparison on the {first.split} split: the two evaluations hold different items. "
-            "A paired test needs the same items; evaluate both on one split."
-        )
-    signs = {t.task: _sign(t) for t in first.tasks}
-    total = sum(weights[task] for task in left)
-    difference, variance = 0.0, 0.0
-    for task in sorted(left):
-        deltas = signs[task] * np.array(
-            [left[task][item] - right[task][item] for item in sorted(left[task])]
-        )
-        share = weights[task] / total
-        difference += share * float(deltas.mean())
-        spread = deltas.var(ddof=1) if len(deltas) > 1 else deltas[0] ** 2
-        variance += share**2 * float(spread) / len(deltas)
-    stderr = math.sqrt(variance)
-    num_items = sum(len(items) for items in left.values())
-    return Comparison(difference, stderr, _p_value(difference, stderr, num_items))
-
-
-def _p_value(difference: float, stderr: float, num_items: int) -> float:
-    if difference == 0:
-        return 1.0
-    if stderr == 0:
-        return min(1.0, 2 * 0.5**num_items)
-    return 2 * float(stats.norm.sf(abs(difference) / stderr))
-
-
-def _by_task(evaluation: Evaluation) -> dict[str, dict[tuple[str, int], float]]:
-    """Return the scores by task and item; a repeated item is told apart by its occurrence."""
-    found: dict[str, dict[tuple[str, int], float]] = {}
-    seen: dict[tuple[str, str], int] = {}
-    for item in evaluation.items:
-        count = seen[item.task, item.item] = seen.get((item.task, item.item), -1) + 1
-        found.setdefault(item.task, {})[item.item, count] = item.score
-    return found
 
 
 def _sign(task: TaskScore) -> float:

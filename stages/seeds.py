@@ -36,3 +36,8 @@ def random_words(stream: int, start: int, count: int) -> NDArray[np.uint32]:
 def random_state(*parts: str | int) -> np.random.RandomState:
     """Return the legacy NumPy generator of ``parts``, which nevergrad needs."""
     return np.random.RandomState(key(*parts) % 2**32)
+
+
+def generator(*parts: str | int) -> np.random.Generator:
+    """Return the NumPy generator of ``parts``, for statistics over a stream of its own."""
+    return np.random.Generator(np.random.Philox(key=key(*parts)))

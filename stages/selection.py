@@ -17,7 +17,11 @@ KINDS = ("champion", "parent", "baseline", "base")
 
 @dataclass(frozen=True, slots=True)
 class Shortlisted:
-    """A candidate that was scored again on the validation split; None: that failed."""
+    """A candidate that was scored again on the validation split; None: that failed.
+
+    ``p_value`` is of no difference from the champion on that split, corrected for the number of
+    such comparisons; None for the champion itself.
+    """
 
     name: str
     id: str
@@ -25,6 +29,7 @@ class Shortlisted:
     search_fitness: float
     validation_fitness: float | None
     validation_stderr: float | None
+    p_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,16 @@ class Selection:
 
     ``task_weights`` are those of ``Evaluation.fitness``. Exactly one entry is the champion's, and
     it holds the champion's recipe and weights hash.
+
+    ``corrected_validation`` is the champion's validation fitness without the luck of having been
+    the best of the shortlist on those very items (``paired.corrected_best``).
     """
 
     champion: str
     task_weights: Mapping[str, float]
     shortlist: tuple[Shortlisted, ...]
     entries: tuple[Entry, ...]
+    corrected_validation: float
 
     def __post_init__(self) -> None:
         """Raise ValueError where the parts contradict each other."""
@@ -80,6 +89,7 @@ class Selection:
         """Return the selection as plain JSON data; ``from_dict`` is its inverse."""
         return {
             "champion": self.champion,
+            "corrected_validation": self.corrected_validation,
             "task_weights": dict(self.task_weights),
             "shortlist": [asdict(item) for item in self.shortlist],
             "entries": [
@@ -99,6 +109,7 @@ class Selection:
         """Return the selection that ``to_dict`` wrote."""
         return cls(
             champion=data["champion"],
+            corrected_validation=data["corrected_validation"],
             task_weights=data["task_weights"],
             shortlist=tuple(Shortlisted(**item) for item in data["shortlist"]),
             entries=tuple(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from stages.scores import Comparison, Evaluation, compare
+from stages.paired import Comparison, compare
+from stages.scores import Evaluation
 from stages.selection import Entry, EntryKind, Selection
 
 
@@ -90,6 +91,7 @@ def metrics(selection: Selection) -> dict[str, dict[str, float]]:
             "test_stderr": selection.winner.evaluation.fitness_stderr(weights),
             "search_fitness": selection.chosen.search_fitness,
             "validation_fitness": selection.chosen.validation_fitness or 0.0,
+            "validation_corrected": selection.corrected_validation,
         }
     }
     found["champion"] |= {f"test_{t.task}": t.score for t in selection.winner.evaluation.tasks}

@@ -8,7 +8,8 @@ from stages.errors import LineageError, ParamsError
 from stages.lineage import MEAN, Row, Status, candidate_name
 from stages.params import MergeParams
 from stages.recipe import Candidate, Model, Recipe, Rule
-from stages.scores import Evaluation, TaskScore
+from stages.scores import Evaluation, ItemScore, TaskScore
+from stages.select.against import against
 from stages.select.baselines import BASELINES, baselines, references, warm_starts
 from stages.select.choose import champion, shortlist
 from tests.select.specs import SPECS, space_of
@@ -110,3 +111,25 @@ def test_warm_start_names_are_checked() -> None:
     """An unknown start is refused with the legal ones."""
     with pytest.raises(ParamsError, match="unknown start 'best'"):
         warm_starts(["best"], space_of("linear"))
+
+
+def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
+    """Ten items won are p = 2/1024, times three compared; what failed has none."""
+
+    def answers(*scores: float) -> Evaluation:
+        items = tuple(ItemScore("arc", str(place), score) for place, score in enumerate(scores))
+        total = TaskScore("arc", "acc", sum(scores) / 10, 0.1, 10, True)
+        return Evaluation("validation", (total,), items)
+
+    rows = [_row(i, 0.5, i / 10) for i in range(5)]
+    validation = {
+        "g00-c00": answers(*[0.0] * 10),
+        "g00-c01": answers(*[1.0] * 10),
+        "g00-c02": answers(*[1.0] * 10),
+        "g00-c03": None,
+        "g00-c04": answers(*[0.0] * 10),
+    }
+    found = against(rows[1], rows, validation, {"arc": 1.0})
+    p = 3 * 2 / 1024
+    assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in found])
+    assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in found]
