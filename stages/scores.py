@@ -12,6 +12,8 @@ from stages.errors import EvaluationError
 
 SPLITS = ("search", "validation", "test")
 
+Items = tuple[tuple[str, str], ...]  # some of a split's items: (task label, item id), each once
+
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
