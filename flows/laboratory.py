@@ -26,6 +26,7 @@ from stages.evaluate.suite import Suite
 from stages.merge.sinks import write_model
 from stages.params import Params
 from stages.recipe import Recipe
+from stages.scores import Items
 from stages.store import CandidateStore
 
 LINEAGE = Path("data/lineage")
@@ -79,9 +80,9 @@ def download(params: Params) -> Parents:
 
 
 @task(name="evaluate", cache_policy=NO_CACHE, persist_result=False)
-def evaluate(scorer: Scorer, recipe: Recipe, split: str) -> Outcome:
+def evaluate(scorer: Scorer, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
     """Return the outcome of one recipe; a hung or crashed evaluation is tried again by Prefect."""
-    return scorer.outcome(recipe, split)
+    return scorer.outcome(recipe, split, items)
 
 
 @task(name="merge", cache_policy=NO_CACHE, persist_result=False)
@@ -104,8 +105,11 @@ def evaluate_all(
     recipes: Mapping[str, Recipe],
     split: str,
     each: Callable[[Outcome, int], None] = lambda _, __: None,
+    items: Items | None = None,
 ) -> dict[str, Outcome]:
     """Return the outcome of every named recipe, one evaluation for recipes that share an id.
+
+    With ``items`` it is that on some items of the split.
 
     ``each`` is called as outcomes come in, which is in no fixed order, with the number of
     recipes that share it.
@@ -118,7 +122,7 @@ def evaluate_all(
     for name, recipe in recipes.items():
         if recipe.id not in futures:
             run = named.with_options(task_run_name=f"{name} {split}")
-            futures[recipe.id] = run.submit(lab.scorer, recipe, split)
+            futures[recipe.id] = run.submit(lab.scorer, recipe, split, items)
     by_id = {recipe.id: recipe for recipe in recipes.values()}
     outcomes = {}
     sharing = Counter(recipe.id for recipe in recipes.values())
@@ -129,7 +133,7 @@ def evaluate_all(
         if isinstance(result, ParamsError):
             raise result
         if isinstance(result, BaseException):
-            result = lab.scorer.failure(by_id[recipe_id], split, result)
+            result = lab.scorer.failure(by_id[recipe_id], split, result, items)
         outcomes[recipe_id] = result
         each(result, sharing[recipe_id])
     return {name: outcomes[recipe.id] for name, recipe in recipes.items()}

@@ -17,7 +17,7 @@ from stages.evaluate.suite import Suite
 from stages.hashing import content_hash
 from stages.params import EvaluateParams, Params
 from stages.recipe import Recipe
-from stages.scores import Evaluation
+from stages.scores import Evaluation, Items
 from stages.store import CandidateStore, Record, evaluation_key
 
 
@@ -47,19 +47,24 @@ class Scorer:
             context=get_context("spawn"),
         )
 
-    def outcome(self, recipe: Recipe, split: str) -> Outcome:
+    def outcome(self, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
         """Return the outcome of ``recipe`` on ``split``, from the store or computed now.
+
+        With ``items`` it is the outcome on those of the split alone, an entry of its own in the
+        store: that of the whole split is not cut down, so what is in the store decides no bit.
 
         Raises:
             EvaluationError: the evaluation hung or its process died; it may be tried again.
         """
-        found = self._look_up(recipe, split)
-        return found if found is not None else self._compute(recipe, split)
+        found = self._look_up(recipe, split, items)
+        return found if found is not None else self._compute(recipe, split, items)
 
-    def failure(self, recipe: Recipe, split: str, error: BaseException) -> Outcome:
+    def failure(
+        self, recipe: Recipe, split: str, error: BaseException, items: Items | None = None
+    ) -> Outcome:
         """Remember that every try failed with ``error``; a longer time-out makes it a new try."""
         outcome = Outcome(None, None, str(error))
-        self._remember(self._failure_key(recipe, split), recipe, outcome)
+        self._remember(self._failure_key(recipe, split, items), recipe, outcome)
         return outcome
 
     def records(self) -> Sequence[Record]:
@@ -81,8 +86,8 @@ class Scorer:
         self._pool.stop()
         self._pool.join()
 
-    def _look_up(self, recipe: Recipe, split: str) -> Outcome | None:
-        for key in (self._key(recipe, split), self._failure_key(recipe, split)):
+    def _look_up(self, recipe: Recipe, split: str, items: Items | None) -> Outcome | None:
+        for key in (self._key(recipe, split, items), self._failure_key(recipe, split, items)):
             record = self.store.find(key)
             if record is None:
                 continue
@@ -90,9 +95,9 @@ class Scorer:
             return _outcome(self.store.read_json(record))
         return None
 
-    def _compute(self, recipe: Recipe, split: str) -> Outcome:
+    def _compute(self, recipe: Recipe, split: str, items: Items | None) -> Outcome:
         limit = self._params.timeout_s
-        future = self._schedule(recipe, split)
+        future = self._schedule(recipe, split, items)
         try:
             outcome: Outcome = future.result()
         except CancelledError as error:
@@ -110,17 +115,17 @@ class Scorer:
             ) from error
         finally:
             self._running.discard(future)
-        self._remember(self._key(recipe, split), recipe, outcome)
+        self._remember(self._key(recipe, split, items), recipe, outcome)
         self.num_computed += 1
         return outcome
 
-    def _schedule(self, recipe: Recipe, split: str) -> "Future[Outcome]":
+    def _schedule(self, recipe: Recipe, split: str, items: Items | None) -> "Future[Outcome]":
         with self._gate:
             if self._is_stopped:
                 raise _stopped(split)
             limit = self._params.timeout_s
             future: Future[Outcome] = self._pool.schedule(
-                score, args=[recipe, split], timeout=limit
+                score, args=[recipe, split, items], timeout=limit
             )
             self._running.add(future)
         return future
@@ -134,11 +139,12 @@ class Scorer:
         }
         self.used[key] = self.store.put_json(key, document)
 
-    def _key(self, recipe: Recipe, split: str) -> str:
-        return evaluation_key(recipe.id, content_hash([self.suite.key(split), self._frame]))
+    def _key(self, recipe: Recipe, split: str, items: Items | None) -> str:
+        suite_key = self.suite.key(split, items)
+        return evaluation_key(recipe.id, content_hash([suite_key, self._frame]))
 
-    def _failure_key(self, recipe: Recipe, split: str) -> str:
-        return content_hash(["failed", self._key(recipe, split), self._params.timeout_s])
+    def _failure_key(self, recipe: Recipe, split: str, items: Items | None) -> str:
+        return content_hash(["failed", self._key(recipe, split, items), self._params.timeout_s])
 
 
 def _stopped(split: str) -> EvaluationError:

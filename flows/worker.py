@@ -18,7 +18,7 @@ from stages.merge.plan import Plan
 from stages.merge.sinks import ResidentSink
 from stages.params import Params
 from stages.recipe import Recipe
-from stages.scores import SPLITS, Evaluation
+from stages.scores import SPLITS, Evaluation, Items
 
 _WEIGHTS: dict[str, Checkpoint] = {}
 
@@ -64,12 +64,12 @@ class Bench:
             self.evaluator.prepare(split)  # here, so that no evaluation's time-out pays for it
         self.sink = ResidentSink(self.evaluator.model)
 
-    def score(self, recipe: Recipe, split: str) -> Outcome:
+    def score(self, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
         """Return the outcome of ``recipe``; a fault of the candidate is an outcome too."""
         weights_hash = None
         try:
             weights_hash = self.sink.load(plan_of(recipe, self.parents))
-            evaluation = self.evaluator.evaluate(split)
+            evaluation = self.evaluator.evaluate(split, items)
         except GermlineError as error:
             return Outcome(weights_hash, None, str(error))
         return Outcome(weights_hash, evaluation)
@@ -100,6 +100,6 @@ class Bench:
         return cls._current
 
 
-def score(recipe: Recipe, split: str) -> Outcome:
+def score(recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
     """Score ``recipe`` on this process's bench; the function that the pool calls."""
-    return Bench.current().score(recipe, split)
+    return Bench.current().score(recipe, split, items)

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 SPLITS = ("search", "validation", "test")
 
+Items = tuple[tuple[str, str], ...]  # some of a split's items: (task label, item id), each once
+
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:

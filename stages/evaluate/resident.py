@@ -16,9 +16,10 @@ from stages.evaluate.suite import Part, Suite
 from stages.evaluate.tally import tally
 from stages.evaluate.tasks import FEWSHOT_SEED
 from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation
+from stages.scores import SPLITS, Evaluation, Items
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
+_NUM_SUBSETS = 16  # whose batches are kept; those of a subset asked again later are made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class ResidentEvaluator:
         self._params = params
         self._suite = suite
         self._ready: dict[str, list[Ready]] = {}
+        self._subsets: dict[tuple[str, Items], list[Ready]] = {}
 
     @property
     def model(self) -> nn.Module:
@@ -53,19 +55,24 @@ class ResidentEvaluator:
         model: nn.Module = self._lm.model
         return model
 
-    def evaluate(self, split: str) -> Evaluation:
-        """Return what the model's present weights score on ``split``.
+    def evaluate(self, split: str, items: Items | None = None) -> Evaluation:
+        """Return what the model's present weights score on ``split``, or on ``items`` of it.
+
+        An item's prompts are those it has in the whole split. Its batches are not: log-likelihoods
+        may differ from those of the whole split by rounding, and a choice or a text only where two
+        were equal but for that. Sampled generation draws other numbers. Equal weights and equal
+        ``items``, in any order, give equal bits.
 
         Raises:
-            EvaluationError: the split is unknown, an item does not fit the model, or a score is
-                not a finite number.
+            EvaluationError: the split or an item is unknown, an item does not fit the model, or a
+                score is not a finite number.
         """
         torch.set_num_threads(self._params.threads)  # others in this process may have set it
         device = self._lm.device
         with sealed(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             # Only sampled generation draws from it; greedy decoding draws nothing.
             torch.manual_seed(_SAMPLING_SEED)  # noqa: TID251  generate() knows no other generator
-            ready = self.prepare(split)
+            ready = self.prepare(split, items)
             tallies = [tally(r.part, self._values(r)) for r in ready]
         return Evaluation(
             split=split,
@@ -73,23 +80,44 @@ class ResidentEvaluator:
             items=tuple(item for _, items in tallies for item in items),
         )
 
-    def prepare(self, split: str) -> list[Ready]:
+    def prepare(self, split: str, items: Items | None = None) -> list[Ready]:
         """Build and tokenise the requests of ``split``, once; ``evaluate`` does it if need be.
 
+        Those of ``items`` are taken from the whole split's, batched anew and kept for a while.
+
         Raises:
-            EvaluationError: the split is unknown or an item does not fit the model.
+            EvaluationError: the split or an item is unknown, or an item does not fit the model.
         """
         if split not in SPLITS:
             raise EvaluationError(f"split {split!r}: unknown. Legal: {', '.join(SPLITS)}.")
         if split not in self._ready:
             with sealed():
                 self._ready[split] = [self._prepare(part) for part in self._suite.parts[split]]
-        return self._ready[split]
+        if items is None:
+            return self._ready[split]
+        if (split, items) not in self._subsets:
+            chosen = self._some(split, items)
+            if len(self._subsets) >= _NUM_SUBSETS:
+                del self._subsets[next(iter(self._subsets))]
+            self._subsets[split, items] = chosen
+        return self._subsets[split, items]
+
+    def _some(self, split: str, items: Items) -> list[Ready]:
+        whole = {ready.part.label: ready.instances for ready in self._ready[split]}
+        chosen = []
+        for part in self._suite.pick(split, items):
+            asked = {i: a for i, a in whole[part.label].items() if i in part.places}
+            chosen.append(self._batched(part, asked))
+        return chosen
 
     def _prepare(self, part: Part) -> Ready:
+        instances = self._instances(part)
+        remember(part.loaded.task, [asked[0].doc for asked in instances.values()])
+        return self._batched(part, instances)
+
+    def _batched(self, part: Part, instances: Mapping[str, list[Any]]) -> Ready:
         from stages.evaluate.requests import Request
 
-        instances = self._instances(part)
         by_kind: dict[str, tuple[list[Any], list[Request]]] = {}
         for item, asked in instances.items():
             for instance in asked:
@@ -98,7 +126,6 @@ class ResidentEvaluator:
                 name = f"task {part.label}, item {item}"
                 held += [instance] * repeats
                 requests += [Request(instance.request_type, instance.args, name)] * repeats
-        remember(part.loaded.task, [asked[0].doc for asked in instances.values()])
         prepared = [(held, self._lm.prepare(asked)) for held, asked in by_kind.values()]
         return Ready(part, instances, prepared)
 

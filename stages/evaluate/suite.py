@@ -1,7 +1,7 @@
 """The suite: lm-eval tasks built once, and which of their items serve which split."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from stages.evaluate.splits import divide, refuse_overlap, refuse_shown, take
 from stages.evaluate.tasks import FEWSHOT_SEED, Catalogue, LoadedTask, load_task
 from stages.hashing import content_hash
 from stages.params import EvaluateParams, TaskParams
-from stages.scores import SPLITS
+from stages.scores import SPLITS, Items
 
 EVAL_VERSION = 1  # raised when the same weights and suite would be scored otherwise
 
@@ -38,7 +38,8 @@ class Suite:
         self.parts = parts
         self.weights = {task.label: task.weight for task in params.tasks}
         self._params = params
-        self._keys: dict[str, str] = {}
+        self._keys: dict[tuple[str, Items | None], str] = {}
+        self._identities: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def load(cls, params: EvaluateParams) -> Self:
@@ -58,14 +59,59 @@ class Suite:
         """Return how many items a candidate answers on ``split``, over all tasks."""
         return sum(len(part.places) for part in self.parts[split])
 
-    def key(self, split: str) -> str:
-        """Return the hash of all that decides the scores on ``split``, the weights apart."""
-        if split not in self._keys:
-            with sealed():
-                self._keys[split] = content_hash(self._identity(split))
-        return self._keys[split]
+    def items(self, split: str) -> Items:
+        """Return the items of ``split`` in its order, task by task."""
+        return tuple((part.label, item) for part in self.parts[split] for item in part.places)
+
+    def pick(self, split: str, items: Items | None = None) -> tuple[Part, ...]:
+        """Return the parts of ``split`` with only ``items``, in the order of the split.
+
+        A task that has none of them is left out. None stands for all items.
+
+        Raises:
+            EvaluationError: there are no items, one is not in the split, or one is named twice.
+        """
+        if items is None:
+            return self.parts[split]
+        wanted = set(items)
+        found = [
+            replace(
+                part, places={i: p for i, p in part.places.items() if (part.label, i) in wanted}
+            )
+            for part in self.parts[split]
+        ]
+        num_found = sum(len(part.places) for part in found)
+        if not items or num_found < len(items):
+            raise EvaluationError(
+                f"some items of the {split} split: {len(items)} are asked for, {num_found} "
+                "different ones of them are there. Name at least one, each once, as (task, item)."
+            )
+        return tuple(part for part in found if part.places)
+
+    def key(self, split: str, items: Items | None = None) -> str:
+        """Return the hash of all that decides the scores on ``split``, the weights apart.
+
+        It covers ``items`` alone where they are given; all of them, in any order, are None.
+        """
+        if (split, items) not in self._keys:
+            parts = {part.label: part for part in self.pick(split, items)}
+            identity = self._identity(split)
+            chosen = [
+                {**part, "items": list(parts[part["label"]].places)}
+                for part in identity["parts"]
+                if part["label"] in parts
+            ]
+            self._keys[split, items] = content_hash({**identity, "parts": chosen})
+        return self._keys[split, items]
 
     def _identity(self, split: str) -> dict[str, Any]:
+        """Return what decides the scores on the whole of ``split``, as plain data."""
+        if split not in self._identities:
+            with sealed():
+                self._identities[split] = self._describe(split)
+        return self._identities[split]
+
+    def _describe(self, split: str) -> dict[str, Any]:
         import lm_eval
 
         params = self._params
