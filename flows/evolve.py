@@ -4,7 +4,7 @@ There is no checkpoint file. A rerun with the same params asks for the same geno
 evaluations in the store, up to the point where the last run ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow, task
@@ -24,13 +24,16 @@ from flows.laboratory import (
     write_records,
 )
 from flows.preflight import SPECS
+from flows.racing import run_race
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
-from stages.lineage import MEAN, Journal, Row, candidate_name, write_rows
+from stages.lineage import MEAN, Journal, Row, candidate_name, finished, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Candidate
+from stages.scores import Evaluation
 from stages.select.baselines import warm_starts
 from stages.select.choose import shortlist
+from stages.select.racing import Race
 from stages.select.search import Search
 from stages.select.space import Genome, Space
 
@@ -57,6 +60,7 @@ class Evolution:
         self.search = Search(self.space, params.select, starts)
         self.lab = lab
         self.rows: list[Row] = []
+        self.elite: tuple[float, Evaluation] | None = None  # the fittest that answered every item
         self.weights = lab.scorer.suite.weights
 
     def candidate(
@@ -81,6 +85,20 @@ class Evolution:
             )
         ]
 
+    def race(self, candidates: Sequence[Candidate]) -> Race | None:
+        """Return the race of the generation that ``candidates`` are; None where there is none."""
+        params, suite = self.lab.params.select, self.lab.scorer.suite
+        if not params.racing.rungs:
+            return None
+        return Race(
+            [candidate.name for candidate in candidates],
+            suite.items(SPLIT),
+            params.racing,
+            self.weights,
+            draw=(params.seed, self.search.generation),
+            elite=self.elite[1] if self.elite else None,
+        )
+
     def fitness(self, outcome: Outcome) -> float | None:
         """Return an outcome's fitness; None where it failed."""
         return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
@@ -92,15 +110,26 @@ class Evolution:
             for c in candidates
         ]
         self.rows.extend(rows)
+        for outcome in (outcomes[c.name] for c in candidates):
+            self._meet_elite(outcome.evaluation)
         return rows
+
+    def _meet_elite(self, evaluation: Evaluation | None) -> None:
+        if evaluation and len(evaluation.items) == self.lab.scorer.suite.num_items(SPLIT):
+            fitness = evaluation.fitness(self.weights)
+            if self.elite is None or fitness > self.elite[0]:
+                self.elite = (fitness, evaluation)
 
 
 @task(name="select", cache_policy=NO_CACHE, persist_result=False)
 def select(
-    evolution: Evolution, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]
+    evolution: Evolution,
+    candidates: Sequence[Candidate],
+    outcomes: dict[str, Outcome],
+    told: Mapping[str, float | None],
 ) -> list[Row]:
     """Tell the optimiser a whole generation in ask order and record it in the lineage."""
-    evolution.search.tell([evolution.fitness(outcomes[c.name]) for c in candidates])
+    evolution.search.tell([told[c.name] for c in candidates])
     return evolution.record(candidates, outcomes)
 
 
@@ -114,8 +143,8 @@ def evolve(params: Params) -> None:
         with SearchProgress(total, "evolve") as progress:
             for generation in range(params.select.generations):
                 candidates = evolution.propose(generation)
-                outcomes = score_candidates(evolution, candidates, progress)
-                rows = select(evolution, candidates, outcomes)
+                outcomes, told = score_generation(evolution, candidates, progress)
+                rows = select(evolution, candidates, outcomes, told)
                 journal.add(rows)
                 show(generation, rows, progress)
             score_mean(evolution, progress)
@@ -123,6 +152,21 @@ def evolve(params: Params) -> None:
         write_records(lab, LINEAGE)
         keep_weights(evolution)
         progress.say(f"{len(evolution.rows)} candidates, {lab.scorer.num_computed} evaluated now")
+        if params.select.racing.rungs:
+            answered = sum(row.num_items for row in evolution.rows)
+            whole = lab.scorer.suite.num_items(SPLIT) * len(evolution.rows)
+            progress.say(f"{answered} items answered; without racing it were {whole}")
+
+
+def score_generation(
+    evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
+) -> tuple[dict[str, Outcome], dict[str, float | None]]:
+    """Return each candidate's outcome, and what the optimiser is told of it."""
+    race = evolution.race(candidates)
+    if race is not None:
+        return run_race(evolution.lab, candidates, race, SPLIT, progress), race.told()
+    outcomes = score_candidates(evolution, candidates, progress)
+    return outcomes, {name: evolution.fitness(outcome) for name, outcome in outcomes.items()}
 
 
 def score_candidates(
@@ -153,9 +197,10 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
     """Show a generation at the terminal and as a table on the Prefect page."""
     scored = [row.fitness for row in rows if row.fitness is not None]
     failed = len(rows) - len(scored)
-    best = (
-        f"best {max(scored):.4f}, mean {sum(scored) / len(scored):.4f}" if scored else "no score"
-    )
+    ends = [row.fitness for row in finished(rows) if row.fitness is not None]
+    best = f"best {max(ends):.4f}, mean {sum(scored) / len(scored):.4f}" if ends else "no score"
+    if len(ends) < len(scored):
+        best += f", {len(scored) - len(ends)} stopped early"
     progress.say(f"generation {generation}: {best}" + (f", {failed} failed" if failed else ""))
     create_table_artifact(
         key="generation",

@@ -99,12 +99,18 @@ class Row:
         """Return the row with the scores of one more split; fitness stays that of the search."""
         return replace(self, scores={**self.scores, evaluation.split: _scores(evaluation)})
 
+    @property
+    def num_items(self) -> int:
+        """The number of search items that the fitness rests on."""
+        return sum(int(task["num_items"]) for task in self.scores.get("search", {}).values())
+
     def brief(self) -> dict[str, Any]:
         """Return the few columns that a person wants to see while a search runs."""
         return {
             "name": self.name,
             "fitness": self.fitness,
             "stderr": self.fitness_stderr,
+            "items": self.num_items,
             "id": self.id[:16],
             "ancestors": " ".join(self.ancestors),
             "error": self.error,
@@ -130,6 +136,13 @@ class Row:
         if row.status not in ("ok", "failed") or (row.fitness is None) == (row.status == "ok"):
             raise ValueError(f"status is {row.status!r} and fitness is {row.fitness}")
         return row
+
+
+def finished(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that answered as many items as any: those that no race stopped early."""
+    scored = [row for row in rows if row.fitness is not None]
+    most = max((row.num_items for row in scored), default=0)
+    return [row for row in scored if row.num_items == most]
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

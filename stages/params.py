@@ -5,6 +5,7 @@ through ``flows.preflight``, before any long work starts.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -136,6 +137,20 @@ class SpaceParams(_Section):
         return self
 
 
+class RacingParams(_Section):
+    """A race within each generation, where rungs are given: few items for all, more for few."""
+
+    rungs: list[int] = []
+    keep: float = Field(default=1 / 3, gt=0, lt=1)
+    confidence: float | None = Field(default=0.95, gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> "RacingParams":
+        if any(size < 1 for size in self.rungs) or any(a >= b for a, b in pairwise(self.rungs)):
+            raise ValueError(f"rungs is {self.rungs}; give rising numbers of items, from 1 up")
+        return self
+
+
 class SelectParams(_Section):
     """The search and the final choice."""
 
@@ -150,6 +165,7 @@ class SelectParams(_Section):
         "parents",
     ]
     shortlist: int = Field(default=5, ge=1)
+    racing: RacingParams = RacingParams()
 
 
 class ReportParams(_Section):
@@ -167,6 +183,16 @@ class Params(_Section):
     evaluate: EvaluateParams
     select: SelectParams = SelectParams()
     report: ReportParams = ReportParams()
+
+    @model_validator(mode="after")
+    def _last_rung_is_below_the_split(self) -> "Params":
+        rungs, size = self.select.racing.rungs, self.evaluate.splits.search
+        if rungs and rungs[-1] >= size:
+            raise ValueError(
+                f"select.racing.rungs ends at {rungs[-1]} items, evaluate.splits.search "
+                f"is {size}; the whole split is the last rung by itself, give smaller numbers"
+            )
+        return self
 
 
 def load_params(path: Path = PARAMS_PATH) -> Params:

@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 import pandas as pd
 
-from stages.lineage import MEAN, Row
+from stages.lineage import MEAN, Row, finished
 
 COLUMNS = ("generation", "best", "mean", "median", "best_so_far", "num_ok", "num_failed")
 
@@ -14,14 +14,17 @@ COLUMNS = ("generation", "best", "mean", "median", "best_so_far", "num_ok", "num
 def history_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return one row for each generation; a generation that failed altogether has no fitness.
 
-    The row of the search's mean belongs to no generation and is left out.
+    The row of the search's mean belongs to no generation and is left out. Where a race stopped
+    candidates early, the best is that of those that answered all items.
     """
     records = []
+    ends = {row.name for row in finished(rows)}
     so_far: float | None = None
     for generation in sorted({row.generation for row in rows if row.name != MEAN}):
         found = [row for row in rows if row.generation == generation and row.name != MEAN]
         known = [row.fitness for row in found if row.fitness is not None]
-        best = max(known, default=None)
+        last = [row.fitness for row in found if row.fitness is not None and row.name in ends]
+        best = max(last, default=None)
         so_far = max((f for f in (so_far, best) if f is not None), default=None)
         records.append(
             (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from stages.errors import LineageError
-from stages.lineage import MEAN, Row
+from stages.lineage import MEAN, Row, finished
 from stages.scores import Evaluation
 
 
@@ -12,11 +12,12 @@ def shortlist(rows: Sequence[Row], size: int) -> list[Row]:
 
     Candidates with one recipe count once, ties go to the earliest row. A row called ``mean`` is
     always on the list when it was evaluated: the centre of a search is less lucky than its best.
+    Candidates that a race stopped early are not compared with those that answered all items.
 
     The list is empty when no row was evaluated.
     """
     ranked = sorted(
-        (row for row in rows if row.fitness is not None),
+        finished(rows),
         key=lambda row: (-(row.fitness or 0.0), row.generation, len(row.name), row.name),
     )
     distinct: dict[str, Row] = {}

@@ -180,8 +180,9 @@ def spell(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, tuple):
         value = list(value)
-    if isinstance(value, float) and value == 1 / 6:
-        return "1/6"
+    for fraction in ("1/3", "1/6"):
+        if isinstance(value, float) and value == 1 / int(fraction[2:]):
+            return fraction
     return "null" if value is None else yaml_text(value)
 
 

@@ -42,7 +42,7 @@ metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
 """
 
 
-def rows_of(project: Project) -> list[dict[str, object]]:
+def rows_of(project: Project) -> list[dict[str, Any]]:
     """Return the lineage's rows."""
     text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
@@ -82,11 +82,14 @@ def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
 
 
 def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -> None:
-    """Killed and started again, with two workers: the lineage of one that ran whole with one."""
+    """Killed and started again, with two workers: the lineage of one that ran whole with one.
+
+    With races, so that what is asked next hangs on what came before within a generation too.
+    """
     whole, broken = make_project("whole"), make_project("broken")
     broken.set({"evaluate": {"workers": 2}})
     for project in (whole, broken):
-        project.set({"select": {"generations": 3}})
+        project.set({"select": {"generations": 3, "racing": {"rungs": [2, 3], "keep": 0.5}}})
         project.run("flows.download")
     whole.run("flows.evolve")
 
@@ -96,7 +99,9 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
     resumed = broken.run("flows.evolve")
 
     assert "13 candidates" in resumed
-    assert "13 evaluated now" not in resumed
+    assert "items answered; without racing it were 234" in resumed
+    asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in rows_of(whole)}
+    assert {2, 3, 6} == asked
     assert whole.files("data/lineage") == broken.files("data/lineage")
     assert whole.files("data/kept") == broken.files("data/kept")
 
