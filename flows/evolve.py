@@ -33,6 +33,7 @@ from stages.recipe import Candidate
 from stages.scores import Evaluation
 from stages.select.baselines import warm_starts
 from stages.select.choose import shortlist
+from stages.select.pareto import Point
 from stages.select.racing import Race
 from stages.select.search import Search
 from stages.select.space import Genome, Space
@@ -40,6 +41,7 @@ from stages.select.space import Genome, Space
 KEPT = Path("data/kept")
 JOURNAL = Path("reports/runs/evolve.jsonl")
 SPLIT = "search"
+Told = float | Point | None
 
 
 class Evolution:
@@ -103,6 +105,12 @@ class Evolution:
         """Return an outcome's fitness; None where it failed."""
         return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
 
+    def told(self, outcome: Outcome) -> Told:
+        """Return what the optimiser is told: the fitness, or one number for each objective."""
+        if self.lab.params.select.objectives == "separate" and outcome.evaluation:
+            return outcome.evaluation.objectives()
+        return self.fitness(outcome)
+
     def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
         """Append a row for each candidate and return them."""
         rows = [
@@ -126,7 +134,7 @@ def select(
     evolution: Evolution,
     candidates: Sequence[Candidate],
     outcomes: dict[str, Outcome],
-    told: Mapping[str, float | None],
+    told: Mapping[str, Told],
 ) -> list[Row]:
     """Tell the optimiser a whole generation in ask order and record it in the lineage."""
     evolution.search.tell([told[c.name] for c in candidates])
@@ -160,13 +168,13 @@ def evolve(params: Params) -> None:
 
 def score_generation(
     evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
-) -> tuple[dict[str, Outcome], dict[str, float | None]]:
+) -> tuple[dict[str, Outcome], Mapping[str, Told]]:
     """Return each candidate's outcome, and what the optimiser is told of it."""
     race = evolution.race(candidates)
     if race is not None:
         return run_race(evolution.lab, candidates, race, SPLIT, progress), race.told()
     outcomes = score_candidates(evolution, candidates, progress)
-    return outcomes, {name: evolution.fitness(outcome) for name, outcome in outcomes.items()}
+    return outcomes, {name: evolution.told(outcome) for name, outcome in outcomes.items()}
 
 
 def score_candidates(
@@ -215,10 +223,11 @@ def keep_weights(evolution: Evolution) -> None:
     ``kept.jsonl`` says which folder holds which candidate.
     """
     lab, rows = evolution.lab, evolution.rows
+    wanted = lab.params.select
     fresh(KEPT)
     kept = {
         "none": [],
-        "elite": shortlist(rows, lab.params.select.shortlist),
+        "elite": shortlist(rows, wanted.shortlist, objectives=wanted.objectives),
         "all": [row for row in rows if row.fitness is not None],
     }[lab.params.merge.keep]
     index = []

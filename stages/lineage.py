@@ -104,6 +104,12 @@ class Row:
         """The number of search items that the fitness rests on."""
         return sum(int(task["num_items"]) for task in self.scores.get("search", {}).values())
 
+    @property
+    def objectives(self) -> tuple[float, ...]:
+        """The search scores in the order of the tasks' names; lower-is-better ones negative."""
+        tasks = sorted(self.scores.get("search", {}).items())
+        return tuple(s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
+
     def brief(self) -> dict[str, Any]:
         """Return the few columns that a person wants to see while a search runs."""
         return {

@@ -19,6 +19,7 @@ PARAMS_PATH = Path("params.yaml")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Bounds = tuple[float, float]
+Objectives = Literal["weighted", "separate"]
 
 
 class _Section(BaseModel):
@@ -165,6 +166,7 @@ class SelectParams(_Section):
         "parents",
     ]
     shortlist: int = Field(default=5, ge=1)
+    objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
 
 
@@ -183,6 +185,15 @@ class Params(_Section):
     evaluate: EvaluateParams
     select: SelectParams = SelectParams()
     report: ReportParams = ReportParams()
+
+    @model_validator(mode="after")
+    def _races_run_for_one_number(self) -> "Params":
+        if self.select.racing.rungs and self.select.objectives == "separate":
+            raise ValueError(
+                "select.objectives is separate and select.racing.rungs is given; a race thins by "
+                "one number, so set objectives to weighted or rungs to []"
+            )
+        return self
 
     @model_validator(mode="after")
     def _last_rung_is_below_the_split(self) -> "Params":

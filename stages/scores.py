@@ -45,6 +45,10 @@ class Evaluation:
         signed = (weights[t.task] * _sign(t) * t.score for t in self.tasks)
         return math.fsum(signed) / total
 
+    def objectives(self) -> tuple[float, ...]:
+        """Return the task scores in the order of the tasks; lower-is-better ones negative."""
+        return tuple(_sign(t) * t.score for t in self.tasks)
+
     def fitness_stderr(self, weights: Mapping[str, float]) -> float:
         """Return the standard error of ``fitness`` over items, tasks taken as independent."""
         total = sum(weights[t.task] for t in self.tasks)

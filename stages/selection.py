@@ -19,8 +19,8 @@ KINDS = ("champion", "parent", "baseline", "base")
 class Shortlisted:
     """A candidate that was scored again on the validation split; None: that failed.
 
-    ``p_value`` is of no difference from the champion on that split, corrected for the number of
-    such comparisons; None for the champion itself.
+    ``scores`` are its validation scores by task. ``p_value`` is of no difference from the champion
+    on that split, corrected for the number of such comparisons; None for the champion itself.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Shortlisted:
     validation_fitness: float | None
     validation_stderr: float | None
     p_value: float | None
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def against(
                 validation_fitness=mine.fitness(weights) if mine else None,
                 validation_stderr=mine.fitness_stderr(weights) if mine else None,
                 p_value=p_value,
+                scores={t.task: t.score for t in mine.tasks} if mine else {},
             )
         )
     return tuple(found)

@@ -4,11 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import LineageError
 from stages.lineage import MEAN, Row, finished
+from stages.params import Objectives
 from stages.scores import Evaluation
+from stages.select.pareto import ranked
 
 
-def shortlist(rows: Sequence[Row], size: int) -> list[Row]:
+def shortlist(rows: Sequence[Row], size: int, *, objectives: Objectives = "weighted") -> list[Row]:
     """Return the ``size`` best distinct candidates by search fitness, then the search's mean.
+
+    With separate objectives the best are the least crowded of the front that nobody beats, its
+    ends first, and then those of the next front.
 
     Candidates with one recipe count once, ties go to the earliest row. A row called ``mean`` is
     always on the list when it was evaluated: the centre of a search is less lucky than its best.
@@ -16,15 +21,20 @@ def shortlist(rows: Sequence[Row], size: int) -> list[Row]:
 
     The list is empty when no row was evaluated.
     """
-    ranked = sorted(
+    by_fitness = sorted(
         finished(rows),
         key=lambda row: (-(row.fitness or 0.0), row.generation, len(row.name), row.name),
     )
     distinct: dict[str, Row] = {}
-    for row in ranked:
+    for row in by_fitness:
         distinct.setdefault(row.id, row)
-    chosen = list(distinct.values())[:size]
-    means = [row for row in ranked if row.name == MEAN and row.id not in {r.id for r in chosen}]
+    chosen = list(distinct.values())
+    if objectives == "separate":
+        chosen = [chosen[i] for i in ranked([row.objectives for row in chosen])]
+    chosen = chosen[:size]
+    means = [
+        row for row in by_fitness if row.name == MEAN and row.id not in {r.id for r in chosen}
+    ]
     return chosen + means
 
 

@@ -24,6 +24,7 @@ DIFFERENTIAL_EVOLUTION = (
 SWARMS = ("RealSpacePSO", "QORealSpacePSO", "SQORealSpacePSO")
 SAMPLERS = ("RandomSearch", "QORandomSearch", "LHSSearch", "ScrHammersleySearch")
 OTHERS = ("OnePlusOne",)
+MANY_OBJECTIVES = ("CMA", "DiagonalCMA", *DIFFERENTIAL_EVOLUTION)
 LEGAL = (*DISTRIBUTIONS, *DIFFERENTIAL_EVOLUTION, *SWARMS, *SAMPLERS, *OTHERS)
 
 # pycma stops, and nevergrad then starts it afresh at the centre, when a generation ties or the
@@ -83,6 +84,11 @@ def check_optimizer(params: SelectParams) -> None:
     name, population = params.optimizer, params.population
     if name not in LEGAL:
         raise ParamsError(f"params.yaml: select.optimizer: {_why_not(name)}")
+    if params.objectives == "separate" and name not in MANY_OBJECTIVES:
+        raise ParamsError(
+            f"params.yaml: select.optimizer: {name} follows one number, and select.objectives is "
+            f"separate. Legal for separate objectives: {', '.join(MANY_OBJECTIVES)}."
+        )
     least = 4 if name in (*DIFFERENTIAL_EVOLUTION, "TBPSA", "NaiveTBPSA") else 3
     if population < least:
         raise ParamsError(

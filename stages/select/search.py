@@ -19,6 +19,7 @@ from stages.lineage import candidate_name
 from stages.params import SelectParams
 from stages.seeds import random_state
 from stages.select.optimizers import DIFFERENTIAL_EVOLUTION, SWARMS, build, check_optimizer
+from stages.select.pareto import Point, ranked
 from stages.select.space import Genome, Space
 
 _LEAST_DIMENSION = 2  # nevergrad's CMA asks for another package in one dimension
@@ -52,7 +53,7 @@ class Search:
         self._asked: list[Any] = []
         self._named: dict[str, str] = {}  # nevergrad's uid, new in every run, to our name
         self.better_half: tuple[str, ...] = ()
-        self._worst: float | None = None
+        self._worst: tuple[float, ...] | None = None
         with _isolated():
             self._optimizer = self._build()
             self._es = self._optimizer.es if self._is_cma else None
@@ -97,31 +98,37 @@ class Search:
         self.ancestors = tuple(ancestors)
         return genomes
 
-    def tell(self, fitness: Sequence[float | None]) -> None:
+    def tell(self, fitness: Sequence[float | Point | None]) -> None:
         """Give the fitnesses of the generation asked last, in ask order.
 
-        None stands for a failed candidate. It is told as the lowest fitness seen so far in the
-        search, this generation included (0 if there is none), so a replay tells the same.
+        Each is one number, or one for each objective. None stands for a failed candidate. It is
+        told as the lowest fitness seen so far in the search, this generation included (0 if there
+        is none), so a replay tells the same.
 
         Raises:
             LineageError: there is not one finite fitness or None for each genome asked, or the
                 optimiser did not take the generation in.
         """
-        self._check_told(fitness)
-        known = [value for value in fitness if value is not None]
-        if self._worst is not None:
-            known.append(self._worst)
-        self._worst = min(known, default=None)
-        floor = 0.0 if self._worst is None else self._worst
-        losses = [-(floor if value is None else float(value)) for value in fitness]
-        order = sorted(range(len(losses)), key=losses.__getitem__)
+        points = self._checked(fitness)
+        known = [point for point in (*points, self._worst) if point is not None]
+        if known:
+            self._worst = tuple(min(values) for values in zip(*known, strict=True))
+        floor = self._worst or (0.0,)
+        whole = [floor if point is None else point for point in points]
+        order = ranked(whole) if len(floor) > 1 else _by_value(whole)
+        losses: list[Any] = [[-value for value in point] for point in whole]
         if self._is_cma:
             # CMA reads ranks alone. Told as ranks, ties are broken by place on every machine,
             # and no generation is flat.
             losses = [
                 float(rank) for _, rank in sorted(zip(order, range(len(order)), strict=True))
             ]
+        elif len(floor) == 1:
+            losses = [loss[0] for loss in losses]
         with _isolated():
+            if len(floor) > 1 and not self._is_cma and self.generation == 0:
+                # Without it nevergrad makes one of the first fifteen points, and forgets them.
+                self._optimizer.tell(ng.p.MultiobjectiveReference(), [-value for value in floor])
             for candidate, loss in zip(self._asked, losses, strict=True):
                 self._optimizer.tell(candidate, loss)
         self.better_half = tuple(sorted(self.names[i] for i in order[: len(order) // 2]))
@@ -133,9 +140,10 @@ class Search:
         """Return the genome at the centre of the search, rounded; None before the first tell.
 
         For CMA it is the mean of its distribution, for the others nevergrad's recommendation: an
-        average for TBPSA and NoisyDE, the best point told for the rest.
+        average for TBPSA and NoisyDE, the best point told for the rest. With several objectives
+        only CMA has one.
         """
-        if self.generation == 0:
+        if self.generation == 0 or (self._worst and len(self._worst) > 1 and not self._is_cma):
             return None
         with _isolated():
             if self._es is None:
@@ -192,18 +200,24 @@ class Search:
             uids |= set() if own is None else {own.uid}
         return tuple(sorted(self._named[uid] for uid in uids if uid in self._named))
 
-    def _check_told(self, fitness: Sequence[float | None]) -> None:
+    def _checked(self, fitness: Sequence[float | Point | None]) -> list[tuple[float, ...] | None]:
+        """Return what is told as points of one or more objectives."""
         if len(fitness) != len(self._asked) or not self._asked:
             raise LineageError(
                 f"search: generation {self.generation} has {len(self._asked)} genomes out, told "
                 f"{len(fitness)} fitnesses. Ask first, then tell one for each, in ask order."
             )
-        for name, value in zip(self.names, fitness, strict=True):
-            if value is not None and not math.isfinite(value):
+        points = [
+            v if v is None else (float(v),) if isinstance(v, int | float) else tuple(v)
+            for v in fitness
+        ]
+        for name, value, point in zip(self.names, fitness, points, strict=True):
+            if point is not None and not all(math.isfinite(number) for number in point):
                 raise LineageError(
                     f"search, candidate {name}: fitness is {value}. It must be finite; tell None "
                     "for a candidate that failed."
                 )
+        return points
 
     def _check_taken(self) -> None:
         if self._es is None:
@@ -214,6 +228,11 @@ class Search:
                 f"or was started anew ({self._es.stop()}). This is a defect of germline; report "
                 "it with params.yaml."
             )
+
+
+def _by_value(points: Sequence[Point]) -> list[int]:
+    """Return the places of points of one objective, best first; ties go to the first place."""
+    return sorted(range(len(points)), key=lambda i: -points[i][0])
 
 
 def _check(space: Space, params: SelectParams, warm_start: Mapping[str, Genome]) -> None:

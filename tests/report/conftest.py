@@ -63,8 +63,8 @@ def selection_of(title_of_parent: str = "p0") -> Selection:
         champion=best.name,
         task_weights=TASK_WEIGHTS,
         shortlist=(
-            Shortlisted(best.name, best.id, best.genes, 0.45, 0.5, 0.1, None),
-            Shortlisted("g02-c02", "01" * 32, {"weight.p0": 0.2}, 0.4, None, None, None),
+            Shortlisted(best.name, best.id, best.genes, 0.45, 0.5, 0.1, None, {"maths": 0.6}),
+            Shortlisted("g02-c02", "01" * 32, {"weight.p0": 0.2}, 0.4, None, None, None, {}),
         ),
         entries=(
             entry("base", "base", 0),

@@ -133,3 +133,24 @@ def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
     p = 3 * 2 / 1024
     assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in found])
     assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in found]
+
+
+def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
+    """The ends of the front come first, whatever their weighted fitness; the beaten come last."""
+    scores = [(0.9, 0.1), (0.1, 0.9), (0.5, 0.55), (0.4, 0.5), (0.6, 0.5)]
+    rows = [
+        replace(
+            _row(i, sum(pair) / 2, i / 10),
+            scores={
+                "search": {
+                    task: {"score": score, "num_items": 9, "higher_is_better": True}
+                    for task, score in zip("ab", pair, strict=True)
+                }
+            },
+        )
+        for i, pair in enumerate(scores)
+    ]
+    listed = [row.name for row in shortlist(rows, 5, objectives="separate")]
+    assert {"g00-c00", "g00-c01"} == set(listed[:2])
+    assert "g00-c03" == listed[4]
+    assert "g00-c04" == shortlist(rows, 1)[0].name
