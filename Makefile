@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve bench-merge oracle smollm2 zoo clean
+.PHONY: install run test test-slow check format lock serve bench-merge study-estimators oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -47,6 +47,9 @@ serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRO
 bench-merge: $(STAMP)  ## time merges against MergeKit, in an environment of its own (ten minutes)
 	@python tools/oracle_venv.py
 	@python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
+
+study-estimators: $(STAMP)  ## how well estimators foretell full scores, on the last run's candidates
+	@python -m tests.bench.study_estimators
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py

@@ -12,6 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.console import SearchProgress, main, say
+from flows.estimation import estimated, learn
 from flows.laboratory import (
     LINEAGE,
     Laboratory,
@@ -26,6 +27,7 @@ from flows.laboratory import (
 from flows.preflight import SPECS
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
+from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage import MEAN, Journal, Row, candidate_name, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Candidate
@@ -57,6 +59,7 @@ class Evolution:
         self.search = Search(self.space, params.select, starts)
         self.lab = lab
         self.rows: list[Row] = []
+        self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = lab.scorer.suite.weights
 
     def candidate(
@@ -118,6 +121,8 @@ def evolve(params: Params) -> None:
                 rows = select(evolution, candidates, outcomes)
                 journal.add(rows)
                 show(generation, rows, progress)
+                if generation == 0:
+                    evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
             score_mean(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         write_records(lab, LINEAGE)
@@ -128,14 +133,17 @@ def evolve(params: Params) -> None:
 def score_candidates(
     evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
 ) -> dict[str, Outcome]:
-    """Return each candidate's outcome on the search split."""
+    """Return each candidate's outcome on the search split, or the estimate of it."""
+    estimator = evolution.estimator
 
     def note(outcome: Outcome, count: int) -> None:
-        progress.best(evolution.fitness(outcome))
+        progress.best(evolution.fitness(estimated(estimator, outcome)))
         progress.advance(count)
 
     recipes = {c.name: c.recipe for c in candidates}
-    return evaluate_all(evolution.lab, recipes, SPLIT, note)
+    items = estimator.items if estimator else None
+    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, items)
+    return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
 
 
 def score_mean(evolution: Evolution, progress: SearchProgress) -> None:

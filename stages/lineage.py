@@ -48,9 +48,10 @@ class Outcome(Protocol):
 class Row:
     """One evaluated genome.
 
-    ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}. A failed
-    row has an error and no fitness. Ancestors are names of rows, or of the warm start or model
-    that the genome was copied from.
+    ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}, with
+    ``estimator`` where the score is an estimate from ``num_items`` items. A failed row has an
+    error and no fitness. Ancestors are names of rows, or of the warm start or model that the
+    genome was copied from.
     """
 
     name: str
@@ -240,16 +241,8 @@ class Journal:
 
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    return {
-        t.task: {
-            "score": t.score,
-            "stderr": t.stderr,
-            "num_items": t.num_items,
-            "metric": t.metric,
-            "higher_is_better": t.higher_is_better,
-        }
-        for t in evaluation.tasks
-    }
+    scores = {t.task: t.to_dict() for t in evaluation.tasks}
+    return {task: {k: v for k, v in s.items() if k != "task"} for task, s in scores.items()}
 
 
 def _flat(row: Row) -> dict[str, Any]:
