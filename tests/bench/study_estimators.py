@@ -1,15 +1,16 @@
 """How well each estimator foretells the full search score, on the candidates of a finished run.
 
-``python -m tests.bench.study_estimators [--seeds N] [--past]`` prints the tables of
-docs/estimators.md from data/lineage. An estimator is fitted to generation 0, as in a run, and
-meets the candidates of all later generations; with ``--past``, those of each generation are met
-by one that was fitted to all generations before.
+``python -m tests.bench.study_estimators [--seeds N] [--budgets N ...] [--past]`` prints the
+tables of docs/estimators.md from data/lineage. An estimator is fitted to generation 0, as in a
+run, and meets the candidates of all later generations; with ``--past``, those of each generation
+are met by one that was fitted to all generations before.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from stages.params import EstimatorParams
 from stages.scores import Evaluation, ItemScore, TaskScore
 
 LINEAGE = Path("data/lineage")
-BUDGETS = (5, 10, 20, 50, 100)
+BUDGETS = [5, 10, 20, 50, 100]
 COLUMNS = ("Kendall", "within gen.", "Spearman", "error", "bias", "bar", "covered", "regret")
 Vector = NDArray[np.float64]
 
@@ -127,33 +128,35 @@ def meet_past(everyone: Sequence[Candidate], params: EstimatorParams) -> Meeting
     return Meeting(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def table(everyone: Sequence[Candidate], seeds: int, *, past: bool) -> Iterator[str]:
-    """Give the table line by line, as Markdown."""
-    yield f"| items a task | estimator | {' | '.join(COLUMNS)} |"
-    yield "| --- " * (2 + len(COLUMNS)) + "|"
+def measured(
+    everyone: Sequence[Candidate], kind: str, budget: int, *, seeds: int, past: bool
+) -> Vector:
+    """Return the figures of ``COLUMNS``, on average over the seeds."""
     known = [c for c in everyone if c.row.generation == 0]
     later = [c for c in everyone if c.row.generation > 0]
-    for budget in BUDGETS:
-        for kind in KINDS:
-            figures = []
-            for seed in range(seeds):
-                params = EstimatorParams.model_validate(
-                    {"kind": kind, "num_items": budget, "seed": seed}
-                )
-                met = meet_past(everyone, params) if past else meet(known, later, params)
-                figures.append(met.measures())
-            means = " | ".join(f"{value:.3f}" for value in np.mean(figures, axis=0))
-            yield f"| {budget} | {kind} | {means} |"
+    figures = []
+    for seed in range(seeds):
+        settings = {"kind": kind, "num_items": budget, "seed": seed}
+        params = EstimatorParams.model_validate(settings)
+        met = meet_past(everyone, params) if past else meet(known, later, params)
+        figures.append(met.measures())
+    return np.asarray(np.mean(figures, axis=0))
 
 
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of the items that are asked")
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="items a task")
     parser.add_argument("--past", action="store_true", help="fit anew before each generation")
     chosen = parser.parse_args()
-    for line in table(candidates(LINEAGE), chosen.seeds, past=chosen.past):
-        print(line, flush=True)  # noqa: T201
+    print(f"| items a task | estimator | {' | '.join(COLUMNS)} |")  # noqa: T201
+    print("| --- " * (2 + len(COLUMNS)) + "|")  # noqa: T201
+    everyone = candidates(LINEAGE)
+    for budget, kind in product(chosen.budgets, KINDS):
+        figures = measured(everyone, kind, budget, seeds=chosen.seeds, past=chosen.past)
+        shown = " | ".join(f"{figure:.3f}" for figure in figures)
+        print(f"| {budget} | {kind} | {shown} |", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

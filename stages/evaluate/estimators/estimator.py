@@ -106,7 +106,9 @@ class Estimator:
                 "the first generation failed, or set kind: none."
             )
         tasks = {}
-        with _pools().limit(limits=1):  # sums in another order would move the last bits
+        with _pools().limit(
+            limits=1, user_api="blas"
+        ):  # sums in another order would move the last bits
             for task in parents[0].tasks:
                 answers = Answers.of(task.task, parents, others)
                 _check(answers, params)
@@ -121,7 +123,7 @@ class Estimator:
         scores: dict[str, dict[str, float]] = {}
         for item in evaluation.items:
             scores.setdefault(item.task, {})[item.item] = item.score
-        with _pools().limit(limits=1):
+        with _pools().limit(limits=1, user_api="blas"):
             tasks = tuple(
                 self._tasks[task.task].apply(task, scores[task.task], self.params.kind)
                 for task in evaluation.tasks
