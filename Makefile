@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve bench-merge study-racing oracle smollm2 zoo clean
+.PHONY: install run test test-slow check format lock serve bench-merge study-estimators study-racing oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -50,6 +50,9 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in an environment of its
 
 study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds (half an hour)
 	@python -m tests.bench.study_racing 10
+
+study-estimators: $(STAMP)  ## how well estimators foretell full scores, on the last run's candidates
+	@python -m tests.bench.study_estimators
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py

@@ -12,9 +12,10 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.console import SearchProgress, main, say
+from flows.estimation import estimated, learn
+from flows.evolution import SPLIT, Evolution, Told
 from flows.laboratory import (
     LINEAGE,
-    Laboratory,
     conduct,
     evaluate_all,
     fresh,
@@ -23,110 +24,15 @@ from flows.laboratory import (
     write_json_lines,
     write_records,
 )
-from flows.preflight import SPECS
 from flows.racing import run_race
 from flows.worker import Outcome
-from stages.checkpoint import Checkpoint
-from stages.lineage import MEAN, Journal, Row, candidate_name, finished, write_rows
+from stages.lineage import MEAN, Journal, Row, finished, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Candidate
-from stages.scores import Evaluation
-from stages.select.baselines import warm_starts
 from stages.select.choose import shortlist
-from stages.select.pareto import Point
-from stages.select.racing import Race
-from stages.select.search import Search
-from stages.select.space import Genome, Space
 
 KEPT = Path("data/kept")
 JOURNAL = Path("reports/runs/evolve.jsonl")
-SPLIT = "search"
-Told = float | Point | None
-
-
-class Evolution:
-    """The search and its growing lineage: proposes candidates and takes their outcomes."""
-
-    def __init__(self, lab: Laboratory) -> None:
-        params = lab.params
-        depth = Checkpoint(lab.parents.base_folder).num_layers
-        names = [model.name for model in lab.parents.models]
-        self.space = Space(
-            params.select.space,
-            specs=SPECS,
-            num_parents=len(names),
-            num_layers=depth,
-            parent_names=names,
-        )
-        starts = warm_starts(params.select.warm_start, self.space)
-        self.search = Search(self.space, params.select, starts)
-        self.lab = lab
-        self.rows: list[Row] = []
-        self.elite: tuple[float, Evaluation] | None = None  # the fittest that answered every item
-        self.weights = lab.scorer.suite.weights
-
-    def candidate(
-        self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
-    ) -> Candidate:
-        """Return the candidate that ``genome`` decodes to."""
-        recipe = self.space.make_recipe(
-            genome,
-            base=self.lab.parents.base,
-            parents=self.lab.parents.models,
-            merge=self.lab.params.merge,
-        )
-        return Candidate(name, genome, recipe, generation, ancestors)
-
-    def propose(self, generation: int) -> list[Candidate]:
-        """Return the next generation, in ask order."""
-        genomes = self.search.ask()
-        return [
-            self.candidate(candidate_name(generation, place), genome, generation, ancestors)
-            for place, (genome, ancestors) in enumerate(
-                zip(genomes, self.search.ancestors, strict=True)
-            )
-        ]
-
-    def race(self, candidates: Sequence[Candidate]) -> Race | None:
-        """Return the race of the generation that ``candidates`` are; None where there is none."""
-        params, suite = self.lab.params.select, self.lab.scorer.suite
-        if not params.racing.rungs:
-            return None
-        return Race(
-            [candidate.name for candidate in candidates],
-            suite.items(SPLIT),
-            params.racing,
-            self.weights,
-            draw=(params.seed, self.search.generation),
-            elite=self.elite[1] if self.elite else None,
-        )
-
-    def fitness(self, outcome: Outcome) -> float | None:
-        """Return an outcome's fitness; None where it failed."""
-        return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
-
-    def told(self, outcome: Outcome) -> Told:
-        """Return what the optimiser is told: the fitness, or one number for each objective."""
-        if self.lab.params.select.objectives == "separate" and outcome.evaluation:
-            return outcome.evaluation.objectives()
-        return self.fitness(outcome)
-
-    def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
-        """Append a row for each candidate and return them."""
-        rows = [
-            Row.of(c, self.space.named(c.genome), outcomes[c.name], weights=self.weights)
-            for c in candidates
-        ]
-        self.rows.extend(rows)
-        for outcome in (outcomes[c.name] for c in candidates):
-            self._meet_elite(outcome.evaluation)
-        return rows
-
-    def _meet_elite(self, evaluation: Evaluation | None) -> None:
-        if evaluation and len(evaluation.items) == self.lab.scorer.suite.num_items(SPLIT):
-            fitness = evaluation.fitness(self.weights)
-            if self.elite is None or fitness > self.elite[0]:
-                self.elite = (fitness, evaluation)
 
 
 @task(name="select", cache_policy=NO_CACHE, persist_result=False)
@@ -155,6 +61,8 @@ def evolve(params: Params) -> None:
                 rows = select(evolution, candidates, outcomes, told)
                 journal.add(rows)
                 show(generation, rows, progress)
+                if generation == 0:
+                    evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
             score_mean(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         write_records(lab, LINEAGE)
@@ -180,14 +88,17 @@ def score_generation(
 def score_candidates(
     evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
 ) -> dict[str, Outcome]:
-    """Return each candidate's outcome on the search split."""
+    """Return each candidate's outcome on the search split, or the estimate of it."""
+    estimator = evolution.estimator
 
     def note(outcome: Outcome, count: int) -> None:
-        progress.best(evolution.fitness(outcome))
+        progress.best(evolution.fitness(estimated(estimator, outcome)))
         progress.advance(count)
 
     recipes = {c.name: c.recipe for c in candidates}
-    return evaluate_all(evolution.lab, recipes, SPLIT, note)
+    items = estimator.items if estimator else None
+    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, items)
+    return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
 
 
 def score_mean(evolution: Evolution, progress: SearchProgress) -> None:

@@ -48,9 +48,10 @@ class Outcome(Protocol):
 class Row:
     """One evaluated genome.
 
-    ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}. A failed
-    row has an error and no fitness. Ancestors are names of rows, or of the warm start or model
-    that the genome was copied from.
+    ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}, with
+    ``estimator`` where the score is an estimate from ``num_items`` items. A failed row has an
+    error and no fitness. Ancestors are names of rows, or of the warm start or model that the
+    genome was copied from.
     """
 
     name: str
@@ -105,6 +106,11 @@ class Row:
         return sum(int(task["num_items"]) for task in self.scores.get("search", {}).values())
 
     @property
+    def is_estimated(self) -> bool:
+        """True where the search scores are estimates of those on all items."""
+        return any("estimator" in task for task in self.scores.get("search", {}).values())
+
+    @property
     def objectives(self) -> tuple[float, ...]:
         """The search scores in the order of the tasks' names; lower-is-better ones negative."""
         tasks = sorted(self.scores.get("search", {}).items())
@@ -145,10 +151,13 @@ class Row:
 
 
 def finished(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that answered as many items as any: those that no race stopped early."""
+    """Return the rows whose fitness speaks for the whole split: no race stopped them early.
+
+    They answered as many items as any row, or their scores are estimates.
+    """
     scored = [row for row in rows if row.fitness is not None]
     most = max((row.num_items for row in scored), default=0)
-    return [row for row in scored if row.num_items == most]
+    return [row for row in scored if row.num_items == most or row.is_estimated]
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -259,16 +268,8 @@ class Journal:
 
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    return {
-        t.task: {
-            "score": t.score,
-            "stderr": t.stderr,
-            "num_items": t.num_items,
-            "metric": t.metric,
-            "higher_is_better": t.higher_is_better,
-        }
-        for t in evaluation.tasks
-    }
+    scores = {t.task: t.to_dict() for t in evaluation.tasks}
+    return {task: {k: v for k, v in s.items() if k != "task"} for task, s in scores.items()}
 
 
 def _flat(row: Row) -> dict[str, Any]:

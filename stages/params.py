@@ -80,6 +80,17 @@ class SplitSizes(_Section):
     test: int = Field(default=300, ge=1)
 
 
+class EstimatorParams(_Section):
+    """How the score on all search items is estimated from a few of them."""
+
+    kind: Literal[
+        "none", "mean", "stratified", "anchors", "p_irt", "gp_irt", "mp_irt", "gmp_irt"
+    ] = "none"
+    num_items: int = Field(default=20, ge=1)
+    dimensions: int = Field(default=2, ge=1, le=3)
+    seed: int = Field(default=0, ge=0)
+
+
 class EvaluateParams(_Section):
     """What a candidate is scored on, and how lm-eval is called."""
 
@@ -100,6 +111,17 @@ class EvaluateParams(_Section):
     workers: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
     retries: int = Field(default=1, ge=0)
+    estimator: EstimatorParams = EstimatorParams()
+
+    @model_validator(mode="after")
+    def _estimates_from_some(self) -> "EvaluateParams":
+        asked, there = self.estimator.num_items, self.splits.search
+        if self.estimator.kind != "none" and asked > there:
+            raise ValueError(
+                f"estimator.num_items is {asked}, splits.search is {there}; lower the first, or "
+                "set estimator.kind to none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _labels_are_unique(self) -> "EvaluateParams":
@@ -185,6 +207,16 @@ class Params(_Section):
     evaluate: EvaluateParams
     select: SelectParams = SelectParams()
     report: ReportParams = ReportParams()
+
+    @model_validator(mode="after")
+    def _races_run_on_scores(self) -> "Params":
+        kind = self.evaluate.estimator.kind
+        if self.select.racing.rungs and kind != "none":
+            raise ValueError(
+                f"evaluate.estimator.kind is {kind} and select.racing.rungs is given; both save "
+                "items, and a race needs scores, not estimates: set kind to none or rungs to []"
+            )
+        return self
 
     @model_validator(mode="after")
     def _races_run_for_one_number(self) -> "Params":

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 SPLITS = ("search", "validation", "test")
@@ -21,7 +21,11 @@ class ItemScore:
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
-    """One task's aggregate over a split; ``stderr`` is the standard error over its items."""
+    """One task's aggregate over a split; ``stderr`` is the standard error over its items.
+
+    With ``estimator``, ``score`` is that kind of estimate of the score on all items of the split,
+    ``stderr`` is its standard error, and ``num_items`` counts the items it was made from.
+    """
 
     task: str
     metric: str
@@ -29,6 +33,11 @@ class TaskScore:
     stderr: float
     num_items: int
     higher_is_better: bool
+    estimator: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the score as plain JSON data; ``estimator`` is left out where it is None."""
+        return {k: v for k, v in asdict(self).items() if k != "estimator" or v is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +68,7 @@ class Evaluation:
         return {
             "items": [[i.task, i.item, i.score] for i in self.items],
             "split": self.split,
-            "tasks": [
-                {
-                    "higher_is_better": t.higher_is_better,
-                    "metric": t.metric,
-                    "num_items": t.num_items,
-                    "score": t.score,
-                    "stderr": t.stderr,
-                    "task": t.task,
-                }
-                for t in self.tasks
-            ],
+            "tasks": [task.to_dict() for task in self.tasks],
         }
 
     @classmethod

@@ -1,6 +1,6 @@
 """The suite: lm-eval tasks built once, and which of their items serve which split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Self
@@ -46,13 +46,16 @@ class Suite:
         """Return the suite that ``params`` describe; no model is needed.
 
         Raises:
-            EvaluationError: a task, its data, its metric, the splits or a model argument is wrong.
+            EvaluationError: a task, its data, its metric, the splits or a model argument is wrong,
+                or scores are to be estimated that are no means.
         """
         model_args(params)
         multiturn(params)
         with sealed():
             shelf = Catalogue(params.include_path)
             divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
+            if params.estimator.kind != "none":
+                refuse_uneven(task["search"] for task in divided)
         return cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})
 
     def num_items(self, split: str) -> int:
@@ -138,6 +141,23 @@ def check(params: EvaluateParams) -> None:
         EvaluationError: as ``Suite.load``.
     """
     Suite.load(params)
+
+
+def refuse_uneven(parts: Iterable[Part]) -> None:
+    """Check that each part's score is the mean of its items' scores, as estimators take it to be.
+
+    Raises:
+        EvaluationError: one is not.
+    """
+    from lm_eval.api.metrics import mean
+
+    for part in parts:
+        if part.loaded.aggregate is not mean:
+            raise EvaluationError(
+                f"task {part.label}, evaluate.estimator: metric {part.loaded.metric} is not the "
+                "mean of its items' scores, so a few items do not tell it. Choose another metric "
+                "of the task, or kind: none."
+            )
 
 
 def _divide(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:

@@ -1,0 +1,106 @@
+"""The search and its growing lineage, as the evolve flow steps through them."""
+
+from collections.abc import Sequence
+
+from flows.laboratory import Laboratory
+from flows.preflight import SPECS
+from flows.worker import Outcome
+from stages.checkpoint import Checkpoint
+from stages.evaluate.estimators.estimator import Estimator
+from stages.lineage import Row, candidate_name
+from stages.recipe import Candidate
+from stages.scores import Evaluation
+from stages.select.baselines import warm_starts
+from stages.select.pareto import Point
+from stages.select.racing import Race
+from stages.select.search import Search
+from stages.select.space import Genome, Space
+
+SPLIT = "search"
+Told = float | Point | None
+
+
+class Evolution:
+    """The search and its growing lineage: proposes candidates and takes their outcomes."""
+
+    def __init__(self, lab: Laboratory) -> None:
+        params = lab.params
+        depth = Checkpoint(lab.parents.base_folder).num_layers
+        names = [model.name for model in lab.parents.models]
+        self.space = Space(
+            params.select.space,
+            specs=SPECS,
+            num_parents=len(names),
+            num_layers=depth,
+            parent_names=names,
+        )
+        starts = warm_starts(params.select.warm_start, self.space)
+        self.search = Search(self.space, params.select, starts)
+        self.lab = lab
+        self.rows: list[Row] = []
+        self.elite: tuple[float, Evaluation] | None = None  # the fittest that answered every item
+        self.estimator: Estimator | None = None  # None: candidates are evaluated in full
+        self.weights = lab.scorer.suite.weights
+
+    def candidate(
+        self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
+    ) -> Candidate:
+        """Return the candidate that ``genome`` decodes to."""
+        recipe = self.space.make_recipe(
+            genome,
+            base=self.lab.parents.base,
+            parents=self.lab.parents.models,
+            merge=self.lab.params.merge,
+        )
+        return Candidate(name, genome, recipe, generation, ancestors)
+
+    def propose(self, generation: int) -> list[Candidate]:
+        """Return the next generation, in ask order."""
+        genomes = self.search.ask()
+        return [
+            self.candidate(candidate_name(generation, place), genome, generation, ancestors)
+            for place, (genome, ancestors) in enumerate(
+                zip(genomes, self.search.ancestors, strict=True)
+            )
+        ]
+
+    def race(self, candidates: Sequence[Candidate]) -> Race | None:
+        """Return the race of the generation that ``candidates`` are; None where there is none."""
+        params, suite = self.lab.params.select, self.lab.scorer.suite
+        if not params.racing.rungs:
+            return None
+        return Race(
+            [candidate.name for candidate in candidates],
+            suite.items(SPLIT),
+            params.racing,
+            self.weights,
+            draw=(params.seed, self.search.generation),
+            elite=self.elite[1] if self.elite else None,
+        )
+
+    def fitness(self, outcome: Outcome) -> float | None:
+        """Return an outcome's fitness; None where it failed."""
+        return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
+
+    def told(self, outcome: Outcome) -> Told:
+        """Return what the optimiser is told: the fitness, or one number for each objective."""
+        if self.lab.params.select.objectives == "separate" and outcome.evaluation:
+            return outcome.evaluation.objectives()
+        return self.fitness(outcome)
+
+    def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
+        """Append a row for each candidate and return them."""
+        rows = [
+            Row.of(c, self.space.named(c.genome), outcomes[c.name], weights=self.weights)
+            for c in candidates
+        ]
+        self.rows.extend(rows)
+        for outcome in (outcomes[c.name] for c in candidates):
+            self._meet_elite(outcome.evaluation)
+        return rows
+
+    def _meet_elite(self, evaluation: Evaluation | None) -> None:
+        if evaluation and len(evaluation.items) == self.lab.scorer.suite.num_items(SPLIT):
+            fitness = evaluation.fitness(self.weights)
+            if self.elite is None or fitness > self.elite[0]:
+                self.elite = (fitness, evaluation)

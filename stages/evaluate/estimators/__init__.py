@@ -1,0 +1,1 @@
+"""A task's full score from a few of its items: one file per estimator."""

@@ -1,0 +1,169 @@
+"""From evaluations on few items to estimates of the full scores, each with its error bar."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Self
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from stages.errors import EvaluationError
+from stages.evaluate.estimators.anchors import anchors
+from stages.evaluate.estimators.answers import Answers, Array, Fitted
+from stages.evaluate.estimators.gmp_irt import gmp_irt
+from stages.evaluate.estimators.gp_irt import gp_irt
+from stages.evaluate.estimators.mean import mean
+from stages.evaluate.estimators.mp_irt import mp_irt
+from stages.evaluate.estimators.p_irt import p_irt
+from stages.evaluate.estimators.stratified import stratified
+from stages.params import EstimatorParams
+from stages.scores import Evaluation, Items, TaskScore
+
+KINDS: Mapping[str, Callable[[Answers, EstimatorParams], Fitted]] = {
+    "anchors": anchors,
+    "gmp_irt": gmp_irt,
+    "gp_irt": gp_irt,
+    "mean": mean,
+    "mp_irt": mp_irt,
+    "p_irt": p_irt,
+    "stratified": stratified,
+}
+NEED_FRACTIONS = ("gmp_irt", "gp_irt", "mp_irt", "p_irt")
+NUM_FOLDS = 5
+_DECIMALS = 9  # equal scores stay equal, whatever the order of a sum
+LEAST_MODELS = 2  # beside the parents: to fit to some and measure the error on others
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEstimator:
+    """One task's estimator and what its error bar is made of.
+
+    The variance of an estimate is that of a random sample's mean, times ``ratio``: how large the
+    estimator's squared errors were, beside that variance, on models it was not fitted to.
+    ``spread`` is the variance of item scores within a model, on average over the models.
+    """
+
+    answers: Answers
+    fitted: Fitted
+    ratio: float
+    spread: float
+
+    @classmethod
+    def fit(cls, answers: Answers, params: EstimatorParams) -> Self:
+        """Fit to all models, and fold by fold to measure the error; equal in, equal out."""
+        kind = KINDS[params.kind]
+        spreads = _variances(answers.scores)
+        ratio = 1.0 if params.kind == "mean" else _ratio(answers, params)
+        return cls(answers, kind(answers, params), ratio, float(spreads.mean()))
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items that are asked."""
+        return tuple(self.answers.items[place] for place in self.fitted.places)
+
+    def apply(self, task: TaskScore, scores: Mapping[str, float], kind: str) -> TaskScore:
+        """Return ``task``, scored on the items asked, as the estimate of its score on all."""
+        asked = np.array([scores[item] for item in self.items])
+        num_all = len(self.answers.items)
+        left_out = 1 - len(asked) / num_all
+        # The models fitted to stand for one degree of freedom: all right is not all certain.
+        variance = (float(((asked - asked.mean()) ** 2).sum()) + self.spread) / len(asked)
+        return replace(
+            task,
+            score=round(self.fitted.estimate(asked), _DECIMALS),
+            stderr=math.sqrt(self.ratio * variance / len(asked) * left_out),
+            estimator=kind,
+        )
+
+
+class Estimator:
+    """Estimates of all tasks of a split, task by task; ``items`` are those to be evaluated.
+
+    It is a pure function of the evaluations it was fitted to, in their order.
+    """
+
+    def __init__(self, params: EstimatorParams, tasks: Mapping[str, TaskEstimator]) -> None:
+        self.params = params
+        self.items: Items = tuple((name, i) for name, task in tasks.items() for i in task.items)
+        self._tasks = tasks
+
+    @classmethod
+    def fit(
+        cls, params: EstimatorParams, parents: Sequence[Evaluation], others: Sequence[Evaluation]
+    ) -> Self:
+        """Fit to full evaluations of the parents and of other models on one split.
+
+        Raises:
+            EvaluationError: there are too few models, or a task has scores that this kind of
+                estimator does not take.
+        """
+        if not parents or len(others) < LEAST_MODELS:
+            raise EvaluationError(
+                f"evaluate.estimator: {len(parents)} parents and {len(others)} other models were "
+                f"scored in full. It takes one parent and {LEAST_MODELS} others; see why those of "
+                "the first generation failed, or set kind: none."
+            )
+        tasks = {}
+        with _pools().limit(
+            limits=1, user_api="blas"
+        ):  # sums in another order would move the last bits
+            for task in parents[0].tasks:
+                answers = Answers.of(task.task, parents, others)
+                _check(answers, params)
+                tasks[task.task] = TaskEstimator.fit(answers, params)
+        return cls(params, tasks)
+
+    def estimate(self, evaluation: Evaluation) -> Evaluation:
+        """Return ``evaluation`` of ``items`` with its task scores replaced by estimates.
+
+        The item scores stay as they are; ``num_items`` counts those evaluated.
+        """
+        scores: dict[str, dict[str, float]] = {}
+        for item in evaluation.items:
+            scores.setdefault(item.task, {})[item.item] = item.score
+        with _pools().limit(limits=1, user_api="blas"):
+            tasks = tuple(
+                self._tasks[task.task].apply(task, scores[task.task], self.params.kind)
+                for task in evaluation.tasks
+            )
+        return replace(evaluation, tasks=tasks)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Return the threads of the linear algebra libraries; to look for them takes milliseconds."""
+    return ThreadpoolController()
+
+
+def _ratio(answers: Answers, params: EstimatorParams) -> float:
+    """Return the squared errors on models left out of the fit, over a random sample's variance."""
+    num_others = len(answers.scores) - answers.num_parents
+    fold = np.arange(num_others) % min(NUM_FOLDS, num_others)
+    others = answers.scores[answers.num_parents :]
+    errors: list[float] = []
+    for held in range(int(fold.max()) + 1):
+        fitted = KINDS[params.kind](answers.keep(fold != held), params)
+        errors += [
+            fitted.estimate(row[fitted.places]) - float(row.mean()) for row in others[fold == held]
+        ]
+    num_all = answers.scores.shape[1]
+    by_chance = _variances(others) / params.num_items * (1 - params.num_items / num_all)
+    total = float(by_chance.sum())
+    return sum(error**2 for error in errors) / total if total > 0 else 1.0
+
+
+def _variances(scores: Array) -> Array:
+    """Return the variance of each model's item scores."""
+    return np.asarray(scores.var(axis=1, ddof=1 if scores.shape[1] > 1 else 0))
+
+
+def _check(answers: Answers, params: EstimatorParams) -> None:
+    low, high = float(answers.scores.min()), float(answers.scores.max())
+    if params.kind in NEED_FRACTIONS and not 0 <= low <= high <= 1:
+        raise EvaluationError(
+            f"task {answers.task}, evaluate.estimator: {params.kind} takes item scores in "
+            f"[0, 1], these lie in [{low:g}, {high:g}]. Choose another metric, or kind: mean, "
+            "stratified or anchors."
+        )
