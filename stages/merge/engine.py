@@ -11,6 +11,7 @@ from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
 from stages.merge.plan import Plan, TensorPlan, plan
+from stages.merge.rules import layer_of
 from stages.recipe import Model
 from stages.seeds import key
 
@@ -63,7 +64,14 @@ def parts(
     base = found.pop(0) if plan.base is not None else None
     streams = _Streams(plan.recipe.seed, plan.recipe.parents, tensor.name)
     identities = [(*plan.models[: -len(found)], p, tensor.sources) for p in plan.parents]
-    sources = Sources(base, found, streams, memo=memo, identities=identities)
+    sources = Sources(
+        base,
+        found,
+        streams,
+        memo=memo,
+        identities=identities,
+        is_in_layer=layer_of(tensor.name) is not None,
+    )
     kernel = plan.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]
     for start in range(0, sources.size, chunk):

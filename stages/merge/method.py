@@ -40,6 +40,7 @@ class Sources:
 
     ``shape`` is the tensor's own, ``size`` the number of its entries, and ``row_length`` how many
     of them are under one index of the first dimension; a vector or a scalar is one row.
+    ``is_in_layer`` is false for embeddings, final norm and head, which belong to no layer.
 
     ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps what
     the next candidate needs again, under ``identities``: one for each parent's task vector.
@@ -53,6 +54,7 @@ class Sources:
         *,
         memo: Memo | None = None,
         identities: Sequence[Hashable] = (),
+        is_in_layer: bool = True,
     ) -> None:
         self._base = None if base is None else base.reshape(-1)
         self._parents = [parent.reshape(-1) for parent in parents]
@@ -65,6 +67,7 @@ class Sources:
         self.row_length = self.size // rows if rows else self.size
         self.num_parents = len(parents)
         self.has_base = base is not None
+        self.is_in_layer = is_in_layer
         self._base_range: tuple[int, int, Tensor] | None = None
 
     def base(self, start: int, stop: int) -> Tensor:

@@ -9,6 +9,9 @@ from stages.recipe import Parameter
 WEIGHT = Parameter(
     "weight", "parent", None, -math.inf, math.inf, "How much of a parent enters the child."
 )
+SHARE = Parameter(
+    "weight", "parent", 1.0, 0.0, math.inf, "How much a parent draws, against the others."
+)
 DENSITY = Parameter(
     "density", "parent", 1.0, 0.0, 1.0, "Fraction of a task vector's entries kept.", is_open=True
 )

@@ -42,13 +42,15 @@ def merged(
     *,
     chunk: int | None = None,
     keys: Sequence[str] | None = None,
+    is_in_layer: bool = True,
     **values: Value,
 ) -> Tensor:
     """Return what a method makes of one tensor; ``keys`` stand for the parents' hashes."""
     method = METHODS[name]
     settings = settings_of(Rule(values), method, len(parents), "rule")
     streams = [key(0, k, "x") for k in keys or [str(i) for i in range(len(parents))]]
-    kernel = method.prepare(Sources(base, parents, streams), settings)
+    sources = Sources(base, parents, streams, is_in_layer=is_in_layer)
+    kernel = method.prepare(sources, settings)
     size = parents[0].numel()
     step = chunk or size
     ranges = [(start, min(start + step, size)) for start in range(0, size, step)]

@@ -6,7 +6,7 @@ from torch import Tensor
 from stages.merge.combine import coefficients, weighted_sum
 from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.parameters import SCALE, WEIGHT, normalize
-from stages.merge.spectral import isotropic
+from stages.merge.spectral import isotropic, on_base
 from stages.merge.task_sum import added, used_parents
 from stages.recipe import MethodSpec
 
@@ -29,13 +29,8 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     shape, used = sources.shape, used_parents(settings)
     if len(shape) != 2 or sources.size == 0 or not used:
         return added(sources, settings, sources.task_vector)
-    found = isotropic(_sum(sources, settings, used).view(shape)).reshape(-1)
-    scale = settings.tensor["scale"]
-
-    def kernel(start: int, stop: int) -> Tensor:
-        return (found[start:stop] * scale).add_(sources.base(start, stop))
-
-    return kernel
+    found = isotropic(_sum(sources, settings, used).view(shape))
+    return on_base(sources, found, settings.tensor["scale"])
 
 
 def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:

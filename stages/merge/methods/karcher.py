@@ -5,13 +5,14 @@ import math
 from stages.merge.combine import MIN_SUM, coefficients
 from stages.merge.gram import cosines, gram
 from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import SHARE
 from stages.merge.sphere import karcher_factors, mixture
 from stages.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="karcher",
     parameters=(
-        Parameter("weight", "parent", 1.0, 0.0, math.inf, "How much of a parent enters."),
+        SHARE,
         Parameter("max_iter", "tensor", 10.0, 0.0, 1000.0, "Steps at most.", is_whole=True),
         Parameter(
             "tol", "tensor", 1e-5, 0.0, math.inf, "A shorter step, in radians, is the last."
