@@ -23,7 +23,7 @@ from flows.laboratory import (
     write_json_lines,
     write_records,
 )
-from flows.preflight import SPECS
+from flows.preflight import specs
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.lineage import MEAN, Journal, Row, candidate_name, write_rows
@@ -48,7 +48,7 @@ class Evolution:
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,
-            specs=SPECS,
+            specs=specs(params),
             num_parents=len(names),
             num_layers=depth,
             parent_names=names,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
-from stages.merge.method import Sources
+from stages.merge.method import Method, Sources
 from stages.merge.methods import METHODS
 from stages.merge.rules import settings_of
 from stages.recipe import Rule, Value
@@ -36,7 +36,7 @@ def vectors(count: int, *, most: int = 40) -> st.SearchStrategy[list[Tensor]]:
 
 
 def merged(
-    name: str,
+    name: str | Method,
     base: Tensor | None,
     parents: Sequence[Tensor],
     *,
@@ -46,7 +46,7 @@ def merged(
     **values: Value,
 ) -> Tensor:
     """Return what a method makes of one tensor; ``keys`` stand for the parents' hashes."""
-    method = METHODS[name]
+    method = METHODS[name] if isinstance(name, str) else name
     settings = settings_of(Rule(values), method, len(parents), "rule")
     streams = [key(0, k, "x") for k in keys or [str(i) for i in range(len(parents))]]
     sources = Sources(base, parents, streams, is_in_layer=is_in_layer)
