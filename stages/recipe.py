@@ -12,6 +12,7 @@ RECIPE_VERSION = 1  # raised when the same recipe would give other bytes: part o
 
 Value = float | str | tuple[float, ...]  # a name where the parameter is a choice of names
 COMPONENTS = ("attention", "mlp", "rest")
+Law = Literal["equal parents", "zero task vectors", "zero weight", "density"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class MethodSpec:
-    """What a merge method takes: read by the validator, the search space and the docs."""
+    """What a merge method takes: read by the validator, the search space and the docs.
+
+    ``exempt`` are the laws of docs/merge-methods.md that its formula does not keep, and why.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -183,3 +187,4 @@ class MethodSpec:
     max_parents: int | None
     source: str  # the paper, or where the formula is stated
     summary: str
+    exempt: tuple[tuple[Law, str], ...] = ()

@@ -39,13 +39,16 @@ def _with_block(section: str, spec: MethodSpec) -> str:
 
 
 def block(spec: MethodSpec) -> str:
-    """Return what the document says of a spec: its models, and a row for each parameter."""
+    """Return what the document says of a spec: its models, parameters and broken laws."""
     low, high = spec.min_parents, spec.max_parents
     count = f"{low} or more" if high is None else f"{low} to {high}" if low < high else f"{low}"
     lines = [f"Parents: {count}. Base: {'needed' if spec.needs_base else 'not needed'}.", ""]
     if spec.parameters:
         lines += ["| parameter | per | default | legal | meaning |", "|---|---|---|---|---|"]
         lines += [*map(_row, spec.parameters), ""]
+    if spec.exempt:
+        told = "; ".join(f"*{law}*, for {reason}" for law, reason in spec.exempt)
+        lines += [f"Exempt from the law of {told}.", ""]
     return "\n".join(lines)
 
 

@@ -28,6 +28,10 @@ ACTIVE = Parameter(
     "epsilon", "tensor", 1e-5, 0.0, math.inf, "An entry changed by this much or less is unchanged."
 )
 
+# Why some methods are exempt from a law.
+MAY_ROUND = "a mean of equal parents may round in the last bit"
+BY_CHANCE = "each entry is kept by chance, so the count is right on average"
+
 
 def switch(name: str, default: float, doc: str) -> Parameter:
     """Return a parameter that is 0 (off) or 1 (on)."""

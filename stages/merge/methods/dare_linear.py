@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
 from stages.merge.rescale import INVERSE_DENSITY, RESCALE, restored
 from stages.merge.sparsify import keep_random
 from stages.merge.task_sum import Sparse, summed
@@ -17,6 +17,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Yu et al. 2024, arXiv:2311.03099",
     summary="Task arithmetic on task vectors that keep random entries, rescaled.",
+    exempt=(("density", BY_CHANCE),),
 )
 
 

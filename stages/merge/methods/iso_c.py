@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Marczak et al. 2025, arXiv:2502.04959",
     summary="Task arithmetic in which all singular values of a matrix's sum become their mean.",
+    exempt=(("equal parents", "singular values become their mean"),),
 )
 
 

@@ -5,7 +5,7 @@ import math
 from stages.merge.combine import MIN_SUM, coefficients
 from stages.merge.gram import cosines, gram
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SHARE
+from stages.merge.parameters import MAY_ROUND, SHARE
 from stages.merge.sphere import karcher_factors, mixture
 from stages.recipe import MethodSpec, Parameter
 
@@ -23,6 +23,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Karcher 1977, doi:10.1002/cpa.3160300502",
     summary="The parents' Riemannian centre of mass on the sphere, with their mean length.",
+    exempt=(("zero task vectors", MAY_ROUND),),
 )
 
 

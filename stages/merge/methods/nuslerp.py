@@ -24,6 +24,7 @@ SPEC = MethodSpec(
     max_parents=2,
     source="Shoemake 1985, doi:10.1145/325165.325242",
     summary="A point on the arc between two task vectors, or parents, at their weights' ratio.",
+    exempt=(("zero weight", "it takes two parents, no less"),),
 )
 
 

@@ -16,6 +16,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Gargiulo et al. 2025, arXiv:2412.00081",
     summary="The leading singular vectors of all task matrices, made orthogonal to each other.",
+    exempt=(("equal parents", "each of k parents keeps 1 / k of its singular values"),),
 )
 
 
