@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.laboratory import Laboratory
-from flows.preflight import SPECS
+from flows.preflight import specs
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.evaluate.estimators.estimator import Estimator
@@ -29,7 +29,7 @@ class Evolution:
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,
-            specs=SPECS,
+            specs=specs(params),
             num_parents=len(names),
             num_layers=depth,
             parent_names=names,

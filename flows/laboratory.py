@@ -23,6 +23,7 @@ from stages.download import stage as download_stage
 from stages.download.manifest import Parents
 from stages.errors import CheckpointError, ParamsError
 from stages.evaluate.suite import Suite
+from stages.merge import plugins
 from stages.merge.sinks import write_model
 from stages.params import Params
 from stages.recipe import Recipe
@@ -46,6 +47,7 @@ class Laboratory:
 @contextmanager
 def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     """Open a laboratory: parents at hand, the store filled from what the last run tracked."""
+    plugins.load(params.merge.plugins)
     parents = download(params)
     store = CandidateStore()
     store.hydrate(store.tracked(hydrate_from))

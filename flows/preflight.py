@@ -1,7 +1,11 @@
 """Everything that can be known to be wrong before any long work starts."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+
+import yaml
 
 from stages.download.places import locate
 from stages.download.request import requests
@@ -9,6 +13,7 @@ from stages.download.source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import GermlineError, ParamsError
 from stages.evaluate.suite import Suite
+from stages.merge import plugins
 from stages.merge.methods import METHODS
 from stages.params import Params
 from stages.recipe import MethodSpec
@@ -16,7 +21,17 @@ from stages.select.baselines import check_names
 from stages.select.optimizers import check_optimizer
 from stages.select.space import Space
 
-SPECS: dict[str, MethodSpec] = {name: method.spec for name, method in METHODS.items()}
+PIPELINE = Path("dvc.yaml")
+
+
+def specs(params: Params) -> dict[str, MethodSpec]:
+    """Return what every merge method takes, by name, those of the plug-ins included.
+
+    Raises:
+        ParamsError: a plug-in cannot be loaded.
+    """
+    methods = {**METHODS, **plugins.load(params.merge.plugins)}
+    return {name: method.spec for name, method in methods.items()}
 
 
 def check(params: Params, *, fetches: bool = False) -> None:
@@ -31,7 +46,7 @@ def check(params: Params, *, fetches: bool = False) -> None:
     folders = (_folders,) if fetches else ()
     faults = [
         message
-        for probe in (_sources, *folders, _tokenizer, _space, _optimizer, _tasks)
+        for probe in (_sources, *folders, _tokenizer, _plugins, _space, _optimizer, _tasks)
         if (message := _fault(probe, params))
     ]
     if faults:
@@ -67,11 +82,27 @@ def _tokenizer(params: Params) -> None:
         )
 
 
+def _plugins(params: Params) -> None:
+    """Check that the plug-ins load, and that DVC would see a change of their files."""
+    specs(params)
+    stages = yaml.safe_load(PIPELINE.read_text(encoding="utf-8")) if PIPELINE.is_file() else {}
+    for name in ("evolve", "select"):
+        listed = stages.get("stages", {}).get(name, {}).get("deps")
+        for plugin in params.merge.plugins if listed is not None else ():
+            path = Path(os.path.normpath(plugin))
+            if not {str(path), *map(str, path.parents)} & {os.path.normpath(d) for d in listed}:
+                raise ParamsError(
+                    f"{PIPELINE}: stage {name}: {plugin} of merge.plugins is not among its deps, "
+                    "so `dvc repro` would not see a change of it. Add the file, or its folder, "
+                    "to the deps of evolve and select."
+                )
+
+
 def _space(params: Params) -> None:
     # A model's depth is known only once it is there; the most layer groups asked for will do here.
     Space(
         params.select.space,
-        specs=SPECS,
+        specs=specs(params),
         num_parents=len(params.download.parents),
         num_layers=params.select.space.layer_groups,
     )

@@ -13,6 +13,7 @@ from stages.download.manifest import Parents
 from stages.errors import GermlineError, ParamsError
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
+from stages.merge import plugins
 from stages.merge.from_recipe import plan
 from stages.merge.plan import Plan
 from stages.merge.sinks import ResidentSink
@@ -56,6 +57,7 @@ class Bench:
     _fault: str | None = None
 
     def __init__(self, params: Params, parents_folder: Path) -> None:
+        plugins.load(params.merge.plugins)
         suite = Suite.load(params.evaluate)
         self.parents = Parents.read(parents_folder)
         frame = frame_folder(params, self.parents)

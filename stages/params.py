@@ -41,6 +41,7 @@ class MergeParams(_Section):
     tokenizer: Name = "base"
     shard_gb: float = Field(default=5.0, gt=0)
     keep: Literal["none", "elite", "all"] = "elite"
+    plugins: list[str] = []
     seed: int = Field(default=0, ge=0)
 
 

@@ -11,6 +11,7 @@ from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
 from stages.merge.plan import Plan, TensorPlan
+from stages.merge.rules import layer_of
 from stages.seeds import key
 
 CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
@@ -62,7 +63,14 @@ def parts(
     streams = _Streams(plan.seed, [(plan.identities[p.model].hash, p.name) for p in parents])
     based = [(plan.models[s.model], s.name) for s in tensor.sources[: -len(found)]]
     identities = [(*based, plan.models[p.model], p.name) for p in parents]
-    sources = Sources(base, found, streams, memo=memo, identities=identities)
+    sources = Sources(
+        base,
+        found,
+        streams,
+        memo=memo,
+        identities=identities,
+        is_in_layer=layer_of(tensor.name) is not None,
+    )
     kernel = tensor.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]
     for start in range(0, sources.size, chunk):

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, RecipeError
-from stages.hashing import nearest
 from stages.merge.companions import child_config
 from stages.merge.heads import source_names
 from stages.merge.method import Method
-from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plugins import method_of
 from stages.merge.rules import place_of, settings_of
 from stages.recipe import MethodSpec, Recipe
 
@@ -79,15 +78,10 @@ def _label(recipe: Recipe) -> str:
 
 
 def _method(recipe: Recipe, where: str) -> Method:
-    if recipe.method not in METHODS:
-        legal = sorted(METHODS)
-        raise RecipeError(
-            f"{where}: unknown method {recipe.method!r}. Legal are {', '.join(legal)}."
-            f"{nearest(recipe.method, legal)}"
-        )
+    method = method_of(recipe.method, where)
     if recipe.dtype not in DTYPES:
         raise RecipeError(f"{where}: dtype is {recipe.dtype!r}. Legal are {', '.join(DTYPES)}.")
-    return METHODS[recipe.method]
+    return method
 
 
 def _check_models(

@@ -25,10 +25,14 @@ BLOCK = 1 << 20  # entries read at a time where a method needs statistics of a w
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The parameters of one rule, complete and checked: a number per tensor or per parent."""
+    """The parameters of one rule, complete and checked: numbers per tensor or parent, and names.
+
+    ``choice`` holds those whose value is one of several names.
+    """
 
     tensor: Mapping[str, float] = field(default_factory=dict)
     parent: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    choice: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sources:
@@ -36,6 +40,7 @@ class Sources:
 
     ``shape`` is the tensor's own, ``size`` the number of its entries, and ``row_length`` how many
     of them are under one index of the first dimension; a vector or a scalar is one row.
+    ``is_in_layer`` is false for embeddings, final norm and head, which belong to no layer.
 
     ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps what
     the next candidate needs again, under ``identities``: one for each parent's task vector.
@@ -49,6 +54,7 @@ class Sources:
         *,
         memo: Memo | None = None,
         identities: Sequence[Hashable] = (),
+        is_in_layer: bool = True,
     ) -> None:
         self._base = None if base is None else base.reshape(-1)
         self._parents = [parent.reshape(-1) for parent in parents]
@@ -61,6 +67,7 @@ class Sources:
         self.row_length = self.size // rows if rows else self.size
         self.num_parents = len(parents)
         self.has_base = base is not None
+        self.is_in_layer = is_in_layer
         self._base_range: tuple[int, int, Tensor] | None = None
 
     def base(self, start: int, stop: int) -> Tensor:

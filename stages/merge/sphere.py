@@ -93,7 +93,7 @@ def karcher_factors(
     for _ in range(max_iter):
         step = _tangent(place, shares, matrix)
         length = _length(step, matrix)
-        if length < tol:
+        if length <= tol:
             break
         place = math.cos(length) * place + math.sin(length) / length * step
         place = place / _length(place, matrix)

@@ -29,6 +29,16 @@ def added(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
     return _sum(sources, sparse, _factors(settings), used_parents(settings))
 
 
+def averaged(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x weighted mean of the task vectors.
+
+    Weights that sum to less than 1e-8 in magnitude are not divided by.
+    """
+    weights, scale = settings.parent["weight"], settings.tensor["scale"]
+    factors = coefficients(weights, normalize=True, scale=scale)
+    return _sum(sources, sources.task_vector, factors, used_parents(settings))
+
+
 def _factors(settings: Settings) -> tuple[float, ...]:
     return coefficients(
         settings.parent["weight"],
@@ -43,7 +53,7 @@ def _sum(
     def total(start: int, stop: int) -> Tensor:
         return weighted_sum([sparse(i, start, stop) for i in used], [factors[i] for i in used])
 
-    return _on_base(sources, used, total)
+    return on_base(sources, used, total)
 
 
 def elected(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
@@ -56,10 +66,12 @@ def elected(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
         vectors = [sparse(i, start, stop) for i in used]
         return elected_sum(vectors, [weights[i] for i in used], normalize=normalize).mul_(scale)
 
-    return _on_base(sources, used, total)
+    return on_base(sources, used, total)
 
 
-def _on_base(sources: Sources, used: Sequence[int], total: Callable[[int, int], Tensor]) -> Kernel:
+def on_base(sources: Sources, used: Sequence[int], total: Callable[[int, int], Tensor]) -> Kernel:
+    """Return the kernel of base + ``total``, and of the base itself where no parent is used."""
+
     def kernel(start: int, stop: int) -> Tensor:
         base = sources.base(start, stop)
         return total(start, stop).add_(base) if used else base

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from flows.preflight import SPECS
+from flows.preflight import specs
 from stages.checkpoint import Checkpoint
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
@@ -88,7 +88,7 @@ class Run:
         self.bench, self.arm, self.seed = bench, arm, seed
         self.space = Space(
             params.select.space,
-            specs=SPECS,
+            specs=specs(params),
             num_parents=len(bench.models),
             num_layers=bench.base.num_layers,
             parent_names=[model.name for model in bench.parents.models],

@@ -27,6 +27,9 @@ VALUES: dict[str, dict[str, Value]] = {
     "ramplus_tl": {"epsilon": 0.2},
     "arcee_fusion": {},
     "iso_c": {"weight": (0.7, 0.4)},
+    "tsv_merge": {"weight": (0.7, 0.4)},
+    "wudi": {"weight": (0.7, 0.4)},
+    "consensus_ta": {"weight": (0.7, 0.4)},
     "passthrough": {"source": 1.0},
 }
 

@@ -1,6 +1,7 @@
 """Tensors, settings and one call that carries a method out on tensors in memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
-from stages.merge.method import Sources
+from stages.errors import RecipeError
+from stages.merge.method import Method, Sources
 from stages.merge.methods import METHODS
 from stages.merge.rules import settings_of
-from stages.recipe import Rule, Value
+from stages.recipe import Parameter, Rule, Value
 from stages.seeds import key
 
 # Methods that add sparse task vectors, each times its weight: with the election, and without.
@@ -35,20 +37,78 @@ def vectors(count: int, *, most: int = 40) -> st.SearchStrategy[list[Tensor]]:
     return st.integers(1, most).flatmap(of_length)
 
 
+def matrices(count: int) -> st.SearchStrategy[list[Tensor]]:
+    """Return ``count`` matrices of three rows, whose entries are multiples of 1/64."""
+    return vectors(count).map(lambda found: [torch.stack([t, t.flip(0), 2 * t]) for t in found])
+
+
+def usual(name: str, num_parents: int) -> dict[str, Any]:
+    """Return values for what a method cannot do without: weights that sum to 1, and t."""
+    needed = [p for p in METHODS[name].spec.parameters if p.default is None]
+    return {p.name: 0.3 if p.name == "t" else 1.0 / num_parents for p in needed}
+
+
+def settings_of_any(name: str, *, extra: int = 0) -> st.SearchStrategy[tuple[dict[str, Any], int]]:
+    """Return legal values for all of a method's parameters, and a number of parents.
+
+    They are drawn from its declaration: a new method or parameter needs nothing here. There are
+    ``extra`` more parents than it needs at least.
+    """
+    method = METHODS[name]
+    least = max(1, method.spec.min_parents) + extra
+    most = method.spec.max_parents or least + 2
+
+    def of_count(count: int) -> st.SearchStrategy[tuple[dict[str, Any], int]]:
+        drawn = {p.name: _values_of(p, count) for p in method.spec.parameters}
+        return (
+            st.fixed_dictionaries(drawn)
+            .filter(lambda values: _is_legal(method, values, count))
+            .map(lambda values: (values, count))
+        )
+
+    return st.integers(least, most).flatmap(of_count)
+
+
+def _values_of(parameter: Parameter, count: int) -> st.SearchStrategy[Value]:
+    """Return legal values of one parameter: names, or numbers within its range and -2 to 2."""
+    if parameter.choices:
+        return st.sampled_from(parameter.choices)
+    low, high = max(parameter.low, -2.0), min(parameter.high, 2.0)
+    one: st.SearchStrategy[float] = st.floats(low, high, exclude_min=parameter.is_open, width=32)
+    if parameter.is_whole:
+        one = st.integers(int(low), int(high)).map(float)
+    if parameter.is_open:  # no smaller: 1 over a density should not overflow
+        one = one.map(lambda value: max(value, 2**-10))
+    if parameter.level == "tensor":
+        return one
+    return st.one_of(one, st.tuples(*[one] * count))
+
+
+def _is_legal(method: Method, values: dict[str, Any], count: int) -> bool:
+    """Return whether the values have a meaning together."""
+    try:
+        settings_of(Rule(values), method, count, "rule")
+    except RecipeError:
+        return False
+    return True
+
+
 def merged(
-    name: str,
+    name: str | Method,
     base: Tensor | None,
     parents: Sequence[Tensor],
     *,
     chunk: int | None = None,
     keys: Sequence[str] | None = None,
+    is_in_layer: bool = True,
     **values: Value,
 ) -> Tensor:
     """Return what a method makes of one tensor; ``keys`` stand for the parents' hashes."""
-    method = METHODS[name]
+    method = METHODS[name] if isinstance(name, str) else name
     settings = settings_of(Rule(values), method, len(parents), "rule")
     streams = [key(0, k, "x") for k in keys or [str(i) for i in range(len(parents))]]
-    kernel = method.prepare(Sources(base, parents, streams), settings)
+    sources = Sources(base, parents, streams, is_in_layer=is_in_layer)
+    kernel = method.prepare(sources, settings)
     size = parents[0].numel()
     step = chunk or size
     ranges = [(start, min(start + step, size)) for start in range(0, size, step)]

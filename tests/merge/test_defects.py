@@ -1,17 +1,24 @@
-"""Settings that other engines let pass, or fail on late: refused by name before a tensor is read.
+"""What other engines get wrong: refused by name before a tensor is read, or done right.
 
-Defects of arithmetic have their tests beside the method's numbers, in test_golden.py,
-test_magprune.py, test_sphere.py and test_spectral.py.
+Defects of arithmetic have their tests beside the method's numbers: SCE's shape, breadcrumbs of
+small tensors and of gamma 0, and TIES of few entries in test_golden.py, DELLA's rows of one entry
+and its epsilon near density 1 in test_magprune.py, zero vectors on spheres in test_sphere.py.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
+from stages.merge.engine import merge
+from stages.merge.from_recipe import plan
 from stages.merge.methods import METHODS
-from tests.merge.recipes import VALUES
+from stages.recipe import Rule
+from tests.merge.conftest import save_tensors
+from tests.merge.recipes import VALUES, recipe_of
 from tests.merge.strategies import merged
 
 PARENTS = [torch.ones(2, 3), torch.zeros(2, 3)]
@@ -48,6 +55,10 @@ def test_density_outside_its_range_is_refused(name: str, density: float) -> None
         ("nuslerp", "nuslerp_row_wise", 0.5),
         ("model_stock", "filter_wise", 2.0),
         ("iso_c", "normalize", 0.5),
+        ("wudi", "weight", -1.0),
+        ("wudi", "num_steps", 0.5),
+        ("consensus_ta", "agreement", -0.1),
+        ("consensus_ta", "num_needing", 1.5),
     ],
 )
 def test_values_outside_their_range_are_refused(name: str, parameter: str, value: float) -> None:
@@ -63,15 +74,64 @@ def test_unknown_parameters_are_refused(name: str) -> None:
         merged(name, torch.zeros(2, 3), PARENTS, **_values(name, lamda=1.0))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("shape", [(1,), (5, 1), (1, 5), (2, 3, 1, 1)])
-def test_methods_take_tensors_of_any_shape(name: str, shape: tuple[int, ...]) -> None:
-    """Single entries, single columns, rows and convolutions come out whole and finite."""
-    generator = torch.Generator().manual_seed(0)
-    base, *parents = (torch.randn(shape, generator=generator) for _ in range(3))
-    child = merged(name, base, parents, **_values(name))
-    assert shape == tuple(child.shape)
+@pytest.mark.parametrize("name", ["linear", "multislerp"])
+def test_weights_without_a_mean_are_refused(name: str) -> None:
+    """Weights 0.5 and -0.5 under normalisation are an error, not a division by zero."""
+    with pytest.raises(RecipeError, match=r"sum to 0, so they have no mean"):
+        merged(name, None, PARENTS, weight=(0.5, -0.5))
+    child = merged(name, None, PARENTS, weight=(0.5, -0.5), normalize=0.0)
     assert torch.isfinite(child).all()
+
+
+def test_karcher_takes_a_tolerance_of_zero() -> None:
+    """Where the mean is found exactly, no step is left to divide by."""
+    child = merged("karcher", None, [PARENTS[0], PARENTS[0]], tol=0.0, max_iter=50.0)
+    assert torch.allclose(PARENTS[0], child)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_children_have_the_dtype_of_the_recipe(name: str, opened: list[Checkpoint]) -> None:
+    """No method writes float32 where the recipe says bfloat16."""
+    made = plan(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
+    assert {torch.bfloat16} == {tensor.dtype for _, tensor in merge(made)}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parents_of_other_vocabularies_are_refused(name: str, tmp_path: Path) -> None:
+    """A longer embedding is an error of the plan, with both shapes, before a weight is read."""
+    models = [
+        save_tensors(tmp_path / str(rows), {"model.embed_tokens.weight": torch.ones(rows, 2)})
+        for rows in (3, 4, 5)
+    ]
+    recipe = recipe_of(name, models[0], models[1:])
+    with pytest.raises(RecipeError, match=r"has shape \[4, 2\], 3 has \[3, 2\]"):
+        plan(recipe, models[0], models[1:])
+
+
+def test_heads_take_no_layers_value(tmp_path: Path) -> None:
+    """Under rules by layer the embedding and the head have the last rule's value."""
+    names = ("model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "lm_head.weight")
+    models = [
+        save_tensors(
+            tmp_path / str(n),
+            {name: torch.full((2, 2), n) for name in names},
+            '{"num_hidden_layers": 1}',
+        )
+        for n in (0.0, 8.0)
+    ]
+    rules = (Rule({"weight": 0.5}, layers=(0, 1)), Rule({"weight": 0.25}))
+    recipe = recipe_of("task_arithmetic", models[0], models[1:], rules=rules)
+    child = dict(merge(plan(recipe, models[0], models[1:])))
+    assert [2.0, 4.0, 2.0] == [float(child[name][0, 0]) for name in names]
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_without_a_base_the_first_parent_is_the_frame(
+    order: tuple[int, int], opened: list[Checkpoint]
+) -> None:
+    """Config and architecture come from the parent that the recipe names first, every time."""
+    parents = [opened[i] for i in order]
+    assert parents[0] is plan(recipe_of("linear", None, parents), None, parents).frame
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,6 +1,5 @@
-"""The laws that the methods keep on any tensors."""
+"""Laws of single methods, and of some together; those of every method: test_every_method.py."""
 
-import math
 from typing import Any
 
 import torch
@@ -20,8 +19,6 @@ from tests.merge.strategies import (
 
 WEIGHING = ("linear", "multislerp", "karcher", "iso_c", *TASK_METHODS)
 task_methods = st.sampled_from(TASK_METHODS)
-ROUNDING = {"linear", "slerp", "karcher"}  # means of the parents themselves, which may round
-all_methods = st.sampled_from(sorted(METHODS))
 
 
 def _values(name: str, count: int, weight: float = 0.5, density: float = 0.5) -> dict[str, Any]:
@@ -41,78 +38,12 @@ def _close(expected: Tensor, actual: Tensor) -> bool:
     return torch.allclose(expected, actual, rtol=1e-5, atol=1e-5)
 
 
-@given(tensors=vectors(3), name=all_methods)
-def test_methods_keep_shape_dtype_and_sources(tensors: list[Tensor], name: str) -> None:
-    """Each method gives a finite float32 tensor of the same shape, and leaves its inputs alone."""
-    before = [t.clone() for t in tensors]
-    child = merged(name, tensors[0], tensors[1:], **_values(name, 2))
-    assert child.shape == tensors[0].shape
-    assert child.dtype == torch.float32
-    assert torch.isfinite(child).all()
-    assert all(torch.equal(a, b) for a, b in zip(before, tensors, strict=True))
-
-
-@given(tensors=vectors(3), name=all_methods, poison=st.sampled_from([math.nan, math.inf]))
-def test_methods_hide_no_infinity_and_no_nan(
-    tensors: list[Tensor], name: str, poison: float
-) -> None:
-    """An entry that is no number in a parent shows in the child, where the engine finds it."""
-    base, *parents = (torch.stack([t, t]) for t in tensors)
-    parents[0][0, 0] = poison
-    child = merged(name, base, parents, **_values(name, 2))
-    assert not torch.isfinite(child).all()
-
-
-@given(tensors=vectors(3), name=all_methods, chunk=st.integers(1, 41))
-def test_chunks_change_no_bit(tensors: list[Tensor], name: str, chunk: int) -> None:
-    """However the entries are divided into ranges, the child is the same bit for bit."""
-    values = _values(name, 2)
-    tensors = [torch.stack([t, t.flip(0), 2 * t]) for t in tensors]
-    whole = merged(name, tensors[0], tensors[1:], **values)
-    parts = merged(name, tensors[0], tensors[1:], chunk=chunk, **values)
-    assert whole.numpy().tobytes() == parts.numpy().tobytes()
-
-
-@given(tensors=vectors(1), name=all_methods, weight=positive_weights)
-def test_equal_parents_give_the_parent(tensors: list[Tensor], name: str, weight: float) -> None:
-    """Two parents that equal the base give the base, whatever the settings."""
-    (only,) = tensors
-    values = _values(name, 2, weight)
-    assert _close(only, merged(name, only, [only, only], **values))
-    if not METHODS[name].spec.needs_base:
-        assert _close(only, merged(name, None, [only, only], **values))
-
-
-@given(tensors=vectors(1), name=st.sampled_from(sorted(set(METHODS) - ROUNDING)))
-def test_zero_task_vectors_give_the_base(tensors: list[Tensor], name: str) -> None:
-    """Parents that equal the base give its very values; a mean of them may round."""
-    (base,) = tensors
-    assert torch.equal(base, merged(name, base, [base, base], **_values(name, 2)))
-
-
 @given(tensors=vectors(3), name=task_methods)
 def test_weight_zero_everywhere_is_the_base(tensors: list[Tensor], name: str) -> None:
     """A task-vector method with weights of 0 gives the base bit for bit."""
     base, *parents = tensors
     child = merged(name, base, parents, **_values(name, 2, 0.0))
     assert base.numpy().tobytes() == child.numpy().tobytes()
-
-
-@given(tensors=vectors(4), name=st.sampled_from(WEIGHING), weight=weights)
-def test_weight_zero_leaves_no_trace(tensors: list[Tensor], name: str, weight: float) -> None:
-    """A parent of weight 0 changes no bit: the child is as if it were never named.
-
-    But nuslerp takes just two parents, and the others without this law have no weights.
-    """
-    weight = abs(weight) if name == "karcher" else weight
-    base, *parents = tensors
-    values = {k: v for k, v in _values(name, 3).items() if k != "weight"}
-    if "normalize" in {p.name for p in METHODS[name].spec.parameters}:
-        values["normalize"] = 0.0
-    ghost = merged(name, base, parents, **{**values, "weight": (weight, 0.0, 0.5)})
-    keys, two = ["0", "2"], [parents[0], parents[2]]
-    without = merged(name, base, two, keys=keys, **{**values, "weight": (weight, 0.5)})
-    assert without.numpy().tobytes() == ghost.numpy().tobytes()
 
 
 @given(

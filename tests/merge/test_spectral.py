@@ -1,14 +1,22 @@
-"""Iso-C: one singular value for all directions, the same bits on any number of threads."""
+"""Methods on whole matrices: Iso-C, what is a linear map, and any number of threads."""
 
 import math
+from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stages.checkpoint import Checkpoint
+from stages.merge.engine import merge
+from stages.merge.from_recipe import plan
 from stages.merge.spectral import isotropic
+from tests.merge.recipes import recipe_of
 from tests.merge.strategies import merged, vectors
+
+BY_MATRIX = ("tsv_merge", "wudi")  # others get the mean of the task vectors
 
 
 def _random(*shape: int, seed: int = 0) -> Tensor:
@@ -59,17 +67,57 @@ def test_zero_task_matrices_give_the_base(tensors: list[Tensor]) -> None:
     assert torch.equal(base, merged("iso_c", base, away, weight=1.0))
 
 
-def test_threads_change_no_bit_of_a_decomposition() -> None:
+@pytest.mark.parametrize("name", ["iso_c", "tsv_merge", "wudi"])
+def test_threads_change_no_bit_of_a_decomposition(name: str) -> None:
     """A decomposition that LAPACK would divide among threads is the same with one and with two."""
-    base, parent = torch.zeros(400, 300), _random(400, 300)
+    base, parents = torch.zeros(400, 300), [_random(400, 300, seed=seed) for seed in (0, 1)]
     before = torch.get_num_threads()
     found = []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(merged("iso_c", base, [parent.clone()], weight=1.0, chunk=threads * 997))
+            copies = [parent.clone() for parent in parents]
+            found.append(merged(name, base, copies, weight=1.0, chunk=threads * 997))
             assert threads == torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
     assert torch.equal(*found)
     assert math.isfinite(float(found[0].sum()))
+
+
+@pytest.mark.parametrize("name", BY_MATRIX)
+def test_what_is_no_linear_map_gets_the_mean(name: str) -> None:
+    """A vector, a convolution and a matrix outside the layers get the weighted mean."""
+    for shape, is_in_layer in (((6,), True), ((2, 3, 1, 1), True), ((2, 3), False)):
+        base, first, second = (_random(*shape, seed=seed) for seed in range(3))
+        values: dict[str, Any] = {"weight": (1.0, 3.0), "scale": 2.0}
+        child = merged(name, base, [first, second], is_in_layer=is_in_layer, **values)
+        expected = base + 2 * (0.25 * (first - base) + 0.75 * (second - base))
+        assert torch.allclose(expected, child, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BY_MATRIX)
+def test_embeddings_and_heads_are_outside_the_layers(name: str, opened: list[Checkpoint]) -> None:
+    """In a model the embedding and the final norm get the mean, a projection does not."""
+    base, *parents = opened
+    recipe = recipe_of(name, base, parents[:2], {"weight": 1.0}, dtype="float32")
+    child = dict(merge(plan(recipe, base, parents[:2])))
+    for tensor, is_mean in (
+        ("model.embed_tokens.weight", True),
+        ("model.norm.weight", True),
+        ("model.layers.0.input_layernorm.weight", True),
+        ("model.layers.0.self_attn.q_proj.weight", False),
+    ):
+        mean = (parents[0].read(tensor) + parents[1].read(tensor)) / 2
+        assert is_mean == torch.allclose(mean, child[tensor], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BY_MATRIX)
+def test_parents_that_equal_the_base_are_as_if_never_named(name: str) -> None:
+    """A zero task matrix has no directions and no energy: beside another it changes rounding."""
+    base, parent = _random(4, 6), _random(4, 6, seed=1)
+    child = merged(name, base, [base, base], weight=1.0)
+    assert torch.equal(base, child)
+    if name == "wudi":
+        alone = merged(name, base, [parent], weight=1.0)
+        assert torch.allclose(alone, merged(name, base, [base, parent], weight=1.0), atol=1e-6)

@@ -5,6 +5,7 @@ from stages.merge.methods import (
     arcee_fusion,
     breadcrumbs,
     breadcrumbs_ties,
+    consensus_ta,
     dare_linear,
     dare_ties,
     della,
@@ -23,6 +24,8 @@ from stages.merge.methods import (
     slerp,
     task_arithmetic,
     ties,
+    tsv_merge,
+    wudi,
 )
 
 METHODS: dict[str, Method] = {
@@ -46,5 +49,8 @@ METHODS: dict[str, Method] = {
     "ramplus_tl": ramplus_tl.METHOD,
     "arcee_fusion": arcee_fusion.METHOD,
     "iso_c": iso_c.METHOD,
+    "tsv_merge": tsv_merge.METHOD,
+    "wudi": wudi.METHOD,
+    "consensus_ta": consensus_ta.METHOD,
     "passthrough": passthrough.METHOD,
 }

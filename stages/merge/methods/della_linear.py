@@ -2,18 +2,20 @@
 
 from stages.merge.magprune import pruned
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import DENSITY, EPSILON, SCALE, WEIGHT, normalize
+from stages.merge.parameters import BY_CHANCE, DENSITY, EPSILON, SCALE, WEIGHT, normalize
+from stages.merge.rescale import RESCALE
 from stages.merge.task_sum import added
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="della_linear",
-    parameters=(WEIGHT, DENSITY, EPSILON, SCALE, normalize(0.0)),
+    parameters=(WEIGHT, DENSITY, EPSILON, RESCALE, SCALE, normalize(0.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,
     source="Deep et al. 2024, arXiv:2406.11617",
     summary="Task arithmetic on task vectors that keep random entries, large ones sooner.",
+    exempt=(("density", BY_CHANCE),),
 )
 
 

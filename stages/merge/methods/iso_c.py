@@ -6,7 +6,7 @@ from torch import Tensor
 from stages.merge.combine import coefficients, weighted_sum
 from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.parameters import SCALE, WEIGHT, normalize
-from stages.merge.spectral import isotropic
+from stages.merge.spectral import isotropic, on_base
 from stages.merge.task_sum import added, used_parents
 from stages.recipe import MethodSpec
 
@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Marczak et al. 2025, arXiv:2502.04959",
     summary="Task arithmetic in which all singular values of a matrix's sum become their mean.",
+    exempt=(("equal parents", "singular values become their mean"),),
 )
 
 
@@ -29,13 +30,8 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     shape, used = sources.shape, used_parents(settings)
     if len(shape) != 2 or sources.size == 0 or not used:
         return added(sources, settings, sources.task_vector)
-    found = isotropic(_sum(sources, settings, used).view(shape)).reshape(-1)
-    scale = settings.tensor["scale"]
-
-    def kernel(start: int, stop: int) -> Tensor:
-        return (found[start:stop] * scale).add_(sources.base(start, stop))
-
-    return kernel
+    found = isotropic(_sum(sources, settings, used).view(shape))
+    return on_base(sources, found, settings.tensor["scale"])
 
 
 def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:

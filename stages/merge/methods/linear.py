@@ -4,7 +4,7 @@ from torch import Tensor
 
 from stages.merge.combine import coefficients, weighted_sum
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import WEIGHT, mean_fault, normalize
+from stages.merge.parameters import MAY_ROUND, WEIGHT, mean_fault, normalize
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
@@ -15,6 +15,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Wortsman et al. 2022, arXiv:2203.05482",
     summary="The weighted mean, or sum, of the parents.",
+    exempt=(("zero task vectors", MAY_ROUND),),
 )
 
 

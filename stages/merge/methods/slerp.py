@@ -7,6 +7,7 @@ from torch import Tensor
 from stages.merge.combine import weighted_sum
 from stages.merge.gram import cosines, gram
 from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import MAY_ROUND
 from stages.recipe import MethodSpec, Parameter
 
 MAX_COSINE = 0.9995  # nearer to parallel than this, the arc is taken as straight
@@ -21,6 +22,7 @@ SPEC = MethodSpec(
     max_parents=2,
     source="Shoemake 1985, doi:10.1145/325165.325242",
     summary="A point on the arc between two parents, each tensor taken as one vector.",
+    exempt=(("zero task vectors", MAY_ROUND),),
 )
 
 

@@ -1,0 +1,71 @@
+"""Consensus task arithmetic: what several tasks need of the sum (Wang 2024, arXiv:2405.07813)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from stages.merge.combine import coefficients
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import SCALE, WEIGHT, normalize
+from stages.merge.task_sum import on_base, used_parents
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="consensus_ta",
+    parameters=(
+        WEIGHT,
+        Parameter(
+            "agreement",
+            "tensor",
+            0.2,
+            0.0,
+            math.inf,
+            "A parent needs an entry that is this many times what the others add there.",
+        ),
+        Parameter(
+            "num_needing",
+            "tensor",
+            2.0,
+            0.0,
+            math.inf,
+            "An entry of the sum is kept where so many parents need it.",
+            is_whole=True,
+        ),
+        SCALE,
+        normalize(0.0),
+    ),
+    needs_base=True,
+    min_parents=2,
+    max_parents=None,
+    source="Wang et al. 2024, arXiv:2405.07813",
+    summary="Task arithmetic without the entries that only few of the parents need.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x masked sum of weight x task vector.
+
+    Differs from the paper: the weights, with which the masks are found, too.
+    """
+    used = used_parents(settings)
+    factors = coefficients(
+        settings.parent["weight"], normalize=settings.tensor["normalize"] == 1.0
+    )
+    scale = settings.tensor["scale"]
+    agreement, least = settings.tensor["agreement"], settings.tensor["num_needing"]
+
+    def masked(start: int, stop: int) -> Tensor:
+        vectors = [sources.task_vector(i, start, stop).mul_(factors[i]) for i in used]
+        total = vectors[0].clone()
+        for vector in vectors[1:]:
+            total += vector
+        counts = torch.zeros_like(total)
+        for vector in vectors:
+            counts += vector.abs() >= (total - vector).abs_().mul_(agreement)
+        return total.mul_(counts >= least).mul_(scale)
+
+    return on_base(sources, used, masked)
+
+
+METHOD = Method(SPEC, prepare)

@@ -1,0 +1,52 @@
+"""WUDI-Merging: the matrix that disturbs no task's inputs (Cheng et al. 2025, arXiv:2503.08099).
+
+The inputs of a linear map are near the span of its task matrix's rows, so (M - T_i) T_i' stands
+for how far a merged matrix M departs from task i on its own inputs.
+"""
+
+from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.parameters import SCALE, SHARE
+from stages.merge.spectral import is_linear_map, least_interference, on_base, task_matrix
+from stages.merge.task_sum import averaged, used_parents
+from stages.recipe import MethodSpec, Parameter
+
+SPEC = MethodSpec(
+    name="wudi",
+    parameters=(
+        SHARE,
+        Parameter(
+            "num_steps",
+            "tensor",
+            300.0,
+            0.0,
+            1e6,
+            "Steps of gradient descent from the weighted sum.",
+            is_whole=True,
+        ),
+        SCALE,
+    ),
+    needs_base=True,
+    min_parents=1,
+    max_parents=None,
+    source="Cheng et al. 2025, arXiv:2503.08099; Wei et al. 2026, arXiv:2606.07289",
+    summary="The task matrix that interferes least with each parent's, without any data.",
+)
+
+
+def prepare(sources: Sources, settings: Settings) -> Kernel:
+    """Return the kernel of base + scale x the task matrix of least interference.
+
+    Differs from the paper: the steps are those of plain gradient descent, in closed form, where
+    the paper takes 300 of Adam's. A tensor that is no linear map gets the weighted mean of the
+    task vectors.
+    """
+    used = used_parents(settings)
+    if not is_linear_map(sources) or not used:
+        return averaged(sources, settings)
+    weights = [settings.parent["weight"][i] for i in used]
+    matrices = [task_matrix(sources, i) for i in used]
+    found = least_interference(matrices, weights, num_steps=int(settings.tensor["num_steps"]))
+    return on_base(sources, found, settings.tensor["scale"])
+
+
+METHOD = Method(SPEC, prepare)
