@@ -27,6 +27,7 @@ from flows.preflight import SPECS
 from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.lineage import MEAN, Journal, Row, candidate_name, write_rows
+from stages.merge.layout import layout_of
 from stages.params import Params, load_params
 from stages.recipe import Candidate
 from stages.select.baselines import warm_starts
@@ -44,7 +45,7 @@ class Evolution:
 
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
-        depth = Checkpoint(lab.parents.base_folder).num_layers
+        depth = layout_of(Checkpoint(lab.parents.base_folder)).num_layers
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,

@@ -40,6 +40,7 @@ class MergeParams(_Section):
     shard_gb: float = Field(default=5.0, gt=0)
     keep: Literal["none", "elite", "all"] = "elite"
     seed: int = Field(default=0, ge=0)
+    modules: list[Name] = Field(default_factory=list)
 
 
 class TaskParams(_Section):

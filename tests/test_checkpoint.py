@@ -84,18 +84,6 @@ def test_reading_is_private(tmp_path: Path) -> None:
     assert torch.equal(TENSORS["a"], Checkpoint(folder).read("a"))
 
 
-def test_num_layers_is_in_the_config_or_its_text_part(tmp_path: Path) -> None:
-    """The depth is found in either place; without it the config is named."""
-    folder = _write(tmp_path / "m")
-    assert 3 == Checkpoint(folder).num_layers
-    config = folder / "config.json"
-    config.write_text('{"text_config": {"num_hidden_layers": 5}}', encoding="utf-8")
-    assert 5 == Checkpoint(folder).num_layers
-    config.write_text("{}", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="num_hidden_layers is missing"):
-        _ = Checkpoint(folder).num_layers
-
-
 def test_unknown_tensor_is_refused(tmp_path: Path) -> None:
     """Reading a name that is not there says so."""
     with pytest.raises(CheckpointError, match="no tensor 'z'"):

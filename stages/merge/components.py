@@ -1,4 +1,4 @@
-"""What part of a layer a tensor is, from the words of its path."""
+"""What part of a model a tensor is, from the words of its path."""
 
 import re
 
@@ -9,6 +9,7 @@ _MLP = re.compile(
     re.IGNORECASE,
 )
 _EARLY = re.compile(r"emb|^w[tp]e$|^shared$|patch|pre_", re.IGNORECASE)
+_BUFFER = re.compile(r"(?:^|\.)(?:inv_freq|position_ids|masked_bias)$")
 _LATE = re.compile(r"^embed_out$|head|decoder$|predictions", re.IGNORECASE)
 
 
@@ -32,7 +33,7 @@ def component_of(name: str) -> str:
 
 
 def _inner(parts: list[str]) -> list[str]:
-    """Return what follows the first number: the model's own name says nothing of a layer's part."""
+    """Return what follows the first number: a model's own name says nothing of its parts."""
     numbers = [place for place, part in enumerate(parts) if part.isdecimal()]
     return parts[numbers[0] + 1 :] if numbers else parts
 
@@ -43,3 +44,13 @@ def is_early(name: str) -> bool:
     if any(_LATE.search(part) for part in parts):
         return False
     return any(_EARLY.search(part) for part in parts)
+
+
+def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor is a constant of the architecture that was saved with the weights.
+
+    These are rotary frequencies, position ids and GPT-2's causal masks, of shape [1, 1, n, n].
+    transformers makes them anew when it loads a model.
+    """
+    is_mask = len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
+    return bool(_BUFFER.search(name)) or (is_mask and name.endswith(".bias"))

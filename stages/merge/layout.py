@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from stages.checkpoint import Checkpoint, TensorInfo
+from stages.checkpoint import Checkpoint
 from stages.errors import CheckpointError
 from stages.merge.components import component_of, is_early
 
@@ -35,7 +35,8 @@ class Layout:
     """The division of one checkpoint; every tensor is in exactly one layer or in none.
 
     ``roots`` are the modules and the paths that their tensors begin with, the main module first:
-    the one that holds the vocabulary. With ``is_composite`` the others (a vision tower, a
+    the one that holds the vocabulary. ``vocabulary`` gives the shapes of the matrices with a row
+    for each token. With ``is_composite`` the others (a vision tower, a
     projector) are of another kind than the main one, which is a language model.
     """
 
@@ -44,13 +45,18 @@ class Layout:
     roots: Mapping[str, str]
     names: tuple[str, ...]
     is_composite: bool
-    vocabulary: frozenset[str]
+    vocabulary: Mapping[str, tuple[int, ...]]
 
     @cached_property
     def modules(self) -> tuple[str, ...]:
         """The modules: the main one first, then by name; a lone one is called ``default``."""
         found = {self.module_of(name) for name in self.names} - {"", self.main}
         return (self.main, *sorted(found))
+
+    @cached_property
+    def _nested(self) -> list[tuple[str, str]]:
+        """The roots, those inside others first."""
+        return sorted(self.roots.items(), key=lambda item: -len(item[1]))
 
     @property
     def main(self) -> str:
@@ -75,12 +81,24 @@ class Layout:
 
     def num_layers_of(self, module: str) -> int:
         """Return the number of layers of a module's largest stack, 0 where it has none."""
-        stacks = [s for s in self.stacks.values() if self.module_of(f"{s.path}.") == module]
-        largest = max(stacks, key=lambda s: (s.num_tensors, s.path), default=None)
-        return 0 if largest is None else largest.num_layers
+        stack = self._largest(module)
+        return 0 if stack is None else stack.num_layers
+
+    def stem_of(self, module: str) -> str | None:
+        """Return what the names of a module's layers and their neighbours begin with.
+
+        It is ``model.`` where the layers are ``model.layers``; None where there are no layers.
+        """
+        stack = self._largest(module)
+        head = "" if stack is None else stack.path.rpartition(".")[0]
+        return None if stack is None else f"{head}." if head else ""
+
+    def is_kept(self, name: str) -> bool:
+        """Return whether a tensor is no part of the language model of a composite model."""
+        return self.is_composite and self.module_of(name) != self.main
 
     def layer_of(self, name: str) -> int | None:
-        """Return a tensor's layer, counted in its own module from 0, or None outside the layers."""
+        """Return a tensor's layer, counted in its module from 0, or None outside the layers."""
         stack = self._stack_of(name)
         return None if stack is None else int(name[len(stack) + 1 :].split(".", 1)[0])
 
@@ -94,8 +112,7 @@ class Layout:
         In a composite model the main module holds the head too, and what belongs to no stack
         (a projector) is a module called after the first part of its path.
         """
-        roots = sorted(self.roots.items(), key=lambda item: -len(item[1]))
-        for module, root in roots:
+        for module, root in self._nested:
             if name.startswith(root):
                 return module
         if not self.is_composite:
@@ -126,6 +143,10 @@ class Layout:
         rest = name[len(stack) + 1 :].split(".", 1)[1]
         return f"{stack}.{layer}.{rest}"
 
+    def _largest(self, module: str) -> Stack | None:
+        stacks = [s for s in self.stacks.values() if self.module_of(f"{s.path}.") == module]
+        return max(stacks, key=lambda s: (s.num_tensors, s.path), default=None)
+
     def _stack_of(self, name: str) -> str | None:
         return next((path for path, _, _ in _numbers(name) if path in self.stacks), None)
 
@@ -133,7 +154,7 @@ class Layout:
 def layout_of(checkpoint: Checkpoint) -> Layout:
     """Return how a checkpoint divides, from its headers and its config alone."""
     stacks = _stacks(checkpoint)
-    vocabulary = _vocabulary(checkpoint.tensors, checkpoint.config)
+    vocabulary = _vocabulary(checkpoint)
     roots = _roots(stacks, vocabulary, checkpoint)
     return Layout(
         folder=str(checkpoint.folder),
@@ -177,7 +198,7 @@ def _stacks(checkpoint: Checkpoint) -> dict[str, Stack]:
 
 
 def _roots(
-    stacks: Mapping[str, Stack], vocabulary: frozenset[str], checkpoint: Checkpoint
+    stacks: Mapping[str, Stack], vocabulary: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint
 ) -> dict[str, str]:
     """Return each module's root, the main module first."""
     if len(stacks) < 2:
@@ -209,17 +230,18 @@ def _roots(
     return {module: roots[module] for module in sorted(roots, key=rank)}
 
 
-def _vocabulary(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) -> frozenset[str]:
-    """Return the matrices with a row for each token: embeddings and heads."""
+def _vocabulary(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the matrices with a row for each token: embeddings and heads."""
+    config = checkpoint.config
     sections = [config, *(value for value in config.values() if isinstance(value, dict))]
     sizes = {section.get("vocab_size") for section in sections}
-    return frozenset(
-        name
-        for name, info in tensors.items()
+    return {
+        name: info.shape
+        for name, info in checkpoint.tensors.items()
         if len(info.shape) == 2
         and (info.shape[0] in sizes or name.endswith(("lm_head.weight", "embed_tokens.weight")))
         and not any(_numbers(name))
-    )
+    }
 
 
 def _depths(config: Mapping[str, Any]) -> list[int]:
