@@ -4,7 +4,6 @@ transformers may load a tensor under another name than the file's, and several (
 layer) as parts of one. Its own conversion, run backwards on views of the weights, says where.
 """
 
-import torch
 from torch import Tensor, nn
 
 from stages.errors import RecipeError
@@ -13,11 +12,8 @@ from stages.errors import RecipeError
 class _View(Tensor):
     """A tensor whose ``contiguous`` copies nothing: what is written to it reaches the model."""
 
-    def contiguous(
-        self, *, memory_format: torch.memory_format = torch.contiguous_format
-    ) -> Tensor:
+    def contiguous(self, *_: object, **__: object) -> Tensor:
         """Return the view itself."""
-        del memory_format
         return self
 
 
