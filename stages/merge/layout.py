@@ -215,7 +215,7 @@ def _roots(
     for path in split:
         bare = len(path) == shared + 1  # the layers lie beside the module's other tensors
         roots[path[shared]] = "".join(f"{p}." for p in path[: shared if bare else shared + 1])
-    text = next(iter(_depths(_text_section(checkpoint.config))), None)
+    text = next(iter(_depths(text_section(checkpoint.config))), None)
 
     def rank(module: str) -> tuple[bool, bool, int, str]:
         mine = [s for s in stacks.values() if f"{s.path}.".startswith(roots[module])]
@@ -251,7 +251,7 @@ def _depths(config: Mapping[str, Any]) -> list[int]:
     return own + [depth for depths in inner for depth in depths]
 
 
-def _text_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def text_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the part of a config that describes the language model."""
     section = config.get("text_config")
     return section if isinstance(section, dict) else config

@@ -12,7 +12,9 @@ from stages.errors import RecipeError
 from stages.hashing import nearest
 from stages.merge.components import is_buffer
 from stages.merge.heads import stand_in, tied_twin
-from stages.merge.layout import Layout, layout_of
+from stages.merge.layout import Layout, layout_of, text_section
+
+_HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "num_heads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def source_names(
     for model, label in zip(models[1:], labels[1:], strict=True):
         same = model.tensors.keys() == models[0].tensors.keys()
         other = Known(model, frame.layout if same else layout_of(model), label)
+        _check_heads(other, frame, where)
         found = {n: n if same else _name_in(other, n, frame, where) for n in names}
         _check_rest(other, frame, found, modules, where)
         for name, row in rows.items():
@@ -71,6 +74,17 @@ def _check_modules(modules: Collection[str], frame: Known, where: str) -> None:
             raise RecipeError(
                 f"{where}: modules names {module!r}. {frame.label} has "
                 f"{', '.join(legal) or 'none: all of it is merged'}.{nearest(module, list(legal))}"
+            )
+
+
+def _check_heads(other: Known, frame: Known, where: str) -> None:
+    """Check that rows of equal matrices belong to the same attention heads."""
+    mine, theirs = text_section(frame.model.config), text_section(other.model.config)
+    for key in _HEADS:
+        if key in mine and key in theirs and mine[key] != theirs[key]:
+            raise RecipeError(
+                f"{where}: {other.label} has {key} {theirs[key]}, {frame.label} has {mine[key]}. "
+                f"Equal shapes then mean different heads; leave {other.label} out."
             )
 
 
@@ -103,7 +117,8 @@ def _renamed(other: Known, name: str, frame: Known) -> str | None:
         return None
     parts = name.split(".")
     shorter = (".".join(parts[cut:]) for cut in range(1, len(parts) - 1))
-    longer = [n for n in tensors if n.endswith(f".{name}") and not other.layout.is_kept(n)]
+    kept = frame.layout.is_kept(name)
+    longer = [n for n in tensors if n.endswith(f".{name}") and other.layout.is_kept(n) == kept]
     return next((n for n in shorter if n in tensors), longer[0] if len(longer) == 1 else None)
 
 

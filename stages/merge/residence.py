@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from stages.errors import RecipeError
 
+_ADVICE = "Write the child as a model folder and load that."
+
 
 class _View(Tensor):
     """A tensor whose ``contiguous`` copies nothing: what is written to it reaches the model."""
@@ -20,11 +22,9 @@ class _View(Tensor):
 def residence(model: nn.Module) -> dict[str, Tensor]:
     """Return, by the names of its checkpoint, views of a model's tensors: writes go to the model.
 
-    A tensor that transformers computes from several of the file's, and so has no view for any of
-    them, is under its name in the model.
-
     Raises:
-        RecipeError: transformers cannot run its conversion backwards.
+        RecipeError: transformers cannot run its conversion backwards, or it permutes a tensor
+            when it loads, so that no view of the model is the file's.
     """
     held: dict[str, Tensor] = dict(model.state_dict())
     if not hasattr(model, "base_model_prefix"):  # no model of transformers: nothing is converted
@@ -36,8 +36,7 @@ def residence(model: nn.Module) -> dict[str, Tensor]:
     except Exception as error:
         raise RecipeError(
             f"resident model {type(model).__name__}: transformers cannot say where its weights "
-            f"belong in a checkpoint: {type(error).__name__}: {error}. Write the child as a model "
-            "folder and load that."
+            f"belong in a checkpoint: {type(error).__name__}: {error}. {_ADVICE}"
         ) from error
     homes = {t.untyped_storage().data_ptr() for t in held.values()}
     views = {
@@ -49,10 +48,10 @@ def residence(model: nn.Module) -> dict[str, Tensor]:
     for view in {(v.data_ptr(), v.shape): v for v in views.values()}.values():
         home = view.untyped_storage().data_ptr()
         filled[home] = filled.get(home, 0) + view.numel()
-    uncovered = {
-        name: tensor
-        for name, tensor in held.items()
-        if name not in views
-        and filled.get(tensor.untyped_storage().data_ptr(), 0) < tensor.numel()
-    }
-    return views | uncovered
+    for name, tensor in held.items():
+        if filled.get(tensor.untyped_storage().data_ptr(), 0) < tensor.numel():
+            raise RecipeError(
+                f"resident model {type(model).__name__}, tensor {name}: transformers computes it "
+                f"from what the file holds, so it cannot be replaced in place. {_ADVICE}"
+            )
+    return views

@@ -140,8 +140,7 @@ class ResidentSink:
                 raise RecipeError(
                     f"{where}, tensor {tensor.name}: the child's shape is "
                     f"{list(tensor.info.shape)}, the resident model's is {shape}. Load the model "
-                    "from the recipe's base; if it is, transformers holds this tensor in another "
-                    "form: write the child as a model folder and load that."
+                    "from the recipe's base."
                 )
             if target.numel():
                 twin = filled.setdefault(_home(target), tensor.name)

@@ -1,6 +1,8 @@
 """Tiny random models by architecture: two layers, width 16, 64 tokens, made from configs alone."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -126,3 +128,13 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
     given = {"decoder_input_ids": tokens} if model.config.is_encoder_decoder else {}
     found: torch.Tensor = model(input_ids=tokens, **given).logits
     return found
+
+
+def load(folder: Path) -> PreTrainedModel:
+    """Load a model folder; nothing may be missing, unexpected, mismatched or made anew."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    kind = getattr(transformers, config["architectures"][0])
+    model, report = kind.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)
+    assert not any(report.values()), report
+    loaded: PreTrainedModel = model.eval()
+    return loaded

@@ -1,12 +1,10 @@
 """Children of every architecture: what is written loads whole, and is what a naive twin makes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import transformers
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -14,7 +12,7 @@ from stages.checkpoint import Checkpoint
 from stages.merge.from_recipe import plan
 from stages.merge.plan import Plan
 from stages.merge.sinks import ResidentSink, hash_weights, write_model
-from tests.merge.architectures.families import FAMILIES, VISION, logits
+from tests.merge.architectures.families import FAMILIES, VISION, load, logits
 from tests.merge.recipes import recipe_of
 
 Trees = dict[str, list[Checkpoint]]
@@ -35,16 +33,6 @@ def _plan(models: list[Checkpoint], method: str, **other: Any) -> Plan:
     return plan(recipe, base, parents)
 
 
-def _load(folder: Path) -> PreTrainedModel:
-    """Load a model folder; nothing may be missing, unexpected, mismatched or made anew."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind = getattr(transformers, config["architectures"][0])
-    model, report = kind.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)
-    assert not any(report.values()), report
-    loaded: PreTrainedModel = model.eval()
-    return loaded
-
-
 def _naive(method: str, base: Tensor, parents: list[Tensor]) -> Tensor:
     """Return a merge by its formula: the weighted mean, or TIES without trimming."""
     weighted = [w * p for w, p in zip(WEIGHTS, parents, strict=True)]
@@ -62,7 +50,7 @@ def _naive(method: str, base: Tensor, parents: list[Tensor]) -> Tensor:
 
 def _twin(method: str, family: str, models: list[Checkpoint]) -> PreTrainedModel:
     """Return the base with its state replaced by the naive merge of the models' states."""
-    base, *parents = (_load(model.folder) for model in models)
+    base, *parents = (load(model.folder) for model in models)
     states = [parent.state_dict() for parent in parents]
     state = {name: tensor.clone() for name, tensor in base.state_dict().items()}
     for name, tensor in state.items():
@@ -82,12 +70,12 @@ def test_written_child_is_the_naive_twin(
     digest = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
     assert digest == Checkpoint(tmp_path / "child").hash()
     assert list(trees[family][0].tensors) == list(made.outputs)
-    child, twin = _load(tmp_path / "child"), _twin(method, family, trees[family])
+    child, twin = load(tmp_path / "child"), _twin(method, family, trees[family])
     state = twin.state_dict()
     for name, tensor in child.state_dict().items():
         torch.testing.assert_close(tensor, state[name], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(logits(child), logits(twin), rtol=1e-3, atol=1e-4)
-    changed = _load(trees[family][0].folder)
+    changed = load(trees[family][0].folder)
     assert not torch.allclose(logits(changed), logits(child), atol=1e-3)
 
 
@@ -97,7 +85,7 @@ def test_identical_parents_give_their_logits(family: str, trees: Trees, tmp_path
     one = trees[family][1]
     made = _plan([one, one, one], "ties", values={"weight": WEIGHTS, "density": 0.5})
     write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
-    assert torch.equal(logits(_load(one.folder)), logits(_load(tmp_path / "child")))
+    assert torch.equal(logits(load(one.folder)), logits(load(tmp_path / "child")))
 
 
 @pytest.mark.parametrize("family", TIED)
@@ -105,7 +93,7 @@ def test_tied_embeddings_stay_tied(family: str, trees: Trees, tmp_path: Path) ->
     """No head is written beside the embedding; loaded, they share their memory."""
     write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
     assert not any("lm_head" in n or "decoder.weight" in n for n in _plain(tmp_path / "child"))
-    child = _load(tmp_path / "child")
+    child = load(tmp_path / "child")
     assert child.get_input_embeddings().weight is child.get_output_embeddings().weight
 
 
@@ -113,7 +101,7 @@ def test_tied_embeddings_stay_tied(family: str, trees: Trees, tmp_path: Path) ->
 def test_config_says_the_size_of_the_vocabulary(family: str, trees: Trees, tmp_path: Path) -> None:
     """vocab_size is the number of rows of the embedding that was written."""
     write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
-    child = _load(tmp_path / "child")
+    child = load(tmp_path / "child")
     rows = child.get_input_embeddings().weight.shape[0]
     assert rows == child.config.get_text_config().vocab_size == 64
 
@@ -122,12 +110,12 @@ def test_config_says_the_size_of_the_vocabulary(family: str, trees: Trees, tmp_p
 def test_resident_model_holds_the_written_child(family: str, trees: Trees, tmp_path: Path) -> None:
     """Loaded in place, renamed and fused as transformers does, the child is the written one."""
     made = _plan(trees[family], "ties", values={"weight": WEIGHTS, "density": 0.5})
-    resident = _load(trees[family][0].folder)
+    resident = load(trees[family][0].folder)
     sink = ResidentSink(resident)
     before = {name: tensor.data_ptr() for name, tensor in resident.state_dict().items()}
     written = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
     assert written == sink.load(made) == hash_weights(made)
-    child = _load(tmp_path / "child")
+    child = load(tmp_path / "child")
     state = child.state_dict()
     for name, tensor in resident.state_dict().items():
         assert tensor.data_ptr() == before[name]
@@ -146,7 +134,7 @@ def test_linear_of_gemma_norms_is_linear(family: str, trees: Trees, tmp_path: Pa
     loud = torch.full((1, 1, 16), 3.0)
 
     def scaled(folder: Path) -> Tensor:
-        found: Tensor = _load(folder).get_decoder().norm(loud)
+        found: Tensor = load(folder).get_decoder().norm(loud)
         return found.detach()
 
     one, two = (scaled(model.folder) for model in trees[family][1:])
