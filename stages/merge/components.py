@@ -1,7 +1,9 @@
 """What part of a model a tensor is, from the words of its path."""
 
 import re
+from functools import lru_cache
 
+_NUMBER = re.compile(r"(?:^|\.)\d+\.")
 _NORM = re.compile(r"norm|(?:^|_)ln(?:_|\d|$)", re.IGNORECASE)
 _ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 _MLP = re.compile(
@@ -16,10 +18,16 @@ _LATE = re.compile(r"^embed_out$|head|decoder$|predictions", re.IGNORECASE)
 def component_of(name: str) -> str:
     """Return ``attention``, ``mlp`` (experts and routers too) or ``rest``, from a tensor's name.
 
-    The outermost word decides; a norm beside attention and mlp is ``rest``, one inside them is
-    theirs. State-space mixers and convolutions are ``rest``.
+    The outermost word after the layer's number decides; a norm beside attention and mlp is
+    ``rest``, one inside them is theirs. State-space mixers and convolutions are ``rest``.
     """
-    parts = _inner(name.split(".")[:-1])
+    number = _NUMBER.search(name)
+    return _component(name[number.end() :] if number else name)
+
+
+@lru_cache(maxsize=1 << 16)  # layers repeat each other's names
+def _component(inner: str) -> str:
+    parts = inner.split(".")[:-1]
     for place, part in enumerate(parts):
         if _NORM.search(part):
             return "rest"
@@ -30,12 +38,6 @@ def component_of(name: str) -> str:
         if part == "output" and parts[place + 1 :] == ["dense"]:  # BERT's second matrix
             return "mlp"
     return "rest"
-
-
-def _inner(parts: list[str]) -> list[str]:
-    """Return what follows the first number: a model's own name says nothing of its parts."""
-    numbers = [place for place, part in enumerate(parts) if part.isdecimal()]
-    return parts[numbers[0] + 1 :] if numbers else parts
 
 
 def is_early(name: str) -> bool:

@@ -58,8 +58,8 @@ def _candidates(model: Checkpoint, layout: Layout, name: str) -> Iterator[str]:
 
 def _may_be_tied(name: str, shape: tuple[int, ...], layout: Layout) -> bool:
     """Return whether a tensor has a row for each token and lies outside the layers."""
-    rows = {shape_of[0] for shape_of in layout.vocabulary.values()}
-    return layout.layer_of(name) is None and bool(shape) and shape[0] in rows
+    rows = {size[0] for size in layout.vocabulary.values()}
+    return bool(shape) and shape[0] in rows and layout.layer_of(name) is None
 
 
 def _rank(name: str) -> tuple[bool, int, str]:

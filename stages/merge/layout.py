@@ -7,17 +7,19 @@ language model and the vision tower of a LLaVA.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from stages.checkpoint import Checkpoint
 from stages.errors import CheckpointError
 from stages.merge.components import component_of, is_early
 
 DEFAULT = "default"  # the name of a model's only module
+_NUMBER = re.compile(r"(?:^|(?<=\.))\d+(?=\.)")
 _DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
 
 
@@ -42,6 +44,7 @@ class Layout:
 
     folder: str
     stacks: Mapping[str, Stack]
+    places: Mapping[str, tuple[str, int]]  # of each tensor in a layer, its stack and its layer
     roots: Mapping[str, str]
     names: tuple[str, ...]
     is_composite: bool
@@ -99,8 +102,8 @@ class Layout:
 
     def layer_of(self, name: str) -> int | None:
         """Return a tensor's layer, counted in its module from 0, or None outside the layers."""
-        stack = self._stack_of(name)
-        return None if stack is None else int(name[len(stack) + 1 :].split(".", 1)[0])
+        place = self._place_of(name)
+        return None if place is None else place[1]
 
     def component_of(self, name: str) -> str:
         """Return ``attention``, ``mlp`` (experts and routers too) or ``rest``."""
@@ -137,28 +140,45 @@ class Layout:
         Raises:
             CheckpointError: the tensor is in no layer.
         """
-        stack = self._stack_of(name)
-        if stack is None:
+        place = self._place_of(name)
+        if place is None:
             raise CheckpointError(f"{self.folder}: tensor {name} is in no layer; it has no twin.")
-        rest = name[len(stack) + 1 :].split(".", 1)[1]
-        return f"{stack}.{layer}.{rest}"
+        stem = f"{place[0]}." if place[0] else ""
+        rest = name[len(stem) :].split(".", 1)[1]
+        return f"{stem}{layer}.{rest}"
 
     def _largest(self, module: str) -> Stack | None:
         stacks = [s for s in self.stacks.values() if self.module_of(f"{s.path}.") == module]
         return max(stacks, key=lambda s: (s.num_tensors, s.path), default=None)
 
-    def _stack_of(self, name: str) -> str | None:
-        return next((path for path, _, _ in _numbers(name) if path in self.stacks), None)
+    def _place_of(self, name: str) -> tuple[str, int] | None:
+        """Return a tensor's stack and layer, whether this checkpoint holds it or could."""
+        if name in self.places:
+            return self.places[name]
+        return next((place for place in _numbers(name) if place[0] in self.stacks), None)
+
+
+_KNOWN: WeakKeyDictionary[Checkpoint, Layout] = WeakKeyDictionary()
 
 
 def layout_of(checkpoint: Checkpoint) -> Layout:
-    """Return how a checkpoint divides, from its headers and its config alone."""
-    stacks = _stacks(checkpoint)
+    """Return how a checkpoint divides, from its headers and its config alone.
+
+    It is worked out once for each checkpoint: an evolution plans many merges of the same ones.
+    """
+    if checkpoint not in _KNOWN:
+        _KNOWN[checkpoint] = _layout(checkpoint)
+    return _KNOWN[checkpoint]
+
+
+def _layout(checkpoint: Checkpoint) -> Layout:
+    stacks, places = _stacks(checkpoint)
     vocabulary = _vocabulary(checkpoint)
     roots = _roots(stacks, vocabulary, checkpoint)
     return Layout(
         folder=str(checkpoint.folder),
         stacks=stacks,
+        places=places,
         roots=roots,
         names=tuple(checkpoint.tensors),
         is_composite=len(roots) > 1 and _is_composite(checkpoint.config),
@@ -166,35 +186,35 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
     )
 
 
-def _numbers(name: str) -> Iterator[tuple[str, int, str]]:
-    """Yield each integer in a name, outermost first, with the paths before and after it."""
-    parts = name.split(".")
-    for place, part in enumerate(parts):
-        if part.isdecimal() and place + 1 < len(parts):
-            yield ".".join(parts[:place]), int(part), ".".join(parts[place + 1 :])
+def _numbers(name: str) -> list[tuple[str, int]]:
+    """Return each integer in a name, outermost first, with the path before it."""
+    return [(name[: max(m.start() - 1, 0)], int(m[0])) for m in _NUMBER.finditer(name)]
 
 
-def _stacks(checkpoint: Checkpoint) -> dict[str, Stack]:
-    """Return the stacks of a checkpoint by path.
+def _stacks(checkpoint: Checkpoint) -> tuple[dict[str, Stack], dict[str, tuple[str, int]]]:
+    """Return the stacks of a checkpoint by path, and the stack and layer of each tensor in one.
 
     Of several numbers in a name (experts, T5's sublayers) the layer's is the outermost whose
     count the config gives, and else the outermost. One that numbers bare tensors, as
     ``mlp.0.weight`` of a Sequential, counts no layers.
     """
-    indices: dict[str, set[int]] = defaultdict(set)
+    found = {name: _numbers(name) for name in checkpoint.tensors}
+    counts: dict[str, int] = {}
     deep: set[str] = set()
-    for name in checkpoint.tensors:
-        for path, number, rest in _numbers(name):
-            indices[path].add(number)
-            if "." in rest:
+    for name, numbers in found.items():
+        for path, number in numbers:
+            counts[path] = max(counts.get(path, 0), number + 1)
+            if path not in deep and name.count(".") > path.count(".") + 2 - (not path):
                 deep.add(path)
     depths = set(_depths(checkpoint.config))
-    chosen: Counter[str] = Counter()
-    for name in checkpoint.tensors:
-        paths = [path for path, _, _ in _numbers(name) if path in deep]
-        counted = [path for path in paths if max(indices[path]) + 1 in depths]
-        chosen.update((counted or paths)[:1])
-    return {p: Stack(p, max(indices[p]) + 1, chosen[p]) for p in sorted(chosen)}
+    places: dict[str, tuple[str, int]] = {}
+    for name, numbers in found.items():
+        legal = [place for place in numbers if place[0] in deep]
+        counted = [place for place in legal if counts[place[0]] in depths]
+        if legal:
+            places[name] = (counted or legal)[0]
+    sizes = Counter(path for path, _ in places.values())
+    return {path: Stack(path, counts[path], sizes[path]) for path in sorted(sizes)}, places
 
 
 def _roots(
@@ -240,7 +260,7 @@ def _vocabulary(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
         for name, info in checkpoint.tensors.items()
         if len(info.shape) == 2
         and (info.shape[0] in sizes or name.endswith(("lm_head.weight", "embed_tokens.weight")))
-        and not any(_numbers(name))
+        and not _NUMBER.search(name)
     }
 
 
