@@ -1,35 +1,17 @@
 """How a checkpoint's tensors divide into modules, layers and components, told from their names.
 
-There is no list of architectures. A *stack* is a numbered run of layers: the path before an
-integer in tensor names, as in ``model.layers`` of ``model.layers.3.mlp.up_proj.weight``. A
-*module* is a part of a model with a stack of its own: the encoder and the decoder of T5, the
-language model and the vision tower of a LLaVA.
+There is no list of architectures; stacks.py finds what numbers count layers.
 """
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from stages.checkpoint import Checkpoint
 from stages.errors import CheckpointError
 from stages.merge.components import component_of, is_early
-
-DEFAULT = "default"  # the name of a model's only module
-_NUMBER = re.compile(r"(?:^|(?<=\.))\d+(?=\.)")
-_DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """A numbered run of layers: ``path`` ends before the number; ``num_tensors`` are in it."""
-
-    path: str
-    num_layers: int
-    num_tensors: int
+from stages.merge.stacks import Stack, is_composite, numbers, roots_of, stacks_of, vocabulary_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +20,8 @@ class Layout:
 
     ``roots`` are the modules and the paths that their tensors begin with, the main module first:
     the one that holds the vocabulary. ``vocabulary`` gives the shapes of the matrices with a row
-    for each token. With ``is_composite`` the others (a vision tower, a
-    projector) are of another kind than the main one, which is a language model.
+    for each token. With ``is_composite`` the others (a vision tower, a projector) are of another
+    kind than the main one, which is a language model.
     """
 
     folder: str
@@ -155,7 +137,7 @@ class Layout:
         """Return a tensor's stack and layer, whether this checkpoint holds it or could."""
         if name in self.places:
             return self.places[name]
-        return next((place for place in _numbers(name) if place[0] in self.stacks), None)
+        return next((place for place in numbers(name) if place[0] in self.stacks), None)
 
 
 _KNOWN: WeakKeyDictionary[Checkpoint, Layout] = WeakKeyDictionary()
@@ -172,115 +154,15 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
 
 
 def _layout(checkpoint: Checkpoint) -> Layout:
-    stacks, places = _stacks(checkpoint)
-    vocabulary = _vocabulary(checkpoint)
-    roots = _roots(stacks, vocabulary, checkpoint)
+    stacks, places = stacks_of(checkpoint)
+    vocabulary = vocabulary_of(checkpoint)
+    roots = roots_of(stacks, vocabulary, checkpoint)
     return Layout(
         folder=str(checkpoint.folder),
         stacks=stacks,
         places=places,
         roots=roots,
         names=tuple(checkpoint.tensors),
-        is_composite=len(roots) > 1 and _is_composite(checkpoint.config),
+        is_composite=len(roots) > 1 and is_composite(checkpoint.config),
         vocabulary=vocabulary,
     )
-
-
-def _numbers(name: str) -> list[tuple[str, int]]:
-    """Return each integer in a name, outermost first, with the path before it."""
-    return [(name[: max(m.start() - 1, 0)], int(m[0])) for m in _NUMBER.finditer(name)]
-
-
-def _stacks(checkpoint: Checkpoint) -> tuple[dict[str, Stack], dict[str, tuple[str, int]]]:
-    """Return the stacks of a checkpoint by path, and the stack and layer of each tensor in one.
-
-    Of several numbers in a name (experts, T5's sublayers) the layer's is the outermost whose
-    count the config gives, and else the outermost. One that numbers bare tensors, as
-    ``mlp.0.weight`` of a Sequential, counts no layers.
-    """
-    found = {name: _numbers(name) for name in checkpoint.tensors}
-    counts: dict[str, int] = {}
-    deep: set[str] = set()
-    for name, numbers in found.items():
-        for path, number in numbers:
-            counts[path] = max(counts.get(path, 0), number + 1)
-            if path not in deep and name.count(".") > path.count(".") + 2 - (not path):
-                deep.add(path)
-    depths = set(_depths(checkpoint.config))
-    places: dict[str, tuple[str, int]] = {}
-    for name, numbers in found.items():
-        legal = [place for place in numbers if place[0] in deep]
-        counted = [place for place in legal if counts[place[0]] in depths]
-        if legal:
-            places[name] = (counted or legal)[0]
-    sizes = Counter(path for path, _ in places.values())
-    return {path: Stack(path, counts[path], sizes[path]) for path in sorted(sizes)}, places
-
-
-def _roots(
-    stacks: Mapping[str, Stack], vocabulary: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint
-) -> dict[str, str]:
-    """Return each module's root, the main module first."""
-    if len(stacks) < 2:
-        return {DEFAULT: ""}
-    split = [path.split(".") for path in stacks]
-    shared = 0
-    while all(len(path) > shared + 1 for path in split) and (
-        len({path[shared] for path in split}) == 1
-    ):
-        shared += 1
-    if len({path[shared] for path in split}) == 1:  # one stack's path begins another's
-        return {DEFAULT: ""}
-    roots = {}
-    for path in split:
-        bare = len(path) == shared + 1  # the layers lie beside the module's other tensors
-        roots[path[shared]] = "".join(f"{p}." for p in path[: shared if bare else shared + 1])
-    text = next(iter(_depths(text_section(checkpoint.config))), None)
-
-    def rank(module: str) -> tuple[bool, bool, int, str]:
-        mine = [s for s in stacks.values() if f"{s.path}.".startswith(roots[module])]
-        speaks = any(name.startswith(roots[module]) for name in vocabulary)
-        return (
-            not speaks,
-            text not in [s.num_layers for s in mine],
-            -sum(s.num_tensors for s in mine),
-            module,
-        )
-
-    return {module: roots[module] for module in sorted(roots, key=rank)}
-
-
-def _vocabulary(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the matrices with a row for each token: embeddings and heads."""
-    config = checkpoint.config
-    sections = [config, *(value for value in config.values() if isinstance(value, dict))]
-    sizes = {section.get("vocab_size") for section in sections}
-    return {
-        name: info.shape
-        for name, info in checkpoint.tensors.items()
-        if len(info.shape) == 2
-        and (info.shape[0] in sizes or name.endswith(("lm_head.weight", "embed_tokens.weight")))
-        and not _NUMBER.search(name)
-    }
-
-
-def _depths(config: Mapping[str, Any]) -> list[int]:
-    """Return the numbers of layers that a config and its sections give, its own first."""
-    own = [v for k, v in config.items() if _DEPTH.search(k) and type(v) is int]
-    inner = [_depths(value) for value in config.values() if isinstance(value, dict)]
-    return own + [depth for depths in inner for depth in depths]
-
-
-def text_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of a config that describes the language model."""
-    section = config.get("text_config")
-    return section if isinstance(section, dict) else config
-
-
-def _is_composite(config: Mapping[str, Any]) -> bool:
-    """Return whether a config joins models of different kinds, each in a section of its own.
-
-    An encoder-decoder is one model: both its halves are merged.
-    """
-    sections = [value for value in config.values() if isinstance(value, dict) and _depths(value)]
-    return bool(sections) and not config.get("is_encoder_decoder", False)

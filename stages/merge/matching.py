@@ -12,7 +12,8 @@ from stages.errors import RecipeError
 from stages.hashing import nearest
 from stages.merge.components import is_buffer
 from stages.merge.heads import stand_in, tied_twin
-from stages.merge.layout import Layout, layout_of, text_section
+from stages.merge.layout import Layout, layout_of
+from stages.merge.stacks import text_section
 
 _HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "num_heads")
 

@@ -1,14 +1,18 @@
 """Layers, modules and components of many architectures, told from their tensors' names."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import torch
 
 from stages.checkpoint import Checkpoint
 from stages.errors import CheckpointError
 from stages.merge.components import component_of, is_buffer
 from stages.merge.layout import layout_of
 from tests.merge.architectures.families import FAMILIES, TEXT
+from tests.merge.conftest import save_tensors
 
 Trees = dict[str, list[Checkpoint]]
 
@@ -120,6 +124,44 @@ def test_buffers_are_known_by_name_and_shape() -> None:
     assert is_buffer("h.0.attn.bias", (1, 1, 32, 32))
     assert is_buffer("h.0.attn.masked_bias", ())
     assert not is_buffer("h.0.attn.c_attn.bias", (48,))
+
+
+STACKS = {
+    "experts are no layers": (
+        {"num_hidden_layers": 2},
+        ["layers.0.mlp.experts.5.up.weight", "layers.1.mlp.experts.0.up.weight"],
+        {"layers": 2},
+    ),
+    "a further layer that the config does not count": (
+        {"num_hidden_layers": 2, "num_nextn_predict_layers": 1},
+        ["model.layers.0.a.0.b.weight", "model.layers.1.a.0.b.weight", "model.layers.2.eh.weight"],
+        {"model.layers": 3},
+    ),
+    "layers inside a numbered tower": (
+        {"num_hidden_layers": 3},
+        [f"towers.0.layers.{layer}.norm.weight" for layer in range(3)],
+        {"towers.0.layers": 3},
+    ),
+    "a Sequential": ({}, ["layers.0.a.weight", "mlp.0.weight", "mlp.2.bias"], {"layers": 1}),
+    "numbers at the start": ({}, ["0.mlp.weight", "1.mlp.weight"], {"": 2}),
+    "two runs of one module": (
+        {},
+        ["model.vision.blocks.0.a.b", "model.vision.late.0.a.b", "model.text.layers.0.a.b"],
+        {"model.text.layers": 1, "model.vision.blocks": 1, "model.vision.late": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STACKS)
+def test_one_number_of_a_name_counts_layers(case: str, tmp_path: Path) -> None:
+    """It is the outermost, unless the config gives its count to a longer run inside it."""
+    config, names, expected = STACKS[case]
+    tensors = {name: torch.ones(2) for name in names}
+    layout = layout_of(save_tensors(tmp_path / "m", tensors, json.dumps(config)))
+    assert expected == {path: stack.num_layers for path, stack in layout.stacks.items()}
+    layered = [name for name in names if layout.layer_of(name) is not None]
+    assert layered
+    assert all(layout.renamed(name, layout.layer_of(name) or 0) == name for name in layered)
 
 
 def test_a_tensor_outside_the_layers_has_no_twin(trees: Trees) -> None:
