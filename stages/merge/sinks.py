@@ -87,6 +87,7 @@ class ResidentSink:
 
     def __init__(self, model: nn.Module) -> None:
         self._targets = residence(model)
+        self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[str, tuple[object, str]] = {}
 
     def load(self, plan: Plan) -> str:
@@ -119,20 +120,25 @@ class ResidentSink:
     @torch.no_grad()
     def _replace(self, plan: Plan, tensor: TensorPlan) -> str:
         child = merge_tensor(plan, tensor)
-        if tensor.name in self._targets:
-            self._targets[tensor.name].copy_(child)
+        target = self._target(tensor.name)
+        if target is not None:
+            target.copy_(child)
         return digest(child)
 
-    def _check_targets(self, plan: Plan) -> list[tuple[str, str]]:
-        """Return the pairs of the child's tensors that share their memory in the model.
+    def _target(self, name: str) -> Tensor | None:
+        """Return the model's tensor of a name; a checkpoint saved without its head has no prefix.
 
-        A buffer that the model makes for itself has no place in it.
+        It is None for a buffer that the model makes for itself.
         """
+        return self._targets.get(name, self._targets.get(f"{self._prefix}.{name}"))
+
+    def _check_targets(self, plan: Plan) -> list[tuple[str, str]]:
+        """Return the pairs of the child's tensors that share their memory in the model."""
         twins = []
         where = plan.label
         filled: dict[tuple[int, tuple[int, ...]], str] = {}
         for tensor in plan.tensors:
-            target = self._targets.get(tensor.name)
+            target = self._target(tensor.name)
             shape = None if target is None else tuple(target.shape)
             if target is None and is_buffer(tensor.name, tensor.info.shape):
                 continue

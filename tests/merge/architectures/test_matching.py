@@ -15,7 +15,7 @@ from stages.merge.from_recipe import plan
 from stages.merge.matching import source_names
 from stages.merge.plan import Plan
 from stages.merge.sinks import ResidentSink, hash_weights, write_model
-from tests.merge.architectures.families import TEXT, load
+from tests.merge.architectures.families import TEXT, load, logits
 from tests.merge.conftest import save_tensors
 from tests.merge.recipes import recipe_of
 
@@ -120,7 +120,7 @@ def test_buffers_are_copied_from_the_base(trees: Trees, tmp_path: Path) -> None:
     ("family", "prefix"), [("gpt2", "transformer."), ("llama", "model."), ("bert", "bert.")]
 )
 def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: Path) -> None:
-    """A parent whose names lack the prefix gives the same child."""
+    """A parent whose names lack the prefix gives the same child; a base's child is loaded too."""
     base, one, two = trees[family]
 
     def strip(tensors: dict[str, Tensor]) -> None:
@@ -131,6 +131,12 @@ def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: P
     expected = hash_weights(_plan(base, [one, two]))
     assert expected == hash_weights(_plan(base, [bare, two]))
     assert list(base.tensors) == list(source_names([base, bare], ["base", "bare"], "here"))
+    made = _plan(_changed(base, tmp_path / "base", strip), [one, two])
+    resident = load(base.folder)
+    assert write_model(made, tmp_path / "child", shard_bytes=GIGABYTE) == (
+        ResidentSink(resident).load(made)
+    )
+    assert torch.equal(logits(load(tmp_path / "child")), logits(resident))
 
 
 @pytest.mark.parametrize("family", TEXT)

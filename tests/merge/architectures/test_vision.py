@@ -1,9 +1,11 @@
 """Vision-language models: the language model is merged, the rest is the base's, unless asked."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
@@ -98,12 +100,7 @@ def test_text_models_join_the_language_model(family: str, trees: Trees, tmp_path
 def test_names_of_both_generations_are_matched(trees: Trees, tmp_path: Path) -> None:
     """``model.language_model.layers`` and ``language_model.model.layers`` are one module."""
     base, one, two = trees["llava"]
-    spelled = {}
-    for name in one.tensors:
-        inner = name.removeprefix("language_model.").removeprefix("model.")
-        is_language = name.startswith("language_model.model.")
-        new = f"model.language_model.{inner}" if is_language else f"model.{name}"
-        spelled["lm_head.weight" if "lm_head" in name else new] = one.read(name).clone()
+    spelled = {_as_in_memory(name): one.read(name).clone() for name in one.tensors}
     config = (one.folder / "config.json").read_text(encoding="utf-8")
     renamed = save_tensors(tmp_path / "one", spelled, config)
     modules = ("vision_tower", "multi_modal_projector")
@@ -147,3 +144,42 @@ def test_towers_of_other_depth_need_no_layers_of_their_own(tmp_path: Path) -> No
     rules = (Rule(HALF, layers=(0, 3)), Rule(HALF))
     with pytest.raises(RecipeError, match="The models have layers 0 to 1"):
         _sum(checkpoint, [checkpoint], rules=rules)
+
+
+def _of_transformers_4(name: str) -> str:
+    """Return a LLaVA's name as transformers 4 stored it."""
+    return name.replace("vision_tower.", "vision_tower.vision_model.", 1)
+
+
+def _as_in_memory(name: str) -> str:
+    """Return a LLaVA's name as the model has it in memory, which some checkpoints store."""
+    if name.startswith("language_model.model."):
+        return f"model.language_model.{name.removeprefix('language_model.model.')}"
+    return "lm_head.weight" if "lm_head" in name else f"model.{name}"
+
+
+@pytest.mark.parametrize("spelling", [_of_transformers_4, _as_in_memory])
+def test_resident_model_takes_any_spelling_of_its_names(
+    spelling: Callable[[str], str], trees: Trees, tmp_path: Path
+) -> None:
+    """The child keeps the base's names, and the resident model finds its places by them."""
+    base, one = trees["llava"][:2]
+    tensors = {spelling(name): base.read(name).clone() for name in base.tensors}
+    config = (base.folder / "config.json").read_text(encoding="utf-8")
+    spelled = save_tensors(tmp_path / "base", tensors, config)
+    made = _sum(spelled, [one])
+    assert list(spelled.tensors) == list(made.outputs)
+    written = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    resident = load(spelled.folder)
+    assert written == ResidentSink(resident).load(made)
+    expected = dict(merge(_sum(base, [one])))
+    assert all(torch.equal(t, expected[n]) for n, t in _plainly(merge(made), expected, spelling))
+    assert torch.equal(logits(load(tmp_path / "child")), logits(resident))
+
+
+def _plainly(
+    stream: Iterable[tuple[str, Tensor]], names: Iterable[str], spelling: Callable[[str], str]
+) -> list[tuple[str, Tensor]]:
+    """Return a stream with each name as transformers stores it."""
+    plain = {spelling(name): name for name in names}
+    return [(plain[name], tensor) for name, tensor in stream]
