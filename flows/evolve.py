@@ -45,13 +45,14 @@ class Evolution:
 
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
-        depth = layout_of(Checkpoint(lab.parents.base_folder)).num_layers
+        layout = layout_of(Checkpoint(lab.parents.base_folder))
+        layout.check_modules(params.merge.modules, "params.yaml: merge", "the base")
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,
             specs=SPECS,
             num_parents=len(names),
-            num_layers=depth,
+            num_layers=layout.num_layers,
             parent_names=names,
         )
         starts = warm_starts(params.select.warm_start, self.space)

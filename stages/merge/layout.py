@@ -3,13 +3,14 @@
 There is no list of architectures; stacks.py finds what numbers count layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from stages.checkpoint import Checkpoint
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, RecipeError
+from stages.hashing import nearest
 from stages.merge.components import component_of, is_early
 from stages.merge.stacks import Stack, is_composite, numbers, roots_of, stacks_of, vocabulary_of
 
@@ -81,6 +82,22 @@ class Layout:
     def is_kept(self, name: str) -> bool:
         """Return whether a tensor is no part of the language model of a composite model."""
         return self.is_composite and self.module_of(name) != self.main
+
+    def check_modules(self, modules: Collection[str], where: str, label: str) -> None:
+        """Check that each module is one that may be merged beside the language model.
+
+        ``where`` and ``label`` say in messages who asks, and what this model is called.
+
+        Raises:
+            RecipeError: there is no such module, or the model is not composite.
+        """
+        legal = list(self.modules) if self.is_composite else []
+        for module in modules:
+            if module not in legal:
+                raise RecipeError(
+                    f"{where}: modules names {module!r}. {label} has "
+                    f"{', '.join(legal) or 'none: all of it is merged'}.{nearest(module, legal)}"
+                )
 
     def layer_of(self, name: str) -> int | None:
         """Return a tensor's layer, counted in its module from 0, or None outside the layers."""

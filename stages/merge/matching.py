@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
-from stages.hashing import nearest
 from stages.merge.components import is_buffer
 from stages.merge.heads import stand_in, tied_twin
 from stages.merge.layout import Layout, layout_of
@@ -45,7 +44,7 @@ def source_names(
             or there is no such module.
     """
     frame = Known(models[0], layout_of(models[0]), labels[0])
-    _check_modules(modules, frame, where)
+    frame.layout.check_modules(modules, where, frame.label)
     names = [name for name in models[0].tensors if not _is_copied(name, frame, modules)]
     canon = {name: tied_twin(frame.model, frame.layout, name) or name for name in names}
     rows = {name: [canon[name]] for name in names}
@@ -66,16 +65,6 @@ def _is_copied(name: str, frame: Known, modules: Collection[str]) -> bool:
     layout = frame.layout
     kept = layout.is_kept(name) and layout.module_of(name) not in modules
     return kept or is_buffer(name, frame.model.tensors[name].shape)
-
-
-def _check_modules(modules: Collection[str], frame: Known, where: str) -> None:
-    legal = frame.layout.modules if frame.layout.is_composite else ()
-    for module in modules:
-        if module not in legal:
-            raise RecipeError(
-                f"{where}: modules names {module!r}. {frame.label} has "
-                f"{', '.join(legal) or 'none: all of it is merged'}.{nearest(module, list(legal))}"
-            )
 
 
 def _check_heads(other: Known, frame: Known, where: str) -> None:

@@ -96,9 +96,7 @@ def roots_of(
 
 def vocabulary_of(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the matrices with a row for each token: embeddings and heads."""
-    config = checkpoint.config
-    sections = [config, *(value for value in config.values() if isinstance(value, dict))]
-    sizes = {section.get("vocab_size") for section in sections}
+    sizes = {section.get("vocab_size") for section in _sections(checkpoint.config)}
     return {
         name: info.shape
         for name, info in checkpoint.tensors.items()
@@ -108,11 +106,16 @@ def vocabulary_of(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     }
 
 
+def _sections(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a config and the sections in it, at any depth, outer ones first."""
+    inner = [_sections(value) for value in config.values() if isinstance(value, dict)]
+    return [config, *(section for sections in inner for section in sections)]
+
+
 def _depths(config: Mapping[str, Any]) -> list[int]:
     """Return the numbers of layers that a config and its sections give, its own first."""
-    own = [v for k, v in config.items() if _DEPTH.search(k) and type(v) is int]
-    inner = [_depths(value) for value in config.values() if isinstance(value, dict)]
-    return own + [depth for depths in inner for depth in depths]
+    items = [item for section in _sections(config) for item in section.items()]
+    return [value for key, value in items if _DEPTH.search(key) and type(value) is int]
 
 
 def text_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
