@@ -8,6 +8,7 @@ from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage import Row, candidate_name
+from stages.merge.layout import layout_of
 from stages.recipe import Candidate
 from stages.scores import Evaluation
 from stages.select.baselines import warm_starts
@@ -25,13 +26,14 @@ class Evolution:
 
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
-        depth = Checkpoint(lab.parents.base_folder).num_layers
+        layout = layout_of(Checkpoint(lab.parents.base_folder))
+        layout.check_modules(params.merge.modules, "params.yaml: merge", "the base")
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,
             specs=specs(params),
             num_parents=len(names),
-            num_layers=depth,
+            num_layers=layout.num_layers,
             parent_names=names,
         )
         starts = warm_starts(params.select.warm_start, self.space)

@@ -59,22 +59,6 @@ class Checkpoint:
         self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
         self._places = {name: place for name, (_, place) in found.items()}
 
-    @property
-    def num_layers(self) -> int:
-        """The number of decoder layers that the config gives.
-
-        Raises:
-            CheckpointError: the config gives none.
-        """
-        for section in (self.config, self.config.get("text_config") or {}):
-            for name in ("num_hidden_layers", "n_layer", "num_layers"):
-                if isinstance(section.get(name), int):
-                    return int(section[name])
-        raise CheckpointError(
-            f"{self.folder / 'config.json'}: num_hidden_layers is missing. Add the number of "
-            "decoder layers to the config."
-        )
-
     def read(self, name: str) -> Tensor:
         """Return a tensor as a private map of its file: no copy, and writes never reach the disk.
 

@@ -100,7 +100,7 @@ def read_header(path: Path) -> Entries:
         header = json.loads(text)
         header.pop("__metadata__", None)
         entries = {name: _entry(path, 8 + length, entry) for name, entry in header.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path}: the header cannot be read: {error}. {_FETCH_AGAIN}") from (
             error
         )
@@ -201,6 +201,8 @@ def _entry(path: Path, offset: int, entry: Mapping[str, Any]) -> tuple[TensorInf
     if info.dtype not in DTYPES:
         raise ValueError(f"dtype {info.dtype!r}, known are {', '.join(DTYPES)}")
     if not all(isinstance(length, int) and length >= 0 for length in info.shape):
+        raise ValueError(f"shape {list(info.shape)}")
+    if math.prod(length or 1 for length in info.shape) >= 1 << 63:  # the strides would overflow
         raise ValueError(f"shape {list(info.shape)}")
     start, stop = entry["data_offsets"]
     if not (isinstance(start, int) and isinstance(stop, int)) or stop - start != info.num_bytes:

@@ -43,6 +43,7 @@ class MergeParams(_Section):
     keep: Literal["none", "elite", "all"] = "elite"
     plugins: list[str] = []
     seed: int = Field(default=0, ge=0)
+    modules: list[Name] = Field(default_factory=list)
 
 
 class TaskParams(_Section):

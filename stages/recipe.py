@@ -56,6 +56,7 @@ class Recipe:
 
     ``rules`` are tried in order and the first that matches a tensor gives its values; a tensor
     that no rule matches is an error. ``parents`` keep their order: it decides rounding.
+    ``modules`` are merged beside the language model, such as ``vision_tower``.
     """
 
     method: str
@@ -65,10 +66,11 @@ class Recipe:
     dtype: str = "bfloat16"
     tokenizer: str = "base"
     seed: int = 0
+    modules: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON data; ``from_dict`` is its inverse."""
-        return {
+        data: dict[str, Any] = {
             "base": {"name": self.base.name, "hash": self.base.hash} if self.base else None,
             "dtype": self.dtype,
             "method": self.method,
@@ -78,6 +80,9 @@ class Recipe:
             "tokenizer": self.tokenizer,
             "version": RECIPE_VERSION,
         }
+        if self.modules:  # most recipes name none, and their ids are older than the field
+            data["modules"] = sorted(self.modules)
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -99,6 +104,7 @@ class Recipe:
             dtype=data["dtype"],
             tokenizer=data["tokenizer"],
             seed=data["seed"],
+            modules=tuple(data.get("modules", ())),
         )
 
     @property

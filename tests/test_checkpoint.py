@@ -1,6 +1,7 @@
 """Model folders: what is read equals what was written, and damage is named."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,18 +85,6 @@ def test_reading_is_private(tmp_path: Path) -> None:
     assert torch.equal(TENSORS["a"], Checkpoint(folder).read("a"))
 
 
-def test_num_layers_is_in_the_config_or_its_text_part(tmp_path: Path) -> None:
-    """The depth is found in either place; without it the config is named."""
-    folder = _write(tmp_path / "m")
-    assert 3 == Checkpoint(folder).num_layers
-    config = folder / "config.json"
-    config.write_text('{"text_config": {"num_hidden_layers": 5}}', encoding="utf-8")
-    assert 5 == Checkpoint(folder).num_layers
-    config.write_text("{}", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="num_hidden_layers is missing"):
-        _ = Checkpoint(folder).num_layers
-
-
 def test_unknown_tensor_is_refused(tmp_path: Path) -> None:
     """Reading a name that is not there says so."""
     with pytest.raises(CheckpointError, match="no tensor 'z'"):
@@ -140,6 +129,28 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: _edit_header(p, lambda h: h["b"].update(data_offsets=[900, 903])),
         "leaves a hole",
     ),
+    "offsets before the start": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(data_offsets=[-24, 0])),
+        "overlaps the tensor before it",
+    ),
+    "offsets the wrong way round": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(data_offsets=[24, 0])),
+        "bytes 24 to 0 for F32",
+    ),
+    "a gigantic shape": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(shape=[2**62, 2**62])),
+        r"shape \[4611686018427387904, 4611686018427387904\]",
+    ),
+    "an empty tensor of a gigantic shape": (
+        lambda p: _edit_header(
+            p, lambda h: h.update(z={"dtype": "F32", "shape": [0, 2**70], "data_offsets": [0, 0]})
+        ),
+        r"shape \[0, 1180591620717411303424\]",
+    ),
+    "a header without end": (
+        lambda p: p.write_bytes((10**5).to_bytes(8, "little") + b"[" * 10**5),
+        "header cannot be read",
+    ),
 }
 
 
@@ -162,6 +173,10 @@ FOLDER_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a missing shard": (
         lambda f: (f / "model-00002-of-00002.safetensors").unlink(),
         "the shard model-00002-of-00002.safetensors is missing",
+    ),
+    "a truncated shard": (
+        lambda f: os.truncate(f / "model-00001-of-00002.safetensors", 90),
+        "the header should take",
     ),
     "an empty index": (
         lambda f: (f / "model.safetensors.index.json").write_text("{}"),

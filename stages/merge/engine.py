@@ -11,7 +11,6 @@ from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
 from stages.merge.plan import Plan, TensorPlan
-from stages.merge.rules import layer_of
 from stages.seeds import key
 
 CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
@@ -69,7 +68,7 @@ def parts(
         streams,
         memo=memo,
         identities=identities,
-        is_in_layer=layer_of(tensor.name) is not None,
+        is_in_layer=tensor.is_in_layer,
     )
     kernel = tensor.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]

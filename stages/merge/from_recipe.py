@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, RecipeError
 from stages.merge.companions import child_config
-from stages.merge.heads import source_names
+from stages.merge.components import is_buffer
+from stages.merge.layout import Layout, layout_of
+from stages.merge.matching import source_names
 from stages.merge.method import Method
+from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
 from stages.merge.plugins import method_of
 from stages.merge.rules import place_of, settings_of
-from stages.recipe import MethodSpec, Recipe
+from stages.recipe import MethodSpec, Recipe, Rule
 
 
 def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]) -> Plan:
@@ -25,26 +28,7 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
     _check_models(recipe, method.spec, base, parents, where)
     models = [base, *parents] if base is not None else list(parents)
     identities = (recipe.base, *recipe.parents) if recipe.base else recipe.parents
-    labels = [model.name for model in identities]
-    rows = source_names(models, labels, where)
-    settings = [
-        settings_of(rule, method, len(parents), f"{where}, rule {place}")
-        for place, rule in enumerate(recipe.rules)
-    ]
-    _check_layers(recipe, models[0], where)
-    tensors = []
-    for name, names in rows.items():
-        info = _merged_info(f"{where}, tensor {name}", names, models, labels)
-        place = place_of(name, recipe.rules)
-        if place is None:
-            raise RecipeError(
-                f"{where}, tensor {name}: no rule matches it. End the rules with one for all "
-                "layers and components."
-            )
-        if info.dtype in FLOATING:
-            info = TensorInfo(DTYPES[recipe.dtype], info.shape)
-        sources = tuple(Source(model, source) for model, source in enumerate(names))
-        tensors.append(TensorPlan(name, info, method, sources, base is not None, settings[place]))
+    tensors = _tensors(recipe, method, models, where)
     frame, donor = models[0], _donor(recipe, models)
     return Plan(
         label=where,
@@ -60,6 +44,54 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
         donor=donor,
         config=child_config(frame, donor, recipe.dtype),
     )
+
+
+def _tensors(
+    recipe: Recipe, method: Method, models: Sequence[Checkpoint], where: str
+) -> list[TensorPlan]:
+    """Return how each tensor of the child is made: merged, or copied from the first model."""
+    labels = [model.name for model in (recipe.base, *recipe.parents) if model is not None]
+    layout = layout_of(models[0])
+    rows = source_names(models, labels, where, recipe.modules)
+    settings = [
+        settings_of(rule, method, len(recipe.parents), f"{where}, rule {place}")
+        for place, rule in enumerate(recipe.rules)
+    ]
+    _check_layers(recipe, layout, where)
+    tensors = []
+    for name, info in models[0].tensors.items():
+        if name not in rows:
+            tensors.append(_copy(name, info, recipe.dtype))
+            continue
+        _check_mergeable(f"{where}, tensor {name}", rows[name], models, labels)
+        place = place_of(name, recipe.rules, layout)
+        if place is None:
+            raise RecipeError(
+                f"{where}, tensor {name}: no rule matches it. End the rules with one for all "
+                "layers and components."
+            )
+        made = _info(info, recipe.dtype)
+        sources = tuple(Source(model, source) for model, source in enumerate(rows[name]))
+        has_base = recipe.base is not None
+        is_in_layer = layout.layer_of(name) is not None
+        tensors.append(
+            TensorPlan(name, made, method, sources, has_base, settings[place], is_in_layer)
+        )
+    return tensors
+
+
+def _copy(name: str, info: TensorInfo, dtype: str) -> TensorPlan:
+    """Return the plan of a tensor that the first model gives alone; buffers keep their dtype."""
+    made = info if is_buffer(name, info.shape) else _info(info, dtype)
+    method = METHODS["passthrough"]
+    settings = settings_of(Rule({}), method, 1, f"tensor {name}")
+    sources = (Source(0, name),)
+    return TensorPlan(name, made, method, sources, False, settings, is_in_layer=False)
+
+
+def _info(info: TensorInfo, dtype: str) -> TensorInfo:
+    """Return what the child's header will say: floats take the recipe's dtype."""
+    return TensorInfo(DTYPES[dtype], info.shape) if info.dtype in FLOATING else info
 
 
 def _donor(recipe: Recipe, models: Sequence[Checkpoint]) -> Checkpoint:
@@ -110,19 +142,19 @@ def _check_models(
         )
 
 
-def _check_layers(recipe: Recipe, frame: Checkpoint, where: str) -> None:
+def _check_layers(recipe: Recipe, layout: Layout, where: str) -> None:
     for place, rule in enumerate(recipe.rules):
-        if rule.layers is not None and rule.layers[1] > frame.num_layers:
+        if rule.layers is not None and rule.layers[1] > layout.num_layers:
             raise RecipeError(
                 f"{where}, rule {place}: layers is {list(rule.layers)}. The models have layers "
-                f"0 to {frame.num_layers - 1}; end the rule at {frame.num_layers}."
+                f"0 to {layout.num_layers - 1}; end the rule at {layout.num_layers}."
             )
 
 
-def _merged_info(
+def _check_mergeable(
     where: str, names: Sequence[str], models: Sequence[Checkpoint], labels: Sequence[str]
-) -> TensorInfo:
-    """Return what the first model's header says of a tensor that all models can merge.
+) -> None:
+    """Check that a tensor is one that these models can merge.
 
     Raises:
         RecipeError: the models' tensors differ in shape or in kind, or cannot be merged.
@@ -145,4 +177,3 @@ def _merged_info(
             f"{models[0].folder}: tensor {names[0]} is quantised to {first.dtype}. Merges need "
             f"{', '.join(FLOATING)}; dequantise the model first."
         )
-    return first

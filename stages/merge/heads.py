@@ -1,62 +1,67 @@
-"""Which tensor of each model stands for which tensor of the child: tied heads are matched here.
+"""Tied tensors: a head that is the input embedding, stored once, twice, or under another name.
 
-A model with tied embeddings may leave its ``lm_head`` out; its input embedding is then its head.
+transformers stores what it ties once, under the first of its names; other programs store each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 from stages.checkpoint import Checkpoint, digest
-from stages.errors import RecipeError
-
-HEAD = "lm_head.weight"
-EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
+from stages.merge.components import is_early
+from stages.merge.layout import Layout
 
 
-def source_names(
-    models: Sequence[Checkpoint], labels: Sequence[str], where: str
-) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each tensor of the first model, its name in every model, sorted.
+def ties(config: dict[str, Any]) -> bool:
+    """Return whether a config ties the head to the embedding; one that does not say so does."""
+    text = config.get("text_config")
+    sections = [config, text] if isinstance(text, dict) else [config]
+    said = [s["tie_word_embeddings"] for s in sections if "tie_word_embeddings" in s]
+    return any(said) or not said
 
-    The child has the first model's tensors, no more: where that one's head is tied, another
-    model's own head is passed over if it equals its embedding.
 
-    Raises:
-        RecipeError: a model lacks a tensor, has one too many, or has an untied head of its own.
+def stand_in(
+    other: Checkpoint, theirs: Layout, name: str, frame: Checkpoint, mine: Layout
+) -> str | None:
+    """Return the tensor of ``other`` that it ties ``name`` to, which it does not store, or None.
+
+    ``frame`` is a model that stores it. A matrix is tied to the embedding of its shape, another
+    tensor (BERT's bias of the decoder) to the one that it equals in ``frame``.
     """
-    rows = {name: [name] for name in models[0].tensors}
-    for model, label in zip(models[1:], labels[1:], strict=True):
-        for name, row in rows.items():
-            row.append(_name_in(model, name, label, labels[0], where))
-        extra = [name for name in model.tensors if name not in rows]
-        for name in extra:
-            _check_extra(model, name, label, labels[0], where)
-    return {name: tuple(row) for name, row in rows.items()}
+    shape = frame.tensors[name].shape
+    if not ties(other.config) or not _may_be_tied(name, shape, mine):
+        return None
+    if len(shape) != 2:
+        twin = tied_twin(frame, mine, name)
+        return twin if twin in other.tensors else None
+    found = (n for n, size in theirs.vocabulary.items() if size == shape)
+    return min((n for n in found if not theirs.is_kept(n)), key=_rank, default=None)
 
 
-def _name_in(model: Checkpoint, name: str, label: str, first: str, where: str) -> str:
-    if name in model.tensors:
-        return name
-    embedding = _embedding(model)
-    if name.endswith(HEAD) and embedding and model.config.get("tie_word_embeddings", True):
-        return embedding
-    raise RecipeError(
-        f"{where}, tensor {name}: {label} has none, {first} has one. Merged models have the same "
-        f"tensors; leave {label} out."
-    )
+def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
+    """Return the tensor whose bytes ``name`` repeats because the model ties them, or None.
+
+    Reads both, where the config ties and there is a tensor of the same shape beside it.
+    """
+    if not ties(model.config) or not _may_be_tied(name, model.tensors[name].shape, layout):
+        return None
+    twins = [n for n in _candidates(model, layout, name) if _rank(n) < _rank(name)]
+    wanted = digest(model.read(name)) if twins else ""
+    return next((n for n in sorted(twins, key=_rank) if digest(model.read(n)) == wanted), None)
 
 
-def _check_extra(model: Checkpoint, name: str, label: str, first: str, where: str) -> None:
-    embedding = _embedding(model)
-    is_head = name.endswith(HEAD) and embedding is not None
-    if is_head and embedding and digest(model.read(name)) == digest(model.read(embedding)):
-        return
-    reason = "its head is tied to its embedding" if is_head else "it is another architecture"
-    raise RecipeError(
-        f"{where}, tensor {name}: {label} has one, {first} has none: {reason}. Merged models have "
-        f"the same tensors; leave {label} out."
-    )
+def _candidates(model: Checkpoint, layout: Layout, name: str) -> Iterator[str]:
+    info = model.tensors[name]
+    for other, theirs in model.tensors.items():
+        if other != name and theirs == info and layout.layer_of(other) is None:
+            yield other
 
 
-def _embedding(model: Checkpoint) -> str | None:
-    """Return the name of a model's input embedding."""
-    return next((name for name in model.tensors if name.endswith(EMBEDDINGS)), None)
+def _may_be_tied(name: str, shape: tuple[int, ...], layout: Layout) -> bool:
+    """Return whether a tensor has a row for each token and lies outside the layers."""
+    rows = {size[0] for size in layout.vocabulary.values()}
+    return bool(shape) and shape[0] in rows and layout.layer_of(name) is None
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    """Return the order in which names stand for each other: embeddings, then the shortest path."""
+    return not is_early(name), name.count("."), name

@@ -27,7 +27,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
-    """How one tensor of the child is made; with ``has_base`` the first source is the base's."""
+    """How one tensor of the child is made; with ``has_base`` the first source is the base's.
+
+    ``is_in_layer`` is False for embeddings, the head and what else is outside the layers.
+    """
 
     name: str
     info: TensorInfo
@@ -35,6 +38,7 @@ class TensorPlan:
     sources: tuple[Source, ...]
     has_base: bool
     settings: Settings
+    is_in_layer: bool
 
     @property
     def is_exact(self) -> bool:

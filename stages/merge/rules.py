@@ -1,34 +1,22 @@
 """Which rule a tensor falls under, and whether a rule's values are legal for its method."""
 
-import re
 from collections.abc import Sequence
 
 from stages.errors import RecipeError
 from stages.hashing import nearest
+from stages.merge.layout import Layout
 from stages.merge.method import Method, Settings
 from stages.recipe import COMPONENTS, Parameter, Rule, Value
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
-_COMPONENT = {
-    "attention": re.compile(r"\.(?:self_attn|self_attention|attn|attention)\."),
-    "mlp": re.compile(r"\.(?:mlp|feed_forward|block_sparse_moe)\."),
-}
 
+def place_of(name: str, rules: Sequence[Rule], layout: Layout) -> int | None:
+    """Return the place of the first rule that matches a tensor, or None where none does.
 
-def layer_of(name: str) -> int | None:
-    """Return the layer that a tensor's name puts it in, or None outside the layers."""
-    found = _LAYER.search(name)
-    return int(found.group(1)) if found else None
-
-
-def component_of(name: str) -> str:
-    """Return ``attention``, ``mlp`` or ``rest``, from a tensor's name."""
-    return next((c for c, pattern in _COMPONENT.items() if pattern.search(name)), "rest")
-
-
-def place_of(name: str, rules: Sequence[Rule]) -> int | None:
-    """Return the place of the first rule that matches a tensor, or None where none does."""
-    layer, component = layer_of(name), component_of(name)
+    Layers count in the tensor's own module. What is no part of the language model of a composite
+    model has no layer.
+    """
+    layer = None if layout.is_kept(name) else layout.layer_of(name)
+    component = layout.component_of(name)
     for place, rule in enumerate(rules):
         in_layers = rule.layers is None or (
             layer is not None and rule.layers[0] <= layer < rule.layers[1]

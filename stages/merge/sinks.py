@@ -13,9 +13,11 @@ from stages.errors import RecipeError
 from stages.hashing import weights_hash
 from stages.headers import DTYPES
 from stages.merge.companions import write_companions
+from stages.merge.components import is_buffer
 from stages.merge.crew import of_each
 from stages.merge.engine import merge_tensor, parts
 from stages.merge.plan import Plan, TensorPlan
+from stages.merge.residence import residence
 
 
 def write_model(plan: Plan, out: Path, *, shard_bytes: int, threads: int | None = None) -> str:
@@ -84,7 +86,8 @@ class ResidentSink:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._targets: dict[str, Tensor] = dict(model.state_dict())
+        self._targets = residence(model)
+        self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[str, tuple[object, str]] = {}
 
     def load(self, plan: Plan) -> str:
@@ -117,17 +120,28 @@ class ResidentSink:
     @torch.no_grad()
     def _replace(self, plan: Plan, tensor: TensorPlan) -> str:
         child = merge_tensor(plan, tensor)
-        self._targets[tensor.name].copy_(child)
+        target = self._target(tensor.name)
+        if target is not None:
+            target.copy_(child)
         return digest(child)
+
+    def _target(self, name: str) -> Tensor | None:
+        """Return the model's tensor of a name; a checkpoint saved without its head has no prefix.
+
+        It is None for a buffer that the model makes for itself.
+        """
+        return self._targets.get(name, self._targets.get(f"{self._prefix}.{name}"))
 
     def _check_targets(self, plan: Plan) -> list[tuple[str, str]]:
         """Return the pairs of the child's tensors that share their memory in the model."""
         twins = []
         where = plan.label
-        filled: dict[int, str] = {}
+        filled: dict[tuple[int, tuple[int, ...]], str] = {}
         for tensor in plan.tensors:
-            target = self._targets.get(tensor.name)
+            target = self._target(tensor.name)
             shape = None if target is None else tuple(target.shape)
+            if target is None and is_buffer(tensor.name, tensor.info.shape):
+                continue
             if target is None or shape != tensor.info.shape:
                 raise RecipeError(
                     f"{where}, tensor {tensor.name}: the child's shape is "
@@ -135,15 +149,19 @@ class ResidentSink:
                     "from the recipe's base."
                 )
             if target.numel():
-                twin = filled.setdefault(target.data_ptr(), tensor.name)
+                twin = filled.setdefault(_home(target), tensor.name)
                 twins += [(twin, tensor.name)] if twin != tensor.name else []
         for name, target in self._targets.items():
-            if target.numel() and target.data_ptr() not in filled:
+            if target.numel() and _home(target) not in filled:
                 raise RecipeError(
                     f"{where}, tensor {name}: the resident model has it, the child has not. Load "
                     "the model from the recipe's base."
                 )
         return twins
+
+
+def _home(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
+    return tensor.data_ptr(), tuple(tensor.shape)
 
 
 def _hash(plan: Plan, digests: dict[str, str]) -> str:

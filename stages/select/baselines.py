@@ -126,7 +126,16 @@ def _recipe(
     base: Model,
     merge: MergeParams,
 ) -> Recipe:
-    return Recipe(method, parents, (Rule(values),), base, merge.dtype, merge.tokenizer, merge.seed)
+    return Recipe(
+        method,
+        parents,
+        (Rule(values),),
+        base,
+        merge.dtype,
+        merge.tokenizer,
+        merge.seed,
+        tuple(merge.modules),
+    )
 
 
 def _settings(name: str, num_parents: int) -> tuple[str, dict[str, Value]]:

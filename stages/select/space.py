@@ -144,7 +144,16 @@ class Space:
                 "Give the parents that the space was made for."
             )
         method, rules = self.decode(genome)
-        return Recipe(method, parents, rules, base, merge.dtype, merge.tokenizer, merge.seed)
+        return Recipe(
+            method,
+            parents,
+            rules,
+            base,
+            merge.dtype,
+            merge.tokenizer,
+            merge.seed,
+            tuple(merge.modules),
+        )
 
     def _values(self, genome: Sequence[float]) -> dict[Gene, float]:
         searched = dict(zip(self.genes, self.round(genome), strict=True))

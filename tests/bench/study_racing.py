@@ -23,6 +23,7 @@ from stages.download.manifest import Parents
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
 from stages.merge.from_recipe import plan
+from stages.merge.layout import layout_of
 from stages.merge.sinks import ResidentSink
 from stages.params import Params, RacingParams, load_params
 from stages.recipe import Recipe
@@ -90,7 +91,7 @@ class Run:
             params.select.space,
             specs=specs(params),
             num_parents=len(bench.models),
-            num_layers=bench.base.num_layers,
+            num_layers=layout_of(bench.base).num_layers,
             parent_names=[model.name for model in bench.parents.models],
         )
         starts = warm_starts(params.select.warm_start, self.space)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.errors import ParamsError, RecipeError
 from stages.params import MergeParams
-from stages.recipe import COMPONENTS, Model, Rule
+from stages.recipe import COMPONENTS, Model, Recipe, Rule
 from stages.select.space import Space
 from tests.select.specs import SPECS, space_of
 
@@ -217,3 +217,14 @@ def test_make_recipe_refuses_other_parents() -> None:
             parents=(Model("p0", "a"),),
             merge=MergeParams(),
         )
+
+
+def test_make_recipe_takes_the_modules_of_params() -> None:
+    """What is merged beside the language model is told by merge.modules."""
+    merge = MergeParams(modules=["vision_tower"])
+    parents = (Model("p0", "a"), Model("p1", "b"))
+    recipe = space_of("linear", parents=2).make_recipe(
+        (0.5, 0.5), base=None, parents=parents, merge=merge
+    )
+    assert ("vision_tower",) == recipe.modules
+    assert recipe == Recipe.from_dict(recipe.to_dict())

@@ -1,0 +1,1 @@
+"""Tiny random models of many architectures, merged."""
