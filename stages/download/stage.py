@@ -13,9 +13,10 @@ from stages.download import checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.request import gather, raise_all, requests
-from stages.download.vocabulary import has_tokenizer, tokenizer_faults
+from stages.download.vocabulary import tokenizer_faults
 from stages.errors import CheckpointError
 from stages.params import DownloadParams
+from stages.tokens import has_tokenizer
 
 PARENTS = Path("data/parents")
 
