@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import CheckpointError
+from stages.hashing import content_hash
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _SETTINGS = ("lstrip", "normalized", "rstrip", "single_word", "special")
@@ -23,6 +24,10 @@ class Tokens:
     ids: Mapping[str, int]
     added: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     spelling: str = "unknown"
+
+    def hash(self) -> str:
+        """Return the hash of the vocabulary."""
+        return content_hash([self.ids, self.added, self.spelling])
 
 
 def has_tokenizer(folder: Path) -> bool:

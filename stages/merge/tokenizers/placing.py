@@ -8,10 +8,8 @@ row that no model has, or that only fills up to a multiple, is the mean of the m
 (Hewitt 2021, "Initializing New Word Embeddings for Pretrained Language Models").
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,22 +79,6 @@ class Placing:
     size: int
     pool: Pool
     maps: tuple[RowMap | None, ...]
-
-    def digest(self) -> str:
-        """Return the hash of all that decides the moved rows."""
-        found = hashlib.sha256(str(self.size).encode())
-        pool = self.pool
-        for donations in (pool.copied, pool.summed):
-            _add(found, len(donations))
-            for donation in donations:
-                _add(found, donation.model, donation.places, donation.ids)
-        _add(found, pool.size, pool.averaged, pool.counts)
-        for row_map in self.maps:
-            _add(found, row_map is None)
-            if row_map is not None:
-                _add(found, row_map.own, row_map.foreign, row_map.pooled)
-                _add(found, row_map.means, row_map.known)
-        return found.hexdigest()
 
 
 def place(
@@ -185,10 +167,3 @@ def _pool(rows: Ids, pooled: Ids, base: int | None, given: Mapping[int, Given]) 
         if spots.size:
             summed.append(Donation(model, spots, rows[model, averaged[spots]]))
     return Pool(len(pooled), tuple(copied), averaged, tuple(summed), counts[averaged])
-
-
-def _add(found: Any, *parts: int | Ids) -> None:
-    """Add numbers and arrays to a hash, each with its length."""
-    for part in parts:
-        data = part.tobytes() if isinstance(part, np.ndarray) else str(part).encode()
-        found.update(f"{len(data)}:".encode() + data)

@@ -65,6 +65,7 @@ def prepare(
     placing = _placing(
         rule, members, ids, owner=owner, base=frame if has_base else None, where=where
     )
+    is_other = is_joined or placing is not None
     return Vocabulary(
         where=where,
         models=tuple(models),
@@ -75,6 +76,7 @@ def prepare(
         ids=ids if is_joined else None,
         added=added if is_joined else None,
         chat_template=template_of(rule.chat_template, models, where),
+        spoken=tuple(member.tokens.hash() for member in members) if is_other else (),
     )
 
 

@@ -1,14 +1,13 @@
 """The child's vocabulary: its tokens, its size, and where the rows of every model go."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import RecipeError
+from stages.hashing import content_hash
 from stages.merge.tokenizers.files import write_tokenizer
 from stages.merge.tokenizers.joining import joined
 from stages.merge.tokenizers.matrices import INPUT, OUTPUT
@@ -22,7 +21,8 @@ class Vocabulary:
 
     ``size`` is the number of rows of the child's embedding, None where no model has one.
     ``owner`` is the place of the model whose tokenizer files the child takes. ``ids`` and
-    ``added`` are the child's tokens where those files do not hold them all, else None.
+    ``added`` are the child's tokens where those files do not hold them all, else None. Then, and
+    where rows are moved, ``spoken`` are the hashes of the models' tokens.
     """
 
     where: str
@@ -34,20 +34,17 @@ class Vocabulary:
     ids: Mapping[str, int] | None = None
     added: Mapping[str, Mapping[str, bool]] | None = None
     chat_template: str | None = None
+    spoken: tuple[str, ...] = ()
 
     @property
     def is_moved(self) -> bool:
         """Whether the rows of any model are moved."""
         return self.placing is not None
 
-    @cached_property
+    @property
     def id(self) -> str:
-        """The hash of all that decides how rows are moved and which tokens they stand for."""
-        found = hashlib.sha256(f"{self.owner}\n{self.size}\n".encode())
-        found.update((self.placing.digest() if self.placing else "").encode())
-        for token, number in sorted((self.ids or {}).items()):
-            found.update(f"\n{number} {len(token)} {token}".encode())
-        return found.hexdigest()
+        """The hash of what decides, with the rule and the weights, the child's rows and tokens."""
+        return content_hash([self.owner, self.size, self.spoken])
 
     def rows(self, place: int, tensor: str) -> Rows | None:
         """Return how a model's rows are moved for the child's ``tensor``; None: not at all.
