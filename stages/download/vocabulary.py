@@ -9,19 +9,24 @@ from pathlib import Path
 from stages.tokens import has_tokenizer, read_tokenizer, read_tokens
 
 _REMEDY = (
-    "merge.tokenizer chooses whose tokenizer files the children carry, and needs one vocabulary "
-    "that all parents share. Take this parent out of params.yaml."
+    "merge.tokenizer: base needs one vocabulary that all parents share; union, or the name of a "
+    "parent, moves rows to one. Set it in params.yaml, or take this parent out."
 )
 
 
-def tokenizer_faults(base: Path, parent: Path) -> list[str]:
-    """Return one sentence on how the tokenizers of two model folders differ, or none."""
+def tokenizer_faults(base: Path, parent: Path, *, shared: bool = True) -> list[str]:
+    """Return one sentence on how the tokenizers of two model folders differ, or none.
+
+    They may differ where the models need no ``shared`` vocabulary.
+    """
     if not has_tokenizer(parent):
         return [
             "holds no tokenizer (tokenizer.json or another usual file), so it cannot be told "
             "whether it shares the base's vocabulary. If it does, copy the base's tokenizer files "
             "beside its weights."
         ]
+    if not shared:
+        return []
     ours, theirs = read_tokens(base).ids, read_tokens(parent).ids
     unlike = sorted(
         (token for token in {*ours, *theirs} if ours.get(token) != theirs.get(token)),

@@ -42,6 +42,12 @@ class Vocabulary:
         return self.placing is not None
 
     @property
+    def changes_model(self) -> bool:
+        """Whether the child differs in shapes or tokenizer from the model it takes them of."""
+        same_rows = self.placing is None or self.placing.maps[self.owner] is None
+        return not same_rows or self.ids is not None or self.chat_template is not None
+
+    @property
     def id(self) -> str:
         """The hash of what decides, with the rule and the weights, the child's rows and tokens."""
         return content_hash([self.owner, self.size, self.spoken])
