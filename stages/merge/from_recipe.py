@@ -13,6 +13,8 @@ from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
 from stages.merge.plugins import method_of
 from stages.merge.rules import place_of, settings_of
+from stages.merge.tokenizers import Vocabulary
+from stages.merge.tokenizers.pinning import vocabulary_of
 from stages.recipe import MethodSpec, Recipe, Rule
 
 
@@ -28,8 +30,9 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
     _check_models(recipe, method.spec, base, parents, where)
     models = [base, *parents] if base is not None else list(parents)
     identities = (recipe.base, *recipe.parents) if recipe.base else recipe.parents
-    tensors = _tensors(recipe, method, models, where)
-    frame, donor = models[0], _donor(recipe, models)
+    vocabulary = vocabulary_of(recipe, models, where)
+    tensors = _tensors(recipe, method, models, vocabulary, where)
+    frame, donor = models[0], models[vocabulary.owner]
     return Plan(
         label=where,
         id=recipe.id,
@@ -42,12 +45,17 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
         tensors=tuple(tensors),
         frame=frame,
         donor=donor,
-        config=child_config(frame, donor, recipe.dtype),
+        config=vocabulary.config(child_config(frame, donor, recipe.dtype)),
+        vocabulary=vocabulary,
     )
 
 
 def _tensors(
-    recipe: Recipe, method: Method, models: Sequence[Checkpoint], where: str
+    recipe: Recipe,
+    method: Method,
+    models: Sequence[Checkpoint],
+    vocabulary: Vocabulary,
+    where: str,
 ) -> list[TensorPlan]:
     """Return how each tensor of the child is made: merged, or copied from the first model."""
     labels = [model.name for model in (recipe.base, *recipe.parents) if model is not None]
@@ -63,15 +71,19 @@ def _tensors(
         if name not in rows:
             tensors.append(_copy(name, info, recipe.dtype))
             continue
-        _check_mergeable(f"{where}, tensor {name}", rows[name], models, labels)
+        infos = [vocabulary.info(model, source) for model, source in enumerate(rows[name])]
+        _check_mergeable(f"{where}, tensor {name}", infos, labels)
         place = place_of(name, recipe.rules, layout)
         if place is None:
             raise RecipeError(
                 f"{where}, tensor {name}: no rule matches it. End the rules with one for all "
                 "layers and components."
             )
-        made = _info(info, recipe.dtype)
-        sources = tuple(Source(model, source) for model, source in enumerate(rows[name]))
+        made = _info(infos[0], recipe.dtype)
+        sources = tuple(
+            Source(model, source, vocabulary.rows(model, name))
+            for model, source in enumerate(rows[name])
+        )
         has_base = recipe.base is not None
         is_in_layer = layout.layer_of(name) is not None
         tensors.append(
@@ -92,14 +104,6 @@ def _copy(name: str, info: TensorInfo, dtype: str) -> TensorPlan:
 def _info(info: TensorInfo, dtype: str) -> TensorInfo:
     """Return what the child's header will say: floats take the recipe's dtype."""
     return TensorInfo(DTYPES[dtype], info.shape) if info.dtype in FLOATING else info
-
-
-def _donor(recipe: Recipe, models: Sequence[Checkpoint]) -> Checkpoint:
-    """Return the model whose tokenizer the child takes."""
-    if recipe.tokenizer == "base":
-        return models[0]
-    names = [parent.name for parent in recipe.parents]
-    return models[-len(names) :][names.index(recipe.tokenizer)]
 
 
 def _label(recipe: Recipe) -> str:
@@ -135,11 +139,6 @@ def _check_models(
     if len(parents) < low or (high is not None and len(parents) > high):
         legal = f"{low} or more" if high is None else f"{low} to {high}" if low < high else low
         raise RecipeError(f"{where}: {len(parents)} parents. {spec.name} merges {legal}.")
-    names = {"base", *(parent.name for parent in recipe.parents)}
-    if recipe.tokenizer not in names:
-        raise RecipeError(
-            f"{where}: tokenizer is {recipe.tokenizer!r}. Legal are {', '.join(sorted(names))}."
-        )
 
 
 def _check_layers(recipe: Recipe, layout: Layout, where: str) -> None:
@@ -151,17 +150,14 @@ def _check_layers(recipe: Recipe, layout: Layout, where: str) -> None:
             )
 
 
-def _check_mergeable(
-    where: str, names: Sequence[str], models: Sequence[Checkpoint], labels: Sequence[str]
-) -> None:
-    """Check that a tensor is one that these models can merge.
+def _check_mergeable(where: str, infos: Sequence[TensorInfo], labels: Sequence[str]) -> None:
+    """Check that a tensor is one that these models can merge, once its rows are moved.
 
     Raises:
         RecipeError: the models' tensors differ in shape or in kind, or cannot be merged.
     """
-    first = models[0].tensors[names[0]]
-    for model, label, source in zip(models, labels, names, strict=True):
-        info = model.tensors[source]
+    first = infos[0]
+    for label, info in zip(labels, infos, strict=True):
         if info.shape != first.shape:
             raise RecipeError(
                 f"{where}: {label} has shape {list(info.shape)}, {labels[0]} has "
@@ -174,6 +170,6 @@ def _check_mergeable(
             )
     if first.dtype not in (*FLOATING, *EXACT):
         raise CheckpointError(
-            f"{models[0].folder}: tensor {names[0]} is quantised to {first.dtype}. Merges need "
+            f"{where}: {labels[0]} holds it quantised to {first.dtype}. Merges need "
             f"{', '.join(FLOATING)}; dequantise the model first."
         )
