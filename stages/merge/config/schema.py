@@ -1,0 +1,162 @@
+"""What a MergeKit document says, as plain data: nothing is looked up, nothing is filled in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model as a document names it: a path, hub id or document's name, and an adapter's."""
+
+    path: str
+    revision: str | None = None
+    adapter: str | None = None
+    adapter_revision: str | None = None
+
+    def __str__(self) -> str:
+        text = self.path + (f"@{self.revision}" if self.revision else "")
+        if self.adapter is None:
+            return text
+        return f"{text}+{self.adapter}" + (
+            f"@{self.adapter_revision}" if self.adapter_revision else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of a parameter: ``anchors`` of a gradient (one is a constant), for a filter.
+
+    The filter is a part of a tensor's name; None is for every tensor.
+    """
+
+    anchors: tuple[float, ...]
+    filter: str | None = None
+
+
+Value = tuple[Entry, ...]
+Values = Mapping[str, Value]
+Naming = Callable[[Reference], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A model in a slice; ``layers`` is half-open, None stands for all of them."""
+
+    model: Reference
+    layers: tuple[int, int] | None
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return plain data in which models have the names that ``naming`` gives."""
+        layers = None if self.layers is None else list(self.layers)
+        return {"model": naming(self.model), "layers": layers, "values": plain(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some consecutive layers of the child, and what they are made of."""
+
+    inputs: tuple[Input, ...]
+    base: Reference | None
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return plain data in which models have the names that ``naming`` gives."""
+        return {
+            "inputs": [found.to_dict(naming) for found in self.inputs],
+            "base": None if self.base is None else naming(self.base),
+            "values": plain(self.values),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A part of a model with layers of its own; ``name`` is None for all of a model.
+
+    With ``is_whole`` there is one slice of all layers, to which the base is added if missing.
+    """
+
+    name: str | None
+    slices: tuple[Slice, ...]
+    is_whole: bool
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return plain data in which models have the names that ``naming`` gives."""
+        return {
+            "name": self.name,
+            "slices": [found.to_dict(naming) for found in self.slices],
+            "is_whole": self.is_whole,
+            "values": plain(self.values),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerConfig:
+    """What the child's tokenizer is to be; ``source`` is base, union or a model."""
+
+    source: str | Reference
+    tokens: Mapping[str, Any] = field(default_factory=dict)
+    pad_to_multiple_of: int | None = None
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return plain data in which the source has the name that ``naming`` gives."""
+        source = naming(self.source) if isinstance(self.source, Reference) else self.source
+        return {
+            "source": source,
+            "tokens": dict(self.tokens),
+            "pad_to_multiple_of": self.pad_to_multiple_of,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One document; ``where`` starts the messages about it."""
+
+    name: str | None
+    method: str
+    base: Reference | None
+    modules: tuple[Module, ...]
+    values: Values
+    dtype: str | None
+    out_dtype: str | None
+    tokenizer: TokenizerConfig | None
+    chat_template: str | None
+    compat: bool
+    where: str = field(compare=False)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The models that it names, each once: the base, then in the order of the text."""
+        inputs = [i for m in self.modules for s in m.slices for i in s.inputs]
+        bases = [s.base for m in self.modules for s in m.slices if s.base]
+        found = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
+        if self.tokenizer and isinstance(self.tokenizer.source, Reference):
+            found.append(self.tokenizer.source)
+        return tuple(dict.fromkeys(found))
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return plain data in which models have the names that ``naming`` gives."""
+        return {
+            "method": self.method,
+            "base": None if self.base is None else naming(self.base),
+            "modules": [module.to_dict(naming) for module in self.modules],
+            "values": plain(self.values),
+            "dtype": self.dtype,
+            "out_dtype": self.out_dtype,
+            "tokenizer": None if self.tokenizer is None else self.tokenizer.to_dict(naming),
+            "chat_template": self.chat_template,
+            "compat": "mergekit" if self.compat else None,
+        }
+
+
+def plain(values: Values) -> dict[str, Any]:
+    """Return values as plain data."""
+    return {
+        name: [[entry.filter, list(entry.anchors)] for entry in value]
+        for name, value in values.items()
+    }
