@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve bench-merge oracle smollm2 zoo clean
+.PHONY: install run test test-slow check docs format lock serve bench-merge oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -32,6 +32,9 @@ check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tes
 	@mypy
 	@lint-imports
 	@interrogate tests
+
+docs: $(STAMP)  ## write the tables of docs/merge-methods.md from what the methods declare
+	@python -m tools.method_tables
 
 format: $(STAMP)  ## let ruff rewrite the sources
 	@ruff check --fix $(SOURCES)

@@ -1,5 +1,6 @@
 """Recipe (all that a merge needs) and Candidate (a recipe with its origin): plain data."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -9,7 +10,7 @@ from stages.hashing import content_hash
 
 RECIPE_VERSION = 1  # raised when the same recipe would give other bytes: part of every id
 
-Value = float | tuple[float, ...]
+Value = float | str | tuple[float, ...]  # a name where the parameter is a choice of names
 COMPONENTS = ("attention", "mlp", "rest")
 
 
@@ -26,7 +27,8 @@ class Rule:
     """Parameter values for the tensors it matches: ``layers`` (half-open) and ``component``.
 
     None matches all. Tensors outside the layers (embeddings, final norm, head) have no layer and
-    match only rules whose ``layers`` is None. A value is a number, or one number per parent.
+    match only rules whose ``layers`` is None. A value is a number, one number per parent, or a
+    name, as the method's parameter says.
     """
 
     values: Mapping[str, Value]
@@ -125,14 +127,49 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a merge method: ``level`` says one number per parent or one per tensor."""
+    """One parameter of a merge method: ``level`` says one number per parent or one per tensor.
+
+    With ``choices`` its value is one of these names, one per tensor; else it is a number from
+    ``low`` to ``high``. ``is_open``: ``low`` itself is not legal. ``is_whole``: whole numbers
+    only; a whole number from 0 to 1 is a switch.
+    """
 
     name: str
     level: Literal["parent", "tensor"]
-    default: float | None  # None: the recipe must give it
+    default: float | str | None  # None: the recipe must give it
     low: float
     high: float
     doc: str
+    choices: tuple[str, ...] = ()
+    is_open: bool = False
+    is_whole: bool = False
+
+    @property
+    def legal(self) -> str:
+        """What a value may be, in words."""
+        if self.choices:
+            return " or ".join(self.choices)
+        if self.is_whole:
+            if (self.low, self.high) == (0, 1):
+                return "0 or 1"
+            last = "" if math.isinf(self.high) else f" to {self.high:g}"
+            return f"a whole number from {self.low:g}{last}"
+        if math.isinf(self.low):
+            return "a finite number"
+        opening, closing = "(" if self.is_open else "[", ")" if math.isinf(self.high) else "]"
+        return f"a number in {opening}{self.low:g}, {self.high:g}{closing}"
+
+    def is_legal(self, value: object) -> bool:
+        """Return whether ``value`` is a legal number, or name, for one parent or tensor."""
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not math.isfinite(value) or not self.low <= value <= self.high:
+            return False
+        return (value > self.low or not self.is_open) and (
+            value == int(value) or not self.is_whole
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ RECIPE = Recipe(
     parents=(Model("math", "a" * 64), Model("order", "b" * 64)),
     rules=(
         Rule({"weight": (0.5, 1.0), "density": (0.2, 0.2)}, layers=(0, 3), component="mlp"),
-        Rule({"weight": (1.0, 1.0)}),
+        Rule({"weight": (1.0, 1.0), "rescale": "l1"}),
     ),
     base=Model("base", "c" * 64),
 )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.method import Settings, Sources
+from stages.merge.rescale import INVERSE_DENSITY, restored
 from stages.merge.task_sum import Sparse
 
 
@@ -44,12 +45,13 @@ def row_ranks(magnitudes: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def pruned(sources: Sources, settings: Settings) -> Sparse:
-    """Return the reader of the task vectors after MAGPRUNE: dropped, and over their chances.
+    """Return the reader of the task vectors after MAGPRUNE: dropped, and rescaled.
 
     Which entries go depends on the recipe's seed, the parent's hash, the tensor's name and the
     entry's index and rank in its row; ranks of whole rows are found once for each range.
     """
     length = sources.row_length
+    over_chance = settings.choice["rescale"] == INVERSE_DENSITY
     held: dict[int, tuple[int, int, NDArray[np.int32]]] = {}
 
     def ranks(index: int, start: int, stop: int) -> NDArray[np.int32]:
@@ -64,17 +66,17 @@ def pruned(sources: Sources, settings: Settings) -> Sparse:
         """Return, by rank, the words below which an entry is kept, and what it is times then."""
         found = chances(length, density, epsilon)
         limits = np.rint(found * 2**32).astype(np.uint64)
-        inverses = np.divide(1.0, found, out=np.zeros_like(found), where=limits > 0)
-        return limits, inverses.astype(np.float32)
+        factors = np.divide(1.0, found if over_chance else 1.0, where=limits > 0, out=found)
+        return limits, factors.astype(np.float32)
 
     def read(index: int, start: int, stop: int) -> Tensor:
         vector = sources.task_vector(index, start, stop)
         density = settings.parent["density"][index]
         if density == 1.0:
             return vector
-        limits, inverses = tables(density, settings.parent["epsilon"][index])
+        limits, factors = tables(density, settings.parent["epsilon"][index])
         places = ranks(index, start, stop)
         is_kept = sources.words(index, start, stop) < limits[places]
-        return vector * torch.from_numpy(is_kept * inverses[places])
+        return vector * torch.from_numpy(is_kept * factors[places])
 
-    return read
+    return restored(sources, settings, read)

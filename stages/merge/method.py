@@ -25,10 +25,14 @@ BLOCK = 1 << 20  # entries read at a time where a method needs statistics of a w
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The parameters of one rule, complete and checked: a number per tensor or per parent."""
+    """The parameters of one rule, complete and checked: numbers per tensor or parent, and names.
+
+    ``choice`` holds those whose value is one of several names.
+    """
 
     tensor: Mapping[str, float] = field(default_factory=dict)
     parent: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    choice: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sources:

@@ -10,7 +10,7 @@ WEIGHT = Parameter(
     "weight", "parent", None, -math.inf, math.inf, "How much of a parent enters the child."
 )
 DENSITY = Parameter(
-    "density", "parent", 1.0, 0.0, 1.0, "Fraction of a task vector's entries kept, above 0."
+    "density", "parent", 1.0, 0.0, 1.0, "Fraction of a task vector's entries kept.", is_open=True
 )
 SCALE = Parameter(
     "scale", "tensor", 1.0, -math.inf, math.inf, "Multiplies the merged task vector; the lambda."
@@ -27,16 +27,18 @@ ACTIVE = Parameter(
 
 
 def switch(name: str, default: float, doc: str) -> Parameter:
-    """Return a parameter that is 0 (off) or 1 (on); ``switch_fault`` checks it."""
-    return Parameter(name, "tensor", default, 0.0, 1.0, doc)
+    """Return a parameter that is 0 (off) or 1 (on)."""
+    return Parameter(name, "tensor", default, 0.0, 1.0, doc, is_whole=True)
 
 
-def switch_fault(settings: Settings, *names: str) -> str | None:
-    """Return which of the switches is neither 0 nor 1, or None where all are."""
-    for name in names:
-        if settings.tensor[name] not in (0.0, 1.0):
-            return f"{name} is {settings.tensor[name]:g}. Legal is 0 or 1; change it"
-    return None
+def normalize(default: float) -> Parameter:
+    """Return the switch that divides by the sum of the weights."""
+    return switch("normalize", default, "1 divides by the sum of the weights, 0 does not.")
+
+
+def choice(name: str, default: str, choices: tuple[str, ...], doc: str) -> Parameter:
+    """Return a parameter whose value is one of several names."""
+    return Parameter(name, "tensor", default, 0.0, 0.0, doc, choices)
 
 
 def mean_fault(settings: Settings, _num_parents: int) -> str | None:
@@ -48,15 +50,3 @@ def mean_fault(settings: Settings, _num_parents: int) -> str | None:
             "mean. Give weights with another sum, or normalize 0"
         )
     return None
-
-
-def normalize(default: float) -> Parameter:
-    """Return the switch that divides by the sum of the weights; 0 is off, 1 is on."""
-    return Parameter(
-        "normalize",
-        "tensor",
-        default,
-        0.0,
-        1.0,
-        "1 divides by the sum of the weights, 0 does not.",
-    )

@@ -1,6 +1,5 @@
 """Which rule a tensor falls under, and whether a rule's values are legal for its method."""
 
-import math
 import re
 from collections.abc import Sequence
 
@@ -45,7 +44,26 @@ def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Set
     Raises:
         RecipeError: the rule's layers, component, a name or a value is not legal.
     """
-    spec = method.spec
+    _check(rule, method, where)
+    tensor: dict[str, float] = {}
+    parent: dict[str, tuple[float, ...]] = {}
+    choice: dict[str, str] = {}
+    for parameter in method.spec.parameters:
+        values = _values(parameter, rule.values.get(parameter.name), num_parents, where)
+        if parameter.choices:
+            choice[parameter.name] = str(values[0])
+        elif parameter.level == "parent":
+            parent[parameter.name] = tuple(float(number) for number in values)
+        else:
+            tensor[parameter.name] = float(values[0])
+    settings = Settings(tensor, parent, choice)
+    fault = method.fault(settings, num_parents)
+    if fault is not None:
+        raise RecipeError(f"{where}: {fault}.")
+    return settings
+
+
+def _check(rule: Rule, method: Method, where: str) -> None:
     if rule.component not in (None, *COMPONENTS):
         raise RecipeError(
             f"{where}: component is {rule.component!r}. Legal are {', '.join(COMPONENTS)}."
@@ -54,6 +72,7 @@ def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Set
         raise RecipeError(
             f"{where}: layers is {list(rule.layers)}. Give [first, last + 1] with first <= last."
         )
+    spec = method.spec
     legal = [p.name for p in spec.parameters]
     for name in rule.values:
         if name not in legal:
@@ -61,25 +80,12 @@ def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Set
                 f"{where}: unknown parameter {name!r}. {spec.name} takes {', '.join(legal)}."
                 f"{nearest(name, legal)}"
             )
-    tensor: dict[str, float] = {}
-    parent: dict[str, tuple[float, ...]] = {}
-    for parameter in spec.parameters:
-        values = _values(parameter, rule.values.get(parameter.name), num_parents, where)
-        if parameter.level == "parent":
-            parent[parameter.name] = values
-        else:
-            tensor[parameter.name] = values[0]
-    settings = Settings(tensor, parent)
-    fault = method.fault(settings, num_parents)
-    if fault is not None:
-        raise RecipeError(f"{where}: {fault}.")
-    return settings
 
 
 def _values(
     parameter: Parameter, given: Value | None, num_parents: int, where: str
-) -> tuple[float, ...]:
-    """Return a parameter's numbers: one per parent, or one where its level is the tensor."""
+) -> tuple[float | str, ...]:
+    """Return a parameter's values: one per parent, or one where its level is the tensor."""
     value = parameter.default if given is None else given
     if value is None:
         raise RecipeError(
@@ -88,35 +94,17 @@ def _values(
     count = num_parents if parameter.level == "parent" else 1
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
     if len(values) != count or (parameter.level == "tensor" and isinstance(value, tuple | list)):
-        expected = f"one number or {count}" if parameter.level == "parent" else "one number"
+        kind = "name" if parameter.choices else "number"
+        expected = f"one {kind} or {count}" if parameter.level == "parent" else f"one {kind}"
         raise RecipeError(
-            f"{where}: {parameter.name} holds {len(values)} numbers for {num_parents} parents. "
+            f"{where}: {parameter.name} holds {len(values)} {kind}s for {num_parents} parents. "
             f"Give {expected}."
         )
-    for number in values:
-        if not _is_legal(parameter, number):
+    for found in values:
+        if not parameter.is_legal(found):
+            hint = nearest(found, list(parameter.choices)) if isinstance(found, str) else ""
             raise RecipeError(
-                f"{where}: {parameter.name} is {number!r}. Legal is {_range(parameter)}; "
-                "change it."
+                f"{where}: {parameter.name} is {found!r}. Legal is {parameter.legal}; "
+                f"change it.{hint}"
             )
-    return tuple(float(number) for number in values)
-
-
-def _is_legal(parameter: Parameter, number: object) -> bool:
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return False
-    if not math.isfinite(number) or not parameter.low <= number <= parameter.high:
-        return False
-    if parameter.name == "normalize":
-        return number in (0, 1)
-    return parameter.name != "density" or number > 0
-
-
-def _range(parameter: Parameter) -> str:
-    if parameter.name == "normalize":
-        return "0 or 1"
-    if math.isinf(parameter.low):
-        return "a finite number"
-    opening = "(" if parameter.name == "density" else "["
-    closing = ")" if math.isinf(parameter.high) else "]"
-    return f"a number in {opening}{parameter.low:g}, {parameter.high:g}{closing}"
+    return values

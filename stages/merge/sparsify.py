@@ -82,17 +82,19 @@ def keep_largest(vector: Tensor, cut: Cut, start: int = 0) -> Tensor:
     return vector * torch.from_numpy(factor)
 
 
-def keep_random(vector: Tensor, words: NDArray[np.uint32], density: float) -> Tensor:
-    """Return ``vector`` / density where word < density x 2^32, else zero.
+def keep_random(
+    vector: Tensor, words: NDArray[np.uint32], density: float, *, factor: float | None = None
+) -> Tensor:
+    """Return ``vector`` x ``factor`` where word < density x 2^32, else zero.
 
     Density 1 changes no bit. The words are uniform, so each entry is kept with probability
-    ``density`` and the expectation is the vector itself.
+    ``density``; with the default factor, 1 / density, the expectation is the vector itself.
     """
     limit = round(density * 2**32)
     if limit >= 2**32:
         return vector
-    factor = (words < np.uint32(limit)).astype(np.float32) * np.float32(1.0 / density)
-    return vector * torch.from_numpy(factor)
+    times = np.float32(1.0 / density if factor is None else factor)
+    return vector * torch.from_numpy((words < np.uint32(limit)).astype(np.float32) * times)
 
 
 def _bracket(read: Reader, size: int, place: int) -> tuple[np.float32, np.float32]:

@@ -58,6 +58,7 @@ def _values_at(rule: Rule, num_parents: int, normalize: bool) -> dict[str, tuple
     values = {
         name: value if isinstance(value, tuple) else (float(value),) * num_parents
         for name, value in rule.values.items()
+        if not isinstance(value, str)  # a choice of names is no gene
     }
     weights = values.get("weight")
     if weights is None:

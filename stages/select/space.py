@@ -90,7 +90,8 @@ class Space:
         spec = self.specs[bin_of(chosen, len(self.specs))]
         rules = tuple(
             Rule(
-                {p.name: self._value(values, p, index) for p in spec.parameters},
+                # A choice of names is left to its default, which an id is the same without.
+                {p.name: self._value(values, p, index) for p in spec.parameters if not p.choices},
                 block.layers,
                 block.component,
             )
@@ -110,7 +111,8 @@ class Space:
         """
         given = {name for rule in rules for name in rule.values}
         spec = self._nearest_method(method, given)
-        defaults = {p.name: p.default for s in (*self.specs, spec) for p in s.parameters}
+        parameters = [p for s in (*self.specs, spec) for p in s.parameters]
+        defaults = {p.name: p.default for p in parameters if not isinstance(p.default, str)}
         read = read_rules(rules, self.blocks, self.num_parents, self.params.normalize)
         genome = []
         for gene in self.genes:
@@ -159,7 +161,7 @@ class Space:
         if parameter.name == SOURCE:
             return float(bin_of(found[0], self.num_parents))
         if not found:  # not searched: specs_of made sure that it has a default
-            default = parameter.default or 0.0
+            default = float(parameter.default or 0.0)
             return (default,) * self.num_parents if parameter.level == "parent" else default
         return tuple(found) if parameter.level == "parent" else found[0]
 

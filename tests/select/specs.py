@@ -11,6 +11,7 @@ DENSITY = Parameter("density", "parent", 1.0, 0.0, 1.0, "")
 SCALE = Parameter("scale", "tensor", 1.0, -math.inf, math.inf, "")
 NORMALIZE = Parameter("normalize", "tensor", 0.0, 0.0, 1.0, "")
 T = Parameter("t", "tensor", None, 0.0, 1.0, "")
+RESCALE = Parameter("rescale", "tensor", "mean", 0.0, 0.0, "", choices=("mean", "none"))
 SOURCE = Parameter("source", "tensor", 0.0, 0.0, math.inf, "")
 
 
@@ -27,7 +28,7 @@ SPECS = {
         _spec("linear", WEIGHT, NORMALIZE),
         _spec("task_arithmetic", WEIGHT, SCALE, NORMALIZE),
         _spec("ties", WEIGHT, DENSITY, SCALE, NORMALIZE),
-        _spec("dare_ties", WEIGHT, DENSITY, SCALE, NORMALIZE),
+        _spec("dare_ties", WEIGHT, DENSITY, RESCALE, SCALE, NORMALIZE),
         _spec("slerp", T, most=2, least=2),
         _spec("passthrough", SOURCE),
     )

@@ -5,13 +5,14 @@ from torch import Tensor
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
 from stages.merge.ranks import Band, band_of, cuts_of, keep_band
+from stages.merge.rescale import RESTORE, restored
 from stages.merge.sparsify import num_kept
 from stages.merge.task_sum import Sparse, added, used_parents
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs",
-    parameters=(WEIGHT, DENSITY, GAMMA, SCALE, normalize(0.0)),
+    parameters=(WEIGHT, DENSITY, GAMMA, RESTORE, SCALE, normalize(0.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,
@@ -38,7 +39,7 @@ def masked(sources: Sources, settings: Settings) -> Sparse:
         band = bands[index]
         return vector if band is None else keep_band(vector, band, start)
 
-    return read
+    return restored(sources, settings, read)
 
 
 def _band(sources: Sources, settings: Settings, index: int) -> Band | None:

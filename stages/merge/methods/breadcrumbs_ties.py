@@ -3,12 +3,13 @@
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.methods.breadcrumbs import masked
 from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
+from stages.merge.rescale import RESTORE
 from stages.merge.task_sum import elected
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs_ties",
-    parameters=(WEIGHT, DENSITY, GAMMA, SCALE, normalize(0.0)),
+    parameters=(WEIGHT, DENSITY, GAMMA, RESTORE, SCALE, normalize(0.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,

@@ -3,17 +3,18 @@
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.methods.dare_linear import dropped
 from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.rescale import RESCALE
 from stages.merge.task_sum import elected
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_ties",
-    parameters=(WEIGHT, DENSITY, SCALE, normalize(0.0)),
+    parameters=(WEIGHT, DENSITY, RESCALE, SCALE, normalize(0.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,
     source="Yu et al. 2024, arXiv:2311.03099; Yadav et al. 2023, arXiv:2306.01708",
-    summary="TIES on task vectors that keep random entries, rescaled by 1 / density.",
+    summary="TIES on task vectors that keep random entries, rescaled.",
 )
 
 

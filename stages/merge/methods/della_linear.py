@@ -3,12 +3,13 @@
 from stages.merge.magprune import pruned
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, EPSILON, SCALE, WEIGHT, normalize
+from stages.merge.rescale import RESCALE
 from stages.merge.task_sum import added
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="della_linear",
-    parameters=(WEIGHT, DENSITY, EPSILON, SCALE, normalize(0.0)),
+    parameters=(WEIGHT, DENSITY, EPSILON, RESCALE, SCALE, normalize(0.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,

@@ -12,7 +12,7 @@ SPEC = MethodSpec(
     name="karcher",
     parameters=(
         Parameter("weight", "parent", 1.0, 0.0, math.inf, "How much of a parent enters."),
-        Parameter("max_iter", "tensor", 10.0, 0.0, 1000.0, "Steps at most; a whole number."),
+        Parameter("max_iter", "tensor", 10.0, 0.0, 1000.0, "Steps at most.", is_whole=True),
         Parameter(
             "tol", "tensor", 1e-5, 0.0, math.inf, "A shorter step, in radians, is the last."
         ),
@@ -39,10 +39,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why these steps or weights have no meaning, or None where they have."""
-    steps = settings.tensor["max_iter"]
-    if steps != int(steps):
-        return f"max_iter is {steps:g}. Legal is a whole number from 0; change it"
+    """Return why these weights have no mean, or None where they have."""
     if math.fsum(settings.parent["weight"]) < MIN_SUM:
         return "every weight is 0, so there is no mean. Give one above 0"
     return None

@@ -10,7 +10,7 @@ from torch import Tensor
 from stages.merge.combine import weighted_sum
 from stages.merge.gram import cosines, gram
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import switch, switch_fault
+from stages.merge.parameters import switch
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
@@ -55,9 +55,4 @@ def ratio(angles: list[list[float]]) -> float:
     return count * cosine / (1.0 + (count - 1.0) * cosine) if cosine > 0.0 else 0.0
 
 
-def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why the switch has no meaning, or None where it has one."""
-    return switch_fault(settings, "filter_wise")
-
-
-METHOD = Method(SPEC, prepare, fault)
+METHOD = Method(SPEC, prepare)

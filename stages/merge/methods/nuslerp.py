@@ -6,7 +6,7 @@ from torch import Tensor
 
 from stages.merge.gram import column_grams, cosines, gram, vectors_of
 from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import WEIGHT, switch, switch_fault
+from stages.merge.parameters import WEIGHT, switch
 from stages.merge.sphere import arc_factors, mixture
 from stages.recipe import MethodSpec
 
@@ -47,9 +47,4 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     return kernel
 
 
-def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why a switch has no meaning, or None where both have one."""
-    return switch_fault(settings, "nuslerp_flatten", "nuslerp_row_wise")
-
-
-METHOD = Method(SPEC, prepare, fault)
+METHOD = Method(SPEC, prepare)

@@ -1,5 +1,7 @@
 """Passthrough: one parent's tensor as it is, times a scale (1 copies it)."""
 
+import math
+
 from torch import Tensor
 
 from stages.merge.method import Kernel, Method, Settings, Sources
@@ -9,7 +11,9 @@ from stages.recipe import MethodSpec, Parameter
 SPEC = MethodSpec(
     name="passthrough",
     parameters=(
-        Parameter("source", "tensor", 0.0, 0.0, float("inf"), "The place of the parent, from 0."),
+        Parameter(
+            "source", "tensor", 0.0, 0.0, math.inf, "The place of the parent.", is_whole=True
+        ),
         SCALE,
     ),
     needs_base=False,
@@ -34,7 +38,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 def fault(settings: Settings, num_parents: int) -> str | None:
     """Return why there is no such source, or None where there is."""
     source = settings.tensor["source"]
-    if source == int(source) and source < num_parents:
+    if source < num_parents:
         return None
     return f"source is {source:g}. It is a whole number from 0 to {num_parents - 1}: change it"
 

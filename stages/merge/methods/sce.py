@@ -16,7 +16,13 @@ SPEC = MethodSpec(
     name="sce",
     parameters=(
         Parameter(
-            "select_topk", "tensor", 1.0, 0.0, 1.0, "Fraction of varying entries kept, above 0."
+            "select_topk",
+            "tensor",
+            1.0,
+            0.0,
+            1.0,
+            "Fraction of the varying entries that are selected.",
+            is_open=True,
         ),
     ),
     needs_base=True,
@@ -96,11 +102,4 @@ def _cut(variances: NDArray[np.float32], share: float) -> Cut | None:
     return cut_of(variances, density_of(max(1, int(share * num_varying)), variances.size))
 
 
-def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why no entry could be selected, or None where one can."""
-    if settings.tensor["select_topk"] == 0.0:
-        return "select_topk is 0. Legal is a number in (0, 1]; change it"
-    return None
-
-
-METHOD = Method(SPEC, prepare, fault)
+METHOD = Method(SPEC, prepare)

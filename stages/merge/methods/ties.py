@@ -5,13 +5,14 @@ from torch import Tensor
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
 from stages.merge.ranks import cuts_of
+from stages.merge.rescale import RESTORE, restored
 from stages.merge.sparsify import Cut, keep_largest
 from stages.merge.task_sum import Sparse, elected, used_parents
 from stages.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="ties",
-    parameters=(WEIGHT, DENSITY, SCALE, normalize(1.0)),
+    parameters=(WEIGHT, DENSITY, RESTORE, SCALE, normalize(1.0)),
     needs_base=True,
     min_parents=1,
     max_parents=None,
@@ -38,7 +39,7 @@ def _trimmed(sources: Sources, settings: Settings) -> Sparse:
         cut = cuts[index]
         return vector if cut is None else keep_largest(vector, cut, start)
 
-    return read
+    return restored(sources, settings, read)
 
 
 def _cut(sources: Sources, index: int, density: float) -> Cut | None:
