@@ -124,10 +124,10 @@ def dialect_of(spec: MethodSpec) -> Dialect:
         parameter.name: Term(
             "model" if parameter.level == "parent" else "tensor",
             parameter.name,
-            parameter.default if isinstance(parameter.default, int | float) else None,
-            is_switch=parameter.name == "normalize",
+            None if parameter.default is None else float(parameter.default),
+            is_switch=parameter.legal == "0 or 1",
         )
         for parameter in spec.parameters
-        if not isinstance(parameter.default, str)  # a name, where files can only give numbers
+        if not parameter.choices  # their values are names; a file gives numbers
     }
     return Dialect(terms, "apart" if spec.needs_base else "parent", needs_base=spec.needs_base)

@@ -85,7 +85,8 @@ def _row(tensor: TensorPlan) -> str:
 def _settings(tensor: TensorPlan) -> str:
     groups = {**tensor.settings.parent}
     groups |= {name: (value,) for name, value in tensor.settings.tensor.items()}
-    shown = (f"{name}={','.join(f'{v:.6g}' for v in group)}" for name, group in groups.items())
+    shown = [f"{name}={','.join(f'{v:.6g}' for v in group)}" for name, group in groups.items()]
+    shown += [f"{name}={value}" for name, value in tensor.settings.choice.items()]
     return f"{tensor.method.spec.name} {' '.join(shown)}".rstrip()
 
 

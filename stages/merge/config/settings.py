@@ -1,7 +1,6 @@
 """The settings of each tensor, in our names, from what the document's levels say in MergeKit's."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from stages.errors import RecipeError
 from stages.merge.config.dialect import Dialect, Term
@@ -11,8 +10,9 @@ from stages.merge.config.values import resolve
 from stages.merge.method import Method, Settings
 from stages.merge.rules import settings_of
 from stages.recipe import Rule
+from stages.recipe import Value as RecipeValue
 
-RESCALE = "rescale"
+RESCALE = "rescale"  # on, it restores the L1 norm; a switch there, a choice of names here
 _Key = tuple[int, tuple[tuple[float, ...], ...]]
 
 
@@ -83,27 +83,15 @@ class SettingsTable:
     def _checked(self, key: _Key) -> Settings | str:
         """Return the settings of these values, or what is wrong with them."""
         num_parents, groups = key
-        values: dict[str, Any] = {}
+        values: dict[str, RecipeValue] = {}
         for term, group in zip(self._dialect.terms.values(), groups, strict=True):
             if term.ours == RESCALE:
-                values |= self._rescale(group[0] == 1.0)
+                values[RESCALE] = "l1" if group[0] == 1.0 else "none"
             elif term.ours is not None and self._levels[term.ours] == "parent":
                 values[term.ours] = group
             elif term.ours is not None:
                 values[term.ours] = group[0]
-        densities = dict(zip(self._dialect.terms, groups, strict=True)).get("density", (1.0,))
-        if self._lacks_rescale(groups) and any(density < 1.0 for density in densities):
-            return f"rescale: true is not known of {self._method.spec.name}. Set it to false."
         try:
             return settings_of(Rule(values), self._method, num_parents, "parameters")
         except RecipeError as error:
             return str(error)
-
-    def _rescale(self, is_on: bool) -> dict[str, str]:
-        """Return what MergeKit's rescale is in ours: on, it restores the L1 norm."""
-        return {RESCALE: "l1" if is_on else "none"} if RESCALE in self._levels else {}
-
-    def _lacks_rescale(self, groups: Sequence[tuple[float, ...]]) -> bool:
-        terms = list(self._dialect.terms.values())
-        is_on = any(t.ours == RESCALE and g[0] == 1.0 for t, g in zip(terms, groups, strict=True))
-        return is_on and RESCALE not in self._levels
