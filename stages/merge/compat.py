@@ -1,8 +1,9 @@
 """Merges rounded as MergeKit rounds them: each step in the files' dtype, not once at the end.
 
-A step's result is found in float32 and rounded to the dtype, which is what PyTorch does with
-bfloat16 and float16 on a CPU; sums over models are rounded once, at their end. For a method that
-thins out task vectors, the method itself does that to one rounded task vector at a time.
+The steps are those of MergeKit 0.1.5. A step's result is found in float32 and rounded to the dtype,
+which is what PyTorch does with bfloat16 and float16 on a CPU; sums over models are rounded once, at
+their end. For a method that thins out task vectors, the method itself does that to one rounded
+task vector at a time.
 
 Not reproduced: masks of random methods, which come from our generator; which of equal entries
 TIES keeps; the L1 norms of ``rescale``, which are found in float64. This takes more memory and
@@ -22,7 +23,7 @@ from stages.merge.method import Kernel, Method, Settings, Sources
 
 ELECTING = ("ties", "dare_ties", "breadcrumbs_ties", "della")
 ADDING = ("task_arithmetic", "dare_linear", "breadcrumbs", "della_linear")
-# Their arithmetic is in float32 in MergeKit, too: what is read, and the result, are rounded.
+# Their arithmetic is in float32 there, too: what is read, and the result, are rounded.
 AS_THEY_ARE = ("slerp", "passthrough")
 ROUNDED = ("linear", *AS_THEY_ARE, *ADDING, *ELECTING)
 
@@ -81,16 +82,20 @@ class _Rounding:
         return _One(self._sources, parents, None)
 
     def linear(self, settings: Settings) -> Kernel:
-        """Return the kernel of the weighted mean, or sum."""
-        weights = self._numbers(settings.parent["weight"])
-        divisor = self._summed(weights) if settings.tensor["normalize"] == 1.0 else None
+        """Return the kernel of the weighted sum, divided at its end, then rounded.
+
+        A product is added without being rounded first, as a fused multiply-add does; in float64
+        it is exact.
+        """
+        weights = torch.tensor(settings.parent["weight"], dtype=torch.float32)
+        normalizes = settings.tensor["normalize"] == 1.0
 
         def kernel(start: int, stop: int) -> Tensor:
-            parents = [
-                self.round(self._sources.parent(i, start, stop)) for i in range(len(weights))
-            ]
-            total = self._summed(self._products(parents, weights))
-            return total if divisor is None else self.round(total / divisor)
+            total = torch.zeros(stop - start)
+            for index, weight in enumerate(weights.double()):
+                parent = self.round(self._sources.parent(index, start, stop))
+                total = (total.double() + parent.double() * weight).float()
+            return self.round(total.div_(weights.sum()) if normalizes else total)
 
         return kernel
 

@@ -69,8 +69,8 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     yield f"  child: {len(plan.tensors)} tensors ({text}), {entries:,} weights"
     read, written = bytes_read(plan), bytes_written(plan)
     yield f"  reads {_shown(read)}, writes {_shown(written)}"
-    memory = _shown(peak_bytes(plan, threads))
-    yield f"  memory about {memory} with {threads} threads, files that are mapped not counted"
+    memory = peak_bytes(plan, threads) / 1e6
+    yield f"  memory about {memory:.0f} MB with {threads} threads, mapped files not counted"
     yield f"  time about {seconds(plan):.0f} s, at {BYTES_PER_S / 1e9:g} GB/s (a rough guess)"
 
 

@@ -49,9 +49,9 @@ class Input:
     where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
-        """Return plain data in which models have the names that ``naming`` gives."""
+        """Return the entry as MergeKit spells it, models named as ``naming`` gives."""
         layers = None if self.layers is None else list(self.layers)
-        return {"model": naming(self.model), "layers": layers, "values": plain(self.values)}
+        return given(model=naming(self.model), layer_range=layers, parameters=plain(self.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Slice:
     where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
-        """Return plain data in which models have the names that ``naming`` gives."""
-        return {
-            "inputs": [found.to_dict(naming) for found in self.inputs],
-            "base": None if self.base is None else naming(self.base),
-            "values": plain(self.values),
-        }
+        """Return the slice as MergeKit spells it, models named as ``naming`` gives."""
+        return given(
+            sources=[found.to_dict(naming) for found in self.inputs],
+            base_model=None if self.base is None else naming(self.base),
+            parameters=plain(self.values),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class Module:
     where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
-        """Return plain data in which models have the names that ``naming`` gives."""
-        return {
-            "name": self.name,
-            "slices": [found.to_dict(naming) for found in self.slices],
-            "is_whole": self.is_whole,
-            "values": plain(self.values),
-        }
+        """Return the module as MergeKit spells it, models named as ``naming`` gives."""
+        slices = [found.to_dict(naming) for found in self.slices]
+        models = slices[0]["sources"] if self.is_whole else None
+        parameters = plain(self.values)
+        return given(
+            models=models, slices=None if self.is_whole else slices, parameters=parameters
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,10 @@ class TokenizerConfig:
     pad_to_multiple_of: int | None = None
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
-        """Return plain data in which the source has the name that ``naming`` gives."""
+        """Return it as MergeKit spells it, the source named as ``naming`` gives."""
         source = naming(self.source) if isinstance(self.source, Reference) else self.source
-        return {
-            "source": source,
-            "tokens": dict(self.tokens),
-            "pad_to_multiple_of": self.pad_to_multiple_of,
-        }
+        multiple = self.pad_to_multiple_of
+        return given(source=source, tokens=dict(self.tokens), pad_to_multiple_of=multiple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,23 +137,38 @@ class Config:
         return tuple(dict.fromkeys(found))
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
-        """Return plain data in which models have the names that ``naming`` gives."""
-        return {
-            "method": self.method,
-            "base": None if self.base is None else naming(self.base),
-            "modules": [module.to_dict(naming) for module in self.modules],
-            "values": plain(self.values),
-            "dtype": self.dtype,
-            "out_dtype": self.out_dtype,
-            "tokenizer": None if self.tokenizer is None else self.tokenizer.to_dict(naming),
-            "chat_template": self.chat_template,
-            "compat": "mergekit" if self.compat else None,
-        }
+        """Return the document as MergeKit spells it, models named as ``naming`` gives.
+
+        It can be read again; its own name, which decides nothing, is left out.
+        """
+        named = {str(m.name): m.to_dict(naming) for m in self.modules if m.name is not None}
+        whole = {} if named else self.modules[0].to_dict(naming)
+        return whole | given(
+            merge_method=self.method,
+            base_model=None if self.base is None else naming(self.base),
+            modules=named,
+            parameters=plain(self.values),
+            dtype=self.dtype,
+            out_dtype=self.out_dtype,
+            tokenizer=None if self.tokenizer is None else self.tokenizer.to_dict(naming),
+            chat_template=self.chat_template,
+            compat="mergekit" if self.compat else None,
+        )
+
+
+def given(**keys: Any) -> dict[str, Any]:
+    """Return the keys that hold something."""
+    return {key: value for key, value in keys.items() if value not in (None, {}, [])}
 
 
 def plain(values: Values) -> dict[str, Any]:
-    """Return values as plain data."""
-    return {
-        name: [[entry.filter, list(entry.anchors)] for entry in value]
-        for name, value in values.items()
-    }
+    """Return values as MergeKit spells them."""
+    return {name: _spelled(value) for name, value in values.items()}
+
+
+def _spelled(value: Value) -> Any:
+    spelled = [list(e.anchors) if len(e.anchors) > 1 else e.anchors[0] for e in value]
+    if len(value) == 1 and value[0].filter is None:
+        return spelled[0]
+    pairs = zip(value, spelled, strict=True)
+    return [{"filter": entry.filter or "*", "value": number} for entry, number in pairs]

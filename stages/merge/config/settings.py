@@ -72,7 +72,7 @@ class SettingsTable:
             ]
         values = [term.default if value is None else value for _, value in found]
         if term.ours is None and any(value is not None for _, value in found):
-            self.notes[f"{row.where}: {name} has no effect on {self._method.spec.name}."] = None
+            self.notes[f"{name} has no effect on {self._method.spec.name}, as in MergeKit."] = None
         for (where, _), value in zip(found, values, strict=True):
             if value is None and (where, name) not in self._missing:
                 self._missing.add((where, name))
