@@ -12,9 +12,7 @@ import click
 from rich.console import Console
 
 from flows.console import say
-from flows.merging import Job, merge, preview
 from stages.errors import GermlineError
-from stages.merge.sinks import num_cores
 
 T = TypeVar("T")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
@@ -87,6 +85,10 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
       germline merge ties.yml merged --dry-run
       germline merge ties.yml merged
     """
+    # Torch takes seconds to import, which help and usage errors need not wait for.
+    from flows.merging import Job, merge, preview
+    from stages.merge.sinks import num_cores
+
     job = Job(
         file=config,
         out=out,

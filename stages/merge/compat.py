@@ -1,7 +1,7 @@
 """Merges rounded as MergeKit rounds them: each step in the files' dtype, not once at the end.
 
-The steps are those of MergeKit 0.1.5. A step's result is found in float32 and rounded to the dtype,
-which is what PyTorch does with bfloat16 and float16 on a CPU; sums over models are rounded once, at
+The steps are those of MergeKit 0.1.5. A step's result is found in float32 and rounded to the
+dtype, as PyTorch does with bfloat16 and float16 on a CPU; sums over models are rounded once, at
 their end. For a method that thins out task vectors, the method itself does that to one rounded
 task vector at a time.
 
