@@ -311,6 +311,6 @@ def test_ids_say_what_decides_the_bytes(root: Path, tmp_path: Path) -> None:
 def test_a_plan_needs_headers_only(root: Path, tmp_path: Path) -> None:
     """What comes of a terabyte is planned at once, from files that are holes."""
     skeleton = write_skeleton(lowered(STACK, root).plan, tmp_path / "skeleton")
-    assert 6 == skeleton.num_layers
+    assert 6 == skeleton.config["num_hidden_layers"]
     text = f"merge_method: passthrough\nmodels: [{{model: {tmp_path}/skeleton}}]"
     assert 57 == len(lowered(text, root).plan.tensors)
