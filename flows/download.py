@@ -11,7 +11,7 @@ def run() -> None:
     params = load_params()
     check(params, fetches=True)
     say(f"download: the base and {len(params.download.parents)} parents")
-    stage.run(params.download, stage.PARENTS)
+    stage.run(params.download, stage.PARENTS, tokenizer=params.merge.tokenizer)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.preflight import check
 from flows.scoring import Scorer
 from flows.server import Server
-from flows.worker import Outcome, plan_of
+from flows.worker import Outcome, pinned, plan_of
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
 from stages.errors import CheckpointError, ParamsError
@@ -46,6 +46,7 @@ class Laboratory:
 def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     """Open a laboratory: parents at hand, the store filled from what the last run tracked."""
     parents = download(params)
+    params = pinned(params, parents)
     store = CandidateStore()
     store.hydrate(store.tracked(hydrate_from))
     scorer = Scorer(params, parents, store, Suite.load(params.evaluate))
@@ -74,7 +75,8 @@ def download(params: Params) -> Parents:
         parents = Parents.read(download_stage.PARENTS)
         if list(parents.sources.items()) == list(asked.items()):
             return parents
-    download_stage.run(params.download, download_stage.PARENTS)
+    tokenizer = params.merge.tokenizer
+    download_stage.run(params.download, download_stage.PARENTS, tokenizer=tokenizer)
     return Parents.read(download_stage.PARENTS)
 
 

@@ -59,7 +59,12 @@ def _folders(params: Params) -> None:
 
 
 def _tokenizer(params: Params) -> None:
-    legal = ["base", *params.download.parents]
+    legal = ["base", *params.download.parents, "union"]
+    if "union" in params.download.parents:
+        raise ParamsError(
+            "params.yaml: download.parents: a parent is called 'union'. merge.tokenizer uses the "
+            "word; give the parent another name."
+        )
     if params.merge.tokenizer not in legal:
         raise ParamsError(
             f"params.yaml: merge.tokenizer: got {params.merge.tokenizer!r}. "

@@ -50,7 +50,8 @@ def select(params: Params) -> None:
         )
     with laboratory(params, SELECTION / "store.jsonl") as lab:
         weights = lab.scorer.suite.weights
-        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=params.merge)
+        merging = lab.params.merge
+        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=merging)
         with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)

@@ -11,15 +11,19 @@ from typing import Self
 from stages.checkpoint import Checkpoint
 from stages.download.manifest import Parents
 from stages.errors import GermlineError, ParamsError
+from stages.evaluate.identity import folder_key
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
+from stages.hashing import content_hash
 from stages.merge.from_recipe import plan
 from stages.merge.plan import Plan
-from stages.merge.sinks import ResidentSink
+from stages.merge.sinks import ResidentSink, write_model
+from stages.merge.tokenizers.pinning import pinned as tokenizer_of
 from stages.params import Params
-from stages.recipe import Recipe
+from stages.recipe import Recipe, Rule
 from stages.scores import SPLITS, Evaluation
 
+FRAMES = Path(".scratch/frames")
 _WEIGHTS: dict[str, Checkpoint] = {}
 
 
@@ -32,10 +36,36 @@ class Outcome:
     error: str | None = None
 
 
+def pinned(params: Params, parents: Parents) -> Params:
+    """Return ``params`` with merge.tokenizer as recipes on these parents spell it."""
+    recipe = _frame_recipe(params, parents)
+    tokenizer = tokenizer_of(recipe, [_opened(model.folder) for model in parents])
+    merge = params.merge.model_copy(update={"tokenizer": tokenizer})
+    return params.model_copy(update={"merge": merge})
+
+
 def frame_folder(params: Params, parents: Parents) -> Path:
-    """Return the folder whose config and tokenizer every candidate is scored with."""
-    name = params.merge.tokenizer
-    return next(m.folder for m in parents if m.name == name)
+    """Return a folder with the config, tokenizer and shapes that every candidate has.
+
+    That is the model whose tokenizer they take. Where its rows or tokens are not all theirs, it
+    is a child written for the purpose, under the hash of all that it is made of.
+    """
+    made = plan_of(_frame_recipe(params, parents), parents)
+    vocabulary = made.vocabulary
+    if vocabulary is None or not vocabulary.changes_model:
+        rule = params.merge.tokenizer.partition("@")[0]
+        name = "base" if rule == "union" else rule
+        return next(model.folder for model in parents if model.name == name)
+    out = FRAMES / content_hash([made.id, *(folder_key(model.folder) for model in parents)])[:16]
+    if not out.is_dir():
+        write_model(made, out, shard_bytes=int(params.merge.shard_gb * 1e9))
+    return out
+
+
+def _frame_recipe(params: Params, parents: Parents) -> Recipe:
+    """Return a recipe on all parents; its weights do not matter."""
+    merge, rules = params.merge, (Rule({"source": 0.0}),)
+    return Recipe("passthrough", parents.models, rules, parents.base, merge.dtype, merge.tokenizer)
 
 
 def plan_of(recipe: Recipe, parents: Parents) -> Plan:

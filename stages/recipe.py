@@ -55,6 +55,9 @@ class Recipe:
 
     ``rules`` are tried in order and the first that matches a tensor gives its values; a tensor
     that no rule matches is an error. ``parents`` keep their order: it decides rounding.
+
+    ``tokenizer`` says whose tokens the child has: ``base``, ``union`` or a parent's name; where
+    rows are moved for that, ``@`` and a hash of the models' tokenizers follow.
     """
 
     method: str

@@ -64,9 +64,15 @@ def config_faults(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def architecture_faults(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Return one sentence on where ``config`` is another architecture than ``base``, or none."""
-    pairs = [(key, base.get(key), config.get(key)) for key in _ARCHITECTURE]
+def architecture_faults(
+    base: Mapping[str, Any], config: Mapping[str, Any], *, shared: bool = True
+) -> list[str]:
+    """Return one sentence on where ``config`` is another architecture than ``base``, or none.
+
+    Without a ``shared`` vocabulary its size may differ.
+    """
+    keys = [key for key in _ARCHITECTURE if shared or key != "vocab_size"]
+    pairs = [(key, base.get(key), config.get(key)) for key in keys]
     pairs.append(("rope_theta", _rope_theta(base), _rope_theta(config)))
     unlike = [
         f"{key} is {theirs!r}, the base's {ours!r}"
@@ -81,17 +87,28 @@ def _rope_theta(config: Mapping[str, Any]) -> Any:
     return config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta")
 
 
-def tensor_faults(base: Checkpoint, parent: Checkpoint) -> list[str]:
-    """Return one sentence on the first tensor whose name or shape is not the base's, or none."""
+def tensor_faults(base: Checkpoint, parent: Checkpoint, *, shared: bool = True) -> list[str]:
+    """Return one sentence on the first tensor whose name or shape is not the base's, or none.
+
+    Without a ``shared`` vocabulary, tensors with a row for each token may differ in their rows.
+    """
+    sizes = (_vocab_size(base.config), _vocab_size(parent.config))
     for name in sorted({*base.tensors, *parent.tensors}):
         ours, theirs = base.tensors.get(name), parent.tensors.get(name)
         if theirs is None:
             return [f"tensor {name}: missing, the base has it. {REMEDY}"]
         if ours is None:
             return [f"tensor {name}: the base has no such tensor. {REMEDY}"]
-        if ours.shape != theirs.shape:
+        has_tokens = not shared and (ours.shape[:1], theirs.shape[:1]) == sizes
+        if ours.shape[has_tokens:] != theirs.shape[has_tokens:]:
             return [f"tensor {name}: shape {theirs.shape}, the base has {ours.shape}. {REMEDY}"]
     return []
+
+
+def _vocab_size(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the config's number of embedding rows, as the first axis of a shape; or nothing."""
+    sections = (config, config.get("text_config") or {})
+    return next(((s["vocab_size"],) for s in sections if "vocab_size" in s), ())
 
 
 def number_faults(model: Checkpoint) -> list[str]:

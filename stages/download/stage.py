@@ -13,19 +13,21 @@ from stages.download import checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.request import gather, raise_all, requests
-from stages.download.vocabulary import has_tokenizer, tokenizer_faults
+from stages.download.vocabulary import tokenizer_faults
 from stages.errors import CheckpointError
 from stages.params import DownloadParams
+from stages.tokens import has_tokenizer
 
 PARENTS = Path("data/parents")
 
 
-def run(params: DownloadParams, out: Path) -> None:
+def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
     """Put the base and its fine-tunes at ``out/<name>`` and list them in ``out/manifest.json``.
 
     ``out`` is replaced as a whole, or left as it was where anything is at fault. What an earlier
     run put there is kept where its source has not changed. Configurations and tokenizers are
-    checked before the first weight is fetched.
+    checked before the first weight is fetched. With ``tokenizer`` ``base`` all models must have
+    the base's vocabulary; otherwise merges move their rows, and it may differ.
 
     Raises:
         ParamsError: a source is not legal.
@@ -35,17 +37,18 @@ def run(params: DownloadParams, out: Path) -> None:
     wanted = requests(params, out)
     earlier = _earlier(out)
     jobs = gather(partial(prepare, r, earlier.get(r.name), out) for r in wanted)
-    raise_all(_light_faults(jobs))
+    shared = tokenizer == "base"
+    raise_all(_light_faults(jobs, shared=shared))
     kept = [job.kept for job in jobs]
     if kept == list(earlier.values()):
-        _check_weights(jobs, out)
+        _check_weights(jobs, out, shared=shared)
         return
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
     staging.mkdir(parents=True)
     try:
         entries = gather(partial(build, job, staging, out) for job in jobs)
-        _check_weights(jobs, staging)
+        _check_weights(jobs, staging, shared=shared)
         raise_all(_twins(jobs, entries))
         write_entries(staging, entries)
         _replace(staging, out)
@@ -60,15 +63,15 @@ def _earlier(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _light_faults(jobs: Sequence[Job]) -> list[str]:
-    """Return what the small files alone show to be wrong."""
+def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
+    """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
     configs = [checks.read_config(job.light, where=job.request.at) for job in jobs]
     faults = []
     for job, config in zip(jobs, configs, strict=True):
         found = checks.config_faults(config)
         if job is not base:
-            found += checks.architecture_faults(configs[0], config)
+            found += checks.architecture_faults(configs[0], config, shared=shared)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     if not has_tokenizer(base.light):
         faults.append(
@@ -77,17 +80,17 @@ def _light_faults(jobs: Sequence[Job]) -> list[str]:
         )
         return faults
     for job in parents:
-        found = tokenizer_faults(base.light, job.light)
+        found = tokenizer_faults(base.light, job.light, shared=shared)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     return faults
 
 
-def _check_weights(jobs: Sequence[Job], folder: Path) -> None:
+def _check_weights(jobs: Sequence[Job], folder: Path, *, shared: bool) -> None:
     """Check every model's tensors against the base's, and the numbers of those not kept."""
     base, *_ = models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
     faults = []
     for job, model in zip(jobs, models, strict=True):
-        found = checks.tensor_faults(base, model)
+        found = checks.tensor_faults(base, model, shared=shared)
         if not found and job.kept is None:
             found = checks.number_faults(model)
         faults += [f"{job.request.at}: {fault}" for fault in found]

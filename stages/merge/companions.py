@@ -1,29 +1,15 @@
 """What a model folder holds beside its weights: config, tokenizer, generation config, card."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.checkpoint import Checkpoint
+from stages.headers import read_json
 from stages.merge.plan import Plan
+from stages.merge.tokenizers.files import copy, write_json, write_tokenizer
 
-# Names and patterns that transformers looks for beside a tokenizer.
-_TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "*.model",
-    "*.tiktoken",
-    "chat_template.jinja",
-    "chat_template.json",
-    "additional_chat_templates",
-)
 _SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
@@ -34,22 +20,13 @@ def write_companions(plan: Plan, folder: Path, weights_hash: str) -> None:
     tokenizer, chat template, generation config and special tokens are those of the model that
     ``recipe.tokenizer`` names.
     """
-    donor = plan.donor
-    for pattern in _TOKENIZER:
-        for path in sorted(donor.folder.glob(pattern)):
-            _copy(path, folder)
+    if plan.vocabulary is None:
+        write_tokenizer(plan.donor.folder, folder)
+    else:
+        plan.vocabulary.write(folder)
     _copy_code(plan.frame.folder, folder)
-    _write_json(folder / "config.json", plan.config)
-    generation = next(
-        (
-            path
-            for model in (donor, plan.frame)
-            if (path := model.folder / "generation_config.json").is_file()
-        ),
-        None,
-    )
-    if generation is not None:
-        _copy(generation, folder)
+    write_json(folder / "config.json", plan.config)
+    _write_generation_config(plan, folder)
     (folder / "README.md").write_text(card(plan, weights_hash), encoding="utf-8")
 
 
@@ -80,34 +57,42 @@ by the hashes of their weights:
 """
 
 
+def special_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ids of special tokens that ``config`` gives."""
+    return {name: config[name] for name in _SPECIAL_TOKENS if name in config}
+
+
 def child_config(frame: Checkpoint, donor: Checkpoint, dtype: str) -> dict[str, Any]:
     """Return the config of ``frame`` in ``dtype``, with the special tokens of ``donor``."""
     config = dict(frame.config)
     config.pop("_name_or_path", None)  # a path on the machine that saved it
-    config.update({n: donor.config[n] for n in _SPECIAL_TOKENS if n in donor.config})
+    config.update(special_tokens(donor.config))
     config["dtype"] = dtype
     if "torch_dtype" in config:  # the name before transformers 5
         config["torch_dtype"] = dtype
     if isinstance(config.get("text_config"), dict):
-        config["text_config"] = {**config["text_config"], "dtype": dtype}
+        text = config["text_config"]
+        ids = special_tokens(donor.config.get("text_config") or donor.config)
+        known = {name: number for name, number in ids.items() if name in text}
+        config["text_config"] = {**text, **known, "dtype": dtype}
     return config
-
-
-def _copy(path: Path, folder: Path) -> None:
-    """Copy the bytes of a file or folder, and nothing of its dates or rights."""
-    if path.is_dir():
-        (folder / path.name).mkdir()
-        for inner in sorted(path.iterdir()):
-            _copy(inner, folder / path.name)
-    else:
-        shutil.copyfile(path, folder / path.name)
 
 
 def _copy_code(source: Path, folder: Path) -> None:
     """Copy the Python files that a config with ``auto_map`` names."""
     for path in sorted(source.glob("*.py")):
-        _copy(path, folder)
+        copy(path, folder)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def _write_generation_config(plan: Plan, folder: Path) -> None:
+    """Write the donor's generation config, else the frame's with the child's special tokens."""
+    name = "generation_config.json"
+    holder = next((m for m in (plan.donor, plan.frame) if (m.folder / name).is_file()), None)
+    if holder is None:
+        return
+    ids = special_tokens(plan.config)
+    changed = {n: number for n, number in ids.items() if number != plan.frame.config.get(n)}
+    if holder is plan.donor or not changed:
+        copy(holder.folder / name, folder)
+    else:
+        write_json(folder / name, {**read_json(holder.folder / name), **changed})

@@ -11,6 +11,7 @@ from stages.headers import DTYPES
 from stages.merge.memo import Memo
 from stages.merge.method import Sources
 from stages.merge.plan import Plan, TensorPlan
+from stages.merge.tokenizers.moving import read
 from stages.seeds import key
 
 CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
@@ -53,15 +54,15 @@ def parts(
     Raises:
         RecipeError: it comes out with an infinity or NaN, or it holds integers that differ.
     """
-    found = [plan.models[source.model].read(source.name) for source in tensor.sources]
+    found = read([(plan.models[s.model], s.name, s.rows) for s in tensor.sources])
     if tensor.is_exact:
         yield 0, _copied(plan, tensor, found).reshape(-1)
         return
     base = found.pop(0) if tensor.has_base else None
     parents = tensor.sources[-len(found) :]
     streams = _Streams(plan.seed, [(plan.identities[p.model].hash, p.name) for p in parents])
-    based = [(plan.models[s.model], s.name) for s in tensor.sources[: -len(found)]]
-    identities = [(*based, plan.models[p.model], p.name) for p in parents]
+    based = [(plan.models[s.model], s.name, s.rows) for s in tensor.sources[: -len(found)]]
+    identities = [(*based, plan.models[p.model], p.name, p.rows) for p in parents]
     sources = Sources(base, found, streams, memo=memo, identities=identities)
     kernel = tensor.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]

@@ -11,6 +11,8 @@ from stages.merge.method import Method
 from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
 from stages.merge.rules import place_of, settings_of
+from stages.merge.tokenizers import Vocabulary
+from stages.merge.tokenizers.pinning import vocabulary_of
 from stages.recipe import MethodSpec, Recipe
 
 
@@ -27,6 +29,7 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
     models = [base, *parents] if base is not None else list(parents)
     identities = (recipe.base, *recipe.parents) if recipe.base else recipe.parents
     labels = [model.name for model in identities]
+    vocabulary = vocabulary_of(recipe, models, where)
     rows = source_names(models, labels, where)
     settings = [
         settings_of(rule, method, len(parents), f"{where}, rule {place}")
@@ -35,7 +38,7 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
     _check_layers(recipe, models[0], where)
     tensors = []
     for name, names in rows.items():
-        info = _merged_info(f"{where}, tensor {name}", names, models, labels)
+        info = _merged_info(f"{where}, tensor {name}", names, models, labels, vocabulary)
         place = place_of(name, recipe.rules)
         if place is None:
             raise RecipeError(
@@ -44,9 +47,12 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
             )
         if info.dtype in FLOATING:
             info = TensorInfo(DTYPES[recipe.dtype], info.shape)
-        sources = tuple(Source(model, source) for model, source in enumerate(names))
+        sources = tuple(
+            Source(model, source, vocabulary.rows(model, name))
+            for model, source in enumerate(names)
+        )
         tensors.append(TensorPlan(name, info, method, sources, base is not None, settings[place]))
-    frame, donor = models[0], _donor(recipe, models)
+    frame, donor = models[0], models[vocabulary.owner]
     return Plan(
         label=where,
         id=recipe.id,
@@ -59,16 +65,9 @@ def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint])
         tensors=tuple(tensors),
         frame=frame,
         donor=donor,
-        config=child_config(frame, donor, recipe.dtype),
+        config=vocabulary.config(child_config(frame, donor, recipe.dtype)),
+        vocabulary=vocabulary,
     )
-
-
-def _donor(recipe: Recipe, models: Sequence[Checkpoint]) -> Checkpoint:
-    """Return the model whose tokenizer the child takes."""
-    if recipe.tokenizer == "base":
-        return models[0]
-    names = [parent.name for parent in recipe.parents]
-    return models[-len(names) :][names.index(recipe.tokenizer)]
 
 
 def _label(recipe: Recipe) -> str:
@@ -109,11 +108,6 @@ def _check_models(
     if len(parents) < low or (high is not None and len(parents) > high):
         legal = f"{low} or more" if high is None else f"{low} to {high}" if low < high else low
         raise RecipeError(f"{where}: {len(parents)} parents. {spec.name} merges {legal}.")
-    names = {"base", *(parent.name for parent in recipe.parents)}
-    if recipe.tokenizer not in names:
-        raise RecipeError(
-            f"{where}: tokenizer is {recipe.tokenizer!r}. Legal are {', '.join(sorted(names))}."
-        )
 
 
 def _check_layers(recipe: Recipe, frame: Checkpoint, where: str) -> None:
@@ -126,16 +120,20 @@ def _check_layers(recipe: Recipe, frame: Checkpoint, where: str) -> None:
 
 
 def _merged_info(
-    where: str, names: Sequence[str], models: Sequence[Checkpoint], labels: Sequence[str]
+    where: str,
+    names: Sequence[str],
+    models: Sequence[Checkpoint],
+    labels: Sequence[str],
+    vocabulary: Vocabulary,
 ) -> TensorInfo:
     """Return what the first model's header says of a tensor that all models can merge.
 
     Raises:
         RecipeError: the models' tensors differ in shape or in kind, or cannot be merged.
     """
-    first = models[0].tensors[names[0]]
-    for model, label, source in zip(models, labels, names, strict=True):
-        info = model.tensors[source]
+    infos = [vocabulary.info(model, name) for model, name in enumerate(names)]
+    first = infos[0]
+    for label, info in zip(labels, infos, strict=True):
         if info.shape != first.shape:
             raise RecipeError(
                 f"{where}: {label} has shape {list(info.shape)}, {labels[0]} has "

@@ -10,6 +10,8 @@ from typing import Any
 
 from stages.checkpoint import Checkpoint, TensorInfo
 from stages.merge.method import Method, Settings
+from stages.merge.tokenizers.moving import Rows
+from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Model
 
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
@@ -19,10 +21,14 @@ EXACT = ("BOOL", "U8", "I8", "I16", "I32", "I64")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One tensor of one model; ``model`` is the model's place among the plan's."""
+    """One tensor of one model; ``model`` is the model's place among the plan's.
+
+    With ``rows`` its rows are moved to the places of the child's vocabulary.
+    """
 
     model: int
     name: str
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ class Plan:
     ``identities`` are the names and hashes of ``models``, in the same order.
 
     ``frame`` is the model whose architecture and code the child has, ``donor`` the one whose
-    tokenizer it takes, ``config`` the child's config.json.
+    tokenizer it takes, ``config`` the child's config.json. ``vocabulary`` is that of the child; a
+    plan without one takes the donor's tokenizer as it is.
     """
 
     label: str
@@ -66,6 +73,7 @@ class Plan:
     frame: Checkpoint
     donor: Checkpoint
     config: Mapping[str, Any]
+    vocabulary: Vocabulary | None = None
 
     @property
     def outputs(self) -> Mapping[str, TensorInfo]:

@@ -46,7 +46,8 @@ def references(
 ) -> tuple[Reference, ...]:
     """Return the base, each parent alone and the baselines, as recipes.
 
-    A model alone is a passthrough of it: its own weights in the recipe's dtype.
+    A model alone is a passthrough of it: its own weights in the recipe's dtype. Where the child's
+    tokens are not simply the base's, all models are named, as all have a part in the vocabulary.
 
     Raises:
         ParamsError: a parent is called as a baseline is.
@@ -54,7 +55,11 @@ def references(
     check_names([parent.name for parent in parents])
 
     def alone(model: Model) -> Recipe:
-        return _recipe("passthrough", (model,), {"source": 0.0}, base, merge)
+        named: tuple[Model, ...] = (model,)
+        if merge.tokenizer != "base":
+            named = parents if model in parents else (*parents, base)
+        source = float(named.index(model))
+        return _recipe("passthrough", named, {"source": source}, base, merge)
 
     fixed = baselines(base=base, parents=parents, merge=merge)
     return (

@@ -1,0 +1,65 @@
+"""A parent that numbers its words otherwise: with a union the pipeline sees the same model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.flows.conftest import Project
+
+EMBEDDING = "model.embed_tokens.weight"
+NEW = "<|done|>"
+
+
+def respell(folder: Path) -> None:
+    """Number a model's words backwards and add a token: nothing that it says changes."""
+    path = folder / "tokenizer.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    special = {token["content"] for token in data["added_tokens"]}
+    vocab = data["model"]["vocab"]
+    words = [word for word in vocab if word not in special]
+    other = dict(zip(words, [vocab[word] for word in reversed(words)], strict=True))
+    data["model"]["vocab"] = {**vocab, **other}
+    data["added_tokens"].append({**data["added_tokens"][0], "content": NEW, "id": len(vocab)})
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+    tensors = load_file(folder / "model.safetensors")
+    old = tensors[EMBEDDING]
+    new = torch.cat([old, old[:1]])
+    for word, number in other.items():
+        new[number] = old[vocab[word]]
+    save_file({**tensors, EMBEDDING: new}, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["vocab_size"] = len(new)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def scores_of(project: Project) -> dict[str, Any]:
+    """Return what every model of the comparison scored on the test split, by name."""
+    path = project.folder / "data/selection/selection.json"
+    entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
+    return {entry["name"]: entry["evaluation"] for entry in entries}
+
+
+def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Project]) -> None:
+    """With a respelled parent the models score as before; the champion has all words."""
+    plain, other = make_project("plain"), make_project("other")
+    respell(other.folder / "data/zoo/order")
+    refused = other.run("flows.download", code=1)
+    other.set({"merge": {"tokenizer": "union"}})
+    for project in (plain, other):
+        project.set({"select": {"generations": 1}})
+        for flow in ("download", "evolve", "select"):
+            project.run(f"flows.{flow}")
+
+    assert "tokens differ from the base's" in refused
+    assert scores_of(plain) == scores_of(other)
+    champion = other.folder / "data/champion"
+    assert len(AutoTokenizer.from_pretrained(champion)) == 108
+    model = AutoModelForCausalLM.from_pretrained(champion)
+    assert (108, 108) == (model.config.vocab_size, model.get_input_embeddings().num_embeddings)
+    assert "0 evaluated now" in other.run("flows.evolve")

@@ -1,0 +1,1 @@
+"""Tokenizers of merged models: rows, files, chat templates and what a child says."""
