@@ -11,13 +11,12 @@ from stages.merge.config.schema import (
     Config,
     Input,
     Module,
-    Reference,
     Slice,
-    TokenizerConfig,
     Value,
     Values,
 )
 from stages.merge.config.text import Node, read_documents
+from stages.merge.config.tokenizer import read_tokenizer
 from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES
 
@@ -100,7 +99,7 @@ class _Document:
             values=values,
             dtype=reader.choice(nodes, "dtype", tuple(DTYPES)),
             out_dtype=reader.choice(nodes, "out_dtype", tuple(DTYPES)),
-            tokenizer=self._tokenizer(nodes),
+            tokenizer=read_tokenizer(reader, nodes),
             chat_template=reader.text(nodes, "chat_template"),
             compat=compat is not None,
             where=f"{reader.where}, document {name}" if name else reader.where,
@@ -189,7 +188,7 @@ class _Document:
         return {name: value for name, value in read if value is not None}
 
     def _value(self, name: str, node: Node, path: str, levels: Sequence[str]) -> Value | None:
-        if self._dialect is None or node.value is None:
+        if self._dialect is None:
             return None  # the unknown method is the fault; what it takes is not known
         term = self._dialect.terms.get(name)
         if term is None:
@@ -203,37 +202,3 @@ class _Document:
             self._reader.fault(node, path, f"{message} {advice}")
             return None
         return self._reader.value(node, path, is_switch=term.is_switch)
-
-    def _tokenizer(self, nodes: Nodes) -> TokenizerConfig | None:
-        reader = self._reader
-        if "tokenizer_source" in nodes and "tokenizer" in nodes:
-            message = "is given beside tokenizer. Keep one of them."
-            reader.fault(nodes["tokenizer_source"], "tokenizer_source", message)
-        if "tokenizer_source" in nodes:
-            source = self._source(nodes["tokenizer_source"], "tokenizer_source")
-            return None if source is None else TokenizerConfig(source)
-        if "tokenizer" not in nodes:
-            return None
-        legal = ("source", "tokens", "pad_to_multiple_of")
-        inner = reader.mapping(nodes["tokenizer"], "tokenizer", legal)
-        source = self._source(inner["source"], "tokenizer.source") if "source" in inner else None
-        tokens = self._tokens(inner["tokens"]) if "tokens" in inner else {}
-        multiple = None
-        if "pad_to_multiple_of" in inner:
-            multiple = reader.whole(inner["pad_to_multiple_of"], "tokenizer.pad_to_multiple_of", 1)
-        return TokenizerConfig(source or "union", tokens, multiple)
-
-    def _source(self, node: Node, path: str) -> str | Reference | None:
-        if node.value in ("base", "union"):
-            return str(node.value)
-        return self._reader.reference(node, path)
-
-    def _tokens(self, node: Node) -> dict[str, object]:
-        """Return what is said of single tokens, as it stands; stages/merge/tokenizers reads it."""
-        if not isinstance(node.value, dict):
-            self._reader.fault(node, "tokenizer.tokens", "Give a mapping of tokens.")
-            return {}
-        for token, child in node.value.items():
-            path = f"tokenizer.tokens.{token}"
-            self._reader.mapping(child, path, ("source", "force"))
-        return {token: child.plain() for token, child in node.value.items()}

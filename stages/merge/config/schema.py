@@ -96,18 +96,36 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """Where one token's row comes from: ``kind`` is model, model_token or zero."""
+
+    kind: str
+    model: Reference | None = None
+    token: str | None = None
+    token_id: int | None = None
+    force: bool = False
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return it as MergeKit spells it, the model named as ``naming`` gives."""
+        name = None if self.model is None else naming(self.model)
+        detail = given(kind=self.kind, model=name, token=self.token, token_id=self.token_id)
+        return {"source": name if self.kind == "model" else detail, "force": self.force}
+
+
+@dataclass(frozen=True, slots=True)
 class TokenizerConfig:
     """What the child's tokenizer is to be; ``source`` is base, union or a model."""
 
     source: str | Reference
-    tokens: Mapping[str, Any] = field(default_factory=dict)
+    tokens: Mapping[str, TokenConfig] = field(default_factory=dict)
     pad_to_multiple_of: int | None = None
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return it as MergeKit spells it, the source named as ``naming`` gives."""
         source = naming(self.source) if isinstance(self.source, Reference) else self.source
         multiple = self.pad_to_multiple_of
-        return given(source=source, tokens=dict(self.tokens), pad_to_multiple_of=multiple)
+        tokens = {token: found.to_dict(naming) for token, found in self.tokens.items()}
+        return given(source=source, tokens=tokens, pad_to_multiple_of=multiple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +150,9 @@ class Config:
         inputs = [i for m in self.modules for s in m.slices for i in s.inputs]
         bases = [s.base for m in self.modules for s in m.slices if s.base]
         found = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
-        if self.tokenizer and isinstance(self.tokenizer.source, Reference):
-            found.append(self.tokenizer.source)
+        if self.tokenizer:
+            named = (token.model for token in self.tokenizer.tokens.values())
+            found += [r for r in (self.tokenizer.source, *named) if isinstance(r, Reference)]
         return tuple(dict.fromkeys(found))
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def test_every_fault_is_listed_with_its_line() -> None:
     [
         (".nan", "got nan"),
         (".inf", "got inf"),
+        ("", "got None"),
         ("[]", "an empty list"),
         ("[1, x]", "got 'x'"),
         ("{value: 1, filter: mlp}", "stands in a list"),
@@ -92,6 +93,15 @@ def test_values_that_mean_nothing_are_refused(value: str, message: str) -> None:
         (f"merge_method: linear\n{MODELS}tokenizer_source: base\ntokenizer: {{}}", "Keep one"),
         (f"merge_method: linear\n{MODELS}compat: mergkit", "Did you mean 'mergekit'?"),
         (f"merge_method: linear\n{MODELS}models: []", "models is given twice, first on line 2"),
+        (
+            f"merge_method: linear\n{MODELS}tokenizer:\n  tokens: {{x: {{source: {{kind: no}}}}}}",
+            "Legal are model_token, zero",
+        ),
+        (
+            f"merge_method: linear\n{MODELS}"
+            "tokenizer: {tokens: {x: {source: {kind: model_token, model: a}}}}",
+            "model_token takes model, and token or token_id",
+        ),
         ("- a", "Give a mapping of merge_method"),
         ("a: [", "not YAML"),
         ("a: !!python/object:os.system b", "is no plain data"),
@@ -148,11 +158,14 @@ def test_a_document_is_read_again_as_it_was() -> None:
         "      - {model: b@v, layer_range: [1, 3], parameters: {weight: [0, 1]}}\n"
         "    parameters: {density: [{filter: mlp, value: [0.1, 1]}, {value: 0.5}]}\n"
         "parameters: {normalize: false, lambda: 2}\ndtype: float32\ncompat: mergekit\n"
-        "tokenizer: {source: b@v, pad_to_multiple_of: 8}\n"
+        "tokenizer:\n  source: b@v\n  pad_to_multiple_of: 8\n  tokens:\n"
+        "    <x>: {source: c}\n    <y>: {source: {kind: zero}, force: true}\n"
+        "    <z>: {source: {kind: model_token, model: a, token_id: 3}}\n"
     )
     (config,) = read_text(text, where="m.yml")
     again = config.to_dict(str)
     assert (config,) == read_text(str(again).replace("None", "null"), where="m.yml")
+    assert [Reference("a"), Reference("b", "v"), Reference("c")] == list(config.references)
     assert again["slices"][0]["sources"][1]["parameters"] == {"weight": [0.0, 1.0]}
 
 
