@@ -20,25 +20,6 @@ _INDEX_LISTS = ("mlp_only_layers", "cross_attention_layers")  # of the layers' o
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
 
-def donor_of(config: Config, models: Models) -> Checkpoint:
-    """Return the model whose tokenizer the child takes, as it is.
-
-    Raises:
-        RecipeError: the document asks for a tokenizer that has to be made.
-    """
-    frame = models[config.references[0]]
-    asked = config.tokenizer
-    is_plain = asked is None or not (asked.tokens or asked.pad_to_multiple_of)
-    if config.chat_template is not None or not is_plain or (asked and asked.source == "union"):
-        raise RecipeError(
-            f"{config.where}: tokenizer: only source base, or a model, is supported, without "
-            "tokens, pad_to_multiple_of and chat_template. Remove the others."
-        )
-    if asked is None or not isinstance(asked.source, Reference):
-        return frame
-    return models[asked.source]
-
-
 def config_of(
     config: Config, frame: Checkpoint, donor: Checkpoint, origins: Origins, models: Models
 ) -> tuple[dict[str, Any], str]:

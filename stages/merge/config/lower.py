@@ -8,15 +8,18 @@ from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import GermlineError, RecipeError
 from stages.hashing import content_hash
 from stages.merge.compat import in_dtype
-from stages.merge.config.child import config_of, donor_of, folder_hash
+from stages.merge.config.child import config_of, folder_hash
 from stages.merge.config.dialect import Dialect, dialect_of
 from stages.merge.config.layers import Modules
 from stages.merge.config.schema import Config, Input, Reference
 from stages.merge.config.settings import SettingsTable
 from stages.merge.config.stack import Row, stack
+from stages.merge.config.vocabulary import vocabulary_of
 from stages.merge.method import Method
 from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
+from stages.merge.tokenizers.moving import Rows
+from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Model
 
 VERSION = 1  # raised when the same document would give other bytes: part of every id
@@ -62,26 +65,31 @@ class _Lowering:
         self._dialect: Dialect = dialect_of(self._method.spec)
         self._table = SettingsTable(self._method, self._dialect, self._fault)
         self._compat: dict[str, Method] = {}
+        self._vocabulary: Vocabulary | None = None
 
     def run(self, seed: int) -> Lowered:
         config = self._config
         models = {r: Modules(self._models[r].checkpoint) for r in config.references}
         adds_base = self._dialect.base != "frame"
+        self._vocabulary = self._guarded(lambda: vocabulary_of(config, self._checkpoints))
         found = stack(config, models, adds_base=adds_base, fault=self._fault)
         planned = (self._tensor(row) for row in found.rows)
         tensors = sorted((t for t in planned if t is not None), key=lambda tensor: tensor.name)
         frame = self._opened[0].checkpoint
-        donor = self._guarded(lambda: donor_of(config, self._checkpoints)) or frame
+        vocabulary = self._vocabulary
+        donor = vocabulary.models[vocabulary.owner] if vocabulary else frame
         made = self._guarded(
             lambda: config_of(config, frame, donor, found.origins, self._checkpoints)
         )
         if self._faults:
             raise RecipeError("\n".join(self._faults))
         child, dtype = made or ({}, "")
+        child = vocabulary.config(child) if vocabulary else child
         companions = folder_hash(child, donor.folder)
         names = {reference: self._models[reference].identity.name for reference in self._places}
         hashes = {reference: self._models[reference].identity.hash for reference in self._places}
         shared = {"seed": seed, "version": VERSION, "companions": companions}
+        shared |= {"vocabulary": vocabulary.id} if vocabulary else {}
         identities = tuple(opened.identity for opened in self._opened)
         document = {
             "config": config.to_dict(names.__getitem__),
@@ -101,6 +109,7 @@ class _Lowering:
             frame=frame,
             donor=donor,
             config=child,
+            vocabulary=vocabulary,
         )
         return Lowered(plan, tuple(self._table.notes))
 
@@ -124,15 +133,15 @@ class _Lowering:
         if order is None:
             return None
         inputs, names, has_base = order
-        checkpoints = [self._models[i.model].checkpoint for i in inputs]
-        infos = [c.tensors[name] for c, name in zip(checkpoints, names, strict=True)]
+        infos = [self._info(i, name) for i, name in zip(inputs, names, strict=True)]
         if not self._fits(row, inputs, infos):
             return None
         settings = self._table.settings(row, inputs[has_base:], names[has_base:])
         if settings is None:
             return None
         sources = tuple(
-            Source(self._places[i.model], name) for i, name in zip(inputs, names, strict=True)
+            Source(self._places[i.model], name, self._rows(i, row.name))
+            for i, name in zip(inputs, names, strict=True)
         )
         info, method = infos[0], self._method
         if info.dtype in FLOATING:
@@ -141,6 +150,18 @@ class _Lowering:
             saved = self._config.out_dtype or self._config.dtype
             info = TensorInfo(DTYPES[saved] if saved else _saved(info), info.shape)
         return TensorPlan(row.name, info, method, sources, has_base, settings)
+
+    def _info(self, found: Input, name: str) -> TensorInfo:
+        """Return what a model's tensor is once its rows are where the child's tokens are."""
+        if self._vocabulary is None:
+            return self._models[found.model].checkpoint.tensors[name]
+        return self._vocabulary.info(self._places[found.model], name)
+
+    def _rows(self, found: Input, name: str) -> Rows | None:
+        if self._vocabulary is None:
+            return None
+        vocabulary = self._vocabulary
+        return self._guarded(lambda: vocabulary.rows(self._places[found.model], name))
 
     def _compat_method(self, dtype: str) -> Method:
         if dtype not in self._compat:
