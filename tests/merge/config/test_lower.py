@@ -302,7 +302,7 @@ def test_ids_say_what_decides_the_bytes(root: Path, tmp_path: Path) -> None:
     moved = lowered((text % 1).replace("$one", "$uno"), tmp_path / "moved").plan
     assert plan.id == moved.id
     others = [lowered(text % 2, root).plan, lowered(text % 1, root, seed=1).plan]
-    (tmp_path / "moved" / "uno" / "tokenizer.json").write_text("{}")
+    (tmp_path / "moved" / "uno" / "chat_template.jinja").write_text("{}")
     others.append(lowered((text % 1).replace("$one", "$uno"), tmp_path / "moved").plan)
     assert 4 == len({plan.id, *(other.id for other in others)})
     assert str(tmp_path) not in json.dumps(plan.document)
