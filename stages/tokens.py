@@ -78,10 +78,17 @@ def _tokens(data: Mapping[str, Any]) -> Tokens:
         vocab = {token: number for number, (token, _) in enumerate(vocab)}
     entries = data.get("added_tokens") or []
     added = {token["content"]: int(token["id"]) for token in entries}
+    ids = {**vocab, **added}
+    new = [number for token, number in added.items() if token not in vocab]
+    if new != list(range(len(vocab), len(vocab) + len(new))):
+        # Where ids leave gaps the library gives others than the file says: what it gives counts.
+        from tokenizers import Tokenizer
+
+        ids = Tokenizer.from_str(json.dumps(data)).get_vocab()
     settings = {
         token["content"]: {name: bool(token.get(name)) for name in _SETTINGS} for token in entries
     }
     # A byte-level token spells bytes as letters; any other decoder's tokens are text.
     is_bytes = '"ByteLevel"' in json.dumps([data.get("decoder"), data.get("pre_tokenizer")])
     spelling = f"{model.get('type')}{' of bytes' if is_bytes else ''}"
-    return Tokens({**vocab, **added}, settings, spelling)
+    return Tokens(ids, settings, spelling)
