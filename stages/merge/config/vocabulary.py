@@ -60,6 +60,6 @@ def _check_ids(config: Config, models: Mapping[Reference, Checkpoint], where: st
             other, first = meant.setdefault(number, (token, reference))
             if other != token:
                 raise RecipeError(
-                    f"{where}: id {number} is {token!r} in {reference}, {other!r} in {first}. Give "
-                    "tokenizer_source, so that rows are moved: base, union or a model."
+                    f"{where}: id {number} is {token!r} in {reference}, {other!r} in {first}. "
+                    "Give tokenizer_source, so that rows are moved: base, union or a model."
                 )
