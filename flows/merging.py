@@ -40,6 +40,10 @@ class Job:
     offline: bool
     compat: bool
 
+    def resolver(self) -> Resolver:
+        """Return what finds the models of the file."""
+        return Resolver(self.file.name, offline=self.offline, threads=self.threads)
+
     def documents(self) -> tuple[Config, ...]:
         """Return the documents of the file in their order, the result last."""
         found = ordered(read_file(self.file))
@@ -54,7 +58,7 @@ def preview(job: Job) -> str:
     Raises:
         GermlineError: something is not legal or does not fit; every fault is listed.
     """
-    with _planned(job) as plans:
+    with _planned(job, job.resolver()) as plans:
         texts = [_told(lowered, describe(lowered.plan, threads=job.threads)) for lowered in plans]
     return "\n\n".join(texts)
 
@@ -70,7 +74,8 @@ def merge(job: Job) -> str:
     """
     if job.out.exists() and not (job.out.is_dir() and not any(job.out.iterdir())):
         raise CheckpointError(f"{job.out}: already there. Remove it, or write to another folder.")
-    with _planned(job) as plans:
+    resolver = job.resolver()
+    with _planned(job, resolver) as plans:
         sizes = [bytes_written(lowered.plan) for lowered in plans]
         for line in dict.fromkeys(line for lowered in plans for line in lowered.notes):
             say(f"note: {line}")
@@ -79,7 +84,7 @@ def merge(job: Job) -> str:
     places: dict[str, Path] = {}
     result = ""
     for document, size in zip(documents, sizes, strict=True):
-        plan = _lowered(document, _Models(job, places), job.seed, hashes=True).plan
+        plan = _lowered(document, _Models(resolver, places), job.seed, hashes=True).plan
         is_result = document is documents[-1]
         folder = job.out if is_result else job.stages / plan.id[:ID_DIGITS]
         if is_result or not folder.is_dir():
@@ -102,9 +107,9 @@ def _write(job: Job, plan: Plan, folder: Path) -> str:
 class _Models:
     """The models of one file: references to folders, and documents that were already made."""
 
-    def __init__(self, job: Job, places: Mapping[str, Path]) -> None:
+    def __init__(self, resolver: Resolver, places: Mapping[str, Path]) -> None:
         self._places = places
-        self.resolver = Resolver(job.file.name, offline=job.offline, threads=job.threads)
+        self.resolver = resolver
 
     def folder(self, reference: Reference) -> Path:
         place = self._places.get(reference.path) if reference.revision is None else None
@@ -116,7 +121,7 @@ class _Models:
 
 
 @contextmanager
-def _planned(job: Job) -> Iterator[list[Lowered]]:
+def _planned(job: Job, resolver: Resolver) -> Iterator[list[Lowered]]:
     """Give the plans of all documents; one that others use is stood in for by its headers.
 
     Raises:
@@ -132,7 +137,7 @@ def _planned(job: Job) -> Iterator[list[Lowered]]:
                 failed.add(document.name or "")
                 continue  # what it uses is at fault; whether it fits cannot be told
             try:
-                lowered = _lowered(document, _Models(job, places), job.seed, hashes=False)
+                lowered = _lowered(document, _Models(resolver, places), job.seed, hashes=False)
             except GermlineError as error:
                 faults.append(str(error))
                 failed.add(document.name or "")

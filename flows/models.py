@@ -1,8 +1,9 @@
 """From the models that a MergeKit file names to folders and hashes on this machine."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import snapshot_download
@@ -29,11 +30,12 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Finds models; with ``offline`` the hub is not asked, only what it sent before."""
+    """Finds models, each once; with ``offline`` the hub is not asked, only what it sent before."""
 
     where: str
     offline: bool = False
     threads: int = 1
+    _known: dict[Reference, Path] = field(default_factory=dict)
 
     def folder(self, reference: Reference) -> Path:
         """Return the folder of a model, fetched, converted and with its adapter as need be.
@@ -42,11 +44,16 @@ class Resolver:
             CheckpointError: there is no such folder or repository, it holds no model, or the
                 adapter does not fit.
         """
+        if reference not in self._known:
+            self._known[reference] = self._made(reference)
+        return self._known[reference]
+
+    def _made(self, reference: Reference) -> Path:
         where = f"{self.where}: {reference}"
         model = self._located(reference.path, reference.revision, where)
         is_plain = reference.adapter is None and not any(is_pickled(n) for n in model.names)
         if is_plain:
-            return model.fetch(model.names)
+            return _fetched(model)
         adapter = None
         if reference.adapter is not None:
             found = self._found(reference.adapter, reference.adapter_revision, where)
@@ -108,15 +115,34 @@ class Resolver:
 
 def remember(folder: Path, weights_hash: str) -> None:
     """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    path = _hash_file(content_hash(_stamps(folder)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(f"{weights_hash}\n", encoding="ascii")
-    partial.replace(path)
+    _keep(_hash_file(content_hash(_stamps(folder))), weights_hash)
 
 
 def _hash_file(stamp: str) -> Path:
     return cache_folder() / "weights" / f"{stamp}.txt"
+
+
+def _fetched(model: Located) -> Path:
+    """Return the folder of a model's files; those of the hub are checked when they are new."""
+    if model.repository is None:
+        return model.fetch(model.names)
+    asked = [model.repository.repo, model.repository.commit, *model.names]
+    path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
+    if path.is_file():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        folder = Path(held["folder"])
+        if folder.is_dir() and held["stamp"] == content_hash(_stamps(folder)):
+            return folder
+    folder = model.fetch(model.names)
+    _keep(path, json.dumps({"folder": str(folder), "stamp": content_hash(_stamps(folder))}))
+    return folder
+
+
+def _keep(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(f"{text}\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def _of_folder(folder: Path) -> Located:
@@ -127,7 +153,7 @@ def _of_folder(folder: Path) -> Located:
 def _built(reference: Reference, model: Located, adapter: Located | None, where: str) -> Path:
     """Return the folder of a model that is made of others, from the cache or made now."""
     parts = [located for located in (model, adapter) if located is not None]
-    folders = [located.fetch(located.names) for located in parts]
+    folders = [_fetched(located) for located in parts]
     key = content_hash([_stamps(folder) for folder in folders])[:KEY_DIGITS]
     out = cache_folder() / "models"
     if (out / key).is_dir():

@@ -67,6 +67,9 @@ def test_a_model_comes_from_the_hub(
         commit = server.push("org/one", llamas / "one")
         server.push("org/one", llamas / "two")
         merged(text % commit)
+        asked = len(server.requests)
+        merged(text % commit, out="cached")
+        assert 1 == len(server.requests) - asked  # which commit is it; no file is asked for
     assert Checkpoint(llamas / "one").hash() == Checkpoint(Path("out")).hash()
     assert f"org/one@{commit}" in Path("out/README.md").read_text(encoding="utf-8")
     merged(text % commit, "--offline", out="again")

@@ -67,6 +67,10 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     dtypes = Counter(tensor.info.dtype for tensor in plan.tensors)
     text = ", ".join(f"{count} {dtype}" for dtype, count in sorted(dtypes.items()))
     yield f"  child: {len(plan.tensors)} tensors ({text}), {entries:,} weights"
+    num_copied = sum(tensor.is_exact for tensor in plan.tensors)
+    merged = Counter(t.method.spec.name for t in plan.tensors if not t.is_exact)
+    shown = [f"{count} by {name}" for name, count in sorted(merged.items())]
+    yield f"  {', '.join([*shown, f'{num_copied} copied as they are'])}"
     read, written = bytes_read(plan), bytes_written(plan)
     yield f"  reads {_shown(read)}, writes {_shown(written)}"
     memory = peak_bytes(plan, threads) / 1e6

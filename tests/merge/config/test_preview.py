@@ -40,3 +40,4 @@ def test_each_tensor_has_a_line(root: Path) -> None:
     for part in ("F32", "24x16", "1.54 kB", "of 0+1+2", "density=0.75,0.75", "rescale=l1"):
         assert part in line
     assert any("model one: 39 tensors, F32, " in line for line in lines)
+    assert "  39 by dare_ties, 0 copied as they are" in lines
