@@ -27,7 +27,8 @@ class Tokens:
 
     def hash(self) -> str:
         """Return the hash of the vocabulary."""
-        return content_hash([self.ids, self.added, self.spelling])
+        by_id = sorted(zip(self.ids.values(), self.ids.keys(), strict=True))
+        return content_hash([by_id, self.added, self.spelling])
 
 
 def has_tokenizer(folder: Path) -> bool:

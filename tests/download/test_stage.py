@@ -223,6 +223,22 @@ def test_other_vocabulary_is_refused_by_token(project: Path) -> None:
     assert "merge.tokenizer" in str(caught.value)
 
 
+@pytest.mark.parametrize("tokenizer", ["union", "math"])
+def test_other_vocabulary_is_taken_where_rows_are_moved(project: Path, tokenizer: str) -> None:
+    """With a union, or a parent's tokenizer, tokens may differ in ids and number; shapes not."""
+    words = [*(w.replace("w5", "new") for w in json.loads(_vocab(project))), "more"]
+    make_model(project / "data/zoo/math", seed=1, words=words, vocab_size=33)
+
+    run(params(), OUT, tokenizer=tokenizer)
+
+    assert ["math"] == [model.name for model in Parents.read(OUT).models]
+    break_tensor(project / "data/zoo/math", "model.embed_tokens.weight", torch.ones(34, 16))
+    with pytest.raises(CheckpointError, match=r"embed_tokens.weight: shape \(34, 16\)"):
+        run(params(), OUT, tokenizer=tokenizer)
+    with pytest.raises(CheckpointError, match="vocab_size is 33, the base's 32"):
+        run(params(), OUT)
+
+
 def test_a_parent_without_tokenizer_is_refused(project: Path) -> None:
     """Without a tokenizer nobody knows what the embedding's rows mean."""
     (project / "data/zoo/math/tokenizer.json").unlink()

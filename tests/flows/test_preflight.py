@@ -23,6 +23,7 @@ def params(**sections: dict[str, object]) -> Params:
 def test_check_accepts_good_params() -> None:
     """Params without fault raise nothing."""
     check(params())
+    check(params(merge={"tokenizer": "union"}))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,8 @@ def test_check_accepts_good_params() -> None:
         ({"download": {"base": "zoo:bse"}}, "Did you mean"),
         ({"download": {"base": "no/such/folder"}}, "no/such/folder"),
         ({"download": {"parents": {"uniform": "zoo:math"}}}, "called 'uniform'"),
-        ({"merge": {"tokenizer": "mth"}}, "Legal: base, math, order"),
+        ({"merge": {"tokenizer": "mth"}}, "Legal: base, math, order, union"),
+        ({"download": {"parents": {"union": "zoo:math"}}}, "a parent is called 'union'"),
         ({"select": {"optimizer": "CAM"}}, "CAM"),
         ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
         ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),

@@ -93,6 +93,17 @@ def test_references_hold_base_parents_and_baselines() -> None:
         references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams())
 
 
+def test_references_of_a_union_name_all_models() -> None:
+    """Where rows are moved a model alone is picked out of all, which make the vocabulary."""
+    found = references(base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"))
+    alone = {r.name: r.recipe for r in found if r.kind in ("base", "parent")}
+    for place, model in enumerate((*PARENTS, BASE)):
+        recipe = alone[model.name if model is not BASE else "base"]
+        assert {"source": place} == recipe.rules[0].values
+        assert model == recipe.parents[place]
+        assert {*PARENTS, BASE} == {*recipe.parents, recipe.base}
+
+
 def test_warm_starts_are_named_distinct_and_in_the_space() -> None:
     """The uniform average and each parent alone, as weights; what coincides is kept once."""
     space = space_of("task_arithmetic", parents=3)

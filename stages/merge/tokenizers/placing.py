@@ -10,6 +10,7 @@ row that no model has, or that only fills up to a multiple, is the mean of the m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,10 +115,8 @@ def place(
 
 def _rows_of(child: Sequence[str | None], model: Holding) -> Ids:
     """Return the model's row for each token of the child, -1 where it has none."""
-    get = model.ids.get
-    found = np.fromiter(
-        (-1 if token is None else get(token, -1) for token in child), np.int64, len(child)
-    )
+    ids: Mapping[str | None, int] = model.ids  # type: ignore[assignment]  # None is no token
+    found = np.fromiter(map(ids.get, child, repeat(-1)), np.int64, len(child))
     found[found >= model.num_rows] = -1  # a token beyond the matrix has no row
     return found
 
@@ -133,13 +132,13 @@ def _row_map(own: Ids, model: Holding, pooled: Ids, forced: Ids, size: int) -> R
     is_in_place = model.num_rows == size and not foreign.size and not means.size
     if is_in_place and np.array_equal(own, np.arange(size)):
         return None
-    known = np.unique(np.fromiter(model.ids.values(), np.int64, len(model.ids)))
+    known = np.array(sorted(set(model.ids.values())) if means.size else [], dtype=np.int64)
     return RowMap(
         own=np.maximum(own, 0),
         foreign=foreign,
         pooled=np.searchsorted(pooled, foreign),
         means=means,
-        known=known[known < model.num_rows] if means.size else known[:0],
+        known=known[known < model.num_rows],
     )
 
 

@@ -155,8 +155,10 @@ def _check_spellings(members: Sequence[_Member], owner: int, where: str) -> None
     own = members[owner]
     for member in members:
         tokens = member.tokens
+        if tokens.spelling == own.tokens.spelling:
+            continue
         brings = tokens.ids.keys() - own.tokens.ids.keys() - tokens.added.keys()
-        if brings and tokens.spelling != own.tokens.spelling:
+        if brings:
             raise RecipeError(
                 f"{where}: the tokens of {member.label} are {tokens.spelling}, those of "
                 f"{own.label} {own.tokens.spelling}: {min(brings)!r} would be read back as other "

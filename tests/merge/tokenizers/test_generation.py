@@ -11,12 +11,13 @@ from stages.checkpoint import Checkpoint
 from stages.merge.from_recipe import plan
 from stages.merge.sinks import ResidentSink, hash_weights, write_model
 from stages.merge.tokenizers.pinning import pinned
-from stages.recipe import Recipe
+from stages.recipe import Recipe, Value
 from tests.merge.recipes import recipe_of
 from tests.merge.tokenizers.conftest import write_words
 
 WORDS = {"one": 1, "two": 2, "plus": 3, "is": 4}
 BACKWARDS = {"is": 1, "plus": 2, "two": 3, "one": 4}
+VALUES: dict[str, Value] = {"weight": (1.0, 0.2), "scale": 1.0, "normalize": 0.0}
 ASKED, SAID = "one plus two is", ["<|three|>", "two", "</s>"]
 
 
@@ -125,9 +126,8 @@ def test_child_says_the_token_that_only_a_parent_knew(
     """After a union the child answers with the parent's own token and reads it back as text."""
     assert "<|three|>" not in _answer(trio[0].folder)[0]
     assert SAID == _answer(trio[1].folder)[0]
-    values = {"weight": (1.0, 0.2), "scale": 1.0, "normalize": 0.0}
     recipe = recipe_of(
-        "task_arithmetic", trio[0], trio[1:], values, dtype="float32", tokenizer="union"
+        "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="union"
     )
     made = plan(_pinned(recipe, trio), trio[0], trio[1:])
     digest = write_model(made, tmp_path / "child", shard_bytes=10**9)
@@ -144,9 +144,8 @@ def test_child_says_the_token_that_only_a_parent_knew(
 
 def test_child_of_a_named_parent_speaks_its_tokens(trio: list[Checkpoint], tmp_path: Path) -> None:
     """With a parent's tokenizer the child has its ids, and answers as it does."""
-    values = {"weight": (1.0, 0.2), "scale": 1.0, "normalize": 0.0}
     recipe = recipe_of(
-        "task_arithmetic", trio[0], trio[1:], values, dtype="float32", tokenizer="taught"
+        "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="taught"
     )
     made = plan(_pinned(recipe, trio), trio[0], trio[1:])
     write_model(made, tmp_path / "child", shard_bytes=10**9)

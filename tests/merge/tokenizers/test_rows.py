@@ -246,10 +246,8 @@ def test_rows_follow_the_rule(
         found = _first(made)
         counts = [model.tensors[EMBEDDING].shape[0] for model in models]
     ids = [{t: n for n, t in enumerate(["?", *said])} for said, _ in spoken]
-    if not made.is_moved:
-        assert [ids[0]] * len(ids) == ids
-        assert [counts[0]] * len(ids) == counts
-        return
+    if not made.is_moved and all(other == ids[0] for other in ids) and len(set(counts)) == 1:
+        return  # one vocabulary: left as it is, also where it has tokens beyond the rows
     owner = 1 if source == "1" else 0
     child = _naive_tokens(ids, ids if source == "union" else [], owner)
     expected = _naive(ids, counts, child, owner, pad)
