@@ -75,7 +75,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     threads: int | None,
     offline: bool,
 ) -> None:
-    r"""Merge models as the MergeKit file CONFIG says, into the new folder OUT.
+    """Merge models as the MergeKit file CONFIG says, into the new folder OUT.
 
     OUT is then a model that transformers loads. It appears whole or not at all. Models are
     folders, or ORG/NAME@REVISION of the Hugging Face hub, with +ADAPTER for a LoRA.
@@ -84,7 +84,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     Example:
       germline merge ties.yml merged --dry-run
       germline merge ties.yml merged
-    """
+    """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     # Torch takes seconds to import, which help and usage errors need not wait for.
     from flows.merging import Job, merge, preview
     from stages.merge.sinks import num_cores

@@ -209,7 +209,11 @@ def test_a_size_that_is_none_is_a_usage_error() -> None:
 def test_help_explains_itself() -> None:
     """A new user reads what CONFIG and OUT are, and sees an example."""
     said = CliRunner().invoke(main, ["merge", "--help"]).output
-    for expected in ("MergeKit file CONFIG", "germline merge ties.yml merged", "--dry-run"):
+    for expected in (
+        "MergeKit file CONFIG",
+        "\n    germline merge ties.yml merged\n",
+        "--dry-run",
+    ):
         assert expected in said
 
 
