@@ -26,11 +26,13 @@ slices:
 """
 
 
-def _tensors(plan: Plan) -> dict[str, TensorPlan]:
+def tensors_of(plan: Plan) -> dict[str, TensorPlan]:
+    """Return a plan's tensors by name."""
     return {tensor.name: tensor for tensor in plan.tensors}
 
 
-def _faults(text: str, root: Path) -> list[str]:
+def faults_of(text: str, root: Path) -> list[str]:
+    """Return the lines of the error that a document ends in."""
     with pytest.raises(RecipeError) as raised:
         lowered(text, root)
     return str(raised.value).splitlines()
@@ -51,7 +53,7 @@ modules:
     parameters: {weight: [{filter: v_proj, value: 3}]}
 parameters: {weight: 4}
 """
-    tensors = _tensors(lowered(text, root).plan)
+    tensors = tensors_of(lowered(text, root).plan)
     weights = [
         tensors[f"model.layers.0.self_attn.{p}_proj.weight"].settings.parent["weight"][0]
         for p in "qkvo"
@@ -81,7 +83,7 @@ def test_gradients_end_with_what_comes_after_the_layers(root: Path) -> None:
         "merge_method: slerp\nbase_model: $base\nmodels: [{model: $one}]\nparameters: {t: [0, 1]}"
     )
     for extra, last in (("", 1.0), ("\ncompat: mergekit", 0.0)):
-        tensors = _tensors(lowered(text + extra, root).plan)
+        tensors = tensors_of(lowered(text + extra, root).plan)
         ends = [
             tensors[name].settings.tensor["t"]
             for name in ("model.embed_tokens.weight", "model.norm.weight", "lm_head.weight")
@@ -101,7 +103,7 @@ slices:
   - sources: [{model: $base, layer_range: [1, 4]}, {model: $one, layer_range: [1, 4]}]
 parameters: {t: [0.25, 0.75]}
 """
-    tensors = _tensors(lowered(text, root).plan)
+    tensors = tensors_of(lowered(text, root).plan)
     assert [0.75, 0.25, 0.5, 0.75] == [tensors[Q.format(i)].settings.tensor["t"] for i in range(4)]
 
 
@@ -170,7 +172,7 @@ def test_the_base_is_added_to_whole_models(root: Path) -> None:
     text = "merge_method: linear\nbase_model: $base\nmodels: [{model: $one}]\n"
     tensor = lowered(f"{text}parameters: {{weight: 1}}", root).plan.tensors[0]
     assert (False, [1, 0]) == (tensor.has_base, [s.model for s in tensor.sources])
-    assert any("base_model: weight is missing" in f for f in _faults(text, root))
+    assert any("base_model: weight is missing" in f for f in faults_of(text, root))
     ties = text.replace("linear", "ties").replace("$one}", "$one, parameters: {weight: 1}}")
     tensor = lowered(ties, root).plan.tensors[0]
     assert (True, [0, 1]) == (tensor.has_base, [s.model for s in tensor.sources])
@@ -222,7 +224,7 @@ def test_values_without_effect_are_told(root: Path) -> None:
 )
 def test_what_cannot_be_merged_is_refused(root: Path, text: str, message: str) -> None:
     """The message names the place in the file, what it got and what is legal."""
-    assert any(message in fault for fault in _faults(text, root))
+    assert any(message in fault for fault in faults_of(text, root))
 
 
 def test_every_tensor_that_does_not_fit_is_named(root: Path, tmp_path: Path) -> None:
@@ -237,60 +239,11 @@ def test_every_tensor_that_does_not_fit_is_named(root: Path, tmp_path: Path) -> 
         f"merge_method: linear\nmodels: [{{model: $one}}, {{model: {tmp_path}/wide}}, "
         f"{{model: {tmp_path}/odd}}]\nparameters: {{weight: 1}}"
     )
-    faults = _faults(text, root)
+    faults = faults_of(text, root)
     names = [name for name in Checkpoint(root / "one").tensors if "q_proj" not in name]
     assert all(any(f"tensor {name}: " in fault for fault in faults) for name in names)
     assert any(Q.format(2) in fault and "odd has none" in fault for fault in faults)
     assert any("extra.weight" in fault and "odd has one" in fault for fault in faults)
-
-
-def test_numbers_of_layers_that_differ_need_slices(root: Path, tmp_path: Path) -> None:
-    """Whole models have as many layers as each other."""
-    save_llama(tmp_path / "short", seed=5, layers=3)
-    text = f"merge_method: linear\nmodels: [{{model: $one}}, {{model: {tmp_path}/short}}]"
-    faults = _faults(f"{text}\nparameters: {{weight: 1}}", root)
-    assert any("numbers of layers differ" in f and "Use slices" in f for f in faults)
-
-
-def test_a_tied_head_is_the_embedding(root: Path, tmp_path: Path) -> None:
-    """Merged into a model with a head, a tied one gives its embedding; not the other way."""
-    save_llama(tmp_path / "tied", seed=5, ties=True)
-    text = (
-        "merge_method: linear\nmodels: [{{model: {}}}, {{model: {}}}]\nparameters: {{weight: 1}}"
-    )
-    plan = lowered(text.format("$one", tmp_path / "tied"), root).plan
-    names = [source.name for source in _tensors(plan)["lm_head.weight"].sources]
-    assert ["lm_head.weight", "model.embed_tokens.weight"] == names
-    faults = _faults(text.format(tmp_path / "tied", "$one"), root)
-    assert any("has a head of its own" in fault for fault in faults)
-
-
-def test_lists_with_an_entry_for_each_layer_follow_it(root: Path, tmp_path: Path) -> None:
-    """layer_types and its like are put together anew, lists of layers' numbers too."""
-    kinds = {"one": "abcd", "two": "efgh"}
-    for name, kind in kinds.items():
-        shutil.copytree(root / name, tmp_path / name)
-        path = tmp_path / name / "config.json"
-        config = json.loads(path.read_text())
-        config |= {"layer_types": list(kind), "mlp_only_layers": [1], "window_list": [1, 2, 3, 4]}
-        path.write_text(json.dumps(config))
-    config = lowered(STACK, tmp_path).plan.config
-    assert list("abcfgh") == config["layer_types"]
-    assert [1, 3] == config["mlp_only_layers"]
-    assert [1, 2, 3, 4] == config["window_list"]
-    other = json.loads((tmp_path / "two" / "config.json").read_text())
-    del other["layer_types"]
-    (tmp_path / "two" / "config.json").write_text(json.dumps(other))
-    assert any("layer_types has an entry for each" in f for f in _faults(STACK, tmp_path))
-
-
-def test_kinds_of_layers_told_by_number_are_not_moved(root: Path, tmp_path: Path) -> None:
-    """Where every sixth layer is of another kind, a layer that moves would change its kind."""
-    for name in ("one", "two"):
-        shutil.copytree(root / name, tmp_path / name)
-        path = tmp_path / name / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "sliding_window_pattern": 2}))
-    assert any("Add layer_types" in fault for fault in _faults(STACK, tmp_path))
 
 
 def test_ids_say_what_decides_the_bytes(root: Path, tmp_path: Path) -> None:
