@@ -1,4 +1,4 @@
-"""Install the locked dependencies into the running interpreter's environment.
+"""Install the locked dependencies, and the germline command, into the running interpreter.
 
 torch comes first, as a CPU build wherever one is to be had: a CUDA build is taken only on a
 machine with an NVIDIA GPU. Everything else comes from requirements.lock, which holds no CUDA
@@ -91,6 +91,8 @@ def main() -> None:
     listed = Path(sys.prefix) / "requirements.without-torch.txt"
     listed.write_text("\n".join(rest) + "\n", encoding="utf-8")
     pip("install", "--quiet", "--no-deps", "--requirement", str(listed))
+    # The germline command: the checkout itself, so that an edit is there at once.
+    pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
 
 
 if __name__ == "__main__":

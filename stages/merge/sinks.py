@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -20,21 +20,32 @@ from stages.merge.plan import Plan, TensorPlan
 from stages.merge.residence import residence
 
 
-def write_model(plan: Plan, out: Path, *, shard_bytes: int, threads: int | None = None) -> str:
+def write_model(
+    plan: Plan,
+    out: Path,
+    *,
+    shard_bytes: int,
+    threads: int | None = None,
+    note: Callable[[int], None] | None = None,
+) -> str:
     """Write the child as a model folder that transformers loads; return its weights hash.
 
     ``out`` appears whole or not at all. Its bytes depend on the plan and ``shard_bytes`` alone,
     and the hash on the plan alone; ``threads`` is as many as there are cores, unless it is given.
+    ``note`` is told the bytes of each tensor once it is written, by whichever thread wrote it.
 
     Raises:
         RecipeError: a tensor cannot be merged.
         CheckpointError: ``out`` is already there.
     """
-    threads = threads or _num_cores()
+    threads = threads or num_cores()
     with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
 
         def work(tensor: TensorPlan) -> str:
-            return writer.add_parts(tensor.name, _bytes_of_parts(plan, tensor))
+            found = writer.add_parts(tensor.name, _bytes_of_parts(plan, tensor))
+            if note is not None:
+                note(tensor.info.num_bytes)
+            return found
 
         digests = of_each(plan.tensors, work, threads=threads)
         result = _hash(plan, digests)
@@ -55,7 +66,7 @@ def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
             found.update(data)
         return found.hexdigest()
 
-    return _hash(plan, of_each(plan.tensors, work, threads=threads or _num_cores()))
+    return _hash(plan, of_each(plan.tensors, work, threads=threads or num_cores()))
 
 
 def _bytes_of_parts(plan: Plan, tensor: TensorPlan) -> Iterator[tuple[int, memoryview]]:
@@ -72,7 +83,8 @@ def _bytes_of_parts(plan: Plan, tensor: TensorPlan) -> Iterator[tuple[int, memor
         yield start * dtype.itemsize, cast.view(torch.uint8).numpy().data
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # a container may have fewer than the machine
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

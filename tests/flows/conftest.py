@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.merge.config.llamas import save_family
+
 ROOT = Path(__file__).parents[2]
 COPIED = ("dvc.yaml", "pyproject.toml", "flows", "stages", "data/tasks", "data/zoo", ".dvc/config")
 SMALL: dict[str, Any] = {
@@ -101,3 +103,19 @@ def make_project(tmp_path: Path) -> Callable[[str], Project]:
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def llamas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the models base, one and two: only to be read."""
+    return save_family(tmp_path_factory.mktemp("llamas"))
+
+
+@pytest.fixture
+def here(llamas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory that holds the models, with a cache of its own."""
+    folder = tmp_path / "here"
+    shutil.copytree(llamas, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GERMLINE_CACHE", str(tmp_path / "cache"))
+    return folder

@@ -1,0 +1,1 @@
+"""MergeKit's configuration language: the second front end of the merge engine."""

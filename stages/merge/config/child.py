@@ -1,0 +1,128 @@
+"""The child's config.json, and whose tokenizer it takes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.checkpoint import Checkpoint
+from stages.errors import RecipeError
+from stages.hashing import content_hash, file_hash
+from stages.merge.companions import child_config
+from stages.merge.config.schema import Config, Reference
+from stages.merge.plan import DTYPES
+
+Origins = Sequence[tuple[Reference, int]]
+Models = Mapping[Reference, Checkpoint]
+
+_NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
+_INDEX_LISTS = ("mlp_only_layers", "cross_attention_layers")  # of the layers' own numbers
+# From these transformers tells a layer's kind by its number, unless layer_types spells it out.
+_PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
+
+
+def config_of(
+    config: Config, frame: Checkpoint, donor: Checkpoint, origins: Origins, models: Models
+) -> tuple[dict[str, Any], str]:
+    """Return the child's config.json and the dtype it names.
+
+    Where layers were taken out, added or moved, their number and every list that has an entry
+    for each layer follow them.
+
+    Raises:
+        RecipeError: a layer's model does not say of it what the frame says of its own.
+    """
+    dtype = config.out_dtype or config.dtype or _dtype_of(frame)
+    found = child_config(frame, donor, dtype)
+    reference = config.references[0]
+    depth = _depth(found)
+    if depth is None or list(origins) == [(reference, layer) for layer in range(depth)]:
+        return found, dtype
+    sections = [found]
+    if isinstance(found.get("text_config"), dict):
+        found["text_config"] = dict(found["text_config"])
+        sections.append(found["text_config"])
+    for place, section in enumerate(sections):
+        sources = [_section(models[model].config, place) for model, _ in origins]
+        layers = [layer for _, layer in origins]
+        section.update(_restacked(section, sources, layers, f"{config.where}: config.json"))
+    return found, dtype
+
+
+def folder_hash(config: Mapping[str, Any], donor: Path) -> str:
+    """Return the hash of what a child's folder holds beside weights: part of a document's id."""
+    names = sorted(p for p in donor.rglob("*") if p.is_file() and p.suffix != ".safetensors")
+    small = {p.relative_to(donor).as_posix(): file_hash(p) for p in names if p.suffix != ".bin"}
+    small.pop("README.md", None)
+    return content_hash({"config": dict(config), "files": small})
+
+
+def _dtype_of(model: Checkpoint) -> str:
+    """Return the dtype that a config names, or that of most of its weights."""
+    said = model.config.get("dtype") or model.config.get("torch_dtype")
+    if said in DTYPES:
+        return str(said)
+    sizes = dict.fromkeys(DTYPES, 0)
+    for info in model.tensors.values():
+        for name, spelled in DTYPES.items():
+            sizes[name] += info.num_bytes if info.dtype == spelled else 0
+    return max(sizes, key=lambda name: sizes[name])
+
+
+def _depth(config: Mapping[str, Any]) -> int | None:
+    """Return the number of layers that a config gives, or None where it gives none."""
+    for section in (config, config.get("text_config") or {}):
+        for name in _NUM_LAYERS:
+            if isinstance(section.get(name), int):
+                return int(section[name])
+    return None
+
+
+def _section(config: Mapping[str, Any], place: int) -> Mapping[str, Any]:
+    section = config if place == 0 else config.get("text_config")
+    return section if isinstance(section, dict) else {}
+
+
+def _restacked(
+    section: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    layers: Sequence[int],
+    where: str,
+) -> dict[str, Any]:
+    """Return those keys of a config that change where the layers stand otherwise."""
+    depth = next((section[name] for name in _NUM_LAYERS if name in section), None)
+    changed: dict[str, Any] = {n: len(layers) for n in _NUM_LAYERS if n in section}
+    for key, value in section.items():
+        if not isinstance(value, list):
+            continue
+        if key in _INDEX_LISTS:
+            pairs = enumerate(zip(sources, layers, strict=True))
+            changed[key] = [place for place, (s, layer) in pairs if layer in s.get(key, [])]
+        elif "layer" in key and len(value) == depth:
+            changed[key] = _gathered(key, sources, layers, where)
+    for key in _PERIODS:
+        if (
+            section.get(key)
+            and "layer_types" not in section
+            and layers != list(range(len(layers)))
+        ):
+            raise RecipeError(
+                f"{where}: {key} tells a layer's kind by its number, which this merge changes. "
+                "Add layer_types to the config of the model."
+            )
+    return changed
+
+
+def _gathered(
+    key: str, sources: Sequence[Mapping[str, Any]], layers: Sequence[int], where: str
+) -> list[Any]:
+    """Return a list with an entry for each layer, taken from where the layer comes from."""
+    found = []
+    for source, layer in zip(sources, layers, strict=True):
+        entries = source.get(key)
+        if not isinstance(entries, list) or layer >= len(entries):
+            raise RecipeError(
+                f"{where}: {key} has an entry for each layer; a model that layer {layer} comes "
+                "from has none. Add it to that model's config."
+            )
+        found.append(entries[layer])
+    return found

@@ -1,0 +1,193 @@
+"""What a MergeKit document says, as plain data: nothing is looked up, nothing is filled in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model as a document names it: a path, hub id or document's name, and an adapter's."""
+
+    path: str
+    revision: str | None = None
+    adapter: str | None = None
+    adapter_revision: str | None = None
+
+    def __str__(self) -> str:
+        text = self.path + (f"@{self.revision}" if self.revision else "")
+        if self.adapter is None:
+            return text
+        return f"{text}+{self.adapter}" + (
+            f"@{self.adapter_revision}" if self.adapter_revision else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of a parameter: ``anchors`` of a gradient (one is a constant), for a filter.
+
+    The filter is a part of a tensor's name; None is for every tensor.
+    """
+
+    anchors: tuple[float, ...]
+    filter: str | None = None
+
+
+Value = tuple[Entry, ...]
+Values = Mapping[str, Value]
+Naming = Callable[[Reference], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A model in a slice; ``layers`` is half-open, None stands for all of them."""
+
+    model: Reference
+    layers: tuple[int, int] | None
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return the entry as MergeKit spells it, models named as ``naming`` gives."""
+        layers = None if self.layers is None else list(self.layers)
+        return given(model=naming(self.model), layer_range=layers, parameters=plain(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some consecutive layers of the child, and what they are made of."""
+
+    inputs: tuple[Input, ...]
+    base: Reference | None
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return the slice as MergeKit spells it, models named as ``naming`` gives."""
+        return given(
+            sources=[found.to_dict(naming) for found in self.inputs],
+            base_model=None if self.base is None else naming(self.base),
+            parameters=plain(self.values),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A part of a model with layers of its own; ``name`` is None for all of a model.
+
+    With ``is_whole`` there is one slice of all layers, to which the base is added if missing.
+    """
+
+    name: str | None
+    slices: tuple[Slice, ...]
+    is_whole: bool
+    values: Values
+    where: str = field(compare=False)
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return the module as MergeKit spells it, models named as ``naming`` gives."""
+        slices = [found.to_dict(naming) for found in self.slices]
+        models = slices[0]["sources"] if self.is_whole else None
+        parameters = plain(self.values)
+        return given(
+            models=models, slices=None if self.is_whole else slices, parameters=parameters
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """Where one token's row comes from: ``kind`` is model, model_token or zero."""
+
+    kind: str
+    model: Reference | None = None
+    token: str | None = None
+    token_id: int | None = None
+    force: bool = False
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return it as MergeKit spells it, the model named as ``naming`` gives."""
+        name = None if self.model is None else naming(self.model)
+        detail = given(kind=self.kind, model=name, token=self.token, token_id=self.token_id)
+        return {"source": name if self.kind == "model" else detail, "force": self.force}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerConfig:
+    """What the child's tokenizer is to be; ``source`` is base, union or a model."""
+
+    source: str | Reference
+    tokens: Mapping[str, TokenConfig] = field(default_factory=dict)
+    pad_to_multiple_of: int | None = None
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return it as MergeKit spells it, the source named as ``naming`` gives."""
+        source = naming(self.source) if isinstance(self.source, Reference) else self.source
+        multiple = self.pad_to_multiple_of
+        tokens = {token: found.to_dict(naming) for token, found in self.tokens.items()}
+        return given(source=source, tokens=tokens, pad_to_multiple_of=multiple)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One document; ``where`` starts the messages about it."""
+
+    name: str | None
+    method: str
+    base: Reference | None
+    modules: tuple[Module, ...]
+    values: Values
+    dtype: str | None
+    out_dtype: str | None
+    tokenizer: TokenizerConfig | None
+    chat_template: str | None
+    compat: bool
+    where: str = field(compare=False)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The models that it names, each once: the base, then in the order of the text."""
+        inputs = [i for m in self.modules for s in m.slices for i in s.inputs]
+        bases = [s.base for m in self.modules for s in m.slices if s.base]
+        found = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
+        if self.tokenizer:
+            named = (token.model for token in self.tokenizer.tokens.values())
+            found += [r for r in (self.tokenizer.source, *named) if isinstance(r, Reference)]
+        return tuple(dict.fromkeys(found))
+
+    def to_dict(self, naming: Naming) -> dict[str, Any]:
+        """Return the document as MergeKit spells it, models named as ``naming`` gives.
+
+        It can be read again; its own name, which decides nothing, is left out.
+        """
+        named = {str(m.name): m.to_dict(naming) for m in self.modules if m.name is not None}
+        whole = {} if named else self.modules[0].to_dict(naming)
+        return whole | given(
+            merge_method=self.method,
+            base_model=None if self.base is None else naming(self.base),
+            modules=named,
+            parameters=plain(self.values),
+            dtype=self.dtype,
+            out_dtype=self.out_dtype,
+            tokenizer=None if self.tokenizer is None else self.tokenizer.to_dict(naming),
+            chat_template=self.chat_template,
+            compat="mergekit" if self.compat else None,
+        )
+
+
+def given(**keys: Any) -> dict[str, Any]:
+    """Return the keys that hold something."""
+    return {key: value for key, value in keys.items() if value not in (None, {}, [])}
+
+
+def plain(values: Values) -> dict[str, Any]:
+    """Return values as MergeKit spells them."""
+    return {name: _spelled(value) for name, value in values.items()}
+
+
+def _spelled(value: Value) -> Any:
+    spelled = [list(e.anchors) if len(e.anchors) > 1 else e.anchors[0] for e in value]
+    if len(value) == 1 and value[0].filter is None:
+        return spelled[0]
+    pairs = zip(value, spelled, strict=True)
+    return [{"filter": entry.filter or "*", "value": number} for entry, number in pairs]

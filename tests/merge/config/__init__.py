@@ -1,0 +1,1 @@
+"""MergeKit's configuration language: read, lowered, stacked, ordered, shown."""
