@@ -5,6 +5,7 @@ Headers are checked in full when a folder is opened; the bytes are mapped, and r
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -15,11 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.collection import uncollected
 from stages.errors import CheckpointError
 from stages.hashing import weights_hash
 from stages.headers import (
@@ -53,11 +53,11 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config: dict[str, Any] = read_json(folder / "config.json")
-        self._maps: dict[Path, NDArray[np.uint8]] = {}
-        self._views: dict[str, Tensor] = {}
-        found = read_headers(folder)
-        self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
-        self._places = {name: place for name, (_, place) in found.items()}
+        self._maps: dict[tuple[Path, str], Tensor] = {}
+        with uncollected():
+            found = read_headers(folder)
+            self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
+            self._places = {name: place for name, (_, place) in found.items()}
 
     @property
     def num_layers(self) -> int:
@@ -83,21 +83,31 @@ class Checkpoint:
         """
         if name not in self.tensors:
             raise CheckpointError(f"{self.folder}: no tensor {name!r} in this checkpoint.")
-        if name not in self._views:
-            self._views[name] = self._map(name)
-        return self._views[name]
-
-    def _map(self, name: str) -> Tensor:
         info, place = self.tensors[name], self._places[name]
         dtype = DTYPES[info.dtype]
         if place.start == place.stop:
             return torch.empty(info.shape, dtype=dtype)
-        if place.path not in self._maps:
-            self._maps[place.path] = np.memmap(place.path, dtype=np.uint8, mode="c")
-        data = self._maps[place.path][place.start : place.stop]
-        if data.ctypes.data % dtype.itemsize:  # torch reads whole elements: align a stray tensor
-            data = data.copy()
-        return torch.from_numpy(data).view(dtype).reshape(info.shape)
+        if place.start % dtype.itemsize:  # torch reads whole elements: align a stray tensor
+            data = self._map(place.path, "U8")[place.start : place.stop]
+            return data.clone().view(dtype).view(info.shape)
+        found = self._map(place.path, info.dtype)
+        first, last = place.start // dtype.itemsize, place.stop // dtype.itemsize
+        return found[first:last].view(info.shape)
+
+    def _map(self, path: Path, dtype: str) -> Tensor:
+        """Return a file as a private map of whole elements, from its first byte."""
+        found = self._maps.get((path, dtype))
+        if found is None:
+            if dtype == "U8":
+                with path.open("rb") as file:
+                    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+                found = torch.frombuffer(mapped, dtype=torch.uint8)
+            else:
+                data = self._map(path, "U8")
+                rest = data.numel() % DTYPES[dtype].itemsize
+                found = data[: data.numel() - rest].view(DTYPES[dtype])
+            self._maps[path, dtype] = found
+        return found
 
     def hash(self) -> str:
         """Return ``hashing.weights_hash`` of all tensors: the model's identity."""
@@ -135,7 +145,8 @@ class CheckpointWriter:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         try:
-            self._allocate()
+            with uncollected():
+                self._allocate()
         except BaseException:
             self._discard()
             raise
@@ -163,7 +174,7 @@ class CheckpointWriter:
     def add_parts(self, name: str, parts: Iterable[tuple[int, memoryview]]) -> str:
         """Write one tensor from (offset, bytes) in order; return the SHA-256 of its bytes.
 
-        Threads may add different tensors at once. A part may be reused once the next is asked for.
+        Threads may add different tensors at once.
 
         Raises:
             CheckpointError: the tensor was not announced, was added before, or has another size.

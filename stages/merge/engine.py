@@ -1,6 +1,7 @@
 """Carries out a plan: one tensor after another, in float32, with one cast at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cache
 from typing import overload
 
 import torch
@@ -62,7 +63,11 @@ def parts(
         return
     base = found.pop(0) if plan.base is not None else None
     streams = _Streams(plan.recipe.seed, plan.recipe.parents, tensor.name)
-    identities = [(*plan.models[: -len(found)], p, tensor.sources) for p in plan.parents]
+    if memo is not None:
+        known = (plan.base,) if plan.base is not None else ()
+        identities: Sequence[Hashable] = [(*known, p, tensor.sources) for p in plan.parents]
+    else:
+        identities = ()
     sources = Sources(base, found, streams, memo=memo, identities=identities)
     kernel = plan.method.prepare(sources, tensor.settings)
     dtype = DTYPES[tensor.info.dtype]
@@ -107,11 +112,14 @@ def _is_finite(part: Tensor, dtype: torch.dtype) -> bool:
     An entry exceeds the norm by no more than the norm's rounding, for which half the range is
     left. A norm that is too large, or no number, decides nothing.
     """
-    limit = torch.finfo(dtype).max / 2
     square = float(torch.dot(part, part))
-    return square < min(limit * limit, torch.finfo(part.dtype).max) or bool(
-        torch.isfinite(part.to(dtype)).all()
-    )
+    return square < _most_square(dtype) or bool(torch.isfinite(part.to(dtype)).all())
+
+
+@cache
+def _most_square(dtype: torch.dtype) -> float:
+    limit = torch.finfo(dtype).max / 2
+    return min(limit * limit, torch.finfo(torch.float32).max)
 
 
 def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:

@@ -52,8 +52,8 @@ class Sources:
         memo: Memo | None = None,
         identities: Sequence[Hashable] = (),
     ) -> None:
-        self._base = None if base is None else base.reshape(-1)
-        self._parents = [parent.reshape(-1) for parent in parents]
+        self._base = None if base is None else _flat(base)
+        self._parents = [_flat(parent) for parent in parents]
         self._streams = streams
         self._memo = memo
         self._identities = identities
@@ -118,6 +118,10 @@ class Sources:
         if self._memo is None or not self._memo.has_room(stream, self.size * 4):
             return random_words(stream, start, stop - start)
         return self._memo.get(stream, lambda: random_words(stream, 0, self.size))[start:stop]
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dim() == 1 else tensor.reshape(-1)
 
 
 def _accept(_settings: Settings, _num_parents: int) -> str | None:

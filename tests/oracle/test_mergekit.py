@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from stages.checkpoint import Checkpoint
+from stages.merge.cuts import num_kept
 from stages.merge.engine import merge, plan
-from stages.merge.sparsify import num_kept
 from stages.recipe import Value
 from tests.bench.programs import Program
 from tests.merge.conftest import save_model, save_tensors
