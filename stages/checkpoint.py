@@ -97,17 +97,17 @@ class Checkpoint:
 
     def _map(self, path: Path, dtype: str) -> Tensor:
         """Return a file as a private map of whole elements, from its first byte."""
-        found = self._maps.get((path, dtype))
-        if found is None:
-            if dtype == "U8":
-                with path.open("rb") as file:
-                    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-                found = torch.frombuffer(mapped, dtype=torch.uint8)
-            else:
-                data = self._map(path, "U8")
-                rest = data.numel() % DTYPES[dtype].itemsize
-                found = data[: data.numel() - rest].view(DTYPES[dtype])
-            self._maps[path, dtype] = found
+        if (path, dtype) in self._maps:
+            return self._maps[path, dtype]
+        if dtype == "U8":
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            found = torch.frombuffer(mapped, dtype=torch.uint8)
+        else:
+            data = self._map(path, "U8")
+            found = data[: data.numel() // DTYPES[dtype].itemsize * DTYPES[dtype].itemsize]
+            found = found.view(DTYPES[dtype])
+        self._maps[path, dtype] = found
         return found
 
     def hash(self) -> str:
@@ -287,8 +287,7 @@ def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
 def _send_to_disk(descriptor: int, offset: int, size: int) -> None:
     """Let the system begin to write a range to the disk, so that little is left for the sync.
 
-    Linux takes this advice as that: pages that are not on the disk yet go there, and stay in
-    memory. Elsewhere nothing is done.
+    Linux takes this advice so, and keeps the pages in memory; elsewhere nothing is done.
     """
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
