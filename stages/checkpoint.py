@@ -105,8 +105,8 @@ class Checkpoint:
             found = torch.frombuffer(mapped, dtype=torch.uint8)
         else:
             data = self._map(path, "U8")
-            found = data[: data.numel() // DTYPES[dtype].itemsize * DTYPES[dtype].itemsize]
-            found = found.view(DTYPES[dtype])
+            rest = data.numel() % DTYPES[dtype].itemsize
+            found = data[: data.numel() - rest].view(DTYPES[dtype])
         self._maps[path, dtype] = found
         return found
 
@@ -181,8 +181,8 @@ class CheckpointWriter:
             CheckpointError: the tensor was not announced, was added before, or has another size.
         """
         self._check_missing(name)
-        place, found, size = self._places[name], hashlib.sha256(), 0
-        descriptor, started = self._files[place.path], 0
+        place, found = self._places[name], hashlib.sha256()
+        descriptor, size, started = self._files[place.path], 0, 0
         for offset, data in parts:
             found.update(data)
             _write_at(descriptor, data, place.start + offset)
@@ -285,10 +285,7 @@ def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
 
 
 def _send_to_disk(descriptor: int, offset: int, size: int) -> None:
-    """Let the system begin to write a range to the disk, so that little is left for the sync.
-
-    Linux takes this advice so, and keeps the pages in memory; elsewhere nothing is done.
-    """
+    """Let Linux begin to write a range to the disk: the sync waits less, the pages stay in memory."""
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
