@@ -285,7 +285,7 @@ def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
 
 
 def _send_to_disk(descriptor: int, offset: int, size: int) -> None:
-    """Let Linux begin to write a range to the disk: the sync waits less, the pages stay in memory."""
+    """Let Linux begin to write a range to the disk, and keep it in memory: the sync waits less."""
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
