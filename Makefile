@@ -47,9 +47,10 @@ lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
 serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
 	@python -m flows.scheduled --cron "$(or $(CRON),0 3 * * *)"
 
-bench-merge: $(STAMP)  ## time merges against MergeKit, in an environment of its own (ten minutes)
+bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (ten minutes); SHAPE=1b
 	@python tools/oracle_venv.py
-	@python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
+	@GERMLINE_BENCH_SHAPE=$(or $(SHAPE),135M) \
+		python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
 
 study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds (half an hour)
 	@python -m tests.bench.study_racing 10

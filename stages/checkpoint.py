@@ -5,6 +5,7 @@ Headers are checked in full when a folder is opened; the bytes are mapped, and r
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -15,11 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.collection import uncollected
 from stages.errors import CheckpointError
 from stages.hashing import weights_hash
 from stages.headers import (
@@ -36,6 +36,7 @@ from stages.headers import (
 
 __all__ = ["Checkpoint", "CheckpointWriter", "TensorInfo", "digest", "info_of"]
 
+_SENT_BYTES = 1 << 20  # a tensor's bytes go to the disk in pieces of about this size
 _SPELLING = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -53,11 +54,11 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config: dict[str, Any] = read_json(folder / "config.json")
-        self._maps: dict[Path, NDArray[np.uint8]] = {}
-        self._views: dict[str, Tensor] = {}
-        found = read_headers(folder)
-        self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
-        self._places = {name: place for name, (_, place) in found.items()}
+        self._maps: dict[tuple[Path, str], Tensor] = {}
+        with uncollected():
+            found = read_headers(folder)
+            self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
+            self._places = {name: place for name, (_, place) in found.items()}
 
     def read(self, name: str) -> Tensor:
         """Return a tensor as a private map of its file: no copy, and writes never reach the disk.
@@ -67,21 +68,31 @@ class Checkpoint:
         """
         if name not in self.tensors:
             raise CheckpointError(f"{self.folder}: no tensor {name!r} in this checkpoint.")
-        if name not in self._views:
-            self._views[name] = self._map(name)
-        return self._views[name]
-
-    def _map(self, name: str) -> Tensor:
         info, place = self.tensors[name], self._places[name]
         dtype = DTYPES[info.dtype]
         if place.start == place.stop:
             return torch.empty(info.shape, dtype=dtype)
-        if place.path not in self._maps:
-            self._maps[place.path] = np.memmap(place.path, dtype=np.uint8, mode="c")
-        data = self._maps[place.path][place.start : place.stop]
-        if data.ctypes.data % dtype.itemsize:  # torch reads whole elements: align a stray tensor
-            data = data.copy()
-        return torch.from_numpy(data).view(dtype).reshape(info.shape)
+        if place.start % dtype.itemsize:  # torch reads whole elements: align a stray tensor
+            data = self._map(place.path, "U8")[place.start : place.stop]
+            return data.clone().view(dtype).view(info.shape)
+        found = self._map(place.path, info.dtype)
+        first, last = place.start // dtype.itemsize, place.stop // dtype.itemsize
+        return found[first:last].view(info.shape)
+
+    def _map(self, path: Path, dtype: str) -> Tensor:
+        """Return a file as a private map of whole elements, from its first byte."""
+        if (path, dtype) in self._maps:
+            return self._maps[path, dtype]
+        if dtype == "U8":
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            found = torch.frombuffer(mapped, dtype=torch.uint8)
+        else:
+            data = self._map(path, "U8")
+            rest = data.numel() % DTYPES[dtype].itemsize
+            found = data[: data.numel() - rest].view(DTYPES[dtype])
+        self._maps[path, dtype] = found
+        return found
 
     def hash(self) -> str:
         """Return ``hashing.weights_hash`` of all tensors: the model's identity."""
@@ -119,7 +130,8 @@ class CheckpointWriter:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         try:
-            self._allocate()
+            with uncollected():
+                self._allocate()
         except BaseException:
             self._discard()
             raise
@@ -147,17 +159,21 @@ class CheckpointWriter:
     def add_parts(self, name: str, parts: Iterable[tuple[int, memoryview]]) -> str:
         """Write one tensor from (offset, bytes) in order; return the SHA-256 of its bytes.
 
-        Threads may add different tensors at once. A part may be reused once the next is asked for.
+        Threads may add different tensors at once.
 
         Raises:
             CheckpointError: the tensor was not announced, was added before, or has another size.
         """
         self._check_missing(name)
-        place, found, size = self._places[name], hashlib.sha256(), 0
+        place, found = self._places[name], hashlib.sha256()
+        descriptor, size, started = self._files[place.path], 0, 0
         for offset, data in parts:
             found.update(data)
-            _write_at(self._files[place.path], data, place.start + offset)
+            _write_at(descriptor, data, place.start + offset)
             size += len(data)
+            if size - started >= _SENT_BYTES:
+                _send_to_disk(descriptor, place.start + started, size - started)
+                started = size
         if size != place.stop - place.start:
             raise CheckpointError(
                 f"{self._out}: tensor {name} has {size} bytes, announced were "
@@ -250,6 +266,12 @@ def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
     while data:  # one call may write less than it was given
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
+
+
+def _send_to_disk(descriptor: int, offset: int, size: int) -> None:
+    """Let Linux begin to write a range to the disk, and keep it in memory: the sync waits less."""
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def _sync(path: Path) -> None:

@@ -54,7 +54,7 @@ def elected_sum(vectors: Sequence[Tensor], weights: Sequence[float], *, normaliz
     if normalize:
         divisor = agreed[0].sign_().mul_(weights[0]).add_(0.0)
         for entry, weight in zip(agreed[1:], weights[1:], strict=True):
-            divisor += entry.sign_().mul_(weight)
+            divisor.add_(entry.sign_(), alpha=weight)  # 0 or 1 x weight: exact, fused or not
         total /= _without_zeros(divisor, weights)
     return total.mul_(sign)
 

@@ -1,6 +1,7 @@
 """Carries out a plan: one tensor after another, in float32, with one cast at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cache
 from typing import overload
 
 import torch
@@ -62,7 +63,9 @@ def parts(
     parents = tensor.sources[-len(found) :]
     streams = _Streams(plan.seed, [(plan.identities[p.model].hash, p.name) for p in parents])
     based = [(plan.models[s.model], s.name, s.rows) for s in tensor.sources[: -len(found)]]
-    identities = [(*based, plan.models[p.model], p.name, p.rows) for p in parents]
+    identities: Sequence[Hashable] = ()
+    if memo is not None:
+        identities = [(*based, plan.models[p.model], p.name, p.rows) for p in parents]
     sources = Sources(
         base,
         found,
@@ -113,11 +116,14 @@ def _is_finite(part: Tensor, dtype: torch.dtype) -> bool:
     An entry exceeds the norm by no more than the norm's rounding, for which half the range is
     left. A norm that is too large, or no number, decides nothing.
     """
-    limit = torch.finfo(dtype).max / 2
     square = float(torch.dot(part, part))
-    return square < min(limit * limit, torch.finfo(part.dtype).max) or bool(
-        torch.isfinite(part.to(dtype)).all()
-    )
+    return square < _most_square(dtype) or bool(torch.isfinite(part.to(dtype)).all())
+
+
+@cache
+def _most_square(dtype: torch.dtype) -> float:
+    limit = torch.finfo(dtype).max / 2
+    return min(limit * limit, torch.finfo(torch.float32).max)
 
 
 def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from stages.merge.method import BLOCK, Sources
 
 Reader = Callable[[int, int, int], Tensor]  # (parent, start, stop) to a range of its vector
 Gram = NDArray[np.float64]  # rows x k x k
+_PART = 1 << 17  # entries summed at a time
 
 
 def vectors_of(sources: Sources) -> Reader:
@@ -33,13 +34,33 @@ def gram(read: Reader, count: int, *, size: int, length: int | None = None) -> G
     if num_rows > 1:
         return _row_grams(read, count, num_rows, length)
     found = np.zeros((1, count, count))
+    scratch = np.empty(min(_PART, size))
     for start in range(0, size, BLOCK):
-        stop = min(start + BLOCK, size)
-        block = [_float64(read(i, start, stop)) for i in range(count)]
+        found[0] += _block(read, count, start, min(start + BLOCK, size), scratch)
+    return _mirrored(found)
+
+
+def _block(
+    read: Reader, count: int, start: int, stop: int, scratch: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the inner products of a range, in parts that fit into a core's cache.
+
+    Parts are halved and added as NumPy adds up a long sum, so the bits are those of one sum.
+    """
+    size = stop - start
+    if size > _PART:
+        half = size // 2
+        middle = start + half - half % 8
+        first = _block(read, count, start, middle, scratch)
+        return first + _block(read, count, middle, stop, scratch)
+    part = [_float64(read(i, start, stop)) for i in range(count)]
+    found = np.zeros((count, count))
+    with np.errstate(invalid="ignore"):
         for i in range(count):
             for j in range(i + 1):
-                found[0, i, j] += _product(block[i], block[j])
-    return _mirrored(found)
+                products = np.multiply(part[i], part[j], out=scratch[:size])
+                found[i, j] = np.add.reduce(products)
+    return found
 
 
 def _row_grams(read: Reader, count: int, num_rows: int, length: int) -> Gram:

@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.merge.cuts import Magnitudes
 from stages.merge.memo import Memo
 from stages.recipe import MethodSpec
 from stages.seeds import random_words
 
 Kernel = Callable[[int, int], Tensor]
+_NO_BASE = "this merge has no base: the method's spec should say needs_base"
 BLOCK = 1 << 20  # entries read at a time where a method needs statistics of a whole tensor
 
 
@@ -56,8 +58,8 @@ class Sources:
         identities: Sequence[Hashable] = (),
         is_in_layer: bool = True,
     ) -> None:
-        self._base = None if base is None else base.reshape(-1)
-        self._parents = [parent.reshape(-1) for parent in parents]
+        self._base = None if base is None else _flat(base)
+        self._parents = [_flat(parent) for parent in parents]
         self._streams = streams
         self._memo = memo
         self._identities = identities
@@ -73,7 +75,7 @@ class Sources:
     def base(self, start: int, stop: int) -> Tensor:
         """Return a range of the base; it may be a view of the file's map, so never write to it."""
         if self._base is None:
-            raise TypeError("this merge has no base: the method's spec should say needs_base")
+            raise TypeError(_NO_BASE)
         held = self._base_range  # the same range is asked for once per parent
         if held is None or held[:2] != (start, stop):
             held = (start, stop, self._base[start:stop].to(torch.float32))
@@ -88,14 +90,25 @@ class Sources:
         """Return a range of parent - base."""
         return self.parent(index, start, stop) - self.base(start, stop)
 
-    def magnitudes(self, index: int) -> NDArray[np.float32]:
-        """Return the magnitudes of all of a parent's task vector."""
-        found = np.empty(self.size, dtype=np.float32)
-        for start in range(0, self.size, BLOCK):
-            stop = min(start + BLOCK, self.size)
-            vector = self.task_vector(index, start, stop)
-            torch.abs(vector, out=torch.from_numpy(found[start:stop]))
-        return found
+    def magnitudes(self, index: int) -> Magnitudes:
+        """Return the magnitudes of a parent's task vector, each computed when it is read."""
+
+        def read(start: int, stop: int) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = self.task_vector(index, start, stop).abs_().numpy()
+            return found
+
+        def sample(parts: int, length: int) -> NDArray[np.float32]:
+            if self._base is None:
+                raise TypeError(_NO_BASE)
+            step = self.size // parts
+            ours, theirs = (
+                flat[: parts * step].view(parts, step)[:, :length].to(torch.float32)
+                for flat in (self._parents[index], self._base)
+            )
+            found: NDArray[np.float32] = (ours - theirs).abs_().reshape(-1).numpy()
+            return found
+
+        return Magnitudes(self.size, read, sample)
 
     def sorted_magnitudes(self, index: int) -> NDArray[np.float32] | None:
         """Return them in ascending order where they are kept; None where there is no room."""
@@ -104,7 +117,7 @@ class Sources:
         name = ("sorted magnitudes", self._identities[index])
         if not self._memo.has_room(name, self.size * 4):
             return None
-        return self._memo.get(name, lambda: np.sort(self.magnitudes(index)))
+        return self._memo.get(name, lambda: np.sort(self.magnitudes(index).read(0, self.size)))
 
     def words(self, index: int, start: int, stop: int) -> NDArray[np.uint32]:
         """Return a range of a parent's random words for this tensor."""
@@ -112,6 +125,10 @@ class Sources:
         if self._memo is None or not self._memo.has_room(stream, self.size * 4):
             return random_words(stream, start, stop - start)
         return self._memo.get(stream, lambda: random_words(stream, 0, self.size))[start:stop]
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dim() == 1 else tensor.reshape(-1)
 
 
 def _accept(_settings: Settings, _num_parents: int) -> str | None:

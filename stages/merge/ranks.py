@@ -1,15 +1,15 @@
 """Bands of magnitude: the entries that rank after some of the largest and before the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from stages.merge.cuts import Cut, cut_of_sorted, cuts_of
 from stages.merge.method import Sources
-from stages.merge.sparsify import Cut, cut_of, cut_of_sorted, keep_largest
+from stages.merge.sparsify import drop_largest, keep_largest
+
+Finder = Callable[[Sequence[float]], list[Cut]]  # densities to the cuts of one vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Band:
     upper: Cut | None
 
 
-def band_of(find: Callable[[float], Cut], size: int, *, skipped: int, kept: int) -> Band:
+def band_of(find: Finder, size: int, *, skipped: int, kept: int) -> Band:
     """Return the band of ``kept`` of ``size`` magnitudes, the largest after ``skipped`` larger.
 
-    ``find`` gives the cut of a density. Of equal magnitudes that of lowest index counts as the
+    ``find`` gives the cuts of densities. Of equal magnitudes that of lowest index counts as the
     larger.
 
     Raises:
@@ -31,17 +31,21 @@ def band_of(find: Callable[[float], Cut], size: int, *, skipped: int, kept: int)
     """
     if kept < 1 or skipped < 0 or skipped + kept > size:
         raise ValueError(f"band of {kept} after {skipped}: there are not so many entries")
-    lower = find(density_of(skipped + kept, size)) if skipped + kept < size else None
-    return Band(lower, find(density_of(skipped, size)) if skipped else None)
+    counts = {count for count in (skipped + kept, skipped) if 0 < count < size}
+    cuts = dict(zip(counts, find([density_of(c, size) for c in counts]), strict=True))
+    return Band(cuts.get(skipped + kept), cuts.get(skipped))
 
 
-def cuts_of(sources: Sources, index: int) -> Callable[[float], Cut]:
-    """Return the function from a density to the cut of one task vector."""
+def finder(sources: Sources, index: int) -> Finder:
+    """Return the function from densities to the cuts of one task vector."""
     ordered = sources.sorted_magnitudes(index)
-    magnitudes = cache(lambda: sources.magnitudes(index))
+    magnitudes = sources.magnitudes(index)
     if ordered is None:
-        return lambda density: cut_of(magnitudes(), density)
-    return lambda density: cut_of_sorted(ordered, magnitudes, density)
+        return lambda densities: cuts_of(magnitudes, densities)
+    return lambda densities: [
+        cut_of_sorted(ordered, lambda: magnitudes.read(0, magnitudes.size), density)
+        for density in densities
+    ]
 
 
 def density_of(count: int, size: int) -> float:
@@ -53,10 +57,4 @@ def keep_band(vector: Tensor, band: Band, start: int = 0) -> Tensor:
     """Return ``vector``, which starts at index ``start``, with zeros outside the band."""
     if band.lower is not None:
         vector = keep_largest(vector, band.lower, start)
-    if band.upper is None:
-        return vector
-    factor = (~(vector.abs().numpy() >= band.upper.threshold)).astype(np.float32)
-    spared = band.upper.dropped  # they equal the threshold, and are not among the largest
-    first, stop = np.searchsorted(spared, (start, start + vector.numel()))
-    factor[spared[first:stop] - start] = 1.0
-    return vector * torch.from_numpy(factor)
+    return vector if band.upper is None else drop_largest(vector, band.upper, start)

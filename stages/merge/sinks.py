@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.checkpoint import CheckpointWriter, TensorInfo, digest
+from stages.collection import uncollected
 from stages.errors import RecipeError
 from stages.hashing import weights_hash
 from stages.headers import DTYPES
@@ -70,17 +71,10 @@ def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
 
 
 def _bytes_of_parts(plan: Plan, tensor: TensorPlan) -> Iterator[tuple[int, memoryview]]:
-    """Yield the bytes of the child's tensor in order, each with its offset.
-
-    They are good until the next are asked for: all share one buffer.
-    """
+    """Yield the bytes of the child's tensor in order, each with its offset."""
     dtype = DTYPES[tensor.info.dtype]
-    held = torch.empty(0, dtype=dtype)
     for start, part in parts(plan, tensor):
-        if held.numel() < part.numel():
-            held = torch.empty_like(part, dtype=dtype)
-        cast = held[: part.numel()].copy_(part)
-        yield start * dtype.itemsize, cast.view(torch.uint8).numpy().data
+        yield start * dtype.itemsize, part.to(dtype).view(torch.uint8).numpy().data
 
 
 def num_cores() -> int:
@@ -177,5 +171,6 @@ def _home(tensor: Tensor) -> tuple[int, tuple[int, ...]]:
 
 
 def _hash(plan: Plan, digests: dict[str, str]) -> str:
-    outputs: dict[str, TensorInfo] = dict(plan.outputs)
-    return weights_hash({n: (i.dtype, i.shape, digests[n]) for n, i in outputs.items()})
+    with uncollected():
+        outputs: dict[str, TensorInfo] = dict(plan.outputs)
+        return weights_hash({n: (i.dtype, i.shape, digests[n]) for n, i in outputs.items()})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.checkpoint import Checkpoint
+from stages.collection import uncollected
 from stages.merge.from_recipe import plan
 from stages.merge.sinks import write_model
 from stages.recipe import Recipe
@@ -26,6 +27,8 @@ def run(
         RecipeError: the recipe cannot be carried out on these models.
         CheckpointError: a model's files are damaged, or ``out`` is already there.
     """
-    base = Checkpoint(base_folder) if base_folder is not None else None
-    parents = [Checkpoint(folder) for folder in parent_folders]
-    return write_model(plan(recipe, base, parents), out, shard_bytes=shard_bytes)
+    with uncollected():
+        base = Checkpoint(base_folder) if base_folder is not None else None
+        parents = [Checkpoint(folder) for folder in parent_folders]
+        made = plan(recipe, base, parents)
+    return write_model(made, out, shard_bytes=shard_bytes)

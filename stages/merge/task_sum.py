@@ -64,7 +64,8 @@ def elected(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
 
     def total(start: int, stop: int) -> Tensor:
         vectors = [sparse(i, start, stop) for i in used]
-        return elected_sum(vectors, [weights[i] for i in used], normalize=normalize).mul_(scale)
+        found = elected_sum(vectors, [weights[i] for i in used], normalize=normalize)
+        return found if scale == 1.0 else found.mul_(scale)
 
     return on_base(sources, used, total)
 

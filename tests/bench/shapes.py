@@ -1,6 +1,7 @@
 """Models of real shapes with random weights: a base and three fine-tunes, in bfloat16."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ class Shape:
     num_key_value_heads: int
     intermediate_size: int
     vocab_size: int
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of a model of this shape, in bfloat16."""
+        return 2 * sum(math.prod(size) for _, size in self.tensors())
 
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Yield the name and shape of each tensor."""

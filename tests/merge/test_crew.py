@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,7 +10,6 @@ from stages.errors import RecipeError
 from stages.merge.from_recipe import plan
 from stages.merge.plan import Plan
 from stages.merge.sinks import hash_weights, write_model
-from stages.merge.sparsify import cut_of, num_kept
 from stages.recipe import Value
 from tests.merge.conftest import save_tensors
 from tests.merge.recipes import recipe_of
@@ -56,26 +54,3 @@ def test_the_error_is_that_of_the_first_name(tmp_path: Path) -> None:
         with pytest.raises(RecipeError, match="tensor b: holds an infinity"):
             write_model(made, tmp_path / "out", shard_bytes=10**9, threads=threads)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
-
-
-@pytest.mark.parametrize("kind", ["smooth", "stepped", "constant", "sorted", "half zero"])
-@pytest.mark.parametrize("density", [0.001, 0.3, 0.5, 0.999])
-def test_the_sampled_cut_keeps_the_first_of_the_largest(kind: str, density: float) -> None:
-    """On a tensor large enough to be sampled the cut is that of a stable sort of all of it."""
-    values = np.abs(np.random.Generator(np.random.Philox(7)).standard_normal(SIZE))
-    if kind == "stepped":
-        values = np.round(values * 8)
-    elif kind == "constant":
-        values[:] = 1.0
-    elif kind == "sorted":
-        values.sort()
-    elif kind == "half zero":
-        values[::2] = 0.0
-    magnitudes = values.astype(np.float32)
-    cut = cut_of(magnitudes, density)
-    is_kept = magnitudes >= cut.threshold
-    is_kept[cut.dropped] = False
-    expected = np.zeros(SIZE, dtype=bool)
-    expected[np.argsort(-magnitudes, kind="stable")[: num_kept(SIZE, density)]] = True
-    is_something = magnitudes > 0  # zeros are all the same to it
-    assert np.array_equal(expected & is_something, is_kept & is_something)

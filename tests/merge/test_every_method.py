@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.checkpoint import Checkpoint
+from stages.merge.cuts import num_kept
 from stages.merge.engine import merge_tensor
 from stages.merge.from_recipe import plan
 from stages.merge.methods import METHODS
-from stages.merge.sparsify import num_kept
 from stages.recipe import Law
 from tests.merge.recipes import recipe_of
 from tests.merge.strategies import matrices, merged, settings_of_any, usual

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from stages.merge import gram as module
@@ -53,3 +54,14 @@ def test_vectors_start_from_the_base_where_there_is_one() -> None:
     assert 2 == based.num_parents == bare.num_parents
     assert [2.0, 2.0] == vectors_of(based)(1, 0, 2).tolist()
     assert [3.0, 3.0] == vectors_of(bare)(1, 0, 2).tolist()
+
+
+@given(size=st.integers(1, 600_000))
+@settings(max_examples=20)
+def test_parts_change_no_bit_of_a_sum(size: int) -> None:
+    """Inner products found part by part are those that NumPy finds of a whole block."""
+    values = np.random.Generator(np.random.Philox(size)).standard_normal((2, size))
+    tensors = [torch.from_numpy(row.astype(np.float32)) for row in values]
+    a, b = (tensor.numpy().astype(np.float64) for tensor in tensors)
+    found = gram(Sources(None, tensors).parent, 2, size=size)[0]
+    assert [[np.sum(a * a), np.sum(a * b)], [np.sum(b * a), np.sum(b * b)]] == found.tolist()

@@ -73,3 +73,17 @@ def test_density_is_the_fraction_kept_and_the_mean_stays() -> None:
     assert abs(float(kept[:, :100].mean()) - 0.265) < 1e-2
     assert abs(float(kept[:, 900:].mean()) - 0.535) < 1e-2
     assert abs(float(child.mean() / parent.mean()) - 1) < 1e-2
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 1000, 4096])
+def test_ranks_of_long_rows_are_those_of_a_stable_sort(dtype: torch.dtype, length: int) -> None:
+    """However many digits the magnitudes have, ranks follow (magnitude, index from the last)."""
+    generator = torch.Generator().manual_seed(length)
+    base = (torch.randn(20, length, generator=generator) * 0.02).to(dtype)
+    parent = (base + torch.randn(20, length, generator=generator) * 0.002).to(dtype)
+    rows = (parent.float() - base.float()).abs().numpy()
+    rows[3, ::2] = np.nextafter(rows[3, 0], np.float32(1))  # two values, told apart by one bit
+    rows[3, 1::2] = rows[3, 0]
+    flipped = np.argsort(np.argsort(rows[:, ::-1], axis=1, kind="stable"), axis=1)
+    assert np.array_equal(flipped[:, ::-1], row_ranks(rows))

@@ -1,5 +1,7 @@
 """Bands of magnitude: exactly the entries between two ranks, the first of equal ones first."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stages.merge.cuts import Cut, cut_of_sorted, cuts_of, in_memory, num_kept
 from stages.merge.ranks import band_of, density_of, keep_band
-from stages.merge.sparsify import Cut, cut_of, cut_of_sorted, num_kept
 from tests.merge.strategies import vectors
 
 
@@ -24,10 +26,10 @@ def test_band_agrees_with_its_plain_twin(
     magnitudes = vector.abs().numpy()
     ordered = np.sort(magnitudes)
 
-    def find(density: float) -> Cut:
+    def find(densities: Sequence[float]) -> list[Cut]:
         if is_ordered:
-            return cut_of_sorted(ordered, lambda: magnitudes, density)
-        return cut_of(magnitudes, density)
+            return [cut_of_sorted(ordered, lambda: magnitudes, d) for d in densities]
+        return cuts_of(in_memory(magnitudes), densities)
 
     band = band_of(find, size, skipped=skipped, kept=kept)
     order = sorted(range(size), key=lambda i: (-abs(vector[i]), i))[skipped : skipped + kept]
@@ -39,8 +41,8 @@ def test_band_agrees_with_its_plain_twin(
 def test_band_of_more_entries_than_there_are_is_refused() -> None:
     """Two after two of three entries is an error, and so is a band of none."""
 
-    def find(density: float) -> Cut:
-        return cut_of(np.ones(3, dtype=np.float32), density)
+    def find(densities: Sequence[float]) -> list[Cut]:
+        return cuts_of(in_memory(np.ones(3, dtype=np.float32)), densities)
 
     for skipped, kept in ((2, 2), (0, 0), (-1, 2)):
         with pytest.raises(ValueError, match="there are not so many entries"):

@@ -3,10 +3,29 @@
 import numpy as np
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.merge.sparsify import cut_of, cut_of_sorted, keep_largest, keep_random, num_kept
+from stages.merge.cuts import Cut, cut_of_sorted, cuts_of, in_memory, num_kept
+from stages.merge.sparsify import drop_largest, keep_largest, keep_random
 from tests.merge.strategies import densities, vectors
+
+
+def _cut(magnitudes: NDArray[np.float32], density: float) -> Cut:
+    """Return the cut of magnitudes in memory."""
+    return cuts_of(in_memory(magnitudes), [density])[0]
+
+
+@given(tensors=vectors(1), density=densities, start=st.integers(0, 3))
+def test_keeping_and_dropping_the_largest_share_the_vector(
+    tensors: list[Tensor], density: float, start: int
+) -> None:
+    """What one cut keeps and what it drops add up to the vector, wherever it is taken up."""
+    vector = tensors[0]
+    cut = _cut(vector.abs().numpy(), density)
+    rest = vector[start:]
+    assert torch.equal(rest, keep_largest(rest, cut, start) + drop_largest(rest, cut, start))
 
 
 @given(tensors=vectors(1), density=densities)
@@ -15,7 +34,7 @@ def test_keep_largest_keeps_as_many_as_the_density_says(
 ) -> None:
     """Of entries other than 0 exactly num_kept stay, unchanged, and none dropped is larger."""
     vector = torch.where(tensors[0] == 0, 0.5, tensors[0])
-    kept = keep_largest(vector, cut_of(vector.abs().numpy(), density))
+    kept = keep_largest(vector, _cut(vector.abs().numpy(), density))
     stays = kept != 0
     assert num_kept(vector.numel(), density) == int(stays.sum())
     assert torch.equal(vector[stays], kept[stays])
@@ -27,7 +46,7 @@ def test_keep_largest_keeps_as_many_as_the_density_says(
 def test_sorted_magnitudes_give_the_same_cut(tensors: list[Tensor], density: float) -> None:
     """A cut found by selection and one found in the sorted magnitudes keep the same entries."""
     magnitudes = tensors[0].abs().numpy()
-    chosen = keep_largest(tensors[0], cut_of(magnitudes, density))
+    chosen = keep_largest(tensors[0], _cut(magnitudes, density))
     found = cut_of_sorted(np.sort(magnitudes), lambda: magnitudes, density)
     assert torch.equal(chosen, keep_largest(tensors[0], found))
 

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
+from stages.merge.cuts import num_kept
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
-from stages.merge.ranks import Band, band_of, cuts_of, keep_band
+from stages.merge.ranks import Band, band_of, finder, keep_band
 from stages.merge.rescale import RESTORE, restored
-from stages.merge.sparsify import num_kept
 from stages.merge.task_sum import Sparse, added, used_parents
 from stages.recipe import MethodSpec
 
@@ -49,7 +49,7 @@ def _band(sources: Sources, settings: Settings, index: int) -> Band | None:
     if kept >= size:
         return None
     skipped = min(int(settings.parent["gamma"][index] * size), size - kept)
-    return band_of(cuts_of(sources, index), size, skipped=skipped, kept=kept)
+    return band_of(finder(sources, index), size, skipped=skipped, kept=kept)
 
 
 METHOD = Method(SPEC, prepare)

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.merge.cuts import Cut, cuts_of, in_memory
 from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.ranks import density_of
-from stages.merge.sparsify import Cut, cut_of, keep_largest
+from stages.merge.sparsify import keep_largest
 from stages.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
@@ -99,7 +100,8 @@ def _cut(variances: NDArray[np.float32], share: float) -> Cut | None:
     num_varying = int(np.count_nonzero(variances))
     if num_varying == 0:
         return None
-    return cut_of(variances, density_of(max(1, int(share * num_varying)), variances.size))
+    density = density_of(max(1, int(share * num_varying)), variances.size)
+    return cuts_of(in_memory(variances), [density])[0]
 
 
 METHOD = Method(SPEC, prepare)

@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
+from stages.merge.cuts import Cut
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
-from stages.merge.ranks import cuts_of
+from stages.merge.ranks import finder
 from stages.merge.rescale import RESTORE, restored
-from stages.merge.sparsify import Cut, keep_largest
+from stages.merge.sparsify import keep_largest
 from stages.merge.task_sum import Sparse, elected, used_parents
 from stages.recipe import MethodSpec
 
@@ -46,7 +47,7 @@ def _cut(sources: Sources, index: int, density: float) -> Cut | None:
     """Return the cut of one task vector; None keeps all of it."""
     if density == 1.0 or sources.size == 0:
         return None
-    return cuts_of(sources, index)(density)
+    return finder(sources, index)([density])[0]
 
 
 METHOD = Method(SPEC, prepare)
