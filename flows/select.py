@@ -24,6 +24,7 @@ from flows.laboratory import (
 )
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
+from stages.evaluate.known_tests import cautions
 from stages.lineage import Row, read_rows, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Recipe
@@ -56,7 +57,9 @@ def select(params: Params) -> None:
             winner = champion(listed, validation, weights)
             entries = _test(lab, winner, fixed, progress)
         shortlisted = tuple(_shortlisted(r, validation[r.name], weights) for r in listed)
-        selection = Selection(winner.name, weights, shortlisted, entries)
+        selection = Selection(
+            winner.name, weights, shortlisted, entries, cautions(lab.scorer.suite)
+        )
         weights_hash = merge(lab, winner.recipe, CHAMPION)
         if weights_hash != selection.winner.weights_hash:
             raise LineageError(

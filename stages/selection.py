@@ -43,13 +43,15 @@ class Selection:
     """The shortlist, the champion (the name of a shortlisted candidate) and the test results.
 
     ``task_weights`` are those of ``Evaluation.fitness``. Exactly one entry is the champion's, and
-    it holds the champion's recipe and weights hash.
+    it holds the champion's recipe and weights hash. ``cautions`` are sentences that a reader
+    of the scores must know.
     """
 
     champion: str
     task_weights: Mapping[str, float]
     shortlist: tuple[Shortlisted, ...]
     entries: tuple[Entry, ...]
+    cautions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where the parts contradict each other."""
@@ -79,6 +81,7 @@ class Selection:
     def to_dict(self) -> dict[str, Any]:
         """Return the selection as plain JSON data; ``from_dict`` is its inverse."""
         return {
+            "cautions": list(self.cautions),
             "champion": self.champion,
             "task_weights": dict(self.task_weights),
             "shortlist": [asdict(item) for item in self.shortlist],
@@ -98,6 +101,7 @@ class Selection:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the selection that ``to_dict`` wrote."""
         return cls(
+            cautions=tuple(data.get("cautions", ())),
             champion=data["champion"],
             task_weights=data["task_weights"],
             shortlist=tuple(Shortlisted(**item) for item in data["shortlist"]),
