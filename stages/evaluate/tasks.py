@@ -68,10 +68,11 @@ def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluatePa
                     "generates."
                 )
         return
-    for given in (params.gen_kwargs, chosen.gen_kwargs):
-        if given:
-            task.set_config("generation_kwargs", dict(given), update=True)
-    check_sampling(f"task {name}, generation_kwargs", task.get_config("generation_kwargs") or {})
+    own = task.get_config("generation_kwargs") or {}
+    # A new mapping: the task's own may be shared with others.
+    kwargs = {**own, **params.gen_kwargs, **chosen.gen_kwargs}
+    task.set_config("generation_kwargs", kwargs)
+    check_sampling(f"task {name}, generation_kwargs", kwargs)
 
 
 def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:
