@@ -179,6 +179,12 @@ class Judge:
             )
         return self._verdict(reply)
 
+    def _shown_reply(self, said: Any) -> str:
+        """Return the start of a reply, for a message; a key that it repeats is struck out."""
+        key = os.environ.get(self._params.api_key_env or "", "")
+        text = repr(said).replace(key, "***") if key else repr(said)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+
     def _verdict(self, reply: httpx.Response) -> float:
         try:
             said = reply.json()["choices"][0]["message"]["content"]
@@ -187,8 +193,7 @@ class Judge:
         match = _NUMBER.fullmatch(said) if isinstance(said, str) else None
         low, high = self._params.scale
         if match is None or not low <= float(match[1]) <= high:
-            shown = said if not isinstance(said, str) or len(said) <= 80 else said[:77] + "..."
-            raise _TryAgainError(f"replied {shown!r}", is_malformed=True)
+            raise _TryAgainError(f"replied {self._shown_reply(said)}", is_malformed=True)
         return float(match[1])
 
 

@@ -14,11 +14,12 @@ from stages.evaluate.suite import Suite
 from stages.evaluate.tasks import LoadedTask
 from stages.task_params import is_data
 
+_MUSR = ("murder_mysteries", "object_placements", "team_allocation")
 _NO_OTHER = "it has no other split: search on other data, and keep this set for the end"
 
 
 @dataclass(frozen=True, slots=True)
-class TestSet:
+class Benchmark:
     """A benchmark: what its tasks or data set are called, and which split judges."""
 
     name: str
@@ -29,37 +30,37 @@ class TestSet:
 
 
 KNOWN = (
-    TestSet("MMLU-Pro", r"mmlu[_-]?(pro|prox)", instead="MMLU's validation split", is_alone=True),
-    TestSet("MMLU", r"\w*mmlu", instead="its validation split, or auxiliary_train"),
-    TestSet("MGSM", r"mgsm", instead="GSM8K's train split, translated", is_alone=True),
-    TestSet("GSM8K", r"gsm[_-]?(8k|plus)", instead="its train split"),
-    TestSet("MATH", r"(hendrycks|minerva)_math|math[_-]?500", instead="its train split"),
-    TestSet("AIME", r"aime", ("test", "train")),
-    TestSet("ARC", r"(ai2_)?arc([_-]|$)", instead="its train or validation split"),
-    TestSet("HellaSwag", r"\w*hellaswag", ("validation",), "its train split"),
-    TestSet("WinoGrande", r"\w*winogrande", ("validation",), "its train split"),
-    TestSet("TruthfulQA", r"truthful_?qa", ("validation",)),
-    TestSet("HumanEval", r"(openai_)?humaneval", instead="MBPP's train split"),
-    TestSet("MBPP", r"mbpp", instead="its train or validation split"),
-    TestSet("IFEval", r"ifeval", ("train", "test")),
-    TestSet("GPQA", r"gpqa", ("train", "test")),
-    TestSet("BIG-Bench Hard", r"(bbh|big_?bench_?hard)", ("test", "train")),
-    TestSet("MuSR", r"musr", ("test", "murder_mysteries", "object_placements", "team_allocation")),
-    TestSet("PIQA", r"piqa", ("validation",), "its train split"),
-    TestSet("BoolQ", r"boolq", ("validation",), "its train split"),
-    TestSet("OpenBookQA", r"openbookqa", instead="its train or validation split"),
-    TestSet("CommonsenseQA", r"commonsense_?qa", ("validation",), "its train split"),
-    TestSet("Social IQa", r"(social_?iqa|siqa)", ("validation",), "its train split"),
-    TestSet("TriviaQA", r"triviaqa", ("validation",), "its train split"),
-    TestSet("Natural Questions", r"nq_open", ("validation", "test"), "its train split"),
-    TestSet("DROP", r"drop$", ("validation",), "its train split"),
-    TestSet("SQuAD", r"squad", ("validation",), "its train split"),
-    TestSet("LAMBADA", r"lambada", instead="its train or validation split"),
-    TestSet("XNLI", r"xnli", ("validation", "test"), "its train split"),
-    TestSet("XCOPA", r"xcopa", instead="its validation split"),
-    TestSet("Belebele", r"belebele"),
-    TestSet("AGIEval", r"agieval"),
-    TestSet("C-Eval", r"ceval", ("val", "test"), "its dev split"),
+    Benchmark("MMLU-Pro", r"mmlu[_-]?pro", instead="MMLU's validation split", is_alone=True),
+    Benchmark("MMLU", r"\w*mmlu", instead="its validation split, or auxiliary_train"),
+    Benchmark("MGSM", r"mgsm", instead="GSM8K's train split, translated", is_alone=True),
+    Benchmark("GSM8K", r"gsm[_-]?(8k|plus)", instead="its train split"),
+    Benchmark("MATH", r"(hendrycks|minerva)_math|math[_-]?500", instead="its train split"),
+    Benchmark("AIME", r"aime", ("test", "train")),
+    Benchmark("ARC", r"(ai2_)?arc([_-]|$)", instead="its train or validation split"),
+    Benchmark("HellaSwag", r"\w*hellaswag", ("validation",), "its train split"),
+    Benchmark("WinoGrande", r"\w*winogrande", ("validation",), "its train split"),
+    Benchmark("TruthfulQA", r"truthful_?qa", ("validation",)),
+    Benchmark("HumanEval", r"(openai_)?humaneval", instead="MBPP's train split"),
+    Benchmark("MBPP", r"mbpp", instead="its train or validation split"),
+    Benchmark("IFEval", r"ifeval", ("train", "test")),
+    Benchmark("GPQA", r"gpqa", ("train", "test")),
+    Benchmark("BIG-Bench Hard", r"(bbh|big_?bench_?hard)", ("test", "train")),
+    Benchmark("MuSR", r"musr", _MUSR),
+    Benchmark("PIQA", r"piqa", ("validation",), "its train split"),
+    Benchmark("BoolQ", r"boolq", ("validation",), "its train split"),
+    Benchmark("OpenBookQA", r"openbookqa", instead="its train or validation split"),
+    Benchmark("CommonsenseQA", r"commonsense_?qa", ("validation",), "its train split"),
+    Benchmark("Social IQa", r"(social_?iqa|siqa)", ("validation",), "its train split"),
+    Benchmark("TriviaQA", r"triviaqa", ("validation",), "its train split"),
+    Benchmark("Natural Questions", r"nq_open", ("validation", "test"), "its train split"),
+    Benchmark("DROP", r"drop$", ("validation",), "its train split"),
+    Benchmark("SQuAD", r"squad", ("validation",), "its train split"),
+    Benchmark("LAMBADA", r"lambada", instead="its train or validation split"),
+    Benchmark("XNLI", r"xnli", ("validation", "test"), "its train split"),
+    Benchmark("XCOPA", r"xcopa", instead="its validation split"),
+    Benchmark("Belebele", r"belebele"),
+    Benchmark("AGIEval", r"agieval"),
+    Benchmark("C-Eval", r"ceval", ("val", "test"), "its dev split"),
 )
 
 
@@ -92,7 +93,7 @@ def _caution(loaded: LoadedTask) -> str | None:
     )
 
 
-def _known(name: str, dataset: str, held: str) -> TestSet | None:
+def _known(name: str, dataset: str, held: str) -> Benchmark | None:
     """Return the test set that ``name`` or ``dataset`` means, if its split ``held`` judges."""
     words = [name, *dataset.split("/")]
     for known in KNOWN:

@@ -179,7 +179,7 @@ def test_labels_and_metrics_are_those_of_the_kind(
 
 @pytest.mark.usefixtures("files")
 def test_kinds_differ_in_where_a_text_ends(make_params: MakeParams) -> None:
-    """An exact match is one line; a number may come after a derivation; gen_kwargs say otherwise."""
+    """An exact match is one line, a number may end a derivation; gen_kwargs say otherwise."""
     sums = {"data": "data/sums.jsonl"}
     params = make_params(
         sums,
@@ -270,7 +270,7 @@ def test_examples_among_the_items_are_refused(files: Path, make_params: MakePara
 
 @pytest.mark.usefixtures("files")
 def test_number_of_examples_is_that_of_the_file_unless_said(make_params: MakeParams) -> None:
-    """All examples are shown, or the first num_fewshot of the task; the general key is lm-eval's."""
+    """All examples are shown, or the task's num_fewshot; the general key is for lm-eval's."""
     for keys, expected in (({}, 2), ({"num_fewshot": 1}, 1), ({"num_fewshot": 0}, 0)):
         params = make_params(colours(fewshot="data/shown.csv", **keys), num_fewshot=5)
         (part,) = Suite.load(params).parts["search"]
