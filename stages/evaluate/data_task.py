@@ -3,7 +3,7 @@
 The metrics of generated text are ours (``measures.py``), those of the other kinds lm-eval's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,9 +89,7 @@ def data_task(name: str, chosen: TaskParams, shelf: Shelf) -> tuple[Any, Kind]:
     return ConfigurableTask(config=_config(chosen, kind, documents)), kind
 
 
-def _config(
-    chosen: TaskParams, kind: Kind, documents: Mapping[str, Iterable[Item]]
-) -> dict[str, Any]:
+def _config(chosen: TaskParams, kind: Kind, documents: Mapping[str, Items]) -> dict[str, Any]:
     own = dict(_CONFIGS[kind])
     metrics = own.pop("metrics")
     config = {
@@ -102,13 +100,11 @@ def _config(
         "doc_to_text": chosen.template or "prompt",
         "doc_to_target": "answer",
         "target_delimiter": chosen.delimiter,
-        "num_fewshot": len(list(documents["examples"])),
+        "num_fewshot": len(documents["examples"]),
         "metric_list": [_metric(name) for name in metrics],
     }
     if chosen.fewshot is not None:
         config |= {"fewshot_split": "examples", "fewshot_config": {"sampler": "first_n"}}
-    if kind == "free_text" and not _all_answered(documents["items"]):
-        config["doc_to_target"] = ""
     return config | own
 
 
@@ -142,7 +138,7 @@ def _examples(chosen: TaskParams, kind: Kind, shelf: Shelf) -> dict[int, Item]:
         )
     table = shelf.table(chosen.fewshot)
     found = items_of(chosen, table, kind)
-    unanswered = [number for number, item in found.items() if "answer" not in item]
+    unanswered = [number for number, item in found.items() if not item["answer"]]
     if unanswered:
         raise table.fault(
             "is empty. An example needs its answer.", unanswered[0], chosen.columns.answer
@@ -164,7 +160,3 @@ def _refuse_shared(
                 f"{mine[0]}, row {number}: is also row {row} of {theirs[0]}, whose rows are "
                 f"{what}. A gain is a gain only on unseen items; remove it from one of them."
             )
-
-
-def _all_answered(items: Iterable[Item]) -> bool:
-    return all("answer" in item for item in items)

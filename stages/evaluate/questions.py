@@ -1,8 +1,8 @@
 """Make an item of each row of a table: what is asked, what is accepted, and what is wrong there.
 
 An item holds every column of its row, and under fixed names what the kind needs: ``prompt``,
-``answer`` (the first accepted) and ``answers``; for multiple choice ``choices`` and ``gold``, the
-place of the right one; for perplexity ``text``.
+``answer`` (the first accepted) and ``answers``, both empty in free text without one; for multiple
+choice ``choices`` and ``gold``, the place of the right one; for perplexity ``text``.
 """
 
 import json
@@ -108,8 +108,7 @@ def _asked(chosen: TaskParams, table: Table, kind: Kind, number: int) -> Item:
         item["answer"] = _string(table, number, names.answer).strip()
         return item
     if kind == "free_text" and _is_empty(row.get(names.answer)):
-        item.pop("answer", None)
-        return item
+        return {**item, "answer": "", "answers": []}
     item["answers"] = _accepted(table, number, names.answer)
     item["answer"] = item["answers"][0]
     if kind == "numeric":

@@ -335,3 +335,17 @@ def test_loading_prints_nothing(
     """Neither lm-eval nor the detector writes to the terminal."""
     Suite.load(make_params(colours(), {"data": "data/sums.jsonl", "language": "es"})).key("test")
     assert ("", "") == capfd.readouterr()
+
+
+def test_examples_of_free_text_show_their_answers(files: Path, make_params: MakeParams) -> None:
+    """Items need no answer where a scorer judges; examples do, and show it."""
+    write_lines(files / "data/free.jsonl", [{"prompt": f"say {i}:"} for i in range(30)])
+    write_lines(files / "data/said.jsonl", [{"prompt": "say a:", "answer": "[a]"}])
+    entry = {"data": "data/free.jsonl", "scorer": "mine.py:score", "fewshot": "data/said.jsonl"}
+    (part,) = Suite.load(make_params(entry)).parts["search"]
+    task = part.loaded.task
+    assert "say a: [a]\n\nsay 3:" == task.fewshot_context(task.eval_docs[3], num_fewshot=1)
+
+    write_lines(files / "data/said.jsonl", [{"prompt": "say a:"}])
+    with pytest.raises(EvaluationError, match=r"said\.jsonl, row 1, column answer: is empty"):
+        Suite.load(make_params(entry))

@@ -182,3 +182,10 @@ def test_one_question_on_two_texts_is_two_items() -> None:
     assert 2 == len(read(*rows, template="{{ context }}: {{ prompt }}"))
     with pytest.raises(EvaluationError, match="asks the same"):
         read(*rows)
+
+
+def test_free_text_may_have_answers() -> None:
+    """A reference is kept where there is one; where there is none it is empty."""
+    found = read({"prompt": "p", "answer": "a"}, {"prompt": "q"}, judge=JUDGE)
+
+    assert [("a", ["a"]), ("", [])] == [(item["answer"], item["answers"]) for item in found]
