@@ -8,6 +8,7 @@ choice ``choices`` and ``gold``, the place of the right one; for perplexity ``te
 import json
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from stages.evaluate.numerals import numbers
@@ -69,12 +70,18 @@ def items_of(chosen: TaskParams, table: Table, kind: Kind) -> dict[int, Item]:
 
 def asked_by(chosen: TaskParams, item: Mapping[str, Any]) -> str:
     """Return what of an item a model is shown; items that show the same are the same."""
-    from lm_eval.utils import apply_template
-
     shown = item.get("text") if "prompt" not in item else item["prompt"]
     if chosen.template is not None and "prompt" in item:
-        shown = apply_template(chosen.template, dict(item))
+        shown = _compiled(chosen.template).render(**item)
     return json.dumps([shown, item.get("choices")])
+
+
+@lru_cache(64)
+def _compiled(template: str) -> Any:
+    """Return the template as lm-eval compiles it, which does so again for every item."""
+    from lm_eval.utils import env
+
+    return env.from_string(template)
 
 
 def _shown_by_columns(chosen: TaskParams, table: Table) -> Kind:
@@ -229,7 +236,8 @@ def _refuse_twice(chosen: TaskParams, table: Table, items: Mapping[int, Item]) -
             shown = asked_by(chosen, item)
         except Exception as error:
             raise table.fault(
-                f"template: {error}. It may name the columns: {', '.join(item)}.", number
+                f"template: {str(error).rstrip('.')}. It may name the columns: {', '.join(item)}.",
+                number,
             ) from error
         if shown in first:
             raise table.fault(

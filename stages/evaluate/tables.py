@@ -76,8 +76,7 @@ def inside_project(key: str, given: str) -> Path:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     mark = "\t" if path.suffix == ".tsv" else ","
     text = path.read_text(encoding="utf-8-sig")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    header = next(lines, [])
+    header, *lines = _cells(text, mark) or [[]]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(f"row 1: column {twice[0]!r} is there twice; each needs its own name")
@@ -90,6 +89,15 @@ def _csv(path: Path) -> Iterator[tuple[int, Row]]:
                 f"quotes around a cell that holds {'a tab' if mark != ',' else 'a comma'}"
             )
         yield number, dict(zip(header, cells, strict=True))
+
+
+def _cells(text: str, mark: str) -> list[list[str]]:
+    """Return the cells of every row; a cell may be as long as the file."""
+    limit = csv.field_size_limit(max(len(text), 1))
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
@@ -119,7 +127,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Row]]:
     try:
         rows = pq.read_table(path).to_pylist()
     except pa.ArrowException as error:
-        raise ValueError(f"not Parquet: {error}") from error
+        raise ValueError(f"not Parquet: {str(error).splitlines()[0]}") from error
     yield from enumerate(rows, start=1)
 
 

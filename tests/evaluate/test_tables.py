@@ -53,6 +53,13 @@ def test_rows_are_numbered_as_their_owner_sees_them(project: Path) -> None:
     assert ("prompt", "answer") == read_table("a.csv").columns
 
 
+def test_cell_may_be_long(project: Path) -> None:
+    """A text of a million characters is one cell like any other."""
+    (project / "a.csv").write_text(f"text\n{'x' * 1_000_000}\n")
+
+    assert [1_000_000] == [len(row["text"]) for row in read_table("a.csv").rows.values()]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
