@@ -79,7 +79,8 @@ class Judge:
         Raises:
             ServiceError: the judge cannot be reached, is busy or too slow, also when tried again.
             EvaluationError: it does not reply with a number on the scale.
-            ParamsError: it refuses the request, or the API key is not in the environment.
+            ParamsError: it refuses the request, the API key is not in the environment, or the
+                prompt cannot be filled in.
         """
         prompts = [self._shown(case) for case in cases]
         keys = [content_hash(["judge", self.identity, prompt]) for prompt in prompts]
@@ -95,10 +96,10 @@ class Judge:
     def _shown(self, case: Case) -> str:
         try:
             return self._prompt.render({**case.item, "response": case.answer})
-        except TemplateError as error:
-            raise EvaluationError(
-                f"{case.where}: judge.prompt: {error}. It may name response and the item's "
-                f"columns: {', '.join(case.item)}."
+        except Exception as error:
+            raise ParamsError(  # the same for every candidate: the run ends
+                f"{case.where}: judge.prompt: {str(error).rstrip('.')}. It may name response and "
+                f"the item's columns: {', '.join(case.item)}."
             ) from error
 
     def _ask_all(self, asked: Sequence[tuple[Case, str, str]]) -> list[float]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import ParamsError
 from stages.evaluate.judge import Case, Judge
 from stages.evaluate.language import Language
 from stages.evaluate.numerals import last_number
@@ -98,7 +98,7 @@ def _by_number(decimal: str) -> Measure:
     def _is_right(answer: Answer) -> float:
         right = {last_number(accepted, decimal) for accepted in answer.accepted} - {None}
         if not right:
-            raise EvaluationError(
+            raise ParamsError(  # the same for every candidate: the run ends
                 f"{answer.where}: its target {' or '.join(answer.accepted)!r} holds no number. "
                 "The metric numeric needs one; choose another metric."
             )

@@ -118,7 +118,7 @@ def _asked(chosen: TaskParams, table: Table, kind: Kind, number: int) -> Item:
         return {**item, "answer": "", "answers": []}
     item["answers"] = _accepted(table, number, names.answer)
     item["answer"] = item["answers"][0]
-    if kind == "numeric":
+    if "numeric" in (kind, chosen.metric):
         for answer in item["answers"]:
             if len(numbers(answer, chosen.decimal)) != 1:
                 raise table.fault(

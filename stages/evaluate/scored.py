@@ -17,6 +17,7 @@ def values_of(part: Part, asked: Mapping[str, list[Any]], by_metric: ByMetric) -
 
     Raises:
         EvaluationError: an answer cannot be scored.
+        ParamsError: no candidate's answers can be scored in this way.
         ServiceError: a judge did not answer.
     """
     scoring = part.loaded.scoring

@@ -32,10 +32,9 @@ def keep(key: str, verdict: float) -> float:
     scratch.write_text(canonical_json({"verdict": verdict}) + "\n", encoding="utf-8")
     try:
         os.link(scratch, path)  # unlike a rename, it never replaces what another worker kept
-    except FileExistsError:
-        if find(key) is None:  # damaged: by a full disk, or by hand
+    except OSError:  # it is there, or this disk knows no links
+        if find(key) is None:
             scratch.replace(path)
-            return verdict
     finally:
         scratch.unlink(missing_ok=True)
     standing = find(key)

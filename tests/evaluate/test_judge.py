@@ -189,6 +189,21 @@ def test_first_verdict_stands() -> None:
     assert 3.0 == verdicts.keep(key, 8.0) == verdicts.find(key)
 
 
+def test_verdict_is_kept_where_the_disk_knows_no_links(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On such a disk a verdict is renamed into place, and nothing else is left there."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    assert 3.0 == verdicts.keep("ab" * 32, 3.0) == verdicts.keep("ab" * 32, 4.0)
+    assert [f"{'ab' * 32}.json"] == [
+        p.name for p in (project / ".judge").rglob("*") if p.is_file()
+    ]
+
+
 def test_key_is_sent_and_never_written(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,7 +246,7 @@ def test_prompt_is_checked_before_anything_is_asked() -> None:
         with pytest.raises(EvaluationError, match=r"task t: judge\.prompt: .*Mend the template"):
             judge_at(server, prompt="{{ response")
         message = r"item 0: judge\.prompt: 'promt' is undefined. It may name response .*: prompt\."
-        with pytest.raises(EvaluationError, match=message):
+        with pytest.raises(ParamsError, match=message):
             judge_at(server, prompt="{{ promt }} {{ response }}").grade(cases("a"))
         assert not server.asked
 

@@ -152,6 +152,7 @@ CHOICE = {"prompt": "p", "choices": ["x", "y"], "answer": "x"}
         ([GOOD, {"prompt": "p", "answer": "b"}], {}, r"row 2: asks the same as row 1"),
         ([{"text": "t"}, {"text": "t"}], {}, r"row 2: asks the same as row 1"),
         ([GOOD], {"kind": "numeric"}, r"row 1, column answer: 'a' is not one number"),
+        ([GOOD], {"metric": "numeric"}, r"row 1, column answer: 'a' is not one number"),
         ([{**GOOD, "answer": "1 or 2"}], {"kind": "numeric"}, r"'1 or 2' is not one number"),
         (
             [{**CHOICE, "answer": "z"}],

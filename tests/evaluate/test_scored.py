@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lm_eval.api.metrics import mean
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.measures import Scoring, scoring_of
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.scored import values_of
@@ -88,7 +88,7 @@ def test_last_number_is_compared_by_value(text: str, target: Any, expected: floa
 
 def test_target_without_a_number_is_named() -> None:
     """A task whose targets are words cannot be scored by number."""
-    with pytest.raises(EvaluationError, match=r"task t, item i: its target 'red' holds no number"):
+    with pytest.raises(ParamsError, match=r"task t, item i: its target 'red' holds no number"):
         worth({"i": "42"}, "red")
 
 
