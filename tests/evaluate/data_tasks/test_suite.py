@@ -1,199 +1,21 @@
-"""Tasks from data files: scored as the same task in lm-eval's YAML, and divided by content."""
+"""Suites of data files: their keys, splits and examples, and what is refused."""
 
-import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
 from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation
-from tests.evaluate.conftest import COLOURS, colour, write_lines
+from stages.scores import SPLITS
+from tests.evaluate.conftest import write_lines
+from tests.evaluate.data_tasks.conftest import SCORER, colours, write_choices
 
 MakeParams = Callable[..., EvaluateParams]
 
-HEAD = """
-task: {name}
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: data/{file}, train: data/{train}}}}}
-test_split: test
-"""
-SUMS = """
-output_type: generate_until
-doc_to_text: prompt
-doc_to_target: answer
-generation_kwargs: {until: ["\\n"], max_gen_toks: 12, do_sample: false}
-process_results: !function scoring.fingerprint
-metric_list:
-  - {metric: fingerprint, aggregation: mean, higher_is_better: true}
-"""
-CHOICES = """
-output_type: multiple_choice
-doc_to_text: prompt
-doc_to_choice: choices
-doc_to_target: gold
-fewshot_split: train
-fewshot_config: {sampler: first_n}
-num_fewshot: 2
-metric_list:
-  - {metric: acc, aggregation: mean, higher_is_better: true}
-"""
-PROSE = """
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: text
-metric_list:
-  - {metric: byte_perplexity, aggregation: weighted_perplexity, higher_is_better: false}
-"""
-SCORER = '''
-"""The fingerprint of conftest.py, as a scorer."""
-
-
-def score(item, answer):
-    """A number that tells nearly any two texts apart."""
-    return sum(ord(c) * (i + 1) for i, c in enumerate(answer)) % 101 / 101
-'''
-SHORT = {"gen_kwargs": {"max_gen_toks": 12}}
 WHOLE = {"search": 10, "validation": 10, "test": 20}
-
-
-def write_choices(path: Path, numbers: Iterable[int]) -> None:
-    """Write colour questions as a spreadsheet has them: a column for each choice."""
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["prompt", *"ABCDE", "answer"])
-        for doc in map(colour, numbers):
-            rows.writerow([doc["question"], *COLOURS, "ABCDE"[doc["answer"]]])
-
-
-def as_lines(numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """Return the same questions as lm-eval wants them."""
-    docs = map(colour, numbers)
-    return [{"prompt": d["question"], "choices": COLOURS, "gold": d["answer"]} for d in docs]
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
-    """A project folder with a data file of each kind, and the same as lm-eval tasks."""
-    monkeypatch.chdir(tmp_path)
-    tasks, data = tmp_path / "tasks", tmp_path / "data"
-    tasks.mkdir()
-    data.mkdir()
-    (tasks / "scoring.py").write_text((project / "tasks/scoring.py").read_text())
-    (tmp_path / "mine.py").write_text(SCORER)
-    sums = [{"prompt": f"{i}+{i % 7}=", "answer": str(i + i % 7)} for i in range(8, 48)]
-    write_lines(data / "sums.jsonl", sums)
-    prose = [{"text": "the cat sat on " + "a mat. " * (i % 60 + 1) + str(i)} for i in range(40)]
-    write_lines(data / "prose.jsonl", prose)
-    write_choices(data / "colours.csv", range(40))
-    write_choices(data / "shown.csv", (100, 101))
-    write_lines(data / "colours.jsonl", as_lines(range(40)))
-    write_lines(data / "shown.jsonl", as_lines((100, 101)))
-    for name, file, text in (
-        ("yaml_sums", "sums.jsonl", SUMS),
-        ("yaml_colours", "colours.jsonl", CHOICES),
-        ("yaml_prose", "prose.jsonl", PROSE),
-    ):
-        train = "shown.jsonl" if file == "colours.jsonl" else file
-        head = HEAD.format(name=name, file=file, train=train)
-        (tasks / f"{name}.yaml").write_text(head + text)
-    return tmp_path
-
-
-def colours(**keys: Any) -> dict[str, Any]:
-    """Return the entry of the multiple-choice file."""
-    return {"data": "data/colours.csv", "columns": {"choices": list("ABCDE")}, **keys}
-
-
-def scored(folder: Path, params: EvaluateParams, split: str = "search") -> Evaluation:
-    """Return what the model in ``folder`` scores."""
-    return ResidentEvaluator(folder, params, Suite.load(params)).evaluate(split)
-
-
-def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float]:
-    """Return the score of every item of the one task, by what is asked."""
-    suite = Suite.load(params)
-    evaluator = ResidentEvaluator(folder, params, suite)
-    found = {}
-    for split in SPLITS:
-        (part,) = suite.parts[split]
-        for row in evaluator.evaluate(split).items:
-            doc = part.loaded.task.eval_docs[part.places[row.item]]
-            found[doc.get("prompt") or doc["text"]] = row.score
-    return found
-
-
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(
-    ("own", "in_yaml"),
-    [
-        ({"data": "data/sums.jsonl", "scorer": "mine.py:score", **SHORT}, "yaml_sums"),
-        (colours(fewshot="data/shown.csv"), "yaml_colours"),
-        ({"data": "data/prose.jsonl"}, "yaml_prose"),
-    ],
-)
-def test_data_file_scores_as_the_same_task_in_yaml(
-    make_params: MakeParams, model_folder: Path, own: dict[str, Any], in_yaml: str
-) -> None:
-    """Prompts, few-shot examples and scores are those of lm-eval, item for item."""
-    gen = {"gen_kwargs": {"until": ["\n"]}}
-    expected = by_prompt(model_folder, make_params(in_yaml, splits=WHOLE, **gen))
-
-    found = by_prompt(model_folder, make_params(own, splits=WHOLE, **gen))
-
-    assert 40 == len(found)
-    assert len(set(found.values())) > 1
-    assert sorted(expected) == sorted(found)
-    assert expected == pytest.approx(found, rel=1e-6)
-
-
-@pytest.mark.usefixtures("files")
-def test_labels_and_metrics_are_those_of_the_kind(
-    make_params: MakeParams, model_folder: Path
-) -> None:
-    """A file's stem is its label, unless a name is given; each kind has its metric."""
-    sums = {"data": "data/sums.jsonl", **SHORT}
-    params = make_params(
-        colours(),
-        sums,
-        {**sums, "kind": "numeric", "name": "totals"},
-        {**sums, "metric": "numeric", "name": "read_as_numbers"},
-        {"data": "data/prose.jsonl", "metric": "bits_per_byte"},
-    )
-
-    found = scored(model_folder, params).tasks
-
-    expected = [
-        ("colours", "acc", True),
-        ("sums", "exact_match", True),
-        ("totals", "numeric", True),
-        ("read_as_numbers", "numeric", True),
-        ("prose", "bits_per_byte", False),
-    ]
-    assert expected == [(t.task, t.metric, t.higher_is_better) for t in found]
-
-
-@pytest.mark.usefixtures("files")
-def test_kinds_differ_in_where_a_text_ends(make_params: MakeParams) -> None:
-    """An exact match is one line, a number may end a derivation; gen_kwargs say otherwise."""
-    sums = {"data": "data/sums.jsonl"}
-    params = make_params(
-        sums,
-        {**sums, "kind": "numeric", "name": "b"},
-        {**sums, "scorer": "mine.py:score", "name": "c"},
-        {**sums, "name": "d", "gen_kwargs": {"max_gen_toks": 5}},
-        gen_kwargs={"max_gen_toks": 9},
-    )
-
-    parts = Suite.load(params).parts["search"]
-
-    found = [part.loaded.task.get_config("generation_kwargs") for part in parts]
-    assert [["\n"], ["\n\n"], [], ["\n"]] == [kwargs["until"] for kwargs in found]
-    assert [9, 9, 9, 5] == [kwargs["max_gen_toks"] for kwargs in found]
 
 
 def test_key_depends_on_content_alone(files: Path, make_params: MakeParams) -> None:
