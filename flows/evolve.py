@@ -26,6 +26,7 @@ from flows.laboratory import (
 )
 from flows.racing import run_race
 from flows.worker import Outcome
+from stages.evaluate.known_tests import cautions
 from stages.lineage import MEAN, Journal, Row, finished, write_rows
 from stages.params import Params, load_params
 from stages.recipe import Candidate
@@ -51,6 +52,8 @@ def select(
 def evolve(params: Params) -> None:
     """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
     with laboratory(params, LINEAGE / "store.jsonl") as lab:
+        for caution in cautions(lab.scorer.suite):
+            say(f"warning: {caution}")
         evolution = Evolution(lab)
         total = params.select.population * params.select.generations + 1  # and the mean
         journal = Journal(JOURNAL)

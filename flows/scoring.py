@@ -55,6 +55,8 @@ class Scorer:
 
         Raises:
             EvaluationError: the evaluation hung or its process died; it may be tried again.
+            ServiceError: a judge did not answer; it may be tried again.
+            ParamsError: a judge refuses what the params have it asked.
         """
         found = self._look_up(recipe, split, items)
         return found if found is not None else self._compute(recipe, split, items)
@@ -144,7 +146,10 @@ class Scorer:
         return evaluation_key(recipe.id, content_hash([suite_key, self._frame]))
 
     def _failure_key(self, recipe: Recipe, split: str, items: Items | None) -> str:
-        return content_hash(["failed", self._key(recipe, split, items), self._params.timeout_s])
+        # Of judges, what a user changes to have them asked again; nothing where there are none.
+        patience = [[j.timeout_s, j.retries] for t in self._params.tasks if (j := t.judge)]
+        key = self._key(recipe, split, items)
+        return content_hash(["failed", key, self._params.timeout_s, *patience])
 
 
 def _stopped(split: str) -> EvaluationError:

@@ -24,6 +24,7 @@ from flows.laboratory import (
 )
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
+from stages.evaluate.known_tests import cautions
 from stages.lineage import Row, read_rows, write_rows
 from stages.paired import corrected_best
 from stages.params import Params, load_params
@@ -60,7 +61,9 @@ def select(params: Params) -> None:
             entries = _test(lab, winner, fixed, progress)
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
-        selection = Selection(winner.name, weights, shortlisted, entries, corrected)
+        selection = Selection(
+            winner.name, weights, shortlisted, entries, corrected, cautions(lab.scorer.suite)
+        )
         weights_hash = merge(lab, winner.recipe, CHAMPION)
         if weights_hash != selection.winner.weights_hash:
             raise LineageError(

@@ -10,7 +10,7 @@ from typing import Self
 
 from stages.checkpoint import Checkpoint
 from stages.download.manifest import Parents
-from stages.errors import GermlineError, ParamsError
+from stages.errors import GermlineError, ParamsError, ServiceError
 from stages.evaluate.identity import folder_key
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
@@ -97,11 +97,18 @@ class Bench:
         self.sink = ResidentSink(self.evaluator.model)
 
     def score(self, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
-        """Return the outcome of ``recipe``; a fault of the candidate is an outcome too."""
+        """Return the outcome of ``recipe``; a fault of the candidate is an outcome too.
+
+        Raises:
+            ServiceError: a judge did not answer; the candidate may be tried again.
+            ParamsError: a judge refuses what these params have it asked.
+        """
         weights_hash = None
         try:
             weights_hash = self.sink.load(plan_of(recipe, self.parents))
             evaluation = self.evaluator.evaluate(split, items)
+        except (ServiceError, ParamsError):
+            raise
         except GermlineError as error:
             return Outcome(weights_hash, None, str(error))
         return Outcome(weights_hash, evaluation)

@@ -26,3 +26,7 @@ class EvaluationError(GermlineError, RuntimeError):
 
 class LineageError(GermlineError, RuntimeError):
     """The lineage or the candidate store does not hold what it should."""
+
+
+class ServiceError(GermlineError, ConnectionError):
+    """A service that scores depend on did not answer; the same may be tried again."""

@@ -7,17 +7,17 @@ through ``flows.preflight``, before any long work starts.
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
+from stages.task_params import Name, TaskParams
 
 PARAMS_PATH = Path("params.yaml")
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Bounds = tuple[float, float]
 Objectives = Literal["weighted", "separate"]
 
@@ -44,34 +44,6 @@ class MergeParams(_Section):
     plugins: list[str] = []
     seed: int = Field(default=0, ge=0)
     modules: list[Name] = Field(default_factory=list)
-
-
-class TaskParams(_Section):
-    """One task: ``task`` serves all three splits, or ``splits`` names a task for each."""
-
-    task: str | None = None
-    splits: dict[Literal["search", "validation", "test"], str] | None = None
-    metric: str | None = None
-    filter: str | None = None
-    weight: float = Field(default=1.0, gt=0)
-    num_fewshot: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _names_tasks_once(self) -> "TaskParams":
-        if (self.task is None) == (self.splits is None):
-            raise ValueError("give either `task` or `splits`, not both and not neither")
-        if self.splits is not None and set(self.splits) != {"search", "validation", "test"}:
-            raise ValueError("`splits` names a task for each of search, validation and test")
-        return self
-
-    @property
-    def label(self) -> str:
-        """The name under which scores are kept: the task's own, or the search task's."""
-        return self.task or (self.splits or {})["search"]
-
-    def for_split(self, split: str) -> str:
-        """Return the lm-eval task that serves ``split``."""
-        return self.task or (self.splits or {})[split]  # type: ignore[index]
 
 
 class SplitSizes(_Section):

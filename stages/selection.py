@@ -52,7 +52,8 @@ class Selection:
     it holds the champion's recipe and weights hash.
 
     ``corrected_validation`` is the champion's validation fitness without the luck of having been
-    the best of the shortlist on those very items (``paired.corrected_best``).
+    the best of the shortlist on those very items (``paired.corrected_best``). ``cautions`` are
+    sentences that a reader of the scores must know.
     """
 
     champion: str
@@ -60,6 +61,7 @@ class Selection:
     shortlist: tuple[Shortlisted, ...]
     entries: tuple[Entry, ...]
     corrected_validation: float
+    cautions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where the parts contradict each other."""
@@ -89,6 +91,7 @@ class Selection:
     def to_dict(self) -> dict[str, Any]:
         """Return the selection as plain JSON data; ``from_dict`` is its inverse."""
         return {
+            "cautions": list(self.cautions),
             "champion": self.champion,
             "corrected_validation": self.corrected_validation,
             "task_weights": dict(self.task_weights),
@@ -109,6 +112,7 @@ class Selection:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the selection that ``to_dict`` wrote."""
         return cls(
+            cautions=tuple(data.get("cautions", ())),
             champion=data["champion"],
             corrected_validation=data["corrected_validation"],
             task_weights=data["task_weights"],

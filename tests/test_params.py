@@ -12,6 +12,14 @@ GOOD = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math"}},
     "evaluate": {"tasks": [{"task": "sums"}]},
 }
+DATA = {"data": "data/questions.csv"}
+MIXED = {"search": "a.csv", "validation": "b.csv", "test": "c"}
+
+
+def judged(**keys: object) -> dict[str, object]:
+    """Return a task that a judge scores, some keys of the judge replaced."""
+    judge = {"url": "http://localhost/v1", "model": "m", "prompt": "{{ response }}"}
+    return {**DATA, "judge": {**judge, **keys}}
 
 
 def write(folder: Path, **sections: object) -> Path:
@@ -42,9 +50,27 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),
         ({"merge": {"keep": "some"}}, r"merge.keep: .*'none', 'elite' or 'all', got 'some'"),
         ({"evaluate": {"tasks": []}}, r"evaluate.tasks: "),
-        ({"evaluate": {"tasks": [{}]}}, r"give either `task` or `splits`"),
+        ({"evaluate": {"tasks": [{}]}}, r"give one of `task`, `data` and `splits`"),
         ({"evaluate": {"tasks": [{"task": "a"}] * 2}}, r"task 'a' is listed twice"),
         ({"evaluate": {"tasks": [{"splits": {"search": "a"}}]}}, r"names a task for each"),
+        ({"evaluate": {"tasks": [{"task": "a.csv"}]}}, r"'a.csv' is a data file: name it under"),
+        (
+            {"evaluate": {"tasks": [{"data": "a.txt"}]}},
+            r"not a data file. Legal: .*\.csv, .*'a.txt'",
+        ),
+        ({"evaluate": {"tasks": [{"task": "a", "kind": "numeric"}]}}, r"`kind` belongs to a data"),
+        ({"evaluate": {"tasks": [{**DATA, "kind": "numbers"}]}}, r"tasks.0.kind: .*'numeric'"),
+        ({"evaluate": {"tasks": [{**DATA, "columns": {"promt": "q"}}]}}, r"mean 'prompt'\?"),
+        ({"evaluate": {"tasks": [{**DATA, "metric": "m", "scorer": "s.py:f"}]}}, r"both say how"),
+        ({"evaluate": {"tasks": [{**DATA, "scorer": "mine.py"}]}}, r"tasks.0.scorer: "),
+        ({"evaluate": {"tasks": [{**DATA, "name": "a b"}]}}, r"tasks.0.name: "),
+        ({"evaluate": {"tasks": [DATA, DATA]}}, r"task 'questions' is listed twice"),
+        ({"evaluate": {"tasks": [{"splits": MIXED}]}}, r"lm-eval tasks or data files, not both"),
+        ({"evaluate": {"tasks": [judged(prompt="Grade it.")]}}, r"never shows \{\{ response"),
+        ({"evaluate": {"tasks": [judged(scale=[1, 1])]}}, r"give \[low, high\] with low < high"),
+        ({"evaluate": {"tasks": [judged(url="localhost:80")]}}, r"tasks.0.judge.url: "),
+        ({"evaluate": {"tasks": [judged(body={"model": "n"})]}}, r"body may not hold 'model'"),
+        ({"evaluate": {"tasks": [judged(modell="m")]}}, r"Did you mean 'model'\?"),
         ({"download": {"base": "zoo:base", "parents": {"../x": "zoo:x"}}}, r"download.parents"),
     ],
 )

@@ -10,6 +10,7 @@ from torch import nn
 
 from stages.errors import EvaluationError
 from stages.evaluate.memory import remember
+from stages.evaluate.scored import values_of
 from stages.evaluate.sealed import sealed
 from stages.evaluate.settings import multiturn
 from stages.evaluate.suite import Part, Suite
@@ -164,9 +165,7 @@ class ResidentEvaluator:
             for instance, answer in zip(held, self._lm.answer(prepared), strict=True):
                 instance.resps.append(answer)
         _apply_filter(loaded, everything)
-        return {
-            item: self._value(ready.part, item, asked) for item, asked in ready.instances.items()
-        }
+        return values_of(ready.part, ready.instances, self._value)
 
     @staticmethod
     def _value(part: Part, item: str, asked: list[Any]) -> Any:

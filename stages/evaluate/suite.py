@@ -6,14 +6,16 @@ from itertools import islice
 from typing import Any, Self
 
 from stages.errors import EvaluationError
+from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.identity import config_of, item_id, plain
 from stages.evaluate.sealed import sealed
 from stages.evaluate.settings import model_args, multiturn
 from stages.evaluate.splits import divide, refuse_overlap, refuse_shown, take
-from stages.evaluate.tasks import FEWSHOT_SEED, Catalogue, LoadedTask, load_task
+from stages.evaluate.tasks import FEWSHOT_SEED, LoadedTask, load_task
 from stages.hashing import content_hash
-from stages.params import EvaluateParams, TaskParams
+from stages.params import EvaluateParams
 from stages.scores import SPLITS, Items
+from stages.task_params import TaskParams
 
 EVAL_VERSION = 1  # raised when the same weights and suite would be scored otherwise
 
@@ -166,8 +168,8 @@ def _divide(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dic
     loaded = {n: load_task(n, chosen, params, shelf) for n in dict.fromkeys(names.values())}
     places = {name: _places(task, params.limit) for name, task in loaded.items()}
     sizes, seed = params.splits.model_dump(), params.seed
-    if chosen.task is not None:
-        queues = divide(chosen.task, places[chosen.task], sizes, seed)
+    if chosen.splits is None:
+        queues = divide(chosen.label, places[names["search"]], sizes, seed)
     else:
         queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
     refuse_overlap(chosen.label, queues)
@@ -214,7 +216,9 @@ def _shown(loaded: LoadedTask) -> list[str]:
 def _identity_of(part: Part) -> dict[str, Any]:
     # lm-eval draws few-shot examples item after item: with them, the documents' order decides too.
     by_place = sorted(part.places, key=lambda item: part.places[item])
+    scoring = part.loaded.scoring
     return {
+        **({"scoring": plain(scoring.identity)} if scoring is not None else {}),
         "config": config_of(part.loaded.task),
         "filter": part.loaded.filter,
         "examples": part.examples,

@@ -1,24 +1,27 @@
-"""Find an lm-eval task by name, build it once, and choose its metric and filter."""
+"""Set a task up: build it, few-shot and generation as asked for, its metric and filter chosen."""
 
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.catalogue import Catalogue
+from stages.evaluate.data_task import data_task
+from stages.evaluate.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.settings import check_sampling
 from stages.hashing import nearest
-from stages.params import EvaluateParams, TaskParams
+from stages.params import EvaluateParams
+from stages.task_params import TaskParams
 
 FEWSHOT_SEED = 1234  # that of lm-eval's command line: the same examples in front of the same item
-_LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedTask:
-    """An lm-eval task object with the metric and filter that are scored."""
+    """An lm-eval task object with the metric and filter that are scored.
+
+    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing.
+    """
 
     name: str
     task: Any
@@ -26,73 +29,7 @@ class LoadedTask:
     filter: str
     higher_is_better: bool
     aggregate: Callable[[Sequence[Any]], float]
-
-
-class Catalogue:
-    """The tasks a name may mean: the project's own first, then those that come with lm-eval."""
-
-    def __init__(self, include_path: str | None) -> None:
-        from lm_eval.tasks import TaskManager
-
-        self._folder = _inside_project(include_path) if include_path is not None else None
-        own = [self._folder] if self._folder else None
-        self._own = TaskManager(include_path=own, include_defaults=False)
-
-    def build(self, name: str) -> Any:
-        """Return the lm-eval task called ``name``, its data loaded.
-
-        Raises:
-            EvaluationError: there is no such task, it is a group, or it cannot be built.
-        """
-        manager, spec = self._find(name)
-        try:
-            loaded = manager.load([spec])
-        except Exception as error:
-            raise EvaluationError(_why_not_built(name, error)) from error
-        (task,) = loaded["tasks"].values()
-        if getattr(task, "UNSAFE_CODE", False):
-            raise EvaluationError(
-                f"task {name}: runs code that the model writes. germline does not do that; "
-                "choose another task."
-            )
-        if getattr(task, "MULTIMODAL", False):
-            raise EvaluationError(
-                f"task {name}: shows pictures or sound. germline evaluates text; choose another."
-            )
-        return task
-
-    def _find(self, name: str) -> tuple[Any, str]:
-        from lm_eval.tasks import TaskManager
-
-        if name not in self._own.task_index:
-            path = _built_in_file(name)
-            if path is not None:
-                return self._own, str(path)
-        # The index of all built-in tasks takes seconds: it is read only to explain what is wrong.
-        manager = self._own if name in self._own.task_index else TaskManager()
-        entry = manager.task_index.get(name)
-        if entry is None:
-            raise EvaluationError(self._unknown(name, manager.all_subtasks))
-        if entry.kind.name not in ("TASK", "PY_TASK"):
-            members = _members(entry)
-            raise EvaluationError(
-                f"task {name}: is a group of tasks ({members}), and scores are kept task by task. "
-                "List the tasks of it that you want under evaluate.tasks."
-            )
-        return manager, name
-
-    def _unknown(self, name: str, built_in: list[str]) -> str:
-        own = self._own.all_subtasks
-        if self._folder is None:
-            listed = "evaluate.include_path names no folder of your own tasks"
-        else:
-            listed = f"Your own, in {self._folder}: {', '.join(own) or 'none'}"
-        broken = "".join(f" {fault}" for fault in _broken_files(self._folder))
-        hint = nearest(name, own) or nearest(name, built_in)
-        return (
-            f"task {name}: no such task. {listed}; or one of the {len(built_in)} that "
-            f"`lm-eval ls tasks` prints.{hint}{broken}"
-        )
+    scoring: Scoring | None = None
 
 
 def load_task(
@@ -103,30 +40,100 @@ def load_task(
     Raises:
         EvaluationError: the task, its metric, its filter or its few-shot examples are not there.
     """
-    task = shelf.build(name)
-    if task.get_config("output_type") == "generate_until":
-        if params.gen_kwargs:
-            task.set_config("generation_kwargs", dict(params.gen_kwargs), update=True)
-        check_sampling(
-            f"task {name}, generation_kwargs", task.get_config("generation_kwargs") or {}
-        )
+    if chosen.is_data:
+        task, kind = data_task(name, chosen, shelf.files)
+        preferred = "numeric" if kind == "numeric" else None
+    else:
+        task, preferred = shelf.build(name), None
+    _set_generation(name, task, chosen, params)
     task.set_config("num_fewshot", _num_fewshot(task, chosen, params))
-    metrics = task.aggregation()
-    metric = _choose(name, "metric", chosen.metric, list(metrics))
     filters = [f.name for f in task._filters]  # noqa: SLF001  lm-eval has no public list of them
-    return LoadedTask(
+    loaded = LoadedTask(
         name=name,
         task=task,
-        metric=metric,
         filter=_choose(name, "filter", chosen.filter, filters),
-        higher_is_better=bool(task.higher_is_better()[metric]),
-        aggregate=metrics[metric],
+        **_scored(name, task, chosen, preferred),
     )
+    _check_language(loaded)
+    return loaded
+
+
+def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluateParams) -> None:
+    if task.get_config("output_type") != "generate_until":
+        for key in ("scorer", "judge", "language", "gen_kwargs"):
+            if getattr(chosen, key):
+                raise EvaluationError(
+                    f"task {name}: {key} is set, but the model writes no text: its output_type is "
+                    f"{task.get_config('output_type')}. Remove {key}, or take a task that "
+                    "generates."
+                )
+        return
+    own = task.get_config("generation_kwargs") or {}
+    # A new mapping: the task's own may be shared with others.
+    kwargs = {**own, **params.gen_kwargs, **chosen.gen_kwargs}
+    task.set_config("generation_kwargs", kwargs)
+    check_sampling(f"task {name}, generation_kwargs", kwargs)
+
+
+def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:
+    """Return which metric scores and how: ours where params name one, else the task's own."""
+    from lm_eval.api.metrics import mean
+
+    if chosen.scorer is not None or chosen.judge is not None:
+        metric: str | None = "scorer" if chosen.scorer is not None else "judge"
+    else:
+        metric = _measured(task, chosen, chosen.metric or preferred)
+    scoring = scoring_of(chosen, metric)
+    if metric is not None:
+        return {
+            "metric": metric,
+            "higher_is_better": True,
+            "aggregate": mean,
+            "scoring": scoring,
+        }
+    metrics = task.aggregation()
+    own = [*metrics, *(["numeric"] if _generates(task) and "numeric" not in metrics else [])]
+    metric = _choose(name, "metric", chosen.metric, own)
+    return {
+        "metric": metric,
+        "higher_is_better": bool(task.higher_is_better()[metric]),
+        "aggregate": metrics[metric],
+        "scoring": scoring,
+    }
+
+
+def _measured(task: Any, chosen: TaskParams, metric: str | None) -> str | None:
+    """Return the metric of ours that scores; None where one of the task's own does."""
+    if not _generates(task):
+        return None
+    if chosen.is_data:
+        metric = metric or LISTED[-1]
+        return metric if metric in LISTED else None
+    return metric if metric == "numeric" and metric not in task.aggregation() else None
+
+
+def _generates(task: Any) -> bool:
+    return bool(task.get_config("output_type") == "generate_until")
+
+
+def _check_language(loaded: LoadedTask) -> None:
+    from lm_eval.api.metrics import mean
+
+    if loaded.scoring is None or loaded.scoring.language is None:
+        return
+    if loaded.aggregate is not mean or not loaded.higher_is_better:
+        raise EvaluationError(
+            f"task {loaded.name}: language is set, but its metric {loaded.metric} is no mean over "
+            "items of which higher is better. An answer in another language scores 0; choose "
+            "a metric for which that is the worst, such as exact_match or numeric."
+        )
 
 
 def _num_fewshot(task: Any, chosen: TaskParams, params: EvaluateParams) -> int:
-    if chosen.num_fewshot is not None:
-        return chosen.num_fewshot
+    if chosen.num_fewshot is not None or chosen.is_data:
+        return int(
+            task.get_config("num_fewshot") if chosen.num_fewshot is None else chosen.num_fewshot
+        )
     own = task.get_config("num_fewshot")
     # As lm-eval's --num_fewshot: a task that says 0 itself stays at 0.
     if params.num_fewshot is not None and own != 0:
@@ -145,70 +152,3 @@ def _choose(task: str, what: str, wanted: str | None, legal: list[str]) -> str:
             f"evaluate.tasks.{nearest(wanted, legal)}"
         )
     return wanted
-
-
-def _inside_project(include_path: str) -> Path:
-    """Return the folder of own tasks, relative to the project; it may hold links, not lead out."""
-    project = Path.cwd()
-    folder = Path(os.path.normpath(project / include_path))
-    if not folder.is_relative_to(project):
-        raise EvaluationError(
-            f"evaluate.include_path: {include_path!r} leads out of the project folder. Give a "
-            "folder inside it, relative to params.yaml; copy the tasks there."
-        )
-    if not folder.is_dir():
-        raise EvaluationError(
-            f"evaluate.include_path: {include_path!r} is not a folder. Give a folder of lm-eval "
-            "task files (*.yaml), relative to params.yaml."
-        )
-    return folder.relative_to(project)
-
-
-def _built_in_file(name: str) -> Path | None:
-    """Return the file of lm-eval's own task ``name`` without parsing the other ten thousand."""
-    import lm_eval.tasks
-
-    line = re.compile(rf"^task:\s*(['\"]?){re.escape(name)}\1\s*(#.*)?$".encode(), re.MULTILINE)
-    folder = Path(lm_eval.tasks.__file__).parent
-    found = [p for p in sorted(folder.rglob("*.yaml")) if line.search(p.read_bytes())]
-    return found[0] if len(found) == 1 else None
-
-
-def _broken_files(folder: Path | None) -> Iterator[str]:
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    for path in sorted(folder.rglob("*.yaml")) if folder else ():
-        try:
-            load_yaml(path, resolve_func=False)
-        except Exception as error:  # noqa: BLE001  whatever lm-eval skips silently is named here
-            yield f"{path} cannot be read: {_first_line(error)}."
-
-
-def _members(entry: Any) -> str:
-    listed = entry.tags or (entry.cfg or {}).get("task") or []
-    names = sorted(
-        str(m.get("task") or m.get("group")) if isinstance(m, dict) else str(m) for m in listed
-    )
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
-def _why_not_built(name: str, error: Exception) -> str:
-    text = _first_line(error)
-    if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
-        return (
-            f"task {name}: its data are missing: {text}. Paths under dataset_kwargs in the task's "
-            "file are relative to the project folder; put the file there or mend the path."
-        )
-    if isinstance(error, ConnectionError | FileNotFoundError) or "Hub" in text:
-        return (
-            f"task {name}: its data are on the Hugging Face hub and not in the local cache "
-            f"({text}). Fetch them once with HF_HUB_OFFLINE=0 in the environment, or keep the "
-            f"data in the project and load them with dataset_path: one of "
-            f"{', '.join(_LOCAL_FORMATS)}."
-        )
-    return f"task {name}: cannot be built: {type(error).__name__}: {text}. Mend the task's file."
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

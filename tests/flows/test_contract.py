@@ -17,7 +17,7 @@ import flows.select
 import stages.download.stage
 import stages.report.stage
 from stages.merge.methods import METHODS
-from stages.params import Params, TaskParams, load_params
+from stages.params import Params, _models_in, load_params
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -36,6 +36,7 @@ NOT_DECIDING = {
     "stages.params",
     "stages.records",
     "stages.store",
+    "stages.task_params",
 }
 
 # Rooms whose output is among a stage's deps: what they import decides nothing more.
@@ -171,8 +172,8 @@ def keys_of(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
             yield from keys_of(inner, f"{prefix}{name}.")
             continue
         yield f"{prefix}{name}", "required" if field.is_required() else spell(field)
-        if name == "tasks":
-            yield from keys_of(TaskParams, f"{prefix}{name}.")
+        for section_inside in _models_in(inner):
+            yield from keys_of(section_inside, f"{prefix}{name}.")
 
 
 def spell(field: Any) -> str:

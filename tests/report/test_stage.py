@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from stages.errors import LineageError
+from stages.lineage import write_rows
 from stages.params import ReportParams
 from stages.report import stage
 from stages.report.summary import metrics
@@ -79,6 +81,18 @@ def test_page_holds_what_a_reader_needs(reports: Path) -> None:
     assert "g01-c02" in page
     assert rows_of()[11].id in page
     assert "13 candidates, 4 distinct recipes, 1 failed." in page
+
+
+def test_page_shows_what_a_reader_of_the_scores_must_know(tmp_path: Path) -> None:
+    """Cautions of the selection stand on the page, escaped, and nothing where there are none."""
+    lineage, selection = tmp_path / "genomes.jsonl", tmp_path / "selection.json"
+    write_rows(lineage, rows_of())
+    for cautions, expected in (((), 0), (("Don't <search> on tests.",), 1)):
+        replace(selection_of(), cautions=cautions).write(selection)
+        assert cautions == Selection.read(selection).cautions
+        stage.run(lineage, selection, ReportParams(), tmp_path / "out")
+        page = (tmp_path / "out/index.html").read_text()
+        assert expected == page.count("Caution: Don&#39;t &lt;search&gt; on tests.")
 
 
 def test_tables_agree(reports: Path) -> None:

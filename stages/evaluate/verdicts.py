@@ -1,0 +1,45 @@
+"""The verdicts of judges, kept by content: what was asked once is never asked again."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+from stages.hashing import canonical_json
+
+FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe to delete or copy
+
+
+def find(key: str) -> float | None:
+    """Return the verdict under ``key``; None where there is none that can be read."""
+    try:
+        return float(json.loads(_path(key).read_bytes())["verdict"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(key: str, verdict: float) -> float:
+    """Keep the verdict and return the one that stands: of two workers, the first to keep its own.
+
+    So both score alike, also where a judge does not give the same answer twice.
+    """
+    standing = find(key)
+    if standing is not None:
+        return standing
+    path = _path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    scratch.write_text(canonical_json({"verdict": verdict}) + "\n", encoding="utf-8")
+    try:
+        os.link(scratch, path)  # unlike a rename, it never replaces what another worker kept
+    except OSError:  # it is there, or this disk knows no links
+        if find(key) is None:
+            scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    standing = find(key)
+    return verdict if standing is None else standing
+
+
+def _path(key: str) -> Path:
+    return FOLDER / key[:2] / f"{key}.json"
