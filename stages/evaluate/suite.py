@@ -15,7 +15,7 @@ from stages.hashing import content_hash
 from stages.params import EvaluateParams, TaskParams
 from stages.scores import SPLITS
 
-EVAL_VERSION = 1  # raised when the same weights and suite would be scored otherwise
+EVAL_VERSION = 2  # raised when the same weights and suite would be scored otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Suite:
         params = self._params
         return {
             "batch_size": params.batch_size,
+            "batch_tokens": params.batch_tokens,
             "chat_template": params.apply_chat_template,
             "device": params.device.partition(":")[0],
             "fewshot_as_multiturn": multiturn(params),
