@@ -29,7 +29,7 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
 from stages.evaluate.attention import reach_of, read_logits
-from stages.evaluate.generation import RefuseNaN, StopWatch, stops_at
+from stages.evaluate.generation import Greedy, RefuseNaN, StopWatch, stops_at
 from stages.evaluate.halving import in_halves
 from stages.evaluate.loglikelihood import Encoded, TokenBatch, batches_of
 from stages.evaluate.requests import Prepared, Request, TextBatch, prompt_batches, sum_windows
@@ -230,7 +230,8 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
 
     def _generate(self, batch: TextBatch) -> list[str]:
         start = batch.prompts.shape[1]
-        nan = RefuseNaN()
+        nan = RefuseNaN(len(batch.items))
+        stopping = self._stopping(batch, start)
         try:
             with torch.autocast(
                 device_type=self.device.type,
@@ -241,10 +242,11 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                     input_ids=batch.prompts.to(self.device),
                     attention_mask=batch.mask.to(self.device),
                     max_length=batch.max_length,
-                    stopping_criteria=self._stopping(batch, start),
+                    stopping_criteria=stopping,
                     logits_processor=LogitsProcessorList([nan]),
                     pad_token_id=self.tokenizer.pad_token_id,
                     use_cache=True,
+                    custom_generate=self._loop(batch, stopping[0], nan),
                     **batch.kwargs,
                 )
         except ValueError as error:
@@ -271,6 +273,14 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if self.think_end_token is None and stops.are_text(ends):
             return StoppingCriteriaList([StopWatch(stops, start, rows)])
         return stop_sequences_criteria(self.tokenizer, list(batch.stops), start, rows)
+
+    def _loop(self, batch: TextBatch, watch: object, nan: RefuseNaN) -> Greedy | None:
+        """Return a loop that rows leave when they end; None where only generate's own will do."""
+        config = self.model.generation_config
+        is_plain = batch.kwargs == {"do_sample": False} and (config.num_beams or 1) == 1
+        if not (self._reach and is_plain and isinstance(watch, StopWatch)):
+            return None
+        return None if config.cache_implementation else Greedy(watch, nan)
 
     def _read(self, tokens: list[int], stops: tuple[str, ...]) -> str:
         thoughts_end = self.think_end_token

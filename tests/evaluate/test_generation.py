@@ -41,7 +41,7 @@ def test_special_tokens_are_left_to_the_batch() -> None:
 
 def test_nan_is_remembered_by_row() -> None:
     """The first row that had a NaN at any step is the one named."""
-    nan = RefuseNaN()
+    nan = RefuseNaN(2)
     prompt = torch.zeros(2, 1)
     fine, broken = torch.zeros(2, 3), torch.tensor([[0.0, 0, 0], [0, float("nan"), 0]])
     for scores in (fine, broken, fine):
