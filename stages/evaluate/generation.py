@@ -158,3 +158,18 @@ def _one_further(held: Mapping[str, Any]) -> dict[str, Tensor]:
         mask = held["attention_mask"]
         found["attention_mask"] = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
     return found
+
+
+def loop_of(
+    model: Any, kwargs: Mapping[str, Any], stopping: Sequence[object], nan: RefuseNaN
+) -> Greedy | None:
+    """Return a loop that rows leave when they end; None where only ``generate``'s own will do.
+
+    That is where more is asked for than greedy decoding, or the batch ends as a whole.
+    """
+    config = model.generation_config
+    is_plain = kwargs == {"do_sample": False} and (config.num_beams or 1) == 1
+    watches = [criterion for criterion in stopping if isinstance(criterion, StopWatch)]
+    if not watches or not is_plain or config.cache_implementation:
+        return None
+    return Greedy(watches[0], nan)

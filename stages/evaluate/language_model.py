@@ -1,14 +1,16 @@
 """lm-eval's HFLM with the work that does not depend on the weights done once.
 
-Requests are tokenised, sorted, batched and padded by ``prepare``, exactly as HFLM does on every
-call; ``answer`` then runs the model and reads off the answers. A batch holds requests of one task,
-so that a task's scores do not depend on the other tasks in the suite.
+Requests are tokenised as HFLM does, sorted, batched and padded by ``prepare``; ``answer`` then
+runs the model and reads off the answers. A batch holds requests of one task, so that a task's
+scores do not depend on the other tasks in the suite.
 
-Differs from HFLM: a row of a batch stops at its own stop string (HFLM waits until all rows hold
-the same one; the text is cut there in either case), log-probabilities are taken only where they
-are read, NaN is refused, and a request that is longer than the context is refused unless
-``truncation`` is asked for. Requests with the same tokens but another border between context and
-target are each scored at their own border; HFLM scores the shorter target at the wrong tokens.
+Differs from HFLM: requests that begin alike share a row where the model can read it (``trees``,
+``attention``), a row of a batch stops at its own stop string and leaves (HFLM waits until all
+rows hold the same one; the text is cut there in either case), logits are taken only where they
+are read, a batch that does not fit the memory is halved, NaN is refused, and a request that is
+longer than the context is refused unless ``truncation`` is asked for. Requests with the same
+tokens but another border between context and target are each scored at their own border; HFLM
+scores the shorter target at the wrong tokens.
 """
 
 from collections.abc import Sequence
@@ -29,7 +31,7 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
 from stages.evaluate.attention import reach_of, read_logits
-from stages.evaluate.generation import Greedy, RefuseNaN, StopWatch, stops_at
+from stages.evaluate.generation import RefuseNaN, StopWatch, loop_of, stops_at
 from stages.evaluate.halving import in_halves
 from stages.evaluate.loglikelihood import Encoded, TokenBatch, batches_of
 from stages.evaluate.requests import Prepared, Request, TextBatch, prompt_batches, sum_windows
@@ -232,6 +234,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         start = batch.prompts.shape[1]
         nan = RefuseNaN(len(batch.items))
         stopping = self._stopping(batch, start)
+        loop = loop_of(self.model, batch.kwargs, stopping, nan) if self._reach else None
         try:
             with torch.autocast(
                 device_type=self.device.type,
@@ -246,7 +249,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                     logits_processor=LogitsProcessorList([nan]),
                     pad_token_id=self.tokenizer.pad_token_id,
                     use_cache=True,
-                    custom_generate=self._loop(batch, stopping[0], nan),
+                    custom_generate=loop,
                     **batch.kwargs,
                 )
         except ValueError as error:
@@ -273,14 +276,6 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if self.think_end_token is None and stops.are_text(ends):
             return StoppingCriteriaList([StopWatch(stops, start, rows)])
         return stop_sequences_criteria(self.tokenizer, list(batch.stops), start, rows)
-
-    def _loop(self, batch: TextBatch, watch: object, nan: RefuseNaN) -> Greedy | None:
-        """Return a loop that rows leave when they end; None where only generate's own will do."""
-        config = self.model.generation_config
-        is_plain = batch.kwargs == {"do_sample": False} and (config.num_beams or 1) == 1
-        if not (self._reach and is_plain and isinstance(watch, StopWatch)):
-            return None
-        return None if config.cache_implementation else Greedy(watch, nan)
 
     def _read(self, tokens: list[int], stops: tuple[str, ...]) -> str:
         thoughts_end = self.think_end_token
