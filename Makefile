@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check format lock serve bench-merge oracle smollm2 zoo clean
+.PHONY: install run test test-slow check format lock serve bench-merge bench-evaluate oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -47,6 +47,10 @@ serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRO
 bench-merge: $(STAMP)  ## time merges against MergeKit, in an environment of its own (ten minutes)
 	@python tools/oracle_venv.py
 	@python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
+
+bench-evaluate: $(STAMP)  ## time candidates against mergekit-yaml and lm_eval's command line (fifteen minutes)
+	@python tools/oracle_venv.py
+	@python -m pytest -m bench -s tests/bench/bench_evaluate.py
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py

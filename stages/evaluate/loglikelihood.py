@@ -11,6 +11,9 @@ from torch.nn.functional import log_softmax, pad
 from stages.errors import EvaluationError
 from stages.evaluate.trees import Row
 
+_MOST_PADDING = 1 / 8  # of a batch's width
+_SMALL_BATCH = 512  # tokens: fewer do not keep a processor busy, so that their padding is free
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -128,7 +131,8 @@ def batches_of(
     """Return the rows in batches, the longest first.
 
     A batch has ``num_rows`` rows at most, and ``num_tokens`` tokens with padding, unless a single
-    row has more. A place whose logits are read counts as four: they are as wide as the vocabulary.
+    row has more. A place whose logits are read counts as four: they are as wide as the
+    vocabulary. An eighth of a row is padding at most, unless the batch is small.
     """
     queue = sorted(rows, key=lambda row: (-len(row.tokens), row.tokens))
     batches: list[list[Row[Encoded]]] = []
@@ -137,7 +141,11 @@ def batches_of(
         num_read = len({place for _, places in row.paths for place in places})
         width = len(batches[-1][0].tokens) if batches else 0
         cost = width + 3 * num_read
-        if batches and len(batches[-1]) < num_rows and cost <= left:
+        may_pad = bool(batches) and (
+            len(row.tokens) >= (1 - _MOST_PADDING) * width
+            or width * (len(batches[-1]) + 1) <= _SMALL_BATCH
+        )
+        if may_pad and len(batches[-1]) < num_rows and cost <= left:
             batches[-1].append(row)
             left -= cost
         else:

@@ -113,3 +113,13 @@ def test_batches_keep_to_the_budget() -> None:
     assert widths == sorted(widths, reverse=True)
     alone = batches_of(rows, num_rows=8, num_tokens=1)
     assert len(alone) == len(rows)
+
+
+def test_rows_of_a_batch_are_nearly_as_long() -> None:
+    """A row is padded by an eighth at most where a batch holds more than a few tokens."""
+    requests = encoded([([i + 1] * (i % 40 + 1), [1]) for i in range(2000)])
+    batches = batches_of(rows_of(requests, reach=None), num_rows=999, num_tokens=10**6)
+    large = [batch.inputs for batch in batches if batch.inputs.numel() > 512]
+    assert len(large) > 5
+    for inputs in large:
+        assert int((inputs != 0).sum(dim=1).min()) >= 7 / 8 * inputs.shape[1]
