@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check docs format lock serve bench-merge study-estimators study-racing oracle smollm2 zoo clean
+.PHONY: install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle smollm2 zoo clean
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -57,6 +57,10 @@ study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds 
 
 study-estimators: $(STAMP)  ## how well estimators foretell full scores, on the last run's candidates
 	@python -m tests.bench.study_estimators
+
+bench-evaluate: $(STAMP)  ## time candidates against mergekit-yaml and lm_eval's command line (fifteen minutes)
+	@python tools/oracle_venv.py
+	@python -m pytest -m bench -s tests/bench/bench_evaluate.py
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py

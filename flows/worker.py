@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
+
+from flows.devices import own_device
 from stages.checkpoint import Checkpoint
 from stages.download.manifest import Parents
 from stages.errors import GermlineError, ParamsError, ServiceError
@@ -91,7 +94,9 @@ class Bench:
         suite = Suite.load(params.evaluate)
         self.parents = Parents.read(parents_folder)
         frame = frame_folder(params, self.parents)
-        self.evaluator = ResidentEvaluator(frame, params.evaluate, suite)
+        device = own_device(params.evaluate.device, torch.cuda.device_count())
+        own = params.evaluate.model_copy(update={"device": device})
+        self.evaluator = ResidentEvaluator(frame, own, suite)
         for split in SPLITS:
             self.evaluator.prepare(split)  # here, so that no evaluation's time-out pays for it
         self.sink = ResidentSink(self.evaluator.model)

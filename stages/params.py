@@ -77,6 +77,7 @@ class EvaluateParams(_Section):
     fewshot_as_multiturn: bool | None = None  # None: where a chat template is applied
     system_instruction: str | None = None
     batch_size: int = Field(default=32, ge=1)
+    batch_tokens: int = Field(default=16384, ge=1)
     limit: int | None = Field(default=None, ge=1)
     gen_kwargs: dict[str, Any] = {}
     model_args: dict[str, Any] = {}

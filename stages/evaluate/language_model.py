@@ -1,14 +1,16 @@
 """lm-eval's HFLM with the work that does not depend on the weights done once.
 
-Requests are tokenised, sorted, batched and padded by ``prepare``, exactly as HFLM does on every
-call; ``answer`` then runs the model and reads off the answers. A batch holds requests of one task,
-so that a task's scores do not depend on the other tasks in the suite.
+Requests are tokenised as HFLM does, sorted, batched and padded by ``prepare``; ``answer`` then
+runs the model and reads off the answers. A batch holds requests of one task, so that a task's
+scores do not depend on the other tasks in the suite.
 
-Differs from HFLM: a row of a batch stops at its own stop string (HFLM waits until all rows hold
-the same one; the text is cut there in either case), log-probabilities are taken only where they
-are read, NaN is refused, and a request that is longer than the context is refused unless
-``truncation`` is asked for. Requests with the same tokens but another border between context and
-target are each scored at their own border; HFLM scores the shorter target at the wrong tokens.
+Differs from HFLM: requests that begin alike share a row where the model can read it (``trees``,
+``attention``), a row of a batch stops at its own stop string and leaves (HFLM waits until all
+rows hold the same one; the text is cut there in either case), logits are taken only where they
+are read, a batch that does not fit the memory is halved, NaN is refused, and a request that is
+longer than the context is refused unless ``truncation`` is asked for. Requests with the same
+tokens but another border between context and target are each scored at their own border; HFLM
+scores the shorter target at the wrong tokens.
 """
 
 from collections.abc import Sequence
@@ -28,15 +30,21 @@ from torch import Tensor
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
-from stages.evaluate.generation import RefuseNaN, StopWatch, stops_at
+from stages.evaluate.attention import reach_of, read_logits
+from stages.evaluate.generation import RefuseNaN, StopWatch, loop_of, stops_at
+from stages.evaluate.halving import in_halves
 from stages.evaluate.loglikelihood import Encoded, TokenBatch, batches_of
 from stages.evaluate.requests import Prepared, Request, TextBatch, prompt_batches, sum_windows
 from stages.evaluate.settings import model_args
+from stages.evaluate.trees import rows_of
 from stages.params import EvaluateParams
 
 
 class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
     """HFLM on a model that stays, its requests prepared once and answered for every candidate."""
+
+    _batch_tokens: int
+    _reach: int  # as reach_of says
 
     @classmethod
     def open(cls, folder: Path, params: EvaluateParams) -> Self:
@@ -63,6 +71,9 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 f"evaluate.device: {params.device!r} is not on this machine. Legal: cpu, "
                 "cuda or cuda:<number> where torch finds a GPU, mps on a Mac."
             )
+        model._batch_tokens = params.batch_tokens
+        # Autocast runs layers in another dtype than a mask is made for.
+        model._reach = 0 if model.mixed_precision_dtype else reach_of(model.model)
         return model
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
@@ -76,11 +87,10 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             prepared = Prepared(kind, num, texts=self._texts(requests))
         elif kind == "loglikelihood":
             encoded = [self._encode(place, request) for place, request in enumerate(requests)]
-            batches = batches_of(encoded, self.batch_size, share=self.logits_cache)
-            prepared = Prepared(kind, num, tokens=tuple(batches))
+            prepared = Prepared(kind, num, tokens=self._batches(encoded))
         else:
             windows, rolled = self._windows(requests)
-            prepared = Prepared(kind, num, tokens=tuple(rolled), windows=tuple(windows))
+            prepared = Prepared(kind, num, tokens=rolled, windows=tuple(windows))
         for token_batch in prepared.tokens:
             self._check_vocabulary(token_batch.inputs)
             self._check_vocabulary(token_batch.targets)
@@ -96,19 +106,26 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         """
         if prepared.kind == "generate_until":
             texts = [""] * prepared.num_requests
-            for text_batch in prepared.texts:
-                said = self._generate(text_batch)
-                for request, text in zip(text_batch.requests, said, strict=True):
-                    texts[request] = text
+            for whole in prepared.texts:
+                for part, said in in_halves(whole, self._generate):
+                    for request, text in zip(part.requests, said, strict=True):
+                        texts[request] = text
             return texts
         rolling = prepared.kind == "loglikelihood_rolling"
         num = sum(prepared.windows) if rolling else prepared.num_requests
         scored: list[tuple[float, bool]] = [(0.0, False)] * num
         for batch in prepared.tokens:
-            logits = self._model_call(batch.inputs.to(self.device))
-            for request, result in batch.score(logits, self.softmax_dtype):
-                scored[request] = result
+            for _, results in in_halves(batch, self._score):
+                for request, result in results:
+                    scored[request] = result
         return sum_windows(prepared.windows, [v for v, _ in scored]) if rolling else scored
+
+    def _score(self, batch: TokenBatch) -> list[tuple[int, tuple[float, bool]]]:
+        if self._reach:
+            logits = read_logits(self.model, batch, self.device)
+        else:
+            logits = self._model_call(batch.inputs.to(self.device))[batch.read.to(self.device)]
+        return list(batch.score(logits, self.softmax_dtype))
 
     def use_template(self, choice: bool | str) -> None:
         """Choose the chat template: the only one, or the one named.
@@ -163,7 +180,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 "truncation: true under evaluate.model_args to cut prompts from the left."
             )
 
-    def _windows(self, requests: Sequence[Request]) -> tuple[list[int], list[TokenBatch]]:
+    def _windows(self, requests: Sequence[Request]) -> tuple[list[int], tuple[TokenBatch, ...]]:
         counts: list[int] = []
         pieces: list[Encoded] = []
         for request in requests:
@@ -177,13 +194,15 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             for context, target in map(make_disjoint_window, token_windows):
                 pieces.append(Encoded(len(pieces), context, target, request.item))
             counts.append(len(pieces) - before)
-        step = self.batch_size
-        chunks = [pieces[i : i + step] for i in range(0, len(pieces), step)]
-        return counts, [b for c in chunks for b in batches_of(c, step, share=self.logits_cache)]
+        return counts, self._batches(pieces)
+
+    def _batches(self, encoded: Sequence[Encoded]) -> tuple[TokenBatch, ...]:
+        rows = rows_of(encoded, reach=self._reach if self.logits_cache else None)
+        return tuple(batches_of(rows, num_rows=self.batch_size, num_tokens=self._batch_tokens))
 
     def _texts(self, requests: Sequence[Request]) -> tuple[TextBatch, ...]:
         lengths = [len(self.tok_encode(request.arguments[0])) for request in requests]
-        batches = prompt_batches(requests, lengths, self.batch_size)
+        batches = prompt_batches(requests, lengths, self.batch_size, self._batch_tokens)
         return tuple(self._text_batch(batch, [requests[p] for p in batch]) for batch in batches)
 
     def _text_batch(self, places: Sequence[int], requests: Sequence[Request]) -> TextBatch:
@@ -213,7 +232,9 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
 
     def _generate(self, batch: TextBatch) -> list[str]:
         start = batch.prompts.shape[1]
-        nan = RefuseNaN()
+        nan = RefuseNaN(len(batch.items))
+        stopping = self._stopping(batch, start)
+        loop = loop_of(self.model, batch.kwargs, stopping, nan) if self._reach else None
         try:
             with torch.autocast(
                 device_type=self.device.type,
@@ -224,10 +245,11 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                     input_ids=batch.prompts.to(self.device),
                     attention_mask=batch.mask.to(self.device),
                     max_length=batch.max_length,
-                    stopping_criteria=self._stopping(batch, start),
+                    stopping_criteria=stopping,
                     logits_processor=LogitsProcessorList([nan]),
                     pad_token_id=self.tokenizer.pad_token_id,
                     use_cache=True,
+                    custom_generate=loop,
                     **batch.kwargs,
                 )
         except ValueError as error:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import Tensor
 
+from stages.errors import EvaluationError
 from stages.evaluate.loglikelihood import TokenBatch
 
 
@@ -31,6 +32,29 @@ class TextBatch:
     max_length: int
     kwargs: dict[str, Any]
 
+    def split(self) -> tuple[Self, Self]:
+        """Return the first and the second half of the rows; there must be two or more.
+
+        Raises:
+            EvaluationError: the texts are sampled, and the numbers drawn are those of the batch.
+        """
+        if self.kwargs.get("do_sample"):
+            raise EvaluationError(
+                f"{self.items[0]}: its batch of {len(self.items)} does not fit the memory, and "
+                "what is sampled depends on the batch. Lower evaluate.batch_size."
+            )
+        half = len(self.items) // 2
+        return self._part(slice(half)), self._part(slice(half, None))
+
+    def _part(self, rows: slice) -> Self:
+        return replace(
+            self,
+            requests=self.requests[rows],
+            items=self.items[rows],
+            prompts=self.prompts[rows],
+            mask=self.mask[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -44,9 +68,13 @@ class Prepared:
 
 
 def prompt_batches(
-    requests: Sequence[Request], lengths: Sequence[int], size: int
+    requests: Sequence[Request], lengths: Sequence[int], num_rows: int, num_tokens: int
 ) -> list[list[int]]:
-    """Return the places of the requests in HFLM's batches: one set of arguments, longest first."""
+    """Return the places of the requests in batches: one set of arguments, the longest first.
+
+    A batch has ``num_rows`` prompts at most, and ``num_tokens`` tokens with padding, unless a
+    single prompt has more.
+    """
     groups: dict[str, list[int]] = {}
     for place, request in enumerate(requests):
         wanted = json.dumps(request.arguments[1], sort_keys=True, default=str)
@@ -54,7 +82,10 @@ def prompt_batches(
     batches = []
     for places in groups.values():
         queue = sorted(places, key=lambda p: (-lengths[p], requests[p].arguments[0]))
-        batches += [queue[i : i + size] for i in range(0, len(queue), size)]
+        while queue:
+            size = max(1, min(num_rows, num_tokens // max(1, lengths[queue[0]])))
+            batches.append(queue[:size])
+            queue = queue[size:]
     return batches
 
 

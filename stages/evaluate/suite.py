@@ -17,7 +17,7 @@ from stages.params import EvaluateParams
 from stages.scores import SPLITS, Items
 from stages.task_params import TaskParams
 
-EVAL_VERSION = 1  # raised when the same weights and suite would be scored otherwise
+EVAL_VERSION = 2  # raised when the same weights and suite would be scored otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,7 @@ class Suite:
         params = self._params
         return {
             "batch_size": params.batch_size,
+            "batch_tokens": params.batch_tokens,
             "chat_template": params.apply_chat_template,
             "device": params.device.partition(":")[0],
             "fewshot_as_multiturn": multiturn(params),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
@@ -17,7 +18,7 @@ from stages.params import EvaluateParams
 from tests.evaluate.conftest import ALPHABET
 
 WORDS = [string.ascii_lowercase[i : i + 3 + i % 5] for i in range(20)]
-TARGETS = [" a", " b", " bc", " bcd", "0", "1", " a"]
+TARGETS = [" a", " b", " bc", " bcd", "0", "1", " a", "xyz", "xq2", "pqrst"]
 TEXT = "".join(chr(97 + i * i * i % 23) + str(i * 7 % 9) for i in range(60))
 PAIRS = [(f"{word}{i}", target) for i, word in enumerate(WORDS) for target in TARGETS]
 ASKED = {"until": ["e", "3;", "1"], "max_gen_toks": 10, "do_sample": False}
@@ -66,6 +67,35 @@ def test_answers_equal_those_of_hflm(
         assert pytest.approx([v for v, _ in expected], abs=1e-5) == [v for v, _ in found]
     else:
         assert pytest.approx(expected, rel=1e-5) == found
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_answers_in_16_bits_are_those_of_hflm_but_for_rounding(
+    model_folder: Path, kind: str
+) -> None:
+    """In bfloat16 nearly all texts and greedy answers are equal, log-likelihoods within 1 %."""
+    params = EvaluateParams.model_validate(
+        {"tasks": [{"task": "t"}], "model_args": {"dtype": "bfloat16"}, "batch_size": 8}
+    )
+    with sealed():
+        hflm = HFLM(str(model_folder), device="cpu", dtype="bfloat16", batch_size=8)
+        instances = [Instance(kind, {}, request, 0) for request in REQUESTS[kind]]
+        expected = getattr(hflm, kind)(instances, disable_tqdm=True)
+        resident = ResidentLM.open(model_folder, params)
+        prepared = resident.prepare([Request(kind, r, "item") for r in REQUESTS[kind]])
+        found = resident.answer(prepared)
+    assert next(resident.model.parameters()).dtype == torch.bfloat16
+    if kind == "loglikelihood":
+        assert any(batch.depths is not None for batch in prepared.tokens)
+        assert pytest.approx([v for v, _ in expected], rel=0.01, abs=0.1) == [v for v, _ in found]
+    if kind == "loglikelihood_rolling":
+        assert pytest.approx(expected, rel=0.01) == found
+    else:
+        agree = [
+            e == f if isinstance(e, str) else e[1] == f[1]
+            for e, f in zip(expected, found, strict=True)
+        ]
+        assert sum(agree) >= 0.95 * len(agree)
 
 
 @pytest.mark.parametrize("ends", [None, 7])

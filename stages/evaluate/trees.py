@@ -1,0 +1,97 @@
+"""Rows of tokens that hold a token once, however many requests begin with it.
+
+A row is a tree of tokens in depth-first order, and what a model reads for a request is a path in
+it from the root. A token's position is its depth, and it attends to its ancestors alone: token i
+descends from token j if and only if j <= i < end of j, the place after j's last descendant. So
+the logits along a path are those of the request in a row of its own, up to rounding, and the
+choices of an item share the computation of their context, as do items that begin alike.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+ROW_TOKENS = 256  # a row of so many tokens costs next to nothing more in attention
+_LEAST_SHARED = 1 / 4  # of a request's tokens, for it to join a row
+
+
+class Readable(Protocol):
+    """A request as the model reads it."""
+
+    @property
+    def context(self) -> list[int]:
+        """The tokens before the target: the logits of the last of them score its first token."""
+
+    @property
+    def inputs(self) -> list[int]:
+        """The tokens that the model reads."""
+
+
+R = TypeVar("R", bound=Readable)
+
+
+@dataclass(slots=True)
+class Row(Generic[R]):
+    """A tree that grows: requests are added in the lexicographic order of their inputs."""
+
+    tokens: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)  # of each token: the place after its subtree
+    paths: list[tuple[R, tuple[int, ...]]] = field(default_factory=list)  # and where it is scored
+    _path: list[int] = field(default_factory=list)  # the places of the last request's inputs
+    _last: list[int] = field(default_factory=list)  # those inputs
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every token descends from all before it."""
+        return len(self._path) == len(self.tokens)
+
+    def shared(self, inputs: Sequence[int]) -> int:
+        """Return how many of ``inputs`` the row holds already."""
+        pairs = enumerate(zip(self._last, inputs, strict=False))
+        least = min(len(self._last), len(inputs))
+        return next((place for place, (old, new) in pairs if old != new), least)
+
+    def add(self, request: R, num_shared: int) -> None:
+        """Add a request, the first ``num_shared`` of whose inputs the row holds already."""
+        inputs = request.inputs
+        del self._path[num_shared:]
+        for depth in range(num_shared, len(inputs)):
+            self._path.append(len(self.tokens))
+            self.tokens.append(inputs[depth])
+            self.depths.append(depth)
+            self.ends.append(0)
+        for place in self._path:
+            self.ends[place] = len(self.tokens)
+        self._last = inputs
+        self.paths.append((request, tuple(self._path[len(request.context) - 1 :])))
+
+
+def rows_of(requests: Iterable[R], *, reach: int | None) -> list[Row[R]]:
+    """Return rows that hold every request, each token as few times as is worth while.
+
+    ``reach`` is the most tokens of a path in a tree. A longer request joins a row only as its
+    continuation or its very copy, which any causal model can read; None keeps all of them apart.
+    """
+    rows: list[Row[R]] = []
+    for request in sorted(requests, key=lambda r: (r.inputs, len(r.context))):
+        num_shared = rows[-1].shared(request.inputs) if rows else 0
+        if not rows or not _may_join(rows[-1], request.inputs, num_shared, reach):
+            rows.append(Row())
+            num_shared = 0
+        rows[-1].add(request, num_shared)
+    return rows
+
+
+def _may_join(row: Row[R], inputs: Sequence[int], num_shared: int, reach: int | None) -> bool:
+    if reach is None:
+        return False
+    if row.is_chain and num_shared == len(row.tokens):
+        return True
+    longest = max(len(inputs), max(row.depths) + 1)
+    width = len(row.tokens) + len(inputs) - num_shared
+    return (
+        longest <= reach
+        and num_shared >= _LEAST_SHARED * len(inputs)
+        and width <= max(ROW_TOKENS, 2 * longest)
+    )
