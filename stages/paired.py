@@ -116,7 +116,7 @@ def item_scores(evaluation: Evaluation) -> dict[str, dict[tuple[str, int], float
 def _p_value(deltas: Floats, num_tasks: int) -> float:
     """Return the two-sided p-value of weighted paired differences that sum to no difference."""
     changed = deltas[deltas != 0]
-    if changed.size == 0:
+    if changed.size < 2:  # one item may as well have gone the other way
         return 1.0
     if num_tasks == 1 and np.unique(np.abs(changed)).size == 1:
         return float(stats.binomtest(int((changed > 0).sum()), changed.size).pvalue)

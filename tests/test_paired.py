@@ -74,6 +74,12 @@ def test_one_item_is_never_significant() -> None:
     assert 1.0 == found.p_value
 
 
+def test_one_changed_item_of_several_tasks_is_never_significant() -> None:
+    """One item may as well have gone the other way: p is 1, whatever the tasks."""
+    first = _evaluation(a=[1.0, 0.0], b=[0.5, 0.5])
+    assert 1.0 == compare(first, _evaluation(a=[0.0, 0.0], b=[0.5, 0.5]), {"a": 1, "b": 1}).p_value
+
+
 def test_items_that_all_differ_alike_get_the_sign_test() -> None:
     """Five items won out of five leave p = 2/32, not 0."""
     found = compare(_evaluation(a=[1.0] * 5), _evaluation(a=[0.0] * 5), {"a": 1.0})
