@@ -52,7 +52,7 @@ def arms(generations: int) -> list[Arm]:
         Arm("full evaluation", generations),
         Arm("full evaluation, a fifth of the generations", max(1, generations // FIFTH)),
         Arm("20 fixed items", generations, num_items=20),
-        Arm("racing 8, 25", generations, RacingParams(rungs=[8, 25])),
+        Arm("racing 10, 30", generations, RacingParams(rungs=[10, 30], keep=0.25)),
         Arm("racing 6, 20", generations, RacingParams(rungs=[6, 20], keep=0.25)),
     ]
 
