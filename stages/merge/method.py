@@ -140,8 +140,13 @@ class Method:
     """A merge method; ``fault`` says why it cannot carry out settings for a number of parents.
 
     It is asked about settings that lie within the spec's bounds, and answers None to legal ones.
+
+    With ``is_entrywise`` an entry of the child depends on the settings and on the models' entries
+    at its place alone: not on the tensor's name, shape, size or random words. Tensors that lie
+    side by side may then be given to ``prepare`` as one vector, without streams or a memo.
     """
 
     spec: MethodSpec
     prepare: Callable[[Sources, Settings], Kernel]
     fault: Callable[[Settings, int], str | None] = _accept
+    is_entrywise: bool = False
