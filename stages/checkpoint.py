@@ -9,7 +9,7 @@ import mmap
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from stages.collection import uncollected
+from stages.disk import send_to_disk, sync, write_at
 from stages.errors import CheckpointError
 from stages.hashing import weights_hash
 from stages.headers import (
@@ -68,16 +69,27 @@ class Checkpoint:
         """
         if name not in self.tensors:
             raise CheckpointError(f"{self.folder}: no tensor {name!r} in this checkpoint.")
-        info, place = self.tensors[name], self._places[name]
-        dtype = DTYPES[info.dtype]
-        if place.start == place.stop:
-            return torch.empty(info.shape, dtype=dtype)
-        if place.start % dtype.itemsize:  # torch reads whole elements: align a stray tensor
-            data = self._map(place.path, "U8")[place.start : place.stop]
-            return data.clone().view(dtype).view(info.shape)
-        found = self._map(place.path, info.dtype)
-        first, last = place.start // dtype.itemsize, place.stop // dtype.itemsize
-        return found[first:last].view(info.shape)
+        return self.read_span(name, name).view(self.tensors[name].shape)
+
+    def read_span(self, first: str, last: str) -> Tensor:
+        """Return the entries from tensor ``first`` to the end of ``last``, each ``is_next``."""
+        start, stop = self._places[first].start, self._places[last].stop
+        path, spelled = self._places[first].path, self.tensors[first].dtype
+        dtype = DTYPES[spelled]
+        if start == stop:
+            return torch.empty(0, dtype=dtype)
+        if start % dtype.itemsize:  # torch reads whole elements: align a stray tensor
+            return self._map(path, "U8")[start:stop].clone().view(dtype)
+        return self._map(path, spelled)[start // dtype.itemsize : stop // dtype.itemsize]
+
+    def is_next(self, name: str, other: str) -> bool:
+        """Return whether ``other`` is in the file of ``name``, after it, and has its dtype."""
+        place, after = self._places[name], self._places[other]
+        return (
+            place.stop == after.start
+            and place.path is after.path  # a file's header makes one path of it
+            and self.tensors[name].dtype == self.tensors[other].dtype
+        )
 
     def _map(self, path: Path, dtype: str) -> Tensor:
         """Return a file as a private map of whole elements, from its first byte."""
@@ -153,7 +165,7 @@ class CheckpointWriter:
                 f"{info.dtype} {list(info.shape)}. Give the tensor that was announced."
             )
         place = self._places[name]
-        _write_at(self._files[place.path], _bytes_of(tensor), place.start)
+        write_at(self._files[place.path], _bytes_of(tensor), place.start)
         self._missing.remove(name)
 
     def add_parts(self, name: str, parts: Iterable[tuple[int, memoryview]]) -> str:
@@ -169,23 +181,49 @@ class CheckpointWriter:
         descriptor, size, started = self._files[place.path], 0, 0
         for offset, data in parts:
             found.update(data)
-            _write_at(descriptor, data, place.start + offset)
+            write_at(descriptor, data, place.start + offset)
             size += len(data)
             if size - started >= _SENT_BYTES:
-                _send_to_disk(descriptor, place.start + started, size - started)
+                send_to_disk(descriptor, place.start + started, size - started)
                 started = size
-        if size != place.stop - place.start:
-            raise CheckpointError(
-                f"{self._out}: tensor {name} has {size} bytes, announced were "
-                f"{place.stop - place.start}. Give the tensor that was announced."
-            )
+        self._check_size(f"tensor {name} has", size, place.stop - place.start)
         self._missing.remove(name)
         return found.hexdigest()
+
+    def add_run(self, names: Sequence[str], data: memoryview) -> dict[str, str]:
+        """Write tensors whose bytes follow one another in ``data``; return the SHA-256 of each.
+
+        Those that lie side by side in a file, too, are written at once; threads may add others.
+
+        Raises:
+            CheckpointError: a tensor was not announced or was added before, or ``data`` has
+                another size than all of them.
+        """
+        for name in names:
+            self._check_missing(name)
+        places = [self._places[name] for name in names]
+        announced = sum(place.stop - place.start for place in places)
+        self._check_size(f"tensors from {names[0]} have", len(data), announced)
+        digests, start, sent = {}, 0, 0
+        for name, place, after in zip(names, places, [*places[1:], None], strict=True):
+            stop = start + place.stop - place.start
+            digests[name] = hashlib.sha256(data[start:stop]).hexdigest()
+            start = stop
+            if after is None or (after.path, after.start) != (place.path, place.stop):
+                write_at(self._files[place.path], data[sent:stop], place.stop - (stop - sent))
+                sent = stop
+        self._missing.difference_update(names)
+        return digests
 
     def _check_missing(self, name: str) -> None:
         if name not in self._missing:
             fault = "was added before" if name in self._tensors else "was not announced"
             raise CheckpointError(f"{self._out}: tensor {name} {fault}. Add each tensor once.")
+
+    def _check_size(self, what: str, size: int, announced: int) -> None:
+        if size != announced:
+            message = f"{what} {size} bytes, announced were {announced}. Give all of them."
+            raise CheckpointError(f"{self._out}: {message}")
 
     def __exit__(
         self,
@@ -210,10 +248,10 @@ class CheckpointWriter:
             self._files[path] = descriptor
             self._places |= places
             os.ftruncate(descriptor, max((p.stop for p in places.values()), default=len(header)))
-            _write_at(descriptor, memoryview(header), 0)
+            write_at(descriptor, memoryview(header), 0)
         if count > 1:
-            total = sum(info.num_bytes for info in self._tensors.values())
             weight_map = {name: self._places[name].path.name for name in self._tensors}
+            total = sum(info.num_bytes for info in self._tensors.values())
             index = {"metadata": {"total_size": total}, "weight_map": weight_map}
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
             (self.folder / INDEX).write_text(text, encoding="utf-8")
@@ -225,10 +263,10 @@ class CheckpointWriter:
                 f"added, first {min(self._missing)}. Add every announced tensor."
             )
         for path in sorted(self.folder.rglob("*")):
-            _sync(path)
-        _sync(self.folder)
+            sync(path)
+        sync(self.folder)
         self.folder.rename(self._out)
-        _sync(self._out.parent)
+        sync(self._out.parent)
 
     def _discard(self) -> None:
         for descriptor in self._files.values():
@@ -260,23 +298,3 @@ def _bytes_of(tensor: Tensor) -> memoryview:
     if flat.numel() == 0:
         return memoryview(b"")
     return flat.view(torch.uint8).numpy().data
-
-
-def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
-    while data:  # one call may write less than it was given
-        written = os.pwrite(descriptor, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def _send_to_disk(descriptor: int, offset: int, size: int) -> None:
-    """Let Linux begin to write a range to the disk, and keep it in memory: the sync waits less."""
-    if sys.platform == "linux":
-        os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

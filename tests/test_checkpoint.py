@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint, CheckpointWriter, TensorInfo, info_of
+from stages.checkpoint import Checkpoint, CheckpointWriter, TensorInfo, digest, info_of
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 
@@ -253,6 +254,27 @@ def test_writer_wants_each_tensor_once(tmp_path: Path) -> None:
     ):
         writer.add("a", TENSORS["a"])
     assert [tmp_path / "m"] == list(tmp_path.iterdir())
+
+
+def test_writer_takes_bytes_that_belong_together(tmp_path: Path) -> None:
+    """Bytes of several tensors go to their places in any shards; a wrong size is refused."""
+    names, infos = ["a", "c", "d", "e"], _infos(TENSORS)
+    flat = {name: tensor.reshape(-1).view(torch.uint8) for name, tensor in TENSORS.items()}
+    data = torch.cat([flat[name] for name in names]).numpy()
+    for shard_bytes in (1, 30, 10**9):
+        with CheckpointWriter(tmp_path / "m", infos, shard_bytes=shard_bytes) as writer:
+            with pytest.raises(CheckpointError, match="from a have 39 bytes, announced were 40"):
+                writer.add_run(names, data[:-1].data)
+            found = writer.add_run(names, data.data)
+            with pytest.raises(CheckpointError, match="c was added before"):
+                writer.add_run(["b", "c"], data.data)
+            for name in ("b", "f"):
+                writer.add(name, TENSORS[name])
+            (writer.folder / "config.json").write_text("{}", encoding="utf-8")
+        read = Checkpoint(tmp_path / "m")
+        assert all(torch.equal(tensor, read.read(name)) for name, tensor in TENSORS.items())
+        assert {name: digest(TENSORS[name]) for name in names} == found
+        shutil.rmtree(tmp_path / "m")
 
 
 def test_writer_overwrites_nothing(tmp_path: Path) -> None:

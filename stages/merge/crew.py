@@ -1,14 +1,14 @@
 """Threads over the tensors of a child: the same results with any number of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 
-from stages.merge.plan import TensorPlan
+from stages.merge.runs import Run
 
 _SMALL = 1 << 20  # entries: a model of fewer is done by one thread, for more would be no faster
 _LARGE_BYTES = 24 << 20  # below 32 MiB, the most that glibc takes note of
@@ -17,16 +17,17 @@ Result = TypeVar("Result")
 
 
 def of_each(
-    tensors: Sequence[TensorPlan], work: Callable[[TensorPlan], Result], *, threads: int
+    runs: Sequence[Run], work: Callable[[Run], Mapping[str, Result]], *, threads: int
 ) -> dict[str, Result]:
     """Return what ``work`` gives for each tensor, by its name; ``threads`` changes no result.
 
-    Where ``work`` fails, its error is the one of the first tensor, by name, that it fails on.
+    ``runs`` are in the order of the tensors' names. Where ``work`` fails, its error is the one of
+    the first tensor, by name, that it fails on.
     """
-    entries = [math.prod(tensor.info.shape) for tensor in tensors]
-    threads = max(1, min(threads, sum(entries) // _SMALL, len(tensors)))
-    places = sorted(range(len(tensors)), key=lambda i: -entries[i])  # no thread ends on a big one
-    crew = _Crew([tensors[i] for i in places], work)
+    entries = [sum(math.prod(tensor.info.shape) for tensor in run) for run in runs]
+    threads = max(1, min(threads, sum(entries) // _SMALL, len(runs)))
+    places = sorted(range(len(runs)), key=lambda i: -entries[i])  # no thread ends on a big one
+    crew = _Crew([runs[i] for i in places], work)
     _keep_freed_memory()
     before = torch.get_num_threads()
     try:
@@ -40,7 +41,7 @@ def of_each(
         torch.set_num_threads(before)
     if crew.errors:
         raise crew.errors[min(crew.errors)]
-    return {tensor.name: crew.results[tensor.name] for tensor in tensors}
+    return {tensor.name: crew.results[tensor.name] for run in runs for tensor in run}
 
 
 def _keep_freed_memory() -> None:
@@ -53,25 +54,24 @@ def _keep_freed_memory() -> None:
 
 
 class _Crew(Generic[Result]):
-    """Workers that take the next tensor from one list until it is empty."""
+    """Workers that take the next run from one list until it is empty."""
 
-    def __init__(
-        self, tensors: Sequence[TensorPlan], work: Callable[[TensorPlan], Result]
-    ) -> None:
-        self._next = iter(tensors)
+    def __init__(self, runs: Sequence[Run], work: Callable[[Run], Mapping[str, Result]]) -> None:
+        self._next = iter(runs)
         self._work = work
         self.results: dict[str, Result] = {}
         self.errors: dict[str, Exception] = {}
         self.is_stopped = False
 
     def run(self) -> None:
-        """Do tensors until none is left; after an error only those whose names come before it."""
-        for tensor in self._next:
+        """Do runs until none is left; after an error only those whose names come before it."""
+        for run in self._next:
+            name = run[0].name
             if self.is_stopped:
                 return
-            if self.errors and tensor.name > min(self.errors):
+            if self.errors and name > min(self.errors):
                 continue
             try:
-                self.results[tensor.name] = self._work(tensor)
+                self.results.update(self._work(run))
             except Exception as error:  # noqa: BLE001  # raised again, once the first is known
-                self.errors[tensor.name] = error
+                self.errors[name] = error

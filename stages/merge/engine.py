@@ -75,15 +75,9 @@ def parts(
         is_in_layer=tensor.is_in_layer,
     )
     kernel = tensor.method.prepare(sources, tensor.settings)
-    dtype = DTYPES[tensor.info.dtype]
     for start in range(0, sources.size, chunk):
         part = kernel(start, min(start + chunk, sources.size))
-        if not _is_finite(part, dtype):
-            raise RecipeError(
-                f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN in "
-                f"{plan.dtype}. Use smaller weights, a wider dtype, or parents that are "
-                "finite."
-            )
+        check_finite(plan, tensor, part)
         yield start, part
 
 
@@ -110,7 +104,20 @@ class _Streams(Sequence[int]):
         return self._found[index]
 
 
-def _is_finite(part: Tensor, dtype: torch.dtype) -> bool:
+def check_finite(plan: Plan, tensor: TensorPlan, part: Tensor) -> None:
+    """Check that a part of a tensor is finite in the dtype that the tensor will have.
+
+    Raises:
+        RecipeError: it holds an infinity or NaN.
+    """
+    if not is_finite(part, DTYPES[tensor.info.dtype]):
+        raise RecipeError(
+            f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN in {plan.dtype}. Use "
+            "smaller weights, a wider dtype, or parents that are finite."
+        )
+
+
+def is_finite(part: Tensor, dtype: torch.dtype) -> bool:
     """Return whether every entry is finite in ``dtype``; the norm says so at a tenth of the cost.
 
     An entry exceeds the norm by no more than the norm's rounding, for which half the range is

@@ -40,11 +40,26 @@ def row_ranks(magnitudes: NDArray[np.float32]) -> NDArray[np.int32]:
     if not is_short or np.count_nonzero(has_spare) > bits.size / _FEW:
         return _ranks_in(_order(bits))
     order = _short_order(bits, spare)
-    doubtful = np.flatnonzero(has_spare.any(axis=1))
-    ordered = np.take_along_axis(bits[doubtful], order[doubtful], axis=1)
-    wrong = doubtful[(ordered[:, 1:] < ordered[:, :-1]).any(axis=1)]
-    order[wrong] = _order(bits[wrong])
-    return _ranks_in(order)
+    ranks = _ranks_in(order)
+    wrong = _disordered(bits, order, ranks, np.flatnonzero(has_spare))
+    ranks[wrong] = _ranks_in(_order(bits[wrong]))
+    return ranks
+
+
+def _disordered(
+    bits: NDArray[np.uint32],
+    order: NDArray[np.int64],
+    ranks: NDArray[np.int32],
+    doubtful: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the rows in which an entry comes before a smaller one.
+
+    It is one of the flat places ``doubtful``: of two words alike but for their lowest bits, the
+    larger has some.
+    """
+    row, entry = np.divmod(doubtful, bits.shape[1])
+    after = np.minimum(ranks[row, entry] + 1, bits.shape[1] - 1)  # the last is its own
+    return np.unique(row[bits[row, order[row, after]] < bits[row, entry]])
 
 
 def _order(bits: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -99,21 +114,29 @@ def pruned(sources: Sources, settings: Settings) -> Sparse:
         return held[index][2][start - first : stop - first]
 
     @cache
-    def tables(density: float, epsilon: float) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-        """Return, by rank, the words below which an entry is kept, and what it is times then."""
+    def tables(density: float, epsilon: float) -> tuple[Tensor, Tensor]:
+        """Return, by rank, the highest word that keeps an entry, and what it is times then.
+
+        That is nothing where no word does; words are held as the int32 of equal bits.
+        """
         found = chances(length, density, epsilon)
-        limits = np.rint(found * 2**32).astype(np.uint64)
-        factors = np.divide(1.0, found if over_chance else 1.0, where=limits > 0, out=found)
-        return limits, factors.astype(np.float32)
+        limits = np.rint(found * 2**32).astype(np.int64)
+        factors = np.zeros(length)
+        np.divide(1.0, found if over_chance else 1.0, where=limits > 0, out=factors)
+        highest = (np.maximum(limits, 1) - 1).astype(np.uint32).view(np.int32)
+        return torch.from_numpy(highest), torch.from_numpy(factors.astype(np.float32))
 
     def read(index: int, start: int, stop: int) -> Tensor:
         vector = sources.task_vector(index, start, stop)
         density = settings.parent["density"][index]
         if density == 1.0:
             return vector
-        limits, factors = tables(density, settings.parent["epsilon"][index])
-        places = ranks(index, start, stop)
-        is_kept = sources.words(index, start, stop) < limits[places]
-        return vector * torch.from_numpy(is_kept * factors[places])
+        highest, factors = tables(density, settings.parent["epsilon"][index])
+        places = torch.from_numpy(ranks(index, start, stop))
+        bound = highest.index_select(0, places).numpy().view(np.uint32)
+        is_kept = sources.words(index, start, stop) <= bound
+        factor = factors.index_select(0, places)
+        factor *= torch.from_numpy(is_kept.astype(np.float32))
+        return factor.mul_(vector)
 
     return restored(sources, settings, read)

@@ -90,6 +90,16 @@ class Sources:
         """Return a range of parent - base."""
         return self.parent(index, start, stop) - self.base(start, stop)
 
+    def parent_sample(self, index: int, parts: int, length: int) -> Tensor:
+        """Return the first ``length`` entries of each of ``parts`` equal parts, a row for each."""
+        return _starts(self._parents[index], parts, length)
+
+    def task_vector_sample(self, index: int, parts: int, length: int) -> Tensor:
+        """Return the same of parent - base."""
+        if self._base is None:
+            raise TypeError(_NO_BASE)
+        return self.parent_sample(index, parts, length) - _starts(self._base, parts, length)
+
     def magnitudes(self, index: int) -> Magnitudes:
         """Return the magnitudes of a parent's task vector, each computed when it is read."""
 
@@ -98,14 +108,8 @@ class Sources:
             return found
 
         def sample(parts: int, length: int) -> NDArray[np.float32]:
-            if self._base is None:
-                raise TypeError(_NO_BASE)
-            step = self.size // parts
-            ours, theirs = (
-                flat[: parts * step].view(parts, step)[:, :length].to(torch.float32)
-                for flat in (self._parents[index], self._base)
-            )
-            found: NDArray[np.float32] = (ours - theirs).abs_().reshape(-1).numpy()
+            vector = self.task_vector_sample(index, parts, length)
+            found: NDArray[np.float32] = vector.abs_().reshape(-1).numpy()
             return found
 
         return Magnitudes(self.size, read, sample)
@@ -131,6 +135,11 @@ def _flat(tensor: Tensor) -> Tensor:
     return tensor if tensor.dim() == 1 else tensor.reshape(-1)
 
 
+def _starts(flat: Tensor, parts: int, length: int) -> Tensor:
+    step = flat.numel() // parts
+    return flat[: parts * step].view(parts, step)[:, :length].to(torch.float32)
+
+
 def _accept(_settings: Settings, _num_parents: int) -> str | None:
     return None
 
@@ -140,8 +149,13 @@ class Method:
     """A merge method; ``fault`` says why it cannot carry out settings for a number of parents.
 
     It is asked about settings that lie within the spec's bounds, and answers None to legal ones.
+
+    With ``is_entrywise`` an entry of the child depends on the settings and on the models' entries
+    at its place alone: not on the tensor's name, shape, size or random words. Tensors that lie
+    side by side may then be given to ``prepare`` as one vector, without streams or a memo.
     """
 
     spec: MethodSpec
     prepare: Callable[[Sources, Settings], Kernel]
     fault: Callable[[Settings, int], str | None] = _accept
+    is_entrywise: bool = False

@@ -19,6 +19,7 @@ from stages.merge.crew import of_each
 from stages.merge.engine import merge_tensor, parts
 from stages.merge.plan import Plan, TensorPlan
 from stages.merge.residence import residence
+from stages.merge.runs import Run, merge_run, pieces_of, runs_of
 
 
 def write_model(
@@ -42,13 +43,18 @@ def write_model(
     threads = threads or num_cores()
     with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
 
-        def work(tensor: TensorPlan) -> str:
-            found = writer.add_parts(tensor.name, _bytes_of_parts(plan, tensor))
+        def work(run: Run) -> dict[str, str]:
+            if len(run) > 1:
+                found = writer.add_run([t.name for t in run], _bytes_of(merge_run(plan, run)))
+            else:
+                name = run[0].name
+                found = {name: writer.add_parts(name, _bytes_of_parts(plan, run[0]))}
             if note is not None:
-                note(tensor.info.num_bytes)
+                for tensor in run:
+                    note(tensor.info.num_bytes)
             return found
 
-        digests = of_each(plan.tensors, work, threads=threads)
+        digests = of_each(tuple(runs_of(plan)), work, threads=threads)
         result = _hash(plan, digests)
         write_companions(plan, writer.folder, result)
     return result
@@ -61,20 +67,28 @@ def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
         RecipeError: a tensor cannot be merged.
     """
 
-    def work(tensor: TensorPlan) -> str:
+    def work(run: Run) -> dict[str, str]:
+        if len(run) > 1:
+            data = _bytes_of(merge_run(plan, run))
+            return {n: hashlib.sha256(part).hexdigest() for n, part in pieces_of(run, data)}
         found = hashlib.sha256()
-        for _, data in _bytes_of_parts(plan, tensor):
+        for _, data in _bytes_of_parts(plan, run[0]):
             found.update(data)
-        return found.hexdigest()
+        return {run[0].name: found.hexdigest()}
 
-    return _hash(plan, of_each(plan.tensors, work, threads=threads or num_cores()))
+    return _hash(plan, of_each(tuple(runs_of(plan)), work, threads=threads or num_cores()))
 
 
 def _bytes_of_parts(plan: Plan, tensor: TensorPlan) -> Iterator[tuple[int, memoryview]]:
     """Yield the bytes of the child's tensor in order, each with its offset."""
     dtype = DTYPES[tensor.info.dtype]
     for start, part in parts(plan, tensor):
-        yield start * dtype.itemsize, part.to(dtype).view(torch.uint8).numpy().data
+        yield start * dtype.itemsize, _bytes_of(part.to(dtype))
+
+
+def _bytes_of(flat: Tensor) -> memoryview:
+    """Return the bytes of a vector."""
+    return flat.view(torch.uint8).numpy().data
 
 
 def num_cores() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.merge.cuts import in_memory
 from stages.merge.methods import METHODS
 from stages.merge.methods.arcee_fusion import fence_of
 from stages.seeds import key, random_words
@@ -269,9 +270,9 @@ def test_ramplus_without_unique_entries_is_ram() -> None:
 
 def test_fence_is_the_median_and_three_half_ranges() -> None:
     """Of 0 to 8 the quartiles are 2, 4 and 6, so the fence is 10; of one number, that number."""
-    assert 10.0 == fence_of(np.arange(9, dtype=np.float32)[::-1].copy())
-    assert 3.0 == fence_of(np.full(1, 3, dtype=np.float32))
-    assert 9.0 == fence_of(np.arange(8, dtype=np.float32))  # 3 + 1.5 x (5 - 1)
+    assert 10.0 == fence_of(in_memory(np.arange(9, dtype=np.float32)[::-1]))
+    assert 3.0 == fence_of(in_memory(np.full(1, 3, dtype=np.float32)))
+    assert 9.0 == fence_of(in_memory(np.arange(8, dtype=np.float32)))  # 3 + 1.5 x (5 - 1)
 
 
 def test_arcee_fusion_takes_outliers_alone() -> None:

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.merge.cuts import Magnitudes, cuts_of
 from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.ranks import density_of
 from stages.recipe import MethodSpec
 
 FENCE = 1.5  # interquartile ranges above the median from which an importance is an outlier's
@@ -38,11 +40,15 @@ def prepare(sources: Sources, _settings: Settings) -> Kernel:
         rows = torch.from_numpy(np.arange(start, stop) // length)
         return (second - first).abs_() * divergences[rows]
 
-    every = np.empty(sources.size, dtype=np.float32)
-    for start in range(0, sources.size, BLOCK):
-        stop = min(start + BLOCK, sources.size)
-        every[start:stop] = importance(start, stop).numpy()
-    least = fence_of(every)
+    def sample(parts: int, span: int) -> NDArray[np.float32]:
+        first, second = (sources.parent_sample(i, parts, span) for i in (0, 1))
+        starts = np.arange(parts)[:, None] * (sources.size // parts)
+        rows = torch.from_numpy((starts + np.arange(span)) // length)
+        found: NDArray[np.float32] = ((second - first).abs_() * divergences[rows]).numpy()
+        return found.reshape(-1)
+
+    found = Magnitudes(sources.size, lambda i, j: importance(i, j).numpy(), sample)
+    least = fence_of(found)
 
     def kernel(start: int, stop: int) -> Tensor:
         first, second = (sources.parent(i, start, stop) for i in (0, 1))
@@ -53,16 +59,17 @@ def prepare(sources: Sources, _settings: Settings) -> Kernel:
     return kernel
 
 
-def fence_of(values: NDArray[np.float32]) -> float:
-    """Return the median + 1.5 x the interquartile range; partitions ``values`` in place.
+def fence_of(values: Magnitudes) -> float:
+    """Return the median + 1.5 x the interquartile range; no value is below 0.
 
     Between two entries a quantile is the lower of them.
     """
-    if values.size == 0:
+    size = values.size
+    if size == 0:
         return 0.0
-    places = [math.floor(share * (values.size - 1)) for share in (0.25, 0.5, 0.75)]
-    values.partition(sorted(set(places)))
-    low, median, high = (float(values[place]) for place in places)
+    places = [math.floor(share * (size - 1)) for share in (0.25, 0.5, 0.75)]
+    cuts = cuts_of(values, [density_of(size - place, size) for place in places])
+    low, median, high = (float(cut.threshold) for cut in cuts)
     return float(np.float32(median + FENCE * (high - low)))
 
 

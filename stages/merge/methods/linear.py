@@ -32,4 +32,4 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     return kernel
 
 
-METHOD = Method(SPEC, prepare, mean_fault)
+METHOD = Method(SPEC, prepare, mean_fault, is_entrywise=True)

@@ -42,4 +42,4 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     return kernel
 
 
-METHOD = Method(SPEC, prepare)
+METHOD = Method(SPEC, prepare, is_entrywise=True)

@@ -43,4 +43,4 @@ def fault(settings: Settings, num_parents: int) -> str | None:
     return f"source is {source:g}. It is a whole number from 0 to {num_parents - 1}: change it"
 
 
-METHOD = Method(SPEC, prepare, fault)
+METHOD = Method(SPEC, prepare, fault, is_entrywise=True)

@@ -7,11 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.merge.cuts import Cut, cuts_of, in_memory
+from stages.merge.cuts import Cut, Magnitudes, cuts_of, in_memory
 from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.ranks import density_of
 from stages.merge.sparsify import keep_largest
 from stages.recipe import MethodSpec, Parameter
+
+MOST_HELD = 1 << 25  # entries whose variances are kept: 128 MiB; of more they are found anew
 
 SPEC = MethodSpec(
     name="sce",
@@ -37,14 +39,15 @@ SPEC = MethodSpec(
 def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + weighted mean of the selected entries of the elected sign."""
     count = sources.num_parents
-    variances = _variances(sources, count) if settings.tensor["select_topk"] < 1.0 else None
-    cut = None if variances is None else _cut(variances, settings.tensor["select_topk"])
+    share = settings.tensor["select_topk"]
+    variances = _variances(sources, count) if share < 1.0 else None
+    cut = None if variances is None else _cut(variances, share)
 
     def selected(start: int, stop: int) -> list[Tensor]:
         vectors = [sources.task_vector(i, start, stop) for i in range(count)]
         if cut is None or variances is None:
             return vectors
-        mask = keep_largest(torch.from_numpy(variances[start:stop]), cut, start).sign_()
+        mask = keep_largest(torch.from_numpy(variances.read(start, stop)), cut, start).sign_()
         return [vector * mask for vector in vectors]
 
     energies = [0.0] * count
@@ -77,31 +80,48 @@ def elected_mean(vectors: list[Tensor], weights: list[float]) -> Tensor:
     return (total / torch.where(divisor > 0, divisor, 1.0)).mul_(sign)
 
 
-def _variances(sources: Sources, count: int) -> NDArray[np.float32]:
-    """Return each entry's variance over the task vectors."""
-    found = np.empty(sources.size, dtype=np.float32)
+def _variances(sources: Sources, count: int) -> Magnitudes:
+    """Return each entry's variance over the task vectors; found when read, in a large tensor."""
+
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        return _variance([sources.task_vector(i, start, stop) for i in range(count)])
+
+    def sample(parts: int, length: int) -> NDArray[np.float32]:
+        vectors = [sources.task_vector_sample(i, parts, length) for i in range(count)]
+        return _variance(vectors).reshape(-1)
+
+    if sources.size > MOST_HELD:
+        return Magnitudes(sources.size, read, sample)
+    held = np.empty(sources.size, dtype=np.float32)
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)
-        vectors = [sources.task_vector(i, start, stop) for i in range(count)]
-        mean = vectors[0].clone()
-        for vector in vectors[1:]:
-            mean += vector
-        mean /= count
-        squares = torch.zeros_like(mean)
-        for vector in vectors:
-            gap = vector - mean
-            squares += gap * gap
-        found[start:stop] = (squares / count).numpy()
+        held[start:stop] = read(start, stop)
+    return in_memory(held)
+
+
+def _variance(vectors: list[Tensor]) -> NDArray[np.float32]:
+    mean = vectors[0].clone()
+    for vector in vectors[1:]:
+        mean += vector
+    mean /= len(vectors)
+    squares = torch.zeros_like(mean)
+    for vector in vectors:
+        gap = vector - mean
+        squares += gap * gap
+    found: NDArray[np.float32] = (squares / len(vectors)).numpy()
     return found
 
 
-def _cut(variances: NDArray[np.float32], share: float) -> Cut | None:
+def _cut(variances: Magnitudes, share: float) -> Cut | None:
     """Return the cut of the largest variances; None keeps every entry, as where none varies."""
-    num_varying = int(np.count_nonzero(variances))
+    size = variances.size
+    num_varying = sum(
+        int(np.count_nonzero(variances.read(start, min(start + BLOCK, size))))
+        for start in range(0, size, BLOCK)
+    )
     if num_varying == 0:
         return None
-    density = density_of(max(1, int(share * num_varying)), variances.size)
-    return cuts_of(in_memory(variances), [density])[0]
+    return cuts_of(variances, [density_of(max(1, int(share * num_varying)), size)])[0]
 
 
 METHOD = Method(SPEC, prepare)

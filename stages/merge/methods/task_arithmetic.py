@@ -24,4 +24,4 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     return summed(sources, settings, sources.task_vector)
 
 
-METHOD = Method(SPEC, prepare)
+METHOD = Method(SPEC, prepare, is_entrywise=True)
