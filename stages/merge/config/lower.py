@@ -16,8 +16,8 @@ from stages.merge.config.stack import Row, stack
 from stages.merge.config.vocabulary import vocabulary_of
 from stages.merge.fitting import copied, misfits
 from stages.merge.method import Method
-from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plugins import method_of
 from stages.merge.tokenizers.moving import Rows
 from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Model
@@ -61,7 +61,7 @@ class _Lowering:
         self._places = {reference: i for i, reference in enumerate(config.references)}
         self._opened = [models[reference] for reference in config.references]
         self._faults: dict[str, None] = {}
-        self._method = METHODS[config.method]
+        self._method = method_of(config.method, config.where)
         self._dialect: Dialect = dialect_of(self._method.spec)
         self._table = SettingsTable(self._method, self._dialect, self._fault)
         self._compat: dict[str, Method] = {}
