@@ -21,6 +21,7 @@ _NO_ROOM = {
     errno.EDQUOT: "your quota of the disk is used up. Free some.",
     errno.EFBIG: "a file would be larger than is allowed. Give a smaller --shard-size.",
 }
+_NO_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -136,10 +137,13 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
         console.print(f"stopped: {out} was not written", markup=False)
         sys.exit(130)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno in _NO_ROOM:
+            message = f"{_NO_ROOM[error.errno]} Nothing was left there; then run again."
+        elif error.errno in _NO_PLACE:
+            message = f"cannot be written: {error.strerror}: {error.filename}. Give another OUT."
+        else:
             raise
-        message = f"{out}: {_NO_ROOM[error.errno]} Nothing was left there; then run again."
-        console.print(f"error: {message}", markup=False)
+        console.print(f"error: {out}: {message}", markup=False)
     sys.exit(1)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.errors import RecipeError
 from stages.hashing import nearest
 from stages.merge.config.dialect import Dialect, dialect_of
-from stages.merge.config.reader import Nodes, Reader
+from stages.merge.config.reader import Nodes, Reader, shown
 from stages.merge.config.schema import (
     Config,
     Input,
@@ -50,7 +50,8 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}. Give a MergeKit YAML file.") from (
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise RecipeError(f"{path}: cannot be read: {reason}. Give a MergeKit YAML file.") from (
             error
         )
     return read_text(text, where=path.name, plugins=plugins)
@@ -86,6 +87,11 @@ class _Document:
         self._dialect: Dialect | None = None
 
     def config(self) -> Config | None:
+        if not isinstance(self._node.value, dict):
+            legal = ", ".join(KEYS)
+            message = f"got {shown(self._node)}. Give a mapping of {legal}."
+            self._reader.fault(self._node, "", message)
+            return None
         reader, nodes = self._reader, self._reader.mapping(self._node, "", KEYS, ("merge_method",))
         spec = self._spec(nodes)
         self._dialect = dialect_of(spec) if spec else None
