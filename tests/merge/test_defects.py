@@ -7,14 +7,14 @@ Those of MergeKit that are not here have their tests beside what they are defect
 - zero vectors, and directions that cancel: test_sphere.py;
 - masks and sums that depend on the order of tensors, on threads or on hash seeds: test_laws.py;
 - files: a model twice in a slice, the head's place in a gradient, values of a base, every fault
-  at once: config/test_lower.py; a bare filtered value, keys and parameters with typing errors,
-  residual_weight: config/test_document.py; post-weights of the last slice: config/test_lower.py;
+  at once, post-weights of the last slice: config/test_lower.py; numbers in quotes, NaN, filters:
+  config/test_document.py;
 - zero as a token's source: config/test_vocabulary.py; a token in no model, ids beyond the rows, a
   vocab_size that is not true, padding: tokenizers/test_rows.py, tokenizers/test_recipes.py;
 - heads beside tied embeddings, tensors that are dropped, buffers that are merged, names with
   another prefix: architectures/test_matching.py and, by files, architectures/test_files.py;
-- of the command: options without effect, a config from a random model, older names of norms:
-  config/test_defects.py; stages taken because they exist: tests/flows/test_command.py; adapters
+- options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
+  from a random model, older names of norms: config/test_defects.py; stages taken because they exist: tests/flows/test_command.py; adapters
   and what they leave: tests/flows/test_models.py; writes that are not atomic:
   tests/flows/test_interrupted.py.
 
