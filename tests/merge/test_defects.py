@@ -14,9 +14,9 @@ Those of MergeKit that are not here have their tests beside what they are defect
 - heads beside tied embeddings, tensors that are dropped, buffers that are merged, names with
   another prefix: architectures/test_matching.py and, by files, architectures/test_files.py;
 - options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
-  from a random model, older names of norms: config/test_defects.py; stages taken because they exist: tests/flows/test_command.py; adapters
-  and what they leave: tests/flows/test_models.py; writes that are not atomic:
-  tests/flows/test_interrupted.py.
+  from a random model, older names of norms: config/test_defects.py;
+- stages taken because they exist: tests/flows/test_command.py; adapters and what they leave:
+  tests/flows/test_models.py; writes that are not atomic: tests/flows/test_interrupted.py.
 
 bakllama and layershuffle have no counterpart: `slices` are what they wrote.
 """

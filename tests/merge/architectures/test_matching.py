@@ -236,3 +236,20 @@ def test_a_conversion_that_copies_is_refused_by_the_resident_sink(trees: Trees) 
     model._weight_conversions = [object()]
     with pytest.raises(RecipeError, match="resident model LlamaForCausalLM: transformers cannot"):
         ResidentSink(model)
+
+
+def test_a_head_of_its_own_is_refused_where_the_base_stores_a_tied_one(
+    trees: Trees, tmp_path: Path
+) -> None:
+    """The child's head and embedding would differ, though its config ties them."""
+    base, one = trees["qwen2"][:2]
+
+    def spell(tensors: dict[str, Tensor]) -> None:
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+
+    spelled = changed(base, tmp_path / "spelled", spell)
+    own = changed(
+        one, tmp_path / "own", lambda t: t.update({"lm_head.weight": torch.ones(64, 16)})
+    )
+    with pytest.raises(RecipeError, match=r"lm_head\.weight: own has one of its own, in spelled"):
+        _plan(spelled, [own])
