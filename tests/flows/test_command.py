@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_issaid_by(capsys: pytest.CaptureFixture[str]) -> N
 
     with pytest.raises(SystemExit):
         _guarded(fail, Path("out"))
-    assert "error: out: the disk is full. Free some. Nothing was left there" in capsys.readouterr().err
+    assert "error: out: the disk is full. Free some. Nothing was left" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")
