@@ -16,6 +16,12 @@ from stages.errors import GermlineError
 
 T = TypeVar("T")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full. Free some.",
+    errno.EDQUOT: "your quota of the disk is used up. Free some.",
+    errno.EFBIG: "a file would be larger than is allowed. Give a smaller --shard-size.",
+}
+_NO_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -63,6 +69,13 @@ def main() -> None:
     "--shard-size", default="5GB", show_default=True, type=Size(), help="Of weight files."
 )
 @click.option("--threads", type=click.IntRange(min=1), help="[default: as many as cores]")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A Python file with a merge method of your own; may be given again.",
+)
 @click.option("--offline", is_flag=True, help="Do not ask the hub; take what it sent before.")
 def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     config: Path,
@@ -73,6 +86,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     stages: Path | None,
     shard_size: int,
     threads: int | None,
+    plugins: tuple[Path, ...],
     offline: bool,
 ) -> None:
     """Merge models as the MergeKit file CONFIG says, into the new folder OUT.
@@ -98,6 +112,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         threads=threads or num_cores(),
         offline=offline,
         compat=compat is not None,
+        plugins=plugins,
     )
     if dry_run:
         say(_guarded(lambda: preview(job), out))
@@ -105,6 +120,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     found = _guarded(lambda: merge(job), out)
     say(f"{out}: weights {found}")
     extra = ["--compat", compat] if compat else []
+    extra += [part for path in plugins for part in ("--plugin", str(path))]
     again = ["germline", "merge", str(config), "OUT", "--seed", str(seed), *extra]
     say(f"The same models, and `{shlex.join(again)}`, give these weights again, bit for bit.")
 
@@ -121,10 +137,13 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
         console.print(f"stopped: {out} was not written", markup=False)
         sys.exit(130)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _NO_ROOM:
+            message = f"{_NO_ROOM[error.errno]} Nothing was left there; then run again."
+        elif error.errno in _NO_PLACE:
+            message = f"cannot be written: {error.strerror}: {error.filename}. Give another OUT."
+        else:
             raise
-        message = f"error: {out}: the disk is full. Nothing was left there; free some, run again."
-        console.print(message, markup=False)
+        console.print(f"error: {out}: {message}", markup=False)
     sys.exit(1)
 
 

@@ -21,6 +21,7 @@ from stages.merge.config.preview import bytes_written, describe
 from stages.merge.config.schema import Config, Reference
 from stages.merge.config.skeleton import write_skeleton
 from stages.merge.plan import Plan
+from stages.merge.plugins import load
 from stages.merge.sinks import write_model
 from stages.recipe import Model
 
@@ -39,6 +40,7 @@ class Job:
     threads: int
     offline: bool
     compat: bool
+    plugins: tuple[Path, ...] = ()
 
     def resolver(self) -> Resolver:
         """Return what finds the models of the file."""
@@ -46,7 +48,7 @@ class Job:
 
     def documents(self) -> tuple[Config, ...]:
         """Return the documents of the file in their order, the result last."""
-        found = ordered(read_file(self.file))
+        found = ordered(read_file(self.file, load([], self.plugins)))
         return tuple(
             replace(document, compat=document.compat or self.compat) for document in found
         )

@@ -101,8 +101,7 @@ class Resolver:
                 "ORG/NAME of the hub."
             )
         if not self.offline:
-            repository = Repository.open(path, revision or "main", where=where)
-            return Located(repository.names, repository=repository)
+            return _of_hub(path, revision or "main", where)
         try:
             held = snapshot_download(path, revision=revision, local_files_only=True)
         except (OSError, ValueError) as error:
@@ -143,6 +142,17 @@ def _keep(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(f"{text}\n", encoding="utf-8")
     partial.replace(path)
+
+
+def _of_hub(path: str, revision: str, where: str) -> Located:
+    try:
+        repository = Repository.open(path, revision, where=where)
+    except CheckpointError as error:
+        beside = Path(path).parent
+        folders = [p.name for p in beside.iterdir() if p.is_dir()] if beside.is_dir() else []
+        hint = nearest(Path(path).name, sorted(folders))
+        raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
+    return Located(repository.names, repository=repository)
 
 
 def _of_folder(folder: Path) -> Located:

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -34,6 +33,7 @@ from stages.headers import (
     read_json,
     shards_of,
 )
+from stages.partial import claim
 
 __all__ = ["Checkpoint", "CheckpointWriter", "TensorInfo", "digest", "info_of"]
 
@@ -137,10 +137,11 @@ class CheckpointWriter:
         self._files: dict[Path, int] = {}
         self._places: dict[str, Place] = {}
         self._shard_bytes = shard_bytes
-        self.folder = out.parent / f".{out.name}.{uuid4().hex}.partial"
+        self.folder = out  # until it is entered
+        self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True)
+        self.folder, self._lock = claim(self._out)
         try:
             with uncollected():
                 self._allocate()
@@ -272,7 +273,10 @@ class CheckpointWriter:
         for descriptor in self._files.values():
             os.close(descriptor)
         self._files = {}
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = None
 
 
 def info_of(tensor: Tensor) -> TensorInfo:

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 
 from stages.checkpoint import Checkpoint, TensorInfo
-from stages.errors import CheckpointError, RecipeError
+from stages.errors import RecipeError
 from stages.merge.companions import child_config
-from stages.merge.components import is_buffer
+from stages.merge.fitting import copied, misfits
 from stages.merge.layout import Layout, layout_of
 from stages.merge.matching import source_names
 from stages.merge.method import Method
-from stages.merge.methods import METHODS
-from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
 from stages.merge.plugins import method_of
 from stages.merge.rules import place_of, settings_of
 from stages.merge.tokenizers import Vocabulary
 from stages.merge.tokenizers.pinning import vocabulary_of
-from stages.recipe import MethodSpec, Recipe, Rule
+from stages.recipe import MethodSpec, Recipe
 
 
 def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]) -> Plan:
@@ -69,10 +68,11 @@ def _tensors(
     tensors = []
     for name, info in models[0].tensors.items():
         if name not in rows:
-            tensors.append(_copy(name, info, recipe.dtype))
+            tensors.append(copied(name, Source(0, name), info, _info(info, recipe.dtype)))
             continue
         infos = [vocabulary.info(model, source) for model, source in enumerate(rows[name])]
-        _check_mergeable(f"{where}, tensor {name}", infos, labels)
+        for error in misfits(f"{where}, tensor {name}", infos, labels):
+            raise error
         place = place_of(name, recipe.rules, layout)
         if place is None:
             raise RecipeError(
@@ -90,15 +90,6 @@ def _tensors(
             TensorPlan(name, made, method, sources, has_base, settings[place], is_in_layer)
         )
     return tensors
-
-
-def _copy(name: str, info: TensorInfo, dtype: str) -> TensorPlan:
-    """Return the plan of a tensor that the first model gives alone; buffers keep their dtype."""
-    made = info if is_buffer(name, info.shape) else _info(info, dtype)
-    method = METHODS["passthrough"]
-    settings = settings_of(Rule({}), method, 1, f"tensor {name}")
-    sources = (Source(0, name),)
-    return TensorPlan(name, made, method, sources, False, settings, is_in_layer=False)
 
 
 def _info(info: TensorInfo, dtype: str) -> TensorInfo:
@@ -148,28 +139,3 @@ def _check_layers(recipe: Recipe, layout: Layout, where: str) -> None:
                 f"{where}, rule {place}: layers is {list(rule.layers)}. The models have layers "
                 f"0 to {layout.num_layers - 1}; end the rule at {layout.num_layers}."
             )
-
-
-def _check_mergeable(where: str, infos: Sequence[TensorInfo], labels: Sequence[str]) -> None:
-    """Check that a tensor is one that these models can merge, once its rows are moved.
-
-    Raises:
-        RecipeError: the models' tensors differ in shape or in kind, or cannot be merged.
-    """
-    first = infos[0]
-    for label, info in zip(labels, infos, strict=True):
-        if info.shape != first.shape:
-            raise RecipeError(
-                f"{where}: {label} has shape {list(info.shape)}, {labels[0]} has "
-                f"{list(first.shape)}. Merged models have equal shapes; leave {label} out."
-            )
-        if (info.dtype in FLOATING) != (first.dtype in FLOATING):
-            raise RecipeError(
-                f"{where}: {label} holds {info.dtype}, {labels[0]} holds {first.dtype}. Both must "
-                f"be floating-point; leave {label} out."
-            )
-    if first.dtype not in (*FLOATING, *EXACT):
-        raise CheckpointError(
-            f"{where}: {labels[0]} holds it quantised to {first.dtype}. Merges need "
-            f"{', '.join(FLOATING)}; dequantise the model first."
-        )

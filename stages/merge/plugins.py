@@ -37,18 +37,20 @@ class _Plugin:
     attribute: str = ATTRIBUTE
 
 
-def load(paths: Sequence[str]) -> dict[str, Method]:
-    """Return the plug-in methods by their names: those of ``paths``, and of installed packages.
+def load(paths: Sequence[str], files: Sequence[Path] = ()) -> dict[str, Method]:
+    """Return the plug-in methods by their names: those of files, and of installed packages.
 
-    ``paths`` are files inside the project, relative to params.yaml. From now on this process
-    knows the methods by what their specs are named: ``name@hash``.
+    ``paths`` are files inside the project, relative to params.yaml; ``files`` are of a command
+    line, and may lie anywhere. From now on this process knows the methods by what their specs
+    are named: ``name@hash``.
 
     Raises:
         ParamsError: a file is missing, outside the project, cannot be imported, defines no
             method, imports what its hash does not cover, or has the name of another method.
     """
     found: dict[str, Method] = {}
-    for plugin in (*map(_in_project, paths), *map(_installed, _entry_points())):
+    given = (*map(_in_project, paths), *map(_of_command, files))
+    for plugin in (*given, *map(_installed, _entry_points())):
         name, method = _method(plugin)
         if name in METHODS or name in found:
             kind = "of germline" if name in METHODS else "of another plug-in"
@@ -71,7 +73,8 @@ def method_of(name: str, where: str) -> Method:
         known = ", ".join(sorted(_LOADED)) or "none"
         raise RecipeError(
             f"{where}: the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
-            "file under merge.plugins in params.yaml; if it was changed, restore it."
+            "file under merge.plugins in params.yaml, or give it by --plugin; if it was changed, "
+            "restore it."
         )
     if method is None:
         legal = sorted([*METHODS, *_LOADED])
@@ -100,9 +103,20 @@ def _in_project(given: str) -> _Plugin:
             f"{where} is not a Python file that is there. Give the path of one, relative to "
             "params.yaml."
         )
-    near = {name for folder in (project, path.parent) for name in _modules_in(folder)}
-    own = near - {"stages"} - sys.stdlib_module_names
-    return _Plugin(where, path.relative_to(project), frozenset(own))
+    return _Plugin(where, path.relative_to(project), _near(project, path.parent))
+
+
+def _of_command(path: Path) -> _Plugin:
+    where = f"--plugin {path}"
+    if path.suffix != ".py" or not path.is_file():
+        raise ParamsError(f"{where}: not a Python file that is there. Give the path of one.")
+    return _Plugin(where, path, _near(Path.cwd(), path.resolve().parent))
+
+
+def _near(*folders: Path) -> frozenset[str]:
+    """Return the modules that a plug-in could import from folders, which its hash leaves out."""
+    near = {name for folder in folders for name in _modules_in(folder)}
+    return frozenset(near - {"stages"} - sys.stdlib_module_names)
 
 
 def _modules_in(folder: Path) -> Iterator[str]:

@@ -97,7 +97,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing() -> None:
         assert expected in said
 
 
-def _sparse(folder: Path, width: int) -> None:
+def sparse(folder: Path, width: int) -> None:
     """Write a model of two layers whose weights are a hole in a file."""
     folder.mkdir()
     infos = {Q.replace("1", str(i)): TensorInfo("BF16", (width, width)) for i in (0, 1)}
@@ -115,7 +115,7 @@ SPARSE = "merge_method: linear\nmodels: [{model: big}, {model: vast}]\nparameter
 def test_dry_run_reads_no_weight() -> None:
     """Two models of 3 TB are planned in seconds."""
     for name in ("big", "vast"):
-        _sparse(Path(name), 700_000)
+        sparse(Path(name), 700_000)
     start = time.monotonic()
     said = merged(SPARSE, "--dry-run").stdout
     assert time.monotonic() - start < 30
@@ -126,7 +126,7 @@ def test_dry_run_reads_no_weight() -> None:
 def test_room_is_asked_for_before_work() -> None:
     """A model that does not fit on the disk is refused with both numbers."""
     for name in ("big", "vast"):
-        _sparse(Path(name), 1_200_000)
+        sparse(Path(name), 1_200_000)
     result = merged(SPARSE, code=1)
     assert "out: needs 8640.00 GB, the disk has" in result.stderr
 
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_issaid_by(capsys: pytest.CaptureFixture[str]) -> N
 
     with pytest.raises(SystemExit):
         _guarded(fail, Path("out"))
-    assert "error: out: the disk is full. Nothing was left there" in capsys.readouterr().err
+    assert "error: out: the disk is full. Free some. Nothing was left" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")
@@ -221,7 +221,7 @@ def test_help_explains_itself() -> None:
 def test_ctrl_c_leaves_nothing() -> None:
     """A merge that is stopped half-way ends with 130 and leaves no folder, whole or in part."""
     for name in ("big", "vast"):
-        _sparse(Path(name), 3_500)
+        sparse(Path(name), 3_500)
     text = SPARSE.replace("linear", "karcher").replace("parameters: {weight: 1}\n", "")
     Path("merge.yml").write_text(text, encoding="utf-8")
     root = Path(__file__).parents[2]

@@ -1,8 +1,24 @@
 """What other engines get wrong: refused by name before a tensor is read, or done right.
 
-Defects of arithmetic have their tests beside the method's numbers: SCE's shape, breadcrumbs of
-small tensors and of gamma 0, and TIES of few entries in test_golden.py, DELLA's rows of one entry
-and its epsilon near density 1 in test_magprune.py, zero vectors on spheres in test_sphere.py.
+Those of MergeKit that are not here have their tests beside what they are defects of:
+
+- SCE's shape, breadcrumbs of small tensors and of gamma 0, TIES of few entries: test_golden.py;
+- DELLA's rows of one entry, its epsilon near density 1: test_magprune.py;
+- zero vectors, and directions that cancel: test_sphere.py;
+- masks and sums that depend on the order of tensors, on threads or on hash seeds: test_laws.py;
+- files: a model twice in a slice, the head's place in a gradient, values of a base, every fault
+  at once, post-weights of the last slice: config/test_lower.py; numbers in quotes, NaN, filters:
+  config/test_document.py;
+- zero as a token's source: config/test_vocabulary.py; a token in no model, ids beyond the rows, a
+  vocab_size that is not true, padding: tokenizers/test_rows.py, tokenizers/test_recipes.py;
+- heads beside tied embeddings, tensors that are dropped, buffers that are merged, names with
+  another prefix: architectures/test_matching.py and, by files, architectures/test_files.py;
+- options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
+  from a random model, older names of norms: config/test_defects.py;
+- stages taken because they exist: tests/flows/test_command.py; adapters and what they leave:
+  tests/flows/test_models.py; writes that are not atomic: tests/flows/test_interrupted.py.
+
+bakllama and layershuffle have no counterpart: `slices` are what they wrote.
 """
 
 from pathlib import Path

@@ -195,11 +195,10 @@ def test_resident_sink_takes_a_spelled_out_tied_head(
     sink = ResidentSink(_resident(opened[0].folder))
     made = plan(recipe_of("linear", spelled, opened[1:3]), spelled, opened[1:3])
     assert hash_weights(made) == sink.load(made)
-    values = {"weight": 1.0, "scale": 1.0}
-    parent = save_tensors(
-        tmp_path / "own", {**tensors, "lm_head.weight": tensors["lm_head.weight"] + 1}, config
-    )
-    apart = plan(recipe_of("task_arithmetic", spelled, [parent], values), spelled, [parent])
+    tensors["lm_head.weight"] += 1
+    untied = json.dumps({**json.loads(config), "tie_word_embeddings": False})
+    own = save_tensors(tmp_path / "own", tensors, untied)
+    apart = plan(recipe_of("linear", own, [own], {"weight": 1.0}), own, [own])
     with pytest.raises(RecipeError, match="in the child they differ"):
         sink.load(apart)
     assert hash_weights(made) == sink.load(made)

@@ -10,6 +10,7 @@ from stages.hashing import content_hash, file_hash
 from stages.merge.companions import child_config
 from stages.merge.config.schema import Config, Reference
 from stages.merge.plan import DTYPES
+from stages.merge.stacks import text_section
 
 Origins = Sequence[tuple[Reference, int]]
 Models = Mapping[Reference, Checkpoint]
@@ -35,7 +36,8 @@ def config_of(
     found = child_config(frame, donor, dtype)
     reference = config.references[0]
     depth = _depth(found)
-    if depth is None or list(origins) == [(reference, layer) for layer in range(depth)]:
+    stays = list(origins) == [(reference, layer) for layer in range(depth or 0)]
+    if depth is None or stays or all(module.is_whole for module in config.modules):
         return found, dtype
     sections = [found]
     if isinstance(found.get("text_config"), dict):
@@ -78,8 +80,7 @@ def _depth(config: Mapping[str, Any]) -> int | None:
 
 
 def _section(config: Mapping[str, Any], place: int) -> Mapping[str, Any]:
-    section = config if place == 0 else config.get("text_config")
-    return section if isinstance(section, dict) else {}
+    return config if place == 0 else text_section(config)  # that of a text-only model is all
 
 
 def _restacked(

@@ -1,12 +1,12 @@
 """A MergeKit file: its documents, read and checked without looking at any model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.errors import RecipeError
 from stages.hashing import nearest
 from stages.merge.config.dialect import Dialect, dialect_of
-from stages.merge.config.reader import Nodes, Reader
+from stages.merge.config.reader import Nodes, Reader, shown
 from stages.merge.config.schema import (
     Config,
     Input,
@@ -17,8 +17,10 @@ from stages.merge.config.schema import (
 )
 from stages.merge.config.text import Node, read_documents
 from stages.merge.config.tokenizer import read_tokenizer
+from stages.merge.method import Method
 from stages.merge.methods import METHODS
 from stages.merge.plan import DTYPES
+from stages.recipe import MethodSpec
 
 KEYS = (
     "merge_method",
@@ -38,8 +40,8 @@ KEYS = (
 _MODULE = ("models", "slices", "modules")
 
 
-def read_file(path: Path) -> tuple[Config, ...]:
-    """Return the documents of the MergeKit file at ``path``.
+def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[Config, ...]:
+    """Return the documents of the MergeKit file at ``path``, which may use ``plugins`` by name.
 
     Raises:
         RecipeError: it cannot be read, or says something that is not legal; every fault of every
@@ -48,13 +50,16 @@ def read_file(path: Path) -> tuple[Config, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}. Give a MergeKit YAML file.") from (
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise RecipeError(f"{path}: cannot be read: {reason}. Give a MergeKit YAML file.") from (
             error
         )
-    return read_text(text, where=path.name)
+    return read_text(text, where=path.name, plugins=plugins)
 
 
-def read_text(text: str, *, where: str) -> tuple[Config, ...]:
+def read_text(
+    text: str, *, where: str, plugins: Mapping[str, Method] | None = None
+) -> tuple[Config, ...]:
     """Return the documents of a MergeKit text; ``where`` starts the messages.
 
     Raises:
@@ -64,7 +69,8 @@ def read_text(text: str, *, where: str) -> tuple[Config, ...]:
     if not nodes:
         raise RecipeError(f"{where}: holds no document. Give at least a merge_method and models.")
     reader = Reader(where)
-    found = [_Document(reader, node).config() for node in nodes]
+    methods = {**METHODS, **(plugins or {})}
+    found = [_Document(reader, node, methods).config() for node in nodes]
     if reader.faults:
         ordered = sorted(reader.faults, key=lambda fault: fault[0])
         raise RecipeError("\n".join(dict.fromkeys(message for _, message in ordered)))
@@ -74,26 +80,33 @@ def read_text(text: str, *, where: str) -> tuple[Config, ...]:
 class _Document:
     """One document's nodes, read with its method's parameters at hand."""
 
-    def __init__(self, reader: Reader, node: Node) -> None:
+    def __init__(self, reader: Reader, node: Node, methods: Mapping[str, Method]) -> None:
         self._reader = reader
         self._node = node
+        self._methods = methods
         self._dialect: Dialect | None = None
 
     def config(self) -> Config | None:
+        if not isinstance(self._node.value, dict):
+            legal = ", ".join(KEYS)
+            message = f"got {shown(self._node)}. Give a mapping of {legal}."
+            self._reader.fault(self._node, "", message)
+            return None
         reader, nodes = self._reader, self._reader.mapping(self._node, "", KEYS, ("merge_method",))
-        method = reader.choice(nodes, "merge_method", sorted(METHODS))
-        self._dialect = dialect_of(METHODS[method].spec) if method else None
+        spec = self._spec(nodes)
+        self._dialect = dialect_of(spec) if spec else None
         name = reader.text(nodes, "name")
         base = nodes.get("base_model")
         reference = reader.reference(base, "base_model") if base else None
         modules = self._modules(nodes)
-        if self._dialect and self._dialect.needs_base and base is None:
-            reader.fault(self._node, "base_model", f"is missing. {method} needs a base; name one.")
+        if spec and self._dialect and self._dialect.needs_base and base is None:
+            message = f"is missing. {spec.name} needs a base; name one."
+            reader.fault(self._node, "base_model", message)
         values = self._values(nodes, "", levels=("model", "tensor"))
         compat = reader.choice(nodes, "compat", ("mergekit",))
         return Config(
             name=name,
-            method=method or "",
+            method=spec.name if spec else "",
             base=reference,
             modules=modules,
             values=values,
@@ -104,6 +117,15 @@ class _Document:
             compat=compat is not None,
             where=f"{reader.where}, document {name}" if name else reader.where,
         )
+
+    def _spec(self, nodes: Nodes) -> MethodSpec | None:
+        """Return the method's spec; a card names a plug-in with its hash, and that is read too."""
+        hashed = {method.spec.name: method for method in self._methods.values()}
+        given = nodes.get("merge_method")
+        if given is not None and isinstance(given.value, str) and given.value in hashed:
+            return hashed[given.value].spec
+        name = self._reader.choice(nodes, "merge_method", sorted(self._methods))
+        return self._methods[name].spec if name else None
 
     def _modules(self, nodes: Nodes) -> tuple[Module, ...]:
         given = [key for key in _MODULE if key in nodes]

@@ -1,73 +1,73 @@
-"""How a checkpoint's tensors divide, module by module: before the layers, in them, after them.
+"""How a model's tensors divide, module by module: outside the layers and in each of them.
 
-Everything that this package knows of architectures is asked of ``stages/merge/layout.py`` here.
+Everything that this package knows of architectures is asked of ``layout.py`` and ``matching.py``
+here; modules and tensors are called as the frame calls them, the model whose config the child has.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Collection, Mapping
 
 from stages.checkpoint import Checkpoint
-from stages.merge.layout import layout_of
+from stages.merge.components import is_buffer
+from stages.merge.matching import Known, Match, known
 
 
 class Layers:
-    """The tensors of one module of a checkpoint; ``shared`` adds what no module has alone."""
+    """The layers of one module of a model: what is in each is a weight or a buffer."""
 
-    def __init__(self, model: "Modules", module: str, *, shared: bool) -> None:
-        self._layout = model.layout
-        self._config = model.checkpoint.config
-        self.before: list[str] = []
-        self.after: list[str] = []
-        self.inside: dict[int, list[str]] = {}
-        for name in model.names.get(module, []) + (model.names.get("", []) if shared else []):
+    def __init__(self, match: Match, names: list[str]) -> None:
+        self._match = match
+        self._layout = match.other.layout
+        self._weights: dict[int, list[str]] = {}
+        self._buffers: dict[int, list[str]] = {}
+        tensors = match.other.model.tensors
+        for name in names:
             layer = self._layout.layer_of(name)
             if layer is not None:
-                self.inside.setdefault(layer, []).append(name)
-            elif self._layout.is_before(name):
-                self.before.append(name)
-            else:
-                self.after.append(name)
+                kind = self._buffers if is_buffer(name, tensors[name].shape) else self._weights
+                kind.setdefault(layer, []).append(name)
 
     @property
     def num_layers(self) -> int:
         """The number of layers, as the tensors show it."""
-        return max(self.inside, default=-1) + 1
+        return max(self._weights, default=-1) + 1
 
     def unit(self, layer: int, stands_at: int) -> Mapping[str, str]:
-        """Return a layer's tensors: {name if the layer stood at ``stands_at``: name}."""
-        names = self.inside.get(layer, [])
-        if layer == stands_at:
-            return {name: name for name in names}
-        return {self._layout.renamed(name, stands_at): name for name in names}
+        """Return a layer's weights: {the child's name if it stood at ``stands_at``: name}."""
+        return self._named(self._weights.get(layer, []), layer, stands_at)
 
-    @cached_property
-    def head(self) -> str | None:
-        """The name of the output head, or None where there is none of its own."""
-        return next((name for name in self.after if name in self._layout.vocabulary), None)
+    def buffers(self, layer: int, stands_at: int) -> Mapping[str, str]:
+        """Return a layer's buffers, as ``unit`` its weights."""
+        return self._named(self._buffers.get(layer, []), layer, stands_at)
 
-    @cached_property
-    def tied_head(self) -> str | None:
-        """The embedding that is the head as well, or None where the head is not tied to it."""
-        embedding = next((name for name in self.before if name in self._layout.vocabulary), None)
-        says_tied = self._config.get("tie_word_embeddings", self.head is None)
-        return embedding if says_tied else None
+    def _named(self, names: list[str], layer: int, stands_at: int) -> Mapping[str, str]:
+        moved = {
+            name: name if layer == stands_at else self._layout.renamed(name, stands_at)
+            for name in names
+        }
+        return {self._match.spelled(moved[name]): name for name in names}
 
 
 class Modules:
-    """A checkpoint, and its tensors' names by module."""
+    """A model met with the frame; ``merged`` are the modules that are merged, not copied."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
-        self.layout = layout_of(checkpoint)
+    def __init__(
+        self, model: Checkpoint, label: str, frame: Known, merged: Collection[str]
+    ) -> None:
+        self.match = Match(known(model, label), frame, merged)
+        self._merged = merged
         self.names: dict[str, list[str]] = {}
-        for name in checkpoint.tensors:
-            self.names.setdefault(self.layout.module_of(name), []).append(name)
+        for name in model.tensors:
+            self.names.setdefault(self.match.module_of(name), []).append(name)
 
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """The modules, the main one first; a lone one is called ``default``."""
-        return self.layout.modules
+    def has(self, module: str) -> bool:
+        """Return whether the model has a module."""
+        return module in self.names or module == self.match.frame.layout.main
+
+    def is_stacked(self, name: str) -> bool:
+        """Return whether a tensor is in a layer of a module that is merged."""
+        in_layer = self.match.other.layout.layer_of(name) is not None
+        return in_layer and self.match.module_of(name) in self._merged
 
     def layers(self, module: str) -> Layers:
-        """Return the tensors of a module; the main one has those that all share."""
-        return Layers(self, module, shared=module == self.layout.main)
+        """Return the layers of a module."""
+        return Layers(self.match, self.names.get(module, []))

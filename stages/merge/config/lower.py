@@ -10,19 +10,19 @@ from stages.hashing import content_hash
 from stages.merge.compat import in_dtype
 from stages.merge.config.child import config_of, folder_hash
 from stages.merge.config.dialect import Dialect, dialect_of
-from stages.merge.config.layers import Modules
 from stages.merge.config.schema import Config, Input, Reference
 from stages.merge.config.settings import SettingsTable
 from stages.merge.config.stack import Row, stack
 from stages.merge.config.vocabulary import vocabulary_of
+from stages.merge.fitting import copied, misfits
 from stages.merge.method import Method
-from stages.merge.methods import METHODS
-from stages.merge.plan import DTYPES, EXACT, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plugins import method_of
 from stages.merge.tokenizers.moving import Rows
 from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Model
 
-VERSION = 1  # raised when the same document would give other bytes: part of every id
+VERSION = 2  # raised when the same document would give other bytes: part of every id
 T = TypeVar("T")
 _SPELLED = {spelled: name for name, spelled in DTYPES.items()}
 
@@ -61,7 +61,7 @@ class _Lowering:
         self._places = {reference: i for i, reference in enumerate(config.references)}
         self._opened = [models[reference] for reference in config.references]
         self._faults: dict[str, None] = {}
-        self._method = METHODS[config.method]
+        self._method = method_of(config.method, config.where)
         self._dialect: Dialect = dialect_of(self._method.spec)
         self._table = SettingsTable(self._method, self._dialect, self._fault)
         self._compat: dict[str, Method] = {}
@@ -69,10 +69,9 @@ class _Lowering:
 
     def run(self, seed: int) -> Lowered:
         config = self._config
-        models = {r: Modules(self._models[r].checkpoint) for r in config.references}
         adds_base = self._dialect.base != "frame"
         self._vocabulary = self._guarded(lambda: vocabulary_of(config, self._checkpoints))
-        found = stack(config, models, adds_base=adds_base, fault=self._fault)
+        found = stack(config, self._checkpoints, adds_base=adds_base, fault=self._fault)
         planned = (self._tensor(row) for row in found.rows)
         tensors = sorted((t for t in planned if t is not None), key=lambda tensor: tensor.name)
         frame = self._opened[0].checkpoint
@@ -129,12 +128,18 @@ class _Lowering:
 
     def _tensor(self, row: Row) -> TensorPlan | None:
         """Return the plan of one tensor, or None where something is at fault."""
+        if row.is_copied:
+            return self._copied(row)
         order = self._order(row)
         if order is None:
             return None
         inputs, names, has_base = order
         infos = [self._info(i, name) for i, name in zip(inputs, names, strict=True)]
-        if not self._fits(row, inputs, infos):
+        labels = [str(found.model) for found in inputs]
+        faults = list(misfits(f"{row.where}, tensor {row.name}", infos, labels))
+        for fault in faults:
+            self._fault(str(fault))
+        if faults:
             return None
         settings = self._table.settings(row, inputs[has_base:], names[has_base:])
         if settings is None:
@@ -144,12 +149,22 @@ class _Lowering:
             for i, name in zip(inputs, names, strict=True)
         )
         info, method = infos[0], self._method
-        if info.dtype in FLOATING:
-            if self._config.compat:
-                method = self._compat_method(self._config.dtype or _spelled(info))
-            saved = self._config.out_dtype or self._config.dtype
-            info = TensorInfo(DTYPES[saved] if saved else _saved(info), info.shape)
+        if info.dtype in FLOATING and self._config.compat:
+            method = self._compat_method(self._config.dtype or _spelled(info))
+        info = self._made(info)
         return TensorPlan(row.name, info, method, sources, has_base, settings, row.is_in_layer)
+
+    def _copied(self, row: Row) -> TensorPlan:
+        place, theirs = self._places[row.inputs[0].model], row.names[0]
+        info = self._opened[place].checkpoint.tensors[theirs]
+        return copied(row.name, Source(place, theirs), info, self._made(info))
+
+    def _made(self, info: TensorInfo) -> TensorInfo:
+        """Return what the child's header will say of a tensor: floats take the dtype asked for."""
+        if info.dtype not in FLOATING:
+            return info
+        saved = self._config.out_dtype or self._config.dtype
+        return TensorInfo(DTYPES[saved] if saved else _saved(info), info.shape)
 
     def _info(self, found: Input, name: str) -> TensorInfo:
         """Return what a model's tensor is once its rows are where the child's tokens are."""
@@ -193,28 +208,6 @@ class _Lowering:
             self._fault(f"{row.where}: {count} {kind}. {spec.name} takes {legal}; change that.")
             return None
         return [p[0] for p in pairs], [p[1] for p in pairs], has_base
-
-    def _fits(self, row: Row, inputs: list[Input], infos: list[TensorInfo]) -> bool:
-        """Return whether the tensors can be merged; if not, every reason is a fault."""
-        where, count = f"{row.where}, tensor {row.name}", len(self._faults)
-        first = infos[0]
-        for found, info in zip(inputs, infos, strict=True):
-            if info.dtype not in (*FLOATING, *EXACT):
-                self._fault(
-                    f"{where}: {found.model} is quantised to {info.dtype}. Merges need "
-                    f"{', '.join(FLOATING)}; dequantise the model first."
-                )
-            if info.shape != first.shape:
-                self._fault(
-                    f"{where}: {found.model} has shape {list(info.shape)}, {inputs[0].model} has "
-                    f"{list(first.shape)}. Merged tensors have equal shapes; leave one out."
-                )
-            elif (info.dtype in FLOATING) != (first.dtype in FLOATING):
-                self._fault(
-                    f"{where}: {found.model} holds {info.dtype}, {inputs[0].model} holds "
-                    f"{first.dtype}. Both must be floating-point; leave one out."
-                )
-        return len(self._faults) == count
 
 
 def _spelled(info: TensorInfo) -> str:

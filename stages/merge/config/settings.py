@@ -64,7 +64,7 @@ class SettingsTable:
         names: Sequence[str],
     ) -> tuple[float, ...] | None:
         if term.level == "tensor":
-            found = [(row.where, resolve(name, row.levels, row.name, row.t))]
+            found = [(row.where, resolve(name, row.levels, row.key, row.t))]
         else:
             found = [
                 (parent.where, resolve(name, (parent.values, *row.levels), tensor, row.t))

@@ -6,9 +6,13 @@ What stands before the layers comes from the first slice, what stands after them
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stages.checkpoint import Checkpoint
 from stages.hashing import nearest
-from stages.merge.config.layers import Layers, Modules
+from stages.merge.config.layers import Modules
+from stages.merge.config.outside import Outside
 from stages.merge.config.schema import Config, Input, Module, Reference, Slice, Values
+from stages.merge.layout import Layout
+from stages.merge.matching import known
 
 Fault = Callable[[str], None]
 Units = Sequence[Mapping[str, str]]  # for each input: {name in the child: name in its model}
@@ -19,17 +23,21 @@ class Row:
     """One tensor of the child: its name in each of the ``inputs``, and its place ``t`` in [0, 1].
 
     ``t`` is the layer's place in its slice: 0 in the first layer, 1 in the last. ``is_in_layer``
-    is False for what stands before the layers or after them.
+    is False for what stands before the layers or after them. ``key`` is the name by which values
+    are found: a tied head that is stored has those of its embedding. With ``is_copied`` the only
+    input gives the tensor as it is.
     """
 
     name: str
     names: tuple[str, ...]
     inputs: tuple[Input, ...]
-    base: Reference | None
-    levels: tuple[Values, ...]  # of the slice, the module and the document
     where: str
-    t: float
-    is_in_layer: bool
+    key: str = ""
+    base: Reference | None = None
+    levels: tuple[Values, ...] = ()  # of the slice, the module and the document
+    t: float = 0.0
+    is_in_layer: bool = False
+    is_copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +52,63 @@ class Stack:
 
 
 def stack(
-    config: Config, models: Mapping[Reference, Modules], *, adds_base: bool, fault: Fault
+    config: Config, models: Mapping[Reference, Checkpoint], *, adds_base: bool, fault: Fault
 ) -> Stack:
     """Return what the child of ``config`` is made of; what does not fit together is a fault.
 
     ``adds_base``: a base that a list of whole models leaves out comes last among them.
     """
-    frame = models[config.references[0]]
-    parts = _parts(config, frame, fault)
+    reference = config.references[0]
+    frame = known(models[reference], str(reference))
+    parts = _parts(config, frame.layout, fault)
+    merged = [name for name, _ in parts]
+    met = {r: Modules(model, str(r), frame, merged) for r, model in models.items()}
+    outside = Outside(frame, merged, met, fault)
     found = []
     for place, (name, module) in enumerate(parts):
-        used = {i.model for s in module.slices for i in s.inputs} | {config.references[0]}
-        used |= {r for r in config.references if r == config.base}
-        lacking = sorted(str(r) for r in used if name not in models[r].modules)
+        used = {i.model for s in module.slices for i in s.inputs} | {reference}
+        used |= {config.base} if config.base and adds_base else set()
+        lacking = sorted(str(r) for r in used if not met[r].has(name))
         if lacking:
-            text = f"{', '.join(lacking)} has no module {name}, {config.references[0]} has it."
+            text = f"{', '.join(lacking)} has no module {name}, {reference} has it."
             fault(f"{module.where}: {text} Merged models are of one kind.")
             continue
-        layers = {reference: models[reference].layers(name) for reference in used}
-        found.append(_Builder(config, layers, fault).build(module, adds_base=adds_base))
-        if place and [layer for _, layer in found[-1].origins] != list(
-            range(layers[config.references[0]].num_layers)
-        ):
-            fault(f"{module.where}: only the layers of module {parts[0][0]} can be rearranged.")
-    rows = tuple(row for part in found for row in part.rows)
-    return Stack(rows, found[0].origins if found else ())
+        for r in sorted(used, key=str):
+            met[r].match.check_heads(lambda message: fault(f"{config.where}{message}"))
+        builder = _Builder(config, name, met, outside, fault)
+        found.append(builder.build(module, adds_base=adds_base))
+        depth = met[reference].layers(name).num_layers
+        moves = [layer for _, layer in found[-1].origins] != list(range(depth))
+        if moves and (place or not (frame.layout.is_composite or len(frame.layout.modules) == 1)):
+            fault(
+                f"{module.where}: layers of the module {name} cannot be rearranged, only those of "
+                "a language model. Give all of them, in their order."
+            )
+    outside.check_rest()
+    rows = {row.name: row for part in found for row in part.rows}
+    rows |= {n: replace(rows[twin], name=n) for n, twin in outside.twins.items() if twin in rows}
+    alone = Input(reference, None, {}, config.where)
+    copies = [Row(n, (n,), (alone,), config.where, is_copied=True) for n in outside.copied]
+    return Stack((*rows.values(), *copies), found[0].origins if found else ())
 
 
-def _parts(config: Config, frame: Modules, fault: Fault) -> list[tuple[str, Module]]:
-    """Return the modules of the child, the main one first, and what is said of each."""
+def _parts(config: Config, frame: Layout, fault: Fault) -> list[tuple[str, Module]]:
+    """Return the modules that are merged, the main one first, and what is said of each.
+
+    The others of a composite model are copied, unless they are named.
+    """
     first = config.modules[0]
     if first.name is None:
+        if frame.is_composite:
+            return [(frame.main, first)]
         if len(frame.modules) > 1 and not first.is_whole:
             names = ", ".join(frame.modules)
             fault(f"{first.where}: the model has the modules {names}. Give slices under modules.")
         return [(name, first) for name in frame.modules]
     said = {str(module.name): module for module in config.modules}
-    for name in sorted({*said} ^ {*frame.modules}):
-        legal = list(frame.modules)
+    legal = list(frame.modules)
+    needed = {frame.main} if frame.is_composite else {*legal}
+    for name in sorted(({*said} - {*legal}) | (needed - {*said})):
         problem = "no such module." if name in said else "is missing."
         advice = f"The model has {', '.join(legal)}.{nearest(name, legal) if name in said else ''}"
         fault(f"{config.where}: modules.{name}: {problem} {advice}")
@@ -91,27 +118,37 @@ def _parts(config: Config, frame: Modules, fault: Fault) -> list[tuple[str, Modu
 class _Builder:
     """Stacks the slices of one module."""
 
-    def __init__(self, config: Config, models: Mapping[Reference, Layers], fault: Fault) -> None:
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        models: Mapping[Reference, Modules],
+        outside: Outside,
+        fault: Fault,
+    ) -> None:
         self._config = config
-        self._models = models
+        self._name = name
+        self._layers = {r: m.layers(name) for r, m in models.items()}
+        self._outside = outside
         self._fault = fault
-        self._frame = models[config.references[0]]
 
     def build(self, module: Module, *, adds_base: bool) -> Stack:
         slices = [self._complete(found, module, adds_base=adds_base) for found in module.slices]
         rows: list[Row] = []
         origins: list[tuple[Reference, int]] = []
-        before, after = self._outside(slices[0], "before"), self._outside(slices[-1], "after")
+        before = self._outside.units(self._name, slices[0].inputs, is_before=True)
+        after = self._outside.units(self._name, slices[-1].inputs, is_before=False)
         rows += self._rows(module, slices[0], before, None, 0.0)
         for found in slices:
             for index in range(_length(found)):
                 places = [_first(i) + index for i in found.inputs]
                 units = [
-                    self._models[i.model].unit(layer, len(origins))
+                    self._layers[i.model].unit(layer, len(origins))
                     for i, layer in zip(found.inputs, places, strict=True)
                 ]
                 t = index / (_length(found) - 1) if _length(found) > 1 else 1.0
                 rows += self._rows(module, found, units, len(origins), t)
+                rows += self._buffers(found, places, len(origins))
                 origins.append((found.inputs[0].model, places[0]))
         last = 0.0 if self._config.compat else 1.0  # MergeKit takes the first anchor here, too
         rows += self._rows(module, slices[-1], after, None, last)
@@ -131,7 +168,7 @@ class _Builder:
         return replace(found, inputs=tuple(inputs))
 
     def _ranged(self, found: Input) -> Input:
-        depth = self._models[found.model].num_layers
+        depth = self._layers[found.model].num_layers
         if found.layers is None:
             return replace(found, layers=(0, depth))
         if found.layers[1] > depth:
@@ -140,28 +177,6 @@ class _Builder:
                 f"to {depth - 1}; end the range at {depth}."
             )
         return found
-
-    def _outside(self, found: Slice, side: str) -> Units:
-        """Return the tensors of a slice's models that stand before, or after, the layers."""
-        if side == "before":
-            return [{n: n for n in self._models[i.model].before} for i in found.inputs]
-        return [self._after(i) for i in found.inputs]
-
-    def _after(self, found: Input) -> Mapping[str, str]:
-        """Return a model's tensors after the layers, with a head exactly if the frame has one."""
-        model, head = self._models[found.model], self._frame.head
-        names = {name: name for name in model.after}
-        if head is None and model.head is not None:
-            if model.tied_head is None:
-                self._fault(
-                    f"{found.where}: {found.model} has a head of its own, the child's is tied to "
-                    f"its embedding, as in {self._config.references[0]}. Leave the model out, or "
-                    "name a base_model that has a head."
-                )
-            del names[model.head]
-        if head is not None and model.head is None and model.tied_head is not None:
-            names[head] = model.tied_head
-        return names
 
     def _rows(
         self, module: Module, found: Slice, units: Units, layer: int | None, t: float
@@ -175,7 +190,17 @@ class _Builder:
                 continue
             known = tuple(n for n in names if n is not None)
             is_in_layer = layer is not None
-            yield Row(name, known, found.inputs, base, levels, found.where, t, is_in_layer)
+            where = found.where
+            yield Row(name, known, found.inputs, where, name, base, levels, t, is_in_layer)
+
+    def _buffers(self, found: Slice, places: Sequence[int], stands_at: int) -> Iterator[Row]:
+        """Give a layer's buffers: the base's, or the first model's where it is no source."""
+        bases = (found.base, self._config.base)
+        place = next((n for n, i in enumerate(found.inputs) if i.model in bases), 0)
+        giver = found.inputs[place]
+        named = self._layers[giver.model].buffers(places[place], stands_at)
+        for name, theirs in named.items():
+            yield Row(name, (theirs,), (giver,), found.where, is_copied=True)
 
     def _missing(self, name: str, found: Slice, names: Sequence[str | None]) -> None:
         pairs = list(zip(found.inputs, names, strict=True))

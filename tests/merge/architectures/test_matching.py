@@ -40,7 +40,7 @@ def _plan(base: Checkpoint, parents: list[Checkpoint], method: str = "task_arith
     return plan(recipe, base, parents)
 
 
-def _changed(model: Checkpoint, folder: Path, change: Change, **config: object) -> Checkpoint:
+def changed(model: Checkpoint, folder: Path, change: Change, **config: object) -> Checkpoint:
     """Save a copy of a model with its tensors and its config changed."""
     tensors = {name: model.read(name).clone() for name in model.tensors}
     change(tensors)
@@ -61,12 +61,12 @@ def test_a_head_stored_by_one_model_is_its_embedding(
             tensors["cls.predictions.decoder.bias"] = tensors["cls.predictions.bias"].clone()
 
     expected = dict(merge(_plan(base, [one, two], "dare_ties")))
-    spelled = _changed(one, tmp_path / "one", spell)
+    spelled = changed(one, tmp_path / "one", spell)
     found = _plan(base, [spelled, two])
     assert list(expected) == list(found.outputs)
     assert hash_weights(_plan(base, [one, two])) == hash_weights(found)
 
-    made = _plan(_changed(base, tmp_path / "base", spell), [one, spelled], "dare_ties")
+    made = _plan(changed(base, tmp_path / "base", spell), [one, spelled], "dare_ties")
     child = dict(merge(made))
     assert {head} <= set(child) - set(expected)
     assert torch.equal(child[head], child[embedding])
@@ -77,7 +77,7 @@ def test_a_head_stored_by_one_model_is_its_embedding(
 def test_a_head_of_its_own_is_refused(trees: Trees, tmp_path: Path) -> None:
     """A head that is not the embedding cannot join models that tie theirs."""
     base, one = trees["qwen2"][:2]
-    own = _changed(
+    own = changed(
         one, tmp_path / "own", lambda t: t.update({"lm_head.weight": torch.ones(64, 16)})
     )
     with pytest.raises(RecipeError, match=r"lm_head\.weight: own has one, .*head is tied"):
@@ -95,8 +95,8 @@ BUFFERS = {
 def test_buffers_are_copied_from_the_base(trees: Trees, tmp_path: Path) -> None:
     """They keep their bytes and dtype whatever the parents hold; a base without them has none."""
     base, one, two = trees["llama"]
-    full = _changed(base, tmp_path / "full", lambda t: t.update(BUFFERS))
-    odd = _changed(
+    full = changed(base, tmp_path / "full", lambda t: t.update(BUFFERS))
+    odd = changed(
         one, tmp_path / "odd", lambda t: t.update({n: b * 2 for n, b in BUFFERS.items()})
     )
     recipe = recipe_of("task_arithmetic", full, [odd, two], HALF, dtype="bfloat16")
@@ -127,11 +127,11 @@ def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: P
         for name in list(tensors):
             tensors[name.removeprefix(prefix)] = tensors.pop(name)
 
-    bare = _changed(one, tmp_path / "bare", strip)
+    bare = changed(one, tmp_path / "bare", strip)
     expected = hash_weights(_plan(base, [one, two]))
     assert expected == hash_weights(_plan(base, [bare, two]))
     assert list(base.tensors) == list(source_names([base, bare], ["base", "bare"], "here"))
-    made = _plan(_changed(base, tmp_path / "base", strip), [one, two])
+    made = _plan(changed(base, tmp_path / "base", strip), [one, two])
     resident = load(base.folder)
     assert write_model(made, tmp_path / "child", shard_bytes=GIGABYTE) == (
         ResidentSink(resident).load(made)
@@ -154,11 +154,11 @@ def test_a_missing_or_an_added_tensor_is_named(family: str, trees: Trees, tmp_pa
     """A model that lacks a layer's tensor, or has one of another layer, is refused by its name."""
     base, one = trees[family][:2]
     name = next(name for name in one.tensors if ".1." in name)
-    fewer = _changed(one, tmp_path / "fewer", lambda t: t.pop(name))
+    fewer = changed(one, tmp_path / "fewer", lambda t: t.pop(name))
     with pytest.raises(RecipeError, match=f"tensor {name}: fewer has none, base has one"):
         _plan(base, [fewer])
     added = name.replace(".1.", ".7.")
-    more = _changed(one, tmp_path / "more", lambda t: t.update({added: t[name].clone()}))
+    more = changed(one, tmp_path / "more", lambda t: t.update({added: t[name].clone()}))
     with pytest.raises(RecipeError, match=f"tensor {added}: more has one, base has none"):
         _plan(base, [more])
 
@@ -171,8 +171,8 @@ def test_models_of_different_dtypes_are_merged_in_float32(trees: Trees, tmp_path
         return lambda tensors: tensors.update({n: t.to(dtype) for n, t in tensors.items()})
 
     rounded = [
-        _changed(one, tmp_path / "one", cast(torch.bfloat16)),
-        _changed(two, tmp_path / "two", cast(torch.float16)),
+        changed(one, tmp_path / "one", cast(torch.bfloat16)),
+        changed(two, tmp_path / "two", cast(torch.float16)),
     ]
     for name, tensor in merge(_plan(base, rounded)):
         given = [0.5 * (model.read(name).float() - base.read(name)) for model in rounded]
@@ -183,7 +183,7 @@ def test_a_transposed_tensor_is_refused(trees: Trees, tmp_path: Path) -> None:
     """GPT-2's Conv1D holds its matrices transposed; one saved as Linear has another shape."""
     base, one = trees["gpt2"][:2]
     name = "transformer.h.0.mlp.c_fc.weight"
-    turned = _changed(one, tmp_path / "turned", lambda t: t.update({name: t[name].T.contiguous()}))
+    turned = changed(one, tmp_path / "turned", lambda t: t.update({name: t[name].T.contiguous()}))
     with pytest.raises(RecipeError, match=r"turned has shape \[64, 16\], base has \[16, 64\]"):
         _plan(base, [turned])
 
@@ -191,7 +191,7 @@ def test_a_transposed_tensor_is_refused(trees: Trees, tmp_path: Path) -> None:
 def test_heads_must_be_counted_alike(trees: Trees, tmp_path: Path) -> None:
     """Equal shapes under another number of attention heads are not the same weights."""
     base, one = trees["llama"][:2]
-    odd = _changed(one, tmp_path / "odd", dict, num_attention_heads=4)
+    odd = changed(one, tmp_path / "odd", dict, num_attention_heads=4)
     with pytest.raises(RecipeError, match="odd has num_attention_heads 4, base has 2"):
         _plan(base, [odd])
 
@@ -210,7 +210,7 @@ def test_a_nan_is_refused_wherever_it_is(family: str, trees: Trees, tmp_path: Pa
     """A NaN in a merged tensor, or in one that is copied, stops the merge by name."""
     base, one = trees[family][:2]
     name = list(base.tensors)[-1]
-    spoiled = _changed(base, tmp_path / "spoiled", lambda t: t[name].view(-1)[:1].fill_(torch.nan))
+    spoiled = changed(base, tmp_path / "spoiled", lambda t: t[name].view(-1)[:1].fill_(torch.nan))
     with pytest.raises(RecipeError, match=f"tensor {name}: holds an infinity or NaN"):
         hash_weights(_plan(spoiled, [one]))
 
@@ -236,3 +236,20 @@ def test_a_conversion_that_copies_is_refused_by_the_resident_sink(trees: Trees) 
     model._weight_conversions = [object()]
     with pytest.raises(RecipeError, match="resident model LlamaForCausalLM: transformers cannot"):
         ResidentSink(model)
+
+
+def test_a_head_of_its_own_is_refused_where_the_base_stores_a_tied_one(
+    trees: Trees, tmp_path: Path
+) -> None:
+    """The child's head and embedding would differ, though its config ties them."""
+    base, one = trees["qwen2"][:2]
+
+    def spell(tensors: dict[str, Tensor]) -> None:
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+
+    spelled = changed(base, tmp_path / "spelled", spell)
+    own = changed(
+        one, tmp_path / "own", lambda t: t.update({"lm_head.weight": torch.ones(64, 16)})
+    )
+    with pytest.raises(RecipeError, match=r"lm_head\.weight: own has one of its own, in spelled"):
+        _plan(spelled, [own])

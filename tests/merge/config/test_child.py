@@ -26,7 +26,7 @@ def test_a_tied_head_is_the_embedding(root: Path, tmp_path: Path) -> None:
     names = [source.name for source in tensors_of(plan)["lm_head.weight"].sources]
     assert ["lm_head.weight", "model.embed_tokens.weight"] == names
     faults = faults_of(text.format(tmp_path / "tied", "$one"), root)
-    assert any("has a head of its own" in fault for fault in faults)
+    assert any("head is tied to its embedding" in fault for fault in faults)
 
 
 def test_lists_with_an_entry_for_each_layer_follow_it(root: Path, tmp_path: Path) -> None:

@@ -267,3 +267,18 @@ def test_a_plan_needs_headers_only(root: Path, tmp_path: Path) -> None:
     assert 6 == skeleton.config["num_hidden_layers"]
     text = f"merge_method: passthrough\nmodels: [{{model: {tmp_path}/skeleton}}]"
     assert 57 == len(lowered(text, root).plan.tensors)
+
+
+def test_skeletons_tell_a_head_from_its_embedding(root: Path, tmp_path: Path) -> None:
+    """Where config.json does not say that heads are untied, the skeleton's bytes do."""
+    for name in ("base", "one"):
+        shutil.copytree(root / name, tmp_path / name)
+        path = tmp_path / name / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("tie_word_embeddings", None)
+        path.write_text(json.dumps(config), encoding="utf-8")
+    text = "merge_method: linear\nmodels: [{model: $base}, {model: $one}]\nparameters: {weight: 1}"
+    write_skeleton(lowered(text, tmp_path).plan, tmp_path / "skeleton")
+    again = lowered(text.replace("$base", "$skeleton"), tmp_path).plan
+    sources = tensors_of(again)["lm_head.weight"].sources
+    assert ["lm_head.weight"] * 2 == [source.name for source in sources]

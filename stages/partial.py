@@ -1,0 +1,59 @@
+"""The hidden folder in which something is made before it appears under its name.
+
+A process that is killed leaves its folder behind. The next one that writes to the same place
+removes it: a lock, which ends with its process, tells such a folder from one that is in use.
+"""
+
+import errno
+import fcntl
+import glob
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+_KIND = re.compile(r"[0-9a-f]{32}")
+
+
+def claim(out: Path) -> tuple[Path, int]:
+    """Make a hidden folder beside ``out``; return it, and the descriptor that holds its lock.
+
+    What killed processes left for the same ``out`` is removed first. A file system without locks
+    keeps such folders.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for folder in out.parent.glob(f".{glob.escape(out.name)}.*.partial"):
+        if _KIND.fullmatch(folder.name[len(out.name) + 2 : -len(".partial")]):
+            _remove(folder)
+    while True:
+        folder = out.parent / f".{out.name}.{uuid4().hex}.partial"
+        folder.mkdir()
+        with suppress(FileNotFoundError):  # taken for one that was left behind, just now
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            if _lock(descriptor) != errno.EWOULDBLOCK and folder.is_dir():
+                return folder, descriptor
+            os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that nobody works in."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return  # gone, or not of this kind
+    try:
+        if _lock(descriptor) == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> int:
+    """Lock a folder; return 0, or the number of the error where that is not possible."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno or errno.ENOLCK
+    return 0
