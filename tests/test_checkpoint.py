@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint, CheckpointWriter, TensorInfo, digest, info_of
+from stages.checkpoint import Checkpoint, TensorInfo, digest, info_of
+from stages.checkpoint_writer import CheckpointWriter
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 

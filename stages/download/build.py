@@ -6,7 +6,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.checkpoint import Checkpoint, CheckpointWriter, info_of
+from stages.checkpoint import Checkpoint, info_of
+from stages.checkpoint_writer import CheckpointWriter
 from stages.download.adapter import Adapter
 from stages.download.checks import read_config
 from stages.download.convert import plain, read_pickled

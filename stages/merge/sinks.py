@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stages.checkpoint import CheckpointWriter, TensorInfo, digest
+from stages.checkpoint import TensorInfo, digest
+from stages.checkpoint_writer import CheckpointWriter
 from stages.collection import uncollected
 from stages.errors import RecipeError
 from stages.hashing import weights_hash

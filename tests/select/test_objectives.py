@@ -1,0 +1,43 @@
+"""A search for several objectives at once, by the optimisers that can."""
+
+import pytest
+
+from stages.errors import ParamsError
+from stages.params import SelectParams
+from stages.select.search import Search
+from stages.select.space import Genome
+from tests.select.specs import space_of
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "DE", "TwoPointsDE"])
+def test_search_follows_several_objectives(optimizer: str) -> None:
+    """Told two objectives that pull apart, a search finds good points of both, and replays."""
+
+    def run() -> list[Genome]:
+        space = space_of("task_arithmetic", parents=3)
+        params = SelectParams(
+            optimizer=optimizer, population=8, generations=6, seed=2, objectives="separate"
+        )
+        search = Search(space, params)
+        found = []
+        for _ in range(6):
+            asked = search.ask()
+            units = [space.to_unit(genome) for genome in asked]
+            told = [(-abs(u[0] - 0.2), -abs(u[1] - 0.8)) for u in units]
+            search.tell([None if place == 5 else point for place, point in enumerate(told)])
+            found += asked
+        assert (search.mean() is None) == (optimizer != "CMA")
+        return found
+
+    found = run()
+    assert found == run()
+    units = [space_of("task_arithmetic", parents=3).to_unit(genome) for genome in found]
+    last = units[-8:]
+    assert min(abs(u[0] - 0.2) + abs(u[1] - 0.8) for u in last) < 0.3
+
+
+def test_separate_objectives_need_an_optimizer_that_ranks() -> None:
+    """A swarm follows one number; the message names those that do not."""
+    params = SelectParams(optimizer="RealSpacePSO", objectives="separate")
+    with pytest.raises(ParamsError, match="follows one number"):
+        Search(space_of("task_arithmetic", parents=3), params)
