@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
+from stages.model_params import ModelParams
 from stages.task_params import Name, TaskParams
 
 PARAMS_PATH = Path("params.yaml")
@@ -81,12 +89,21 @@ class EvaluateParams(_Section):
     limit: int | None = Field(default=None, ge=1)
     gen_kwargs: dict[str, Any] = {}
     model_args: dict[str, Any] = {}
+    backend: ModelParams | None = None  # None: the resident model
+    references: dict[Name, ModelParams] = {}
     device: str = "cpu"
     timeout_s: float = Field(default=300.0, gt=0)
     workers: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
     retries: int = Field(default=1, ge=0)
     estimator: EstimatorParams = EstimatorParams()
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _hf_is_resident(cls, backend: Any) -> Any:
+        if isinstance(backend, str) and backend != "hf":
+            raise ValueError("give hf, the resident model, or {model: ..., model_args: {...}}")
+        return None if backend == "hf" else backend
 
     @model_validator(mode="after")
     def _estimates_from_some(self) -> "EvaluateParams":

@@ -33,6 +33,7 @@ NOT_DECIDING = {
     "stages",
     "stages.errors",
     "stages.hashing",
+    "stages.model_params",
     "stages.params",
     "stages.records",
     "stages.store",
