@@ -32,7 +32,7 @@ class FolderSink:
 
         Raises:
             RecipeError: a tensor cannot be merged.
-            EvaluationError: the backend cannot load the child.
+            ParamsError: the backend cannot load the child.
         """
         clear(self._folder)  # a process that was killed may have had this number
         CANDIDATES.mkdir(parents=True, exist_ok=True)

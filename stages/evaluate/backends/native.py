@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.backends.registry import loads_folders, model_class
 from stages.evaluate.backends.reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.requests import Request
@@ -54,7 +54,8 @@ class NativeLM:
         An engine that can is kept and given the new weights; any other is made anew.
 
         Raises:
-            EvaluationError: it cannot be loaded.
+            ParamsError: it cannot be loaded. All candidates have one config and the same shapes,
+                so that is the fault of the engine or its arguments, not of the candidate.
         """
         reload = RELOADERS.get(self._chosen.model)
         with sealed():
@@ -68,7 +69,7 @@ class NativeLM:
                 self._lm = self._opened(pretrained=str(folder.absolute()))
             except Exception as error:
                 self._lm = None  # half loaded is not loaded
-                raise self._not_loaded(error) from error
+                raise ParamsError(self._not_loaded(error)) from error
 
     def open(self) -> None:
         """Load, or reach, the model that the parameters themselves name.
@@ -80,7 +81,7 @@ class NativeLM:
             try:
                 self._lm = self._opened()
             except Exception as error:
-                raise self._not_loaded(error) from error
+                raise EvaluationError(self._not_loaded(error)) from error
 
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
@@ -124,8 +125,8 @@ class NativeLM:
             given = {"batch_size": self._params.batch_size, "device": self._params.device} | given
         return self._class.create_from_arg_obj(given)
 
-    def _not_loaded(self, error: Exception) -> EvaluationError:
-        return EvaluationError(
+    def _not_loaded(self, error: Exception) -> str:
+        return (
             f"{self._where}: {self._chosen.model} cannot be loaded: {type(error).__name__}: "
             f"{error}. See {self._where}.model_args."
         )

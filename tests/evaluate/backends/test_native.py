@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, ParamsError
 from stages.evaluate import stage
 from stages.evaluate.backends import native
 from stages.evaluate.backends.native import Asked, NativeLM, check_answers
@@ -124,8 +124,8 @@ def test_empty_text_is_an_answer() -> None:
 
 
 def test_folder_without_a_model_is_named(make_params: MakeParams, tmp_path: Path) -> None:
-    """What the class says of a folder that it cannot load is one clear message."""
-    with pytest.raises(EvaluationError, match=r"evaluate\.backend: hf cannot be loaded: "):
+    """What the class says of a folder that it cannot load is the run's fault, in one message."""
+    with pytest.raises(ParamsError, match=r"evaluate\.backend: hf cannot be loaded: "):
         stage.run(tmp_path, make_params("sums", backend=HF), "search")
 
 
