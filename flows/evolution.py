@@ -10,10 +10,10 @@ from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage import Row, candidate_name
 from stages.merge.layout import layout_of
 from stages.recipe import Candidate
-from stages.scores import Evaluation
+from stages.scores import Evaluation, Items
 from stages.select.baselines import warm_starts
 from stages.select.pareto import Point
-from stages.select.racing import Race
+from stages.select.racing import Race, course
 from stages.select.search import Search
 from stages.select.space import Genome, Space
 
@@ -40,7 +40,7 @@ class Evolution:
         self.search = Search(self.space, params.select, starts)
         self.lab = lab
         self.rows: list[Row] = []
-        self.elite: tuple[float, Evaluation] | None = None  # the fittest that answered every item
+        self.elite: tuple[float, Evaluation] | None = None  # the fittest that nothing stopped
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = lab.scorer.suite.weights
 
@@ -66,17 +66,29 @@ class Evolution:
             )
         ]
 
+    @property
+    def _all(self) -> Items:
+        return self.lab.scorer.suite.items(SPLIT)
+
+    @property
+    def items(self) -> Items | None:
+        """The items that a candidate answers which nothing stops; None: all of the split."""
+        params = self.lab.params.select
+        if params.racing.rungs:
+            return course(self._all, params.racing, params.seed)
+        return self.estimator.items if self.estimator else None
+
     def race(self, candidates: Sequence[Candidate]) -> Race | None:
         """Return the race of the generation that ``candidates`` are; None where there is none."""
-        params, suite = self.lab.params.select, self.lab.scorer.suite
+        params = self.lab.params.select
         if not params.racing.rungs:
             return None
         return Race(
             [candidate.name for candidate in candidates],
-            suite.items(SPLIT),
+            self._all,
             params.racing,
             self.weights,
-            draw=(params.seed, self.search.generation),
+            seed=params.seed,
             elite=self.elite[1] if self.elite else None,
         )
 
@@ -102,7 +114,7 @@ class Evolution:
         return rows
 
     def _meet_elite(self, evaluation: Evaluation | None) -> None:
-        if evaluation and len(evaluation.items) == self.lab.scorer.suite.num_items(SPLIT):
+        if evaluation and len(evaluation.items) == len(self.items or self._all):
             fitness = evaluation.fitness(self.weights)
             if self.elite is None or fitness > self.elite[0]:
                 self.elite = (fitness, evaluation)

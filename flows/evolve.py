@@ -99,8 +99,7 @@ def score_candidates(
         progress.advance(count)
 
     recipes = {c.name: c.recipe for c in candidates}
-    items = estimator.items if estimator else None
-    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, items)
+    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, evolution.items)
     return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
 
 

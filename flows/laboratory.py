@@ -27,7 +27,7 @@ from stages.merge import plugins
 from stages.merge.sinks import write_model
 from stages.params import Params
 from stages.recipe import Recipe
-from stages.scores import Items
+from stages.scores import Evaluation, Items
 from stages.store import CandidateStore
 
 LINEAGE = Path("data/lineage")
@@ -87,6 +87,12 @@ def download(params: Params) -> Parents:
 def evaluate(scorer: Scorer, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
     """Return the outcome of one recipe; a hung or crashed evaluation is tried again by Prefect."""
     return scorer.outcome(recipe, split, items)
+
+
+@task(name="reference", cache_policy=NO_CACHE, persist_result=False)
+def reference(scorer: Scorer, name: str, split: str) -> Evaluation:
+    """Return what one reference scores; a server that did not answer is asked again by Prefect."""
+    return scorer.reference(name, split)
 
 
 @task(name="merge", cache_policy=NO_CACHE, persist_result=False)

@@ -63,7 +63,7 @@ def _fault(probe: Callable[[Params], None], params: Params) -> str | None:
 
 def _sources(params: Params) -> None:
     requests(params.download, PARENTS)
-    check_names(list(params.download.parents))
+    check_names(list(params.download.parents), list(params.evaluate.references))
 
 
 def _folders(params: Params) -> None:

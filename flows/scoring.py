@@ -9,9 +9,11 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from flows.worker import Bench, Outcome, frame_folder, score
+from flows.loading import clear
+from flows.worker import Bench, Outcome, frame_folder, score, score_reference
 from stages.download.manifest import Parents
 from stages.errors import EvaluationError
+from stages.evaluate.backends.registry import identity
 from stages.evaluate.identity import folder_key
 from stages.evaluate.suite import Suite
 from stages.hashing import content_hash
@@ -37,9 +39,10 @@ class Scorer:
         self.num_computed = 0
         self._params: EvaluateParams = params.evaluate
         self._gate = Lock()
-        self._running: set[Future[Outcome]] = set()
+        self._running: set[Future[Any]] = set()
         self._is_stopped = False
         self._frame = folder_key(frame_folder(params, parents))
+        clear()  # one run at a time is at work here: what is left is a killed one's
         self._pool = ProcessPool(
             max_workers=params.evaluate.workers,
             initializer=Bench.open,
@@ -60,6 +63,34 @@ class Scorer:
         """
         found = self._look_up(recipe, split, items)
         return found if found is not None else self._compute(recipe, split, items)
+
+    def reference(self, name: str, split: str) -> Evaluation:
+        """Return what the reference ``name`` scores on ``split``, from the store or asked now.
+
+        It has no time-out as a whole: each request has one. A failure is not remembered.
+
+        Raises:
+            ServiceError: its server did not answer; it may be tried again.
+            EvaluationError: it cannot be loaded or scored.
+            ParamsError: its server refuses what the params have it asked.
+        """
+        chosen = identity(self._params.references[name])
+        key = evaluation_key(content_hash(["reference", chosen]), self.suite.key(split))
+        record = self.store.find(key)
+        if record is None:
+            future: Future[Evaluation] = self._pool.schedule(score_reference, args=[name, split])
+            with self._gate:
+                self._running.add(future)
+            try:
+                evaluation = future.result()
+            except CancelledError as error:
+                raise _stopped(split) from error
+            finally:
+                self._running.discard(future)
+            record = self.store.put_json(key, evaluation.to_dict())
+            self.num_computed += 1
+        self.used[key] = record
+        return Evaluation.from_dict(self.store.read_json(record))
 
     def failure(
         self, recipe: Recipe, split: str, error: BaseException, items: Items | None = None

@@ -1,11 +1,11 @@
 """The select flow: the shortlist meets the validation split, then the champion the test split.
 
-The test split is read here and nowhere else, once for each of the champion, the base, the parents
-and the fixed baselines.
+The test split is read here and nowhere else, once for each of the champion, the base, the parents,
+the fixed baselines and the references.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -20,10 +20,12 @@ from flows.laboratory import (
     fresh,
     laboratory,
     merge,
+    reference,
     write_records,
 )
 from flows.worker import Outcome
 from stages.errors import EvaluationError, LineageError
+from stages.evaluate.backends.registry import identity
 from stages.evaluate.known_tests import cautions
 from stages.lineage import Row, read_rows, write_rows
 from stages.paired import corrected_best
@@ -58,17 +60,18 @@ def select(params: Params) -> None:
         with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)
-            entries = _test(lab, winner, fixed, progress)
+            entries = (*_test(lab, winner, fixed, progress), *_ask(lab))
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
         selection = Selection(
             winner.name, weights, shortlisted, entries, corrected, cautions(lab.scorer.suite)
         )
         weights_hash = merge(lab, winner.recipe, CHAMPION)
-        if weights_hash != selection.winner.weights_hash:
+        scored_hash = selection.winner.weights_hash or ""
+        if weights_hash != scored_hash:
             raise LineageError(
                 f"{CHAMPION}: its weights hash to {weights_hash[:16]}, those that were scored to "
-                f"{selection.winner.weights_hash[:16]}. The store holds another model under this "
+                f"{scored_hash[:16]}. The store holds another model under this "
                 "recipe; remove .dvc/cache/candidates and run again."
             )
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
@@ -113,6 +116,15 @@ def _test(
         entry = Entry(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
         entries.append(entry)
     return tuple(entries)
+
+
+def _ask(lab: Laboratory) -> Iterator[Entry]:
+    """Yield the references; last, so that one that cannot be scored costs no other its scores."""
+    params = lab.params.evaluate
+    asked = reference.with_options(retries=params.retries)
+    for name, chosen in params.references.items():
+        evaluation = asked.with_options(task_run_name=f"{name} test")(lab.scorer, name, "test")
+        yield Entry(name, "reference", identity(chosen), None, evaluation)
 
 
 def _outcomes(

@@ -1,7 +1,8 @@
 """What a worker process does: merge a recipe straight into a resident model and score it.
 
 A worker keeps the mapped parents, one model, the task objects and the tokenised requests between
-candidates. It is a process of its own so that a hung or crashed evaluation can be ended.
+candidates. It is a process of its own so that a hung or crashed evaluation can be ended. With
+another ``evaluate.backend`` each child is written to a folder, which that backend loads.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,13 @@ from typing import Self
 import torch
 
 from flows.devices import own_device
+from flows.loading import FolderSink, Sink
 from stages.checkpoint import Checkpoint
 from stages.download.manifest import Parents
 from stages.errors import GermlineError, ParamsError, ServiceError
+from stages.evaluate import reference
+from stages.evaluate.backends.native import NativeLM
+from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.identity import folder_key
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
@@ -84,22 +89,30 @@ def _opened(folder: Path) -> Checkpoint:
 
 
 class Bench:
-    """One resident model and everything that scoring a recipe with it needs."""
+    """One backend and everything that scoring a recipe with it needs."""
 
     _current: "Bench | None" = None
     _fault: str | None = None
 
     def __init__(self, params: Params, parents_folder: Path) -> None:
         plugins.load(params.merge.plugins)
-        suite = Suite.load(params.evaluate)
+        self.suite = Suite.load(params.evaluate)
+        self.params = params
         self.parents = Parents.read(parents_folder)
-        frame = frame_folder(params, self.parents)
         device = own_device(params.evaluate.device, torch.cuda.device_count())
         own = params.evaluate.model_copy(update={"device": device})
-        self.evaluator = ResidentEvaluator(frame, own, suite)
+        self.evaluator: Evaluator
+        self.sink: Sink
+        if own.backend is not None:
+            engine = NativeLM(own.backend, own, "evaluate.backend")
+            self.evaluator = Evaluator(engine, own, self.suite)
+            self.sink = FolderSink(engine, shard_bytes=int(params.merge.shard_gb * 1e9))
+            return
+        resident = ResidentEvaluator(frame_folder(params, self.parents), own, self.suite)
         for split in SPLITS:
-            self.evaluator.prepare(split)  # here, so that no evaluation's time-out pays for it
-        self.sink = ResidentSink(self.evaluator.model)
+            resident.prepare(split)  # here, so that no evaluation's time-out pays for it
+        self.evaluator = resident
+        self.sink = ResidentSink(resident.model)
 
     def score(self, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
         """Return the outcome of ``recipe``; a fault of the candidate is an outcome too.
@@ -147,3 +160,9 @@ class Bench:
 def score(recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
     """Score ``recipe`` on this process's bench; the function that the pool calls."""
     return Bench.current().score(recipe, split, items)
+
+
+def score_reference(name: str, split: str) -> Evaluation:
+    """Return what a reference of this process's params scores; the pool calls it, too."""
+    bench = Bench.current()
+    return reference.evaluate(name, bench.params.evaluate, bench.suite, split)

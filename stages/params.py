@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
+from stages.model_params import ModelParams
 from stages.task_params import Name, TaskParams
 
 PARAMS_PATH = Path("params.yaml")
@@ -81,12 +89,21 @@ class EvaluateParams(_Section):
     limit: int | None = Field(default=None, ge=1)
     gen_kwargs: dict[str, Any] = {}
     model_args: dict[str, Any] = {}
+    backend: ModelParams | None = None  # None: the resident model
+    references: dict[Name, ModelParams] = {}
     device: str = "cpu"
     timeout_s: float = Field(default=300.0, gt=0)
     workers: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
     retries: int = Field(default=1, ge=0)
     estimator: EstimatorParams = EstimatorParams()
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _hf_is_resident(cls, backend: Any) -> Any:
+        if isinstance(backend, str) and backend != "hf":
+            raise ValueError("give hf, the resident model, or {model: ..., model_args: {...}}")
+        return None if backend == "hf" else backend
 
     @model_validator(mode="after")
     def _estimates_from_some(self) -> "EvaluateParams":
@@ -139,7 +156,7 @@ class RacingParams(_Section):
     """A race within each generation, where rungs are given: few items for all, more for few."""
 
     rungs: list[int] = []
-    keep: float = Field(default=1 / 3, gt=0, lt=1)
+    keep: float = Field(default=1 / 2, gt=0, lt=1)
     confidence: float | None = Field(default=0.95, gt=0.5, lt=1)
 
     @model_validator(mode="after")
@@ -203,12 +220,12 @@ class Params(_Section):
         return self
 
     @model_validator(mode="after")
-    def _last_rung_is_below_the_split(self) -> "Params":
+    def _last_rung_is_in_the_split(self) -> "Params":
         rungs, size = self.select.racing.rungs, self.evaluate.splits.search
-        if rungs and rungs[-1] >= size:
+        if rungs and rungs[-1] > size:
             raise ValueError(
                 f"select.racing.rungs ends at {rungs[-1]} items, evaluate.splits.search "
-                f"is {size}; the whole split is the last rung by itself, give smaller numbers"
+                f"is {size}; give numbers up to that"
             )
         return self
 

@@ -11,8 +11,8 @@ from stages.errors import LineageError
 from stages.hashing import canonical_json
 from stages.scores import Evaluation
 
-EntryKind = Literal["champion", "parent", "baseline", "base"]
-KINDS = ("champion", "parent", "baseline", "base")
+EntryKind = Literal["champion", "parent", "baseline", "base", "reference"]
+KINDS = ("champion", "parent", "baseline", "base", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,15 @@ class Shortlisted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model that met the test split; ``recipe`` is None for weights that no merge made."""
+    """A model that met the test split; ``recipe`` is None for weights that no merge made.
+
+    Of a reference it says which model was asked; its weights are not known, and have no hash.
+    """
 
     name: str
     kind: EntryKind
     recipe: Mapping[str, Any] | None
-    weights_hash: str
+    weights_hash: str | None
     evaluation: Evaluation
 
 

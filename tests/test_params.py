@@ -16,6 +16,15 @@ DATA = {"data": "data/questions.csv"}
 MIXED = {"search": "a.csv", "validation": "b.csv", "test": "c"}
 
 
+SUMS = {"tasks": [{"task": "sums"}]}
+LOCAL = {"model": "local-completions"}
+
+
+def holding(**model_args: object) -> dict[str, object]:
+    """Return a reference with these arguments."""
+    return {**LOCAL, "model_args": model_args}
+
+
 def judged(**keys: object) -> dict[str, object]:
     """Return a task that a judge scores, some keys of the judge replaced."""
     judge = {"url": "http://localhost/v1", "model": "m", "prompt": "{{ response }}"}
@@ -71,6 +80,16 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"evaluate": {"tasks": [judged(url="localhost:80")]}}, r"tasks.0.judge.url: "),
         ({"evaluate": {"tasks": [judged(body={"model": "n"})]}}, r"body may not hold 'model'"),
         ({"evaluate": {"tasks": [judged(modell="m")]}}, r"Did you mean 'model'\?"),
+        ({"evaluate": {**SUMS, "backend": "vllm"}}, r"backend: give hf, .*got 'vllm'"),
+        ({"evaluate": {**SUMS, "backend": {"modle": "hf"}}}, r"backend.modle: .*mean 'model'\?"),
+        ({"evaluate": {**SUMS, "references": {"a b": LOCAL}}}, r"references"),
+        ({"evaluate": {**SUMS, "references": {"a": {**LOCAL, "keys": 1}}}}, r"keys: unknown key"),
+        ({"evaluate": {**SUMS, "references": {"a": holding(header={})}}}, r"not hold 'header'"),
+        ({"evaluate": {**SUMS, "references": {"a": holding(api_key="k")}}}, r"under api_key_env"),
+        (
+            {"evaluate": {**SUMS, "references": {"a": holding(base_url="http://u:p@h")}}},
+            r"base_url may hold no user name",
+        ),
         ({"download": {"base": "zoo:base", "parents": {"../x": "zoo:x"}}}, r"download.parents"),
     ],
 )

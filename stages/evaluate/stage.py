@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from stages.evaluate.backends.native import NativeLM
+from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
 from stages.params import EvaluateParams
@@ -14,4 +16,9 @@ def run(model_folder: Path, params: EvaluateParams, split: str) -> Evaluation:
     Raises:
         EvaluationError: a task, the model or a score is not as it needs to be.
     """
-    return ResidentEvaluator(model_folder, params, Suite.load(params)).evaluate(split)
+    suite = Suite.load(params)
+    if params.backend is None:
+        return ResidentEvaluator(model_folder, params, suite).evaluate(split)
+    engine = NativeLM(params.backend, params, "evaluate.backend")
+    engine.load(model_folder)
+    return Evaluator(engine, params, suite).evaluate(split)

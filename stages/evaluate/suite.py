@@ -6,6 +6,8 @@ from itertools import islice
 from typing import Any, Self
 
 from stages.errors import EvaluationError
+from stages.evaluate.backends.checks import check_backend, check_references
+from stages.evaluate.backends.registry import identity
 from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.identity import config_of, item_id, plain
 from stages.evaluate.sealed import sealed
@@ -48,16 +50,19 @@ class Suite:
         """Return the suite that ``params`` describe; no model is needed.
 
         Raises:
-            EvaluationError: a task, its data, its metric, the splits or a model argument is wrong,
-                or scores are to be estimated that are no means.
+            EvaluationError: a task, its data, its metric, the splits, a model argument, the
+                backend or a reference is wrong, or scores are to be estimated that are no means.
         """
         model_args(params)
         multiturn(params)
+        check_backend(params)
         with sealed():
             shelf = Catalogue(params.include_path)
             divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
             if params.estimator.kind != "none":
                 refuse_uneven(task["search"] for task in divided)
+        outputs = [(p["test"].label, _output(p["test"])) for p in divided]
+        check_references(params, outputs)
         return cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})
 
     def num_items(self, split: str) -> int:
@@ -120,7 +125,9 @@ class Suite:
         import lm_eval
 
         params = self._params
+        own = {"backend": identity(params.backend)} if params.backend is not None else {}
         return {
+            **own,
             "batch_size": params.batch_size,
             "batch_tokens": params.batch_tokens,
             "chat_template": params.apply_chat_template,
@@ -144,6 +151,10 @@ def check(params: EvaluateParams) -> None:
         EvaluationError: as ``Suite.load``.
     """
     Suite.load(params)
+
+
+def _output(part: Part) -> str:
+    return str(part.loaded.task.get_config("output_type"))
 
 
 def refuse_uneven(parts: Iterable[Part]) -> None:

@@ -69,7 +69,7 @@ def headline(selection: Selection, confidence: float) -> str:
     """Return one sentence: the champion's test fitness, and its lead over the best rivals."""
     winner = selection.winner.evaluation
     parts = []
-    for kind in ("parent", "baseline"):
+    for kind in ("parent", "baseline", "reference"):
         gain = gain_over(selection, kind)
         if gain is not None:
             parts.append(
@@ -95,7 +95,7 @@ def metrics(selection: Selection) -> dict[str, dict[str, float]]:
         }
     }
     found["champion"] |= {f"test_{t.task}": t.score for t in selection.winner.evaluation.tasks}
-    for kind in ("parent", "baseline"):
+    for kind in ("parent", "baseline", "reference"):
         gain = gain_over(selection, kind)
         if gain is not None:
             found[f"best_{kind}"] = {
@@ -108,7 +108,7 @@ def metrics(selection: Selection) -> dict[str, dict[str, float]]:
 
 
 def _ordered(selection: Selection) -> list[Entry]:
-    kinds: tuple[EntryKind, ...] = ("champion", "parent", "baseline", "base")
+    kinds: tuple[EntryKind, ...] = ("champion", "parent", "baseline", "base", "reference")
     return [entry for kind in kinds for entry in selection.of_kind(kind)]
 
 

@@ -90,12 +90,18 @@ def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
     return found
 
 
-def check_names(parent_names: Sequence[str]) -> None:
-    """Return if no parent is called as a baseline or a row of the results is.
+def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()) -> None:
+    """Return if no parent or reference is called as another row of the results is.
 
     Raises:
         ParamsError: one is.
     """
+    for name in reference_names:
+        if name in (*RESERVED, *parent_names):
+            raise ParamsError(
+                f"params.yaml: evaluate.references: one is called {name!r}, as another model of "
+                "the results is. Give it another name."
+            )
     taken = [name for name in parent_names if name in RESERVED]
     if taken:
         raise ParamsError(

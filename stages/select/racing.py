@@ -1,8 +1,8 @@
 """A race within a generation: many candidates on few items, then fewer on more.
 
 Successive halving over nested subsets of the search split (Jamieson and Talwalkar 2016, arXiv
-1502.07943), with a rule that also ends a candidate that is surely worse than the elite. Which
-items come first is drawn anew for every generation, so that no search fits the few that do.
+1502.07943), with a rule that also ends a candidate that is surely worse than the elite. The
+subsets are the same in every generation, so that all who ran to the end can be compared.
 """
 
 import math
@@ -28,6 +28,7 @@ class Heat:
 class Race:
     """The race of one generation; every heat is asked and taken in, until ``next`` is None.
 
+    Heat i ends with ``params.rungs[i]`` items of each task answered, and the race with the last.
     ``evaluations`` are those of all items a candidate has answered so far, in the order of the
     split; a failed candidate has none. Equal answers give equal races: ties go to the earlier
     name.
@@ -40,19 +41,19 @@ class Race:
         params: RacingParams,
         weights: Mapping[str, float],
         *,
-        draw: tuple[int, int],
+        seed: int,
         elite: Evaluation | None,
     ) -> None:
         """Start with all of ``names``; ``items`` are the split's, as many for each task.
 
-        ``draw`` (the search's seed and the generation) decides which items come first.
+        ``elite`` has answered all items of a race; ``seed`` decides which come first.
         """
         self._items = items
         self._params = params
         self._weights = weights
         self._elite = elite
-        self._blocks = blocks(items, draw)
-        self._sizes = [*params.rungs, len(self._blocks)]
+        self._sizes = params.rungs
+        self._blocks = blocks(items, seed)[: self._sizes[-1]]
         self._heat = 0
         self._running = list(names)
         self._reached = dict.fromkeys(names, 0)
@@ -102,10 +103,10 @@ class Race:
         return [n for n in self._running if n in ranked and not self._is_hopeless(n)]
 
     def _is_hopeless(self, name: str) -> bool:
-        """Return whether the candidate is surely worse than the elite on the whole split.
+        """Return whether the candidate is surely worse than the elite on all items of a race.
 
         That is, whether the confidence bounds of the two, paired by item, part. They hold for the
-        split's own mean, at every look of the race.
+        mean over those items, at every look of the race.
         """
         if self._elite is None or self._params.confidence is None:
             return False
@@ -138,8 +139,14 @@ class Race:
         return self.evaluations[name].fitness(self._weights)
 
 
-def blocks(items: Items, draw: tuple[int, int]) -> list[Items]:
-    """Return the items in the order that ``draw`` gives them, one of each task to a block.
+def course(items: Items, params: RacingParams, seed: int) -> Items:
+    """Return all items of a race, in the order of the split."""
+    chosen = {pair for block in blocks(items, seed)[: params.rungs[-1]] for pair in block}
+    return tuple(pair for pair in items if pair in chosen)
+
+
+def blocks(items: Items, seed: int) -> list[Items]:
+    """Return the items in the order that ``seed`` gives them, one of each task to a block.
 
     Raises:
         ParamsError: the tasks differ in their number of items.
@@ -154,7 +161,7 @@ def blocks(items: Items, draw: tuple[int, int]) -> list[Items]:
             "A race asks for as many of each; use splits with equal numbers."
         )
     for queue in queues.values():
-        queue.sort(key=lambda pair: content_hash([*draw, *pair]))
+        queue.sort(key=lambda pair: content_hash([seed, *pair]))
     return [tuple(block) for block in zip(*queues.values(), strict=True)]
 
 

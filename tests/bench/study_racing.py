@@ -29,7 +29,7 @@ from stages.params import Params, RacingParams, load_params
 from stages.recipe import Recipe
 from stages.scores import Evaluation, Items
 from stages.select.baselines import warm_starts
-from stages.select.racing import Race
+from stages.select.racing import Race, course
 from stages.select.search import Search
 from stages.select.space import Genome, Space
 
@@ -52,8 +52,9 @@ def arms(generations: int) -> list[Arm]:
         Arm("full evaluation", generations),
         Arm("full evaluation, a fifth of the generations", max(1, generations // FIFTH)),
         Arm("20 fixed items", generations, num_items=20),
-        Arm("racing 10, 30", generations, RacingParams(rungs=[10, 30], keep=0.25)),
-        Arm("racing 6, 20", generations, RacingParams(rungs=[6, 20], keep=0.25)),
+        Arm("racing 10, 20, 40", generations, RacingParams(rungs=[10, 20, 40])),
+        Arm("racing 8, 16, 32", generations, RacingParams(rungs=[8, 16, 32])),
+        Arm("racing 5, 10, 20", generations, RacingParams(rungs=[5, 10, 20])),
     ]
 
 
@@ -97,6 +98,8 @@ class Run:
         starts = warm_starts(params.select.warm_start, self.space)
         self.search = Search(self.space, self.params.select, starts)
         self.elite: tuple[float, Evaluation] | None = None
+        items = bench.suite.items("search")
+        self.whole = len(course(items, arm.racing, seed) if arm.racing.rungs else items)
         self.seen: list[tuple[int, float, Recipe]] = []  # items answered, fitness, recipe
 
     def recipe(self, genome: Genome) -> Recipe:
@@ -111,22 +114,23 @@ class Run:
     def result(self) -> dict[str, Any]:
         """Run the search; return the items it asked for and its champion's test fitness."""
         weights, before = self.bench.suite.weights, self.bench.answered
-        for generation in range(self.arm.generations):
+        for _ in range(self.arm.generations):
             recipes = {str(i): self.recipe(g) for i, g in enumerate(self.search.ask())}
-            found, told = self._generation(generation, recipes)
+            found, told = self._generation(recipes)
             self.search.tell([told[name] for name in recipes])
             for name, evaluation in found.items():
                 fitness = evaluation.fitness(weights)
                 self.seen.append((len(evaluation.items), fitness, recipes[name]))
-                whole = len(evaluation.items) == self.bench.suite.num_items("search")
-                if whole and (self.elite is None or fitness > self.elite[0]):
+                if len(evaluation.items) == self.whole and (
+                    self.elite is None or fitness > self.elite[0]
+                ):
                     self.elite = (fitness, evaluation)
         answered = self.bench.answered - before
         test = self.bench.score(self._champion(), "test").fitness(weights)
         return {"arm": self.arm.name, "seed": self.seed, "answered": answered, "test": test}
 
     def _generation(
-        self, generation: int, recipes: Mapping[str, Recipe]
+        self, recipes: Mapping[str, Recipe]
     ) -> tuple[dict[str, Evaluation], dict[str, float | None]]:
         items, weights = self.bench.suite.items("search"), self.bench.suite.weights
         if not self.arm.racing.rungs:
@@ -142,7 +146,7 @@ class Run:
             items,
             self.arm.racing,
             weights,
-            draw=(self.seed, generation),
+            seed=self.seed,
             elite=self.elite[1] if self.elite else None,
         )
         while (heat := race.next()) is not None:

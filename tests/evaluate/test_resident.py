@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -173,7 +174,8 @@ def test_chat_template_wraps_the_prompt(make_params: MakeParams, model_folder: P
     template = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }};{% endfor %}"
     evaluator = opened(model_folder, make_params("sums"))
     evaluator._params = params
-    evaluator._lm.tokenizer.chat_template = template
+    resident: Any = evaluator._lm
+    resident.tokenizer.chat_template = template
     ready = evaluator.prepare("search")[0]
     prompts = {asked[0].args[0] for asked in ready.instances.values()}
     assert all(prompt.startswith("s:add;u:") and prompt.endswith("=;") for prompt in prompts)

@@ -33,6 +33,7 @@ NOT_DECIDING = {
     "stages",
     "stages.errors",
     "stages.hashing",
+    "stages.model_params",
     "stages.params",
     "stages.records",
     "stages.store",
@@ -181,7 +182,7 @@ def spell(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, tuple):
         value = list(value)
-    for fraction in ("1/3", "1/6"):
+    for fraction in ("1/6",):
         if isinstance(value, float) and value == 1 / int(fraction[2:]):
             return fraction
     return "null" if value is None else yaml_text(value)

@@ -12,6 +12,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math", "order": "zoo:order"}},
     "evaluate": {"include_path": "data/tasks", "tasks": [{"task": "spanish_arithmetic"}]},
 }
+LOCAL = {"model": "local-completions", "model_args": {"model": "m", "base_url": "http://h/v1"}}
 
 
 def params(**sections: dict[str, object]) -> Params:
@@ -35,6 +36,9 @@ def test_check_accepts_good_params() -> None:
         ({"merge": {"tokenizer": "mth"}}, "Legal: base, math, order, union"),
         ({"download": {"parents": {"union": "zoo:math"}}}, "a parent is called 'union'"),
         ({"select": {"optimizer": "CAM"}}, "CAM"),
+        ({"evaluate": {"references": {"math": LOCAL}}}, "one is called 'math', as another model"),
+        ({"evaluate": {"references": {"ties": LOCAL}}}, "one is called 'ties', as another model"),
+        ({"evaluate": {"backend": LOCAL}}, "local-completions has no way to load a candidate"),
         ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
         ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stages.errors import ParamsError
 from stages.params import RacingParams
 from stages.scores import Evaluation, Items, ItemScore, TaskScore
-from stages.select.racing import Race, blocks, joined
+from stages.select.racing import Race, blocks, course, joined
 
 ITEMS: Items = tuple((task, f"{task}{place}") for task in "ab" for place in range(20))
 WEIGHTS = {"a": 1.0, "b": 3.0}
@@ -25,8 +25,10 @@ def answers(skill: float, items: Items, *, metric: str = "acc") -> Evaluation:
 
 def race_of(skills: dict[str, float | None], **options: object) -> Race:
     """Run a race of candidates with these skills; None fails."""
-    params = RacingParams.model_validate({"rungs": [5, 10], "confidence": None} | options)
-    race = Race(list(skills), ITEMS, params, WEIGHTS, draw=(1, 0), elite=None)
+    params = RacingParams.model_validate(
+        {"rungs": [5, 10, 20], "keep": 1 / 3, "confidence": None} | options
+    )
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, elite=None)
     finish(race, skills)
     return race
 
@@ -44,8 +46,8 @@ def finish(race: Race, skills: dict[str, float | None]) -> list[int]:
 def test_the_best_third_goes_on() -> None:
     """Nine start on 5 items of each task, three go on to 10, one to all 20."""
     skills: dict[str, float | None] = {f"c{i}": i / 10 for i in range(9)}
-    params = RacingParams(rungs=[5, 10], confidence=None)
-    race = Race(list(skills), ITEMS, params, WEIGHTS, draw=(1, 0), elite=None)
+    params = RacingParams(rungs=[5, 10, 20], keep=1 / 3, confidence=None)
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, elite=None)
     assert [9, 3, 1] == finish(race, skills)
     counts = sorted(len(e.items) for e in race.evaluations.values())
     assert [10] * 6 + [20] * 2 + [40] == counts
@@ -87,27 +89,36 @@ def test_ties_go_to_the_earlier_name() -> None:
 
 def test_whoever_is_surely_worse_than_the_elite_is_stopped() -> None:
     """A candidate that loses on nearly every item does not go on, though it is its heat's best."""
-    params = RacingParams(rungs=[5, 15], confidence=0.9)
+    params = RacingParams(rungs=[5, 15, 20], confidence=0.9)
     elite = answers(1.0, ITEMS)
     for skill, heats in ((0.0, [1]), (0.95, [1, 1, 1])):
-        race = Race(["only"], ITEMS, params, WEIGHTS, draw=(1, 0), elite=elite)
+        race = Race(["only"], ITEMS, params, WEIGHTS, seed=1, elite=elite)
         assert heats == finish(race, {"only": skill})
 
 
-def test_the_order_of_items_is_drawn_for_every_generation() -> None:
-    """Each draw orders all items, one of each task to a block; another draw, another order."""
-    first, second = blocks(ITEMS, (1, 0)), blocks(ITEMS, (1, 1))
+def test_the_order_of_items_is_drawn_by_the_seed() -> None:
+    """Each seed orders all items, one of each task to a block; another seed, another order."""
+    first, second = blocks(ITEMS, 1), blocks(ITEMS, 2)
     assert first != second
-    assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], (1, 0))]
+    assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], 1)]
     for found in (first, second):
         assert sorted(ITEMS) == sorted(pair for block in found for pair in block)
         assert all({"a", "b"} == {task for task, _ in block} for block in found)
 
 
+def test_the_course_is_what_the_last_heat_has_answered() -> None:
+    """With a last rung of 10, whoever is never stopped answers those 20 items, in split order."""
+    params = RacingParams(rungs=[4, 10], confidence=None)
+    race = Race(["x"], ITEMS, params, WEIGHTS, seed=3, elite=None)
+    finish(race, {"x": 0.6})
+    assert course(ITEMS, params, 3) == tuple((i.task, i.item) for i in race.evaluations["x"].items)
+    assert 20 == len(course(ITEMS, params, 3))
+
+
 def test_tasks_of_different_size_are_refused() -> None:
     """A race asks for as many items of each task."""
     with pytest.raises(ParamsError, match=r"tasks differ .* \(a 20, b 19\)"):
-        blocks(ITEMS[:-1], (1, 0))
+        blocks(ITEMS[:-1], 1)
 
 
 def test_a_score_that_is_no_mean_is_refused() -> None:
@@ -122,8 +133,8 @@ def test_a_score_that_is_no_mean_is_refused() -> None:
 
 def test_bounds_refuse_scores_that_have_none() -> None:
     """Item scores outside [0, 1] need confidence null, as the message says."""
-    params = RacingParams(rungs=[5], confidence=0.9)
-    race = Race(["x"], ITEMS, params, WEIGHTS, draw=(1, 0), elite=answers(1.0, ITEMS))
+    params = RacingParams(rungs=[5, 9], confidence=0.9)
+    race = Race(["x"], ITEMS, params, WEIGHTS, seed=1, elite=answers(1.0, ITEMS))
     heat = race.next()
     assert heat is not None
     wild = Evaluation(

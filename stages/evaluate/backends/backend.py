@@ -1,0 +1,31 @@
+"""What the evaluator needs of whatever answers its requests."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+from stages.evaluate.requests import Request
+
+
+class Backend(Protocol):
+    """Answers requests; which model does so, and where, is its own affair.
+
+    ``prepare`` does the work that does not depend on the weights, once; ``answer`` is called for
+    every candidate.
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch draws random numbers for it; the CPU where torch draws none."""
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> Any:
+        """Return a conversation as the prompt that ``prepare`` takes."""
+
+    def prepare(self, requests: Sequence[Request]) -> Any:
+        """Return the requests of one task and one kind in the form that ``answer`` takes."""
+
+    def answer(self, prepared: Any) -> list[Any]:
+        """Return the answer to each request: (log-likelihood, is greedy), a sum, or a text."""

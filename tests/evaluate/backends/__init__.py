@@ -1,0 +1,1 @@
+"""Backends, each against what it stands for."""

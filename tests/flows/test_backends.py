@@ -1,0 +1,100 @@
+"""Candidates on another backend, and references, through the whole pipeline."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.evaluate.backends.completions_server import Reply, completion, serving
+from tests.flows.conftest import Project
+
+TASK = {"task": "spanish_arithmetic"}
+KEY = "sk-secret-1234"
+SHORT = {"population": 3, "generations": 1, "shortlist": 1}
+
+
+def entries(project: Project) -> dict[str, dict[str, Any]]:
+    """Return the models that met the test split, by name."""
+    text = (project.folder / "data/selection/selection.json").read_text(encoding="utf-8")
+    return {entry["name"]: entry for entry in json.loads(text)["entries"]}
+
+
+def lineage(project: Project) -> list[dict[str, Any]]:
+    """Return the lineage's rows."""
+    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_candidates_score_alike_on_a_backend_that_loads_folders(
+    make_project: Callable[[str], Project],
+) -> None:
+    """lm_eval's own class gives each candidate the score and hash of the resident model."""
+    project = make_project("folders")
+    project.set({"evaluate": {"tasks": [TASK]}, "select": SHORT})
+    project.run("flows.download")
+    project.run("flows.evolve")
+    resident = lineage(project)
+    native = {"model": "hf", "model_args": {"dtype": "float32"}}
+    project.set({"evaluate": {"backend": native}})
+    said = project.run("flows.evolve")
+
+    assert resident == lineage(project)
+    assert {"ok"} == {row["status"] for row in resident}
+    assert "4 candidates, 3 evaluated now" in said
+    assert not (project.folder / ".scratch/candidates").exists() or not any(
+        (project.folder / ".scratch/candidates").iterdir()
+    )
+
+
+def test_reference_is_measured_beside_parents_and_baselines(
+    make_project: Callable[[str], Project],
+) -> None:
+    """A server's model is a row of the report; its outage loses nothing; a rerun asks nothing."""
+    project = make_project("reference")
+    numbers = re.compile(r"\d+")
+    is_up = False
+
+    def decide(request: Any, before: int) -> Reply:
+        if not is_up and before >= 3:
+            return Reply(status=503, raw=KEY.encode())
+        return completion(request, "".join(numbers.findall(request.prompt)[-1:]))
+
+    with serving(decide) as server:
+        told = {
+            "base_url": f"{server.url}/chat/completions",
+            "max_retries": 1,
+            "model": "m",
+            "timeout": 20,
+        }
+        big = {"model": "local-chat-completions", "model_args": told}
+        project.set(
+            {
+                "evaluate": {"tasks": [TASK], "references": {"big": big}, "retries": 0},
+                "select": SHORT,
+            }
+        )
+        for flow in ("flows.download", "flows.evolve"):
+            project.run(flow)
+        failed = project.run("flows.select", code=1)
+        is_up = True
+        project.run("flows.select")
+        num_asked = len(server.asked)
+        first = project.files("data/selection")
+        project.run("flows.select")
+
+    assert "error: evaluate.references.big: HTTP status 503" in failed
+    assert KEY not in failed
+    assert 3 + 1 + 5 == num_asked == len(server.asked)
+    assert first == project.files("data/selection")
+    found = entries(project)
+    assert ("reference", None) == (found["big"]["kind"], found["big"]["weights_hash"])
+    assert {"model": "m"} == {k: found["big"]["recipe"]["model_args"][k] for k in ("model",)}
+    assert server.url not in json.dumps(found)
+    items = {name: [row[1] for row in e["evaluation"]["items"]] for name, e in found.items()}
+    assert items["big"] == items["base"]
+    project.run("stages.report.stage")
+    assert "| big | reference |" in (project.folder / "reports/summary.md").read_text()
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert {"gain", "gain_p_value", "gain_stderr", "test_fitness"} == set(
+        metrics["best_reference"]
+    )
