@@ -29,7 +29,7 @@ from stages.params import Params, RacingParams, load_params
 from stages.recipe import Recipe
 from stages.scores import Evaluation, Items
 from stages.select.baselines import warm_starts
-from stages.select.racing import Race, course
+from stages.select.racing import Race, blocks, course
 from stages.select.search import Search
 from stages.select.space import Genome, Space
 
@@ -51,7 +51,8 @@ def arms(generations: int) -> list[Arm]:
     return [
         Arm("full evaluation", generations),
         Arm("full evaluation, a fifth of the generations", max(1, generations // FIFTH)),
-        Arm("20 fixed items", generations, num_items=20),
+        Arm("20 items, drawn by the seed", generations, num_items=20),
+        Arm("10 items, drawn by the seed", generations, num_items=10),
         Arm("racing 10, 20, 40", generations, RacingParams(rungs=[10, 20, 40])),
         Arm("racing 8, 16, 32", generations, RacingParams(rungs=[8, 16, 32])),
         Arm("racing 5, 10, 20", generations, RacingParams(rungs=[5, 10, 20])),
@@ -136,9 +137,8 @@ class Run:
         if not self.arm.racing.rungs:
             chosen = None
             if self.arm.num_items is not None:
-                tasks = dict.fromkeys(task for task, _ in items)
-                by_task = {task: [pair for pair in items if pair[0] == task] for task in tasks}
-                chosen = tuple(p for q in by_task.values() for p in q[: self.arm.num_items])
+                drawn = blocks(items, self.seed)[: self.arm.num_items]
+                chosen = tuple(pair for block in drawn for pair in block)
             found = {n: self.bench.score(r, "search", chosen) for n, r in recipes.items()}
             return found, {name: e.fitness(weights) for name, e in found.items()}
         race = Race(
