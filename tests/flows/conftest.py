@@ -16,7 +16,10 @@ import yaml
 from tests.merge.config.llamas import save_family
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("dvc.yaml", "pyproject.toml", "flows", "stages", "data/tasks", "data/zoo", ".dvc/config")
+COPIED = (
+    *("dvc.yaml", "pyproject.toml", "flows", "stages", "data/tasks", "data/zoo"),
+    *(".dvc/config", ".dvcignore"),
+)
 SMALL: dict[str, Any] = {
     "evaluate": {"splits": {"search": 6, "validation": 6, "test": 8}, "workers": 1},
     "select": {"population": 4, "generations": 2, "shortlist": 2, "warm_start": ["uniform"]},
