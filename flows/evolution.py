@@ -40,9 +40,11 @@ class Evolution:
         self.search = Search(self.space, params.select, starts)
         self.lab = lab
         self.rows: list[Row] = []
-        self.elite: tuple[float, Evaluation] | None = None  # the fittest that nothing stopped
+        self.elite: tuple[float, Evaluation] | None = None  # of races, whom nothing stopped
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = lab.scorer.suite.weights
+        racing, self._all = params.select.racing, lab.scorer.suite.items(SPLIT)
+        self._course = course(self._all, racing, params.select.seed) if racing.rungs else None
 
     def candidate(
         self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
@@ -67,21 +69,16 @@ class Evolution:
         ]
 
     @property
-    def _all(self) -> Items:
-        return self.lab.scorer.suite.items(SPLIT)
-
-    @property
     def items(self) -> Items | None:
         """The items that a candidate answers which nothing stops; None: all of the split."""
-        params = self.lab.params.select
-        if params.racing.rungs:
-            return course(self._all, params.racing, params.seed)
+        if self._course is not None:
+            return self._course
         return self.estimator.items if self.estimator else None
 
     def race(self, candidates: Sequence[Candidate]) -> Race | None:
         """Return the race of the generation that ``candidates`` are; None where there is none."""
         params = self.lab.params.select
-        if not params.racing.rungs:
+        if self._course is None:
             return None
         return Race(
             [candidate.name for candidate in candidates],
@@ -114,7 +111,7 @@ class Evolution:
         return rows
 
     def _meet_elite(self, evaluation: Evaluation | None) -> None:
-        if evaluation and len(evaluation.items) == len(self.items or self._all):
+        if evaluation and self._course and len(evaluation.items) == len(self._course):
             fitness = evaluation.fitness(self.weights)
             if self.elite is None or fitness > self.elite[0]:
                 self.elite = (fitness, evaluation)

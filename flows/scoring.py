@@ -1,6 +1,6 @@
 """Score recipes through the store: look the evaluation up, or compute it in a worker process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing import get_context
@@ -78,15 +78,7 @@ class Scorer:
         key = evaluation_key(content_hash(["reference", chosen]), self.suite.key(split))
         record = self.store.find(key)
         if record is None:
-            future: Future[Evaluation] = self._pool.schedule(score_reference, args=[name, split])
-            with self._gate:
-                self._running.add(future)
-            try:
-                evaluation = future.result()
-            except CancelledError as error:
-                raise _stopped(split) from error
-            finally:
-                self._running.discard(future)
+            evaluation: Evaluation = self._work(score_reference, [name, split], split, None)
             record = self.store.put_json(key, evaluation.to_dict())
             self.num_computed += 1
         self.used[key] = record
@@ -130,15 +122,25 @@ class Scorer:
 
     def _compute(self, recipe: Recipe, split: str, items: Items | None) -> Outcome:
         limit = self._params.timeout_s
-        future = self._schedule(recipe, split, items)
+        outcome: Outcome = self._work(score, [recipe, split, items], split, limit)
+        self._remember(self._key(recipe, split, items), recipe, outcome)
+        self.num_computed += 1
+        return outcome
+
+    def _work(
+        self, job: Callable[..., Any], arguments: list[Any], split: str, limit: float | None
+    ) -> Any:
+        """Return what a worker's ``job`` gives; it is ended after ``limit`` seconds."""
+        future = self._schedule(job, arguments, split, limit)
         try:
-            outcome: Outcome = future.result()
+            return future.result()
         except CancelledError as error:
             raise _stopped(split) from error
         except FutureTimeoutError as error:
+            patience = self._params.timeout_s
             raise EvaluationError(
-                f"evaluation on the {split} split: ran longer than evaluate.timeout_s = {limit:g} "
-                "and was ended. Raise evaluate.timeout_s or use fewer items."
+                f"evaluation on the {split} split: ran longer than evaluate.timeout_s = "
+                f"{patience:g} and was ended. Raise evaluate.timeout_s or use fewer items."
             ) from error
         except ProcessExpired as error:
             raise EvaluationError(
@@ -148,18 +150,14 @@ class Scorer:
             ) from error
         finally:
             self._running.discard(future)
-        self._remember(self._key(recipe, split, items), recipe, outcome)
-        self.num_computed += 1
-        return outcome
 
-    def _schedule(self, recipe: Recipe, split: str, items: Items | None) -> "Future[Outcome]":
+    def _schedule(
+        self, job: Callable[..., Any], arguments: list[Any], split: str, limit: float | None
+    ) -> "Future[Any]":
         with self._gate:
             if self._is_stopped:
                 raise _stopped(split)
-            limit = self._params.timeout_s
-            future: Future[Outcome] = self._pool.schedule(
-                score, args=[recipe, split, items], timeout=limit
-            )
+            future: Future[Any] = self._pool.schedule(job, args=arguments, timeout=limit)
             self._running.add(future)
         return future
 

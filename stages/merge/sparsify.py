@@ -1,5 +1,7 @@
 """Sparse task vectors: keep the largest entries (TIES), or random ones (DARE)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,26 +9,29 @@ from torch import Tensor
 
 from stages.merge.cuts import Cut
 
+Compare = Callable[[Tensor, float], Tensor]  # in place, to 1 and 0
+
 
 def keep_largest(vector: Tensor, cut: Cut, start: int = 0) -> Tensor:
     """Return ``vector``, which starts at index ``start``, with zeros where the cut drops."""
-    factor = vector.abs()
-    place = min(max(cut.stop - start, 0), factor.numel())
-    if place:
-        factor[:place].ge_(float(cut.threshold))
-    if place < factor.numel():
-        factor[place:].gt_(float(cut.threshold))
-    return factor.mul_(vector)
+    return _masked(vector, cut, start, Tensor.ge_, Tensor.gt_)
 
 
 def drop_largest(vector: Tensor, cut: Cut, start: int = 0) -> Tensor:
     """Return ``vector``, which starts at index ``start``, with zeros where the cut keeps."""
+    return _masked(vector, cut, start, Tensor.lt_, Tensor.le_)
+
+
+def _masked(vector: Tensor, cut: Cut, start: int, before: Compare, after: Compare) -> Tensor:
+    """Return ``vector`` where its magnitudes compare so with the threshold, else zeros.
+
+    ``before`` compares those of indices below ``cut.stop``, ``after`` the others.
+    """
     factor = vector.abs()
     place = min(max(cut.stop - start, 0), factor.numel())
-    if place:
-        factor[:place].lt_(float(cut.threshold))
-    if place < factor.numel():
-        factor[place:].le_(float(cut.threshold))
+    for part, compare in ((factor[:place], before), (factor[place:], after)):
+        if part.numel():
+            compare(part, float(cut.threshold))
     return factor.mul_(vector)
 
 
