@@ -5,13 +5,14 @@ as 1, 2, 3").
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.hashing import canonical_json
 
-_WORDS_PER_BLOCK = 8  # one Philox block is four 64-bit words, read here as eight 32-bit words
+_BLOCK_BYTES = 32  # one Philox block is four 64-bit words
 
 
 def key(*parts: str | int) -> int:
@@ -25,12 +26,49 @@ def random_words(stream: int, start: int, count: int) -> NDArray[np.uint32]:
 
     Any division of the range gives the same words: word i depends on the key and i alone.
     """
-    skipped, offset = divmod(start, _WORDS_PER_BLOCK)
-    bits = np.random.Philox(key=stream)
+    found: NDArray[np.uint32] = _stream(stream, start, count, np.dtype("<u4"))
+    return found
+
+
+def random_halves(stream: int, start: int, count: int) -> NDArray[np.uint16]:
+    """Return the same of 16-bit words: the upper halves of the words that ``at_most`` compares."""
+    found: NDArray[np.uint16] = _stream(stream, start, count, np.dtype("<u2"))
+    return found
+
+
+def at_most(
+    stream: int,
+    start: int,
+    halves: NDArray[np.uint16],
+    highest: np.uint32 | NDArray[np.uint32],
+) -> NDArray[np.bool_]:
+    """Return which 32-bit words from ``start`` on are no more than ``highest``, one or one each.
+
+    ``halves`` are the upper halves of the words, by ``random_halves``. They nearly always decide;
+    a lower half is made only where they do not, from the same key and another counter.
+    """
+    upper = np.right_shift(highest, 16).astype(np.uint16)
+    lower = np.bitwise_and(highest, 0xFFFF)
+    if lower.ndim == 0 and lower == 0xFFFF:  # no lower half is more
+        return np.asarray(halves <= upper)
+    found = np.asarray(halves < upper)
+    limits = np.broadcast_to(lower, halves.shape)
+    for i in np.flatnonzero(halves == upper).tolist():
+        found[i] = _stream(stream, start + i, 1, np.dtype("<u2"), lane=1)[0] <= limits[i]
+    return found
+
+
+def _stream(
+    stream: int, start: int, count: int, dtype: np.dtype[Any], *, lane: int = 0
+) -> NDArray[Any]:
+    """Return entries of a key's stream; each ``lane`` is 2^192 blocks from the others."""
+    per_block = _BLOCK_BYTES // dtype.itemsize
+    skipped, offset = divmod(start, per_block)
+    bits = np.random.Philox(key=stream, counter=[0, 0, 0, lane])
     bits.advance(skipped)
-    num_blocks = -(-(offset + count) // _WORDS_PER_BLOCK)
-    words = bits.random_raw(num_blocks * 4).astype("<u8", copy=False).view("<u4")
-    return words[offset : offset + count].astype(np.uint32, copy=False)
+    num_blocks = -(-(offset + count) // per_block)
+    words = bits.random_raw(num_blocks * 4).astype("<u8", copy=False).view(dtype)
+    return words[offset : offset + count].astype(dtype.newbyteorder("="), copy=False)
 
 
 def random_state(*parts: str | int) -> np.random.RandomState:

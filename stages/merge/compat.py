@@ -59,9 +59,12 @@ class _One(Sources):
         self._inner = inner
         self._index = index
 
-    def words(self, index: int, start: int, stop: int) -> NDArray[np.uint32]:
-        """Return a range of the parent's random words for this tensor."""
-        return self._inner.words(index if self._index is None else self._index, start, stop)
+    def drawn(
+        self, index: int, start: int, stop: int, highest: np.uint32 | NDArray[np.uint32]
+    ) -> NDArray[np.bool_]:
+        """Return where the parent's random words for a range are no more than ``highest``."""
+        place = index if self._index is None else self._index
+        return self._inner.drawn(place, start, stop, highest)
 
 
 class _Rounding:

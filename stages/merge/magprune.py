@@ -134,7 +134,7 @@ def pruned(sources: Sources, settings: Settings) -> Sparse:
         highest, factors = tables(density, settings.parent["epsilon"][index])
         places = torch.from_numpy(ranks(index, start, stop))
         bound = highest.index_select(0, places).numpy().view(np.uint32)
-        is_kept = sources.words(index, start, stop) <= bound
+        is_kept = sources.drawn(index, start, stop, bound)
         factor = factors.index_select(0, places)
         factor *= torch.from_numpy(is_kept.astype(np.float32))
         return factor.mul_(vector)

@@ -18,7 +18,7 @@ from torch import Tensor
 from stages.merge.cuts import Magnitudes
 from stages.merge.memo import Memo
 from stages.recipe import MethodSpec
-from stages.seeds import random_words
+from stages.seeds import at_most, random_halves
 
 Kernel = Callable[[int, int], Tensor]
 _NO_BASE = "this merge has no base: the method's spec should say needs_base"
@@ -123,12 +123,21 @@ class Sources:
             return None
         return self._memo.get(name, lambda: np.sort(self.magnitudes(index).read(0, self.size)))
 
-    def words(self, index: int, start: int, stop: int) -> NDArray[np.uint32]:
-        """Return a range of a parent's random words for this tensor."""
+    def drawn(
+        self, index: int, start: int, stop: int, highest: np.uint32 | NDArray[np.uint32]
+    ) -> NDArray[np.bool_]:
+        """Return where a parent's random words for a range are no more than ``highest``.
+
+        The words are uniform in 0 to 2^32 - 1, and each depends on the recipe's seed, the parent's
+        hash, the tensor's name and the entry's index alone.
+        """
         stream = self._streams[index]
-        if self._memo is None or not self._memo.has_room(stream, self.size * 4):
-            return random_words(stream, start, stop - start)
-        return self._memo.get(stream, lambda: random_words(stream, 0, self.size))[start:stop]
+        if self._memo is None or not self._memo.has_room(stream, self.size * 2):
+            halves = random_halves(stream, start, stop - start)
+        else:
+            whole = self._memo.get(stream, lambda: random_halves(stream, 0, self.size))
+            halves = whole[start:stop]
+        return at_most(stream, start, halves, highest)
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -35,17 +35,16 @@ def _masked(vector: Tensor, cut: Cut, start: int, before: Compare, after: Compar
     return factor.mul_(vector)
 
 
-def keep_random(
-    vector: Tensor, words: NDArray[np.uint32], density: float, *, factor: float | None = None
-) -> Tensor:
-    """Return ``vector`` x ``factor`` where word < density x 2^32, else zero.
+def chance(density: float) -> tuple[np.uint32, bool]:
+    """Return the highest 32-bit word that keeps an entry, and whether any does.
 
-    Density 1 changes no bit. The words are uniform, so each entry is kept with probability
-    ``density``; with the default factor, 1 / density, the expectation is the vector itself.
+    Words are uniform, so an entry is kept with probability ``density``, to the nearest 2^-32.
     """
     limit = round(density * 2**32)
-    if limit >= 2**32:
-        return vector
-    times = float(np.float32(1.0 / density if factor is None else factor))
-    kept = (words < np.uint32(limit)).astype(np.float32)
-    return torch.from_numpy(kept).mul_(times).mul_(vector)
+    return np.uint32(min(max(limit, 1), 2**32) - 1), limit > 0
+
+
+def keep_drawn(vector: Tensor, is_kept: NDArray[np.bool_], factor: float) -> Tensor:
+    """Return ``vector`` x ``factor`` where it is kept, else zero."""
+    kept = torch.from_numpy(is_kept.astype(np.float32))
+    return kept.mul_(float(np.float32(factor))).mul_(vector)

@@ -1,6 +1,7 @@
 """Sparse task vectors: exactly the entries that the density says."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.cuts import Cut, cut_of_sorted, cuts_of, in_memory, num_kept
-from stages.merge.sparsify import drop_largest, keep_largest, keep_random
+from stages.merge.sparsify import chance, drop_largest, keep_drawn, keep_largest
 from tests.merge.strategies import densities, vectors
 
 
@@ -51,18 +52,17 @@ def test_sorted_magnitudes_give_the_same_cut(tensors: list[Tensor], density: flo
     assert torch.equal(chosen, keep_largest(tensors[0], found))
 
 
-def test_keep_random_compares_words_with_the_density() -> None:
-    """Words below density x 2^32 keep their entries, over it; at 1 all stay as they are."""
-    words = np.array([0, 2**30 - 1, 2**30, 2**32 - 1], dtype=np.uint32)
+@pytest.mark.parametrize(
+    ("density", "highest", "is_any"),
+    [(0.25, 2**30 - 1, True), (1.0, 2**32 - 1, True), (1e-12, 0, False), (2**-32, 0, True)],
+)
+def test_a_chance_is_the_share_of_words(density: float, highest: int, is_any: bool) -> None:
+    """Words below density x 2^32 keep their entries; a density nearer to 0 than 2^-32 has none."""
+    assert (np.uint32(highest), is_any) == chance(density)
+
+
+def test_keep_drawn_multiplies_what_is_kept() -> None:
+    """Kept entries are times the factor, the others zero."""
     vector = torch.tensor([1.0, -2.0, 3.0, 4.0])
-    assert [4.0, -8.0, 0.0, 0.0] == keep_random(vector, words, 0.25).tolist()
-    assert vector is keep_random(vector, words, 1.0)
-    assert [0.0] * 4 == keep_random(vector, words, 1e-12).abs().tolist()
-
-
-def test_density_is_the_fraction_kept() -> None:
-    """Of many random words the share that is kept is the density, and the mean stays."""
-    words = np.arange(0, 2**32, 2**16, dtype=np.uint64).astype(np.uint32)
-    kept = keep_random(torch.ones(words.size), words, 0.3)
-    assert abs(float((kept != 0).sum()) / words.size - 0.3) < 1e-4
-    assert abs(float(kept.mean()) - 1.0) < 1e-3
+    kept = keep_drawn(vector, np.array([True, True, False, False]), 4.0)
+    assert [4.0, -8.0, 0.0, 0.0] == kept.tolist()

@@ -5,7 +5,7 @@ from torch import Tensor
 from stages.merge.method import Kernel, Method, Settings, Sources
 from stages.merge.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
 from stages.merge.rescale import INVERSE_DENSITY, RESCALE, restored
-from stages.merge.sparsify import keep_random
+from stages.merge.sparsify import chance, keep_drawn
 from stages.merge.task_sum import Sparse, summed
 from stages.recipe import MethodSpec
 
@@ -32,14 +32,16 @@ def dropped(sources: Sources, settings: Settings) -> Sparse:
     The mask depends on the recipe's seed, the parent's hash, the tensor's name and the entry's
     index alone.
     """
-    factor = None if settings.choice["rescale"] == INVERSE_DENSITY else 1.0
+    over_density = settings.choice["rescale"] == INVERSE_DENSITY
 
     def read(index: int, start: int, stop: int) -> Tensor:
         vector = sources.task_vector(index, start, stop)
         density = settings.parent["density"][index]
+        highest, is_any = chance(density)
         if density == 1.0:
             return vector
-        return keep_random(vector, sources.words(index, start, stop), density, factor=factor)
+        factor = (1.0 / density if over_density else 1.0) if is_any else 0.0
+        return keep_drawn(vector, sources.drawn(index, start, stop, highest), factor)
 
     return restored(sources, settings, read)
 
