@@ -19,6 +19,7 @@ from stages.params import Params
 from stages.recipe import MethodSpec
 from stages.select.baselines import check_names
 from stages.select.optimizers import check_optimizer
+from stages.select.racing import blocks
 from stages.select.space import Space
 
 PIPELINE = Path("dvc.yaml")
@@ -118,4 +119,7 @@ def _optimizer(params: Params) -> None:
 
 
 def _tasks(params: Params) -> None:
-    Suite.load(params.evaluate)
+    suite, racing = Suite.load(params.evaluate), params.select.racing
+    if racing.rungs:
+        suite.check_means("select.racing", "rungs: []")
+        blocks(suite.items("search"), params.select.seed)

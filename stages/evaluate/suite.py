@@ -1,6 +1,6 @@
 """The suite: lm-eval tasks built once, and which of their items serve which split."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Self
@@ -59,11 +59,30 @@ class Suite:
         with sealed():
             shelf = Catalogue(params.include_path)
             divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
-            if params.estimator.kind != "none":
-                refuse_uneven(task["search"] for task in divided)
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
-        return cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})
+        suite = cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})
+        if params.estimator.kind != "none":
+            suite.check_means("evaluate.estimator", "kind: none")
+        return suite
+
+    def check_means(self, key: str, otherwise: str) -> None:
+        """Check that each task's score is the mean of its items', so that a few can tell of it.
+
+        The message names the ``key`` that takes it to be, and what to set it to ``otherwise``.
+
+        Raises:
+            EvaluationError: one is not.
+        """
+        from lm_eval.api.metrics import mean
+
+        for part in self.parts["search"]:
+            if part.loaded.aggregate is not mean:
+                raise EvaluationError(
+                    f"task {part.label}, {key}: metric {part.loaded.metric} is not the mean of "
+                    "its items' scores, so a few items do not tell it. Choose another metric of "
+                    f"the task, or {otherwise}."
+                )
 
     def num_items(self, split: str) -> int:
         """Return how many items a candidate answers on ``split``, over all tasks."""
@@ -155,23 +174,6 @@ def check(params: EvaluateParams) -> None:
 
 def _output(part: Part) -> str:
     return str(part.loaded.task.get_config("output_type"))
-
-
-def refuse_uneven(parts: Iterable[Part]) -> None:
-    """Check that each part's score is the mean of its items' scores, as estimators take it to be.
-
-    Raises:
-        EvaluationError: one is not.
-    """
-    from lm_eval.api.metrics import mean
-
-    for part in parts:
-        if part.loaded.aggregate is not mean:
-            raise EvaluationError(
-                f"task {part.label}, evaluate.estimator: metric {part.loaded.metric} is not the "
-                "mean of its items' scores, so a few items do not tell it. Choose another metric "
-                "of the task, or kind: none."
-            )
 
 
 def _divide(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:

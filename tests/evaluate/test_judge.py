@@ -17,8 +17,9 @@ from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
 from stages.params import EvaluateParams
 from stages.task_params import JudgeParams
+from tests.evaluate.completions_server import CompletionsServer, Reply, Request
 from tests.evaluate.conftest import write_lines
-from tests.evaluate.judge_server import Asked, JudgeServer, Reply, judging
+from tests.evaluate.judge_server import judging, verdict
 
 PROMPT = "Q: {{ prompt }}\nA: {{ response }}\nA number from 0 to 10:"
 KEY = "sk-secret-1234"
@@ -32,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def judge_at(server: JudgeServer, **keys: Any) -> Judge:
+def judge_at(server: CompletionsServer, **keys: Any) -> Judge:
     """Return a judge that asks ``server``."""
     given = {"url": server.url, "model": "m", "prompt": PROMPT, "retries": 2, **keys}
     return Judge(JudgeParams.model_validate(given), "task t")
@@ -43,10 +44,10 @@ def cases(*answers: str) -> list[Case]:
     return [Case({"prompt": f"p{i}"}, a, f"task t, item {i}") for i, a in enumerate(answers)]
 
 
-def length(asked: Asked, _: int) -> Reply:
+def length(asked: Request, _: int) -> Reply:
     """Judge an answer by its length."""
     answer = asked.prompt.split("A: ")[1].split("\n")[0]
-    return Reply(str(len(answer)))
+    return verdict(str(len(answer)))
 
 
 def test_score_is_the_place_on_the_scale() -> None:
@@ -63,7 +64,7 @@ def test_score_is_the_place_on_the_scale() -> None:
 @pytest.mark.parametrize("text", ["7", " 7\n", "7.0", "+7", "007"])
 def test_reply_is_one_number(text: str) -> None:
     """A number with white space around it is a verdict."""
-    with judging(lambda *_: Reply(text)) as server:
+    with judging(lambda *_: verdict(text)) as server:
         assert [0.7] == judge_at(server).grade(cases("a"))
 
 
@@ -72,7 +73,7 @@ def test_reply_is_one_number(text: str) -> None:
 )
 def test_reply_that_is_no_number_on_the_scale_is_a_failure(text: Any) -> None:
     """Nothing is guessed from a malformed reply; it is asked again, then named with its item."""
-    with judging(lambda *_: Reply(text)) as server:
+    with judging(lambda *_: verdict(text)) as server:
         with pytest.raises(EvaluationError, match=r"^task t, item 0: judge m replied .*from 0 to"):
             judge_at(server).grade(cases("a"))
         assert 3 == len(server.asked)
@@ -84,10 +85,10 @@ def test_reply_that_is_no_number_on_the_scale_is_a_failure(text: Any) -> None:
         Reply(status=429, headers={"Retry-After": "0"}),
         Reply(status=503),
         Reply(status=500, raw=b"<html>"),
-        Reply("a seven"),
+        verdict("a seven"),
         Reply(raw=b"no json"),
         Reply(raw=b'{"choices": []}'),
-        Reply(wait_s=0.6),
+        verdict(wait_s=0.6),
     ],
 )
 def test_passing_trouble_is_waited_out(first: Reply) -> None:
@@ -101,7 +102,7 @@ def test_passing_trouble_is_waited_out(first: Reply) -> None:
     ("reply", "message"),
     [
         (Reply(status=429), r"judge m: HTTP status 429, tried 2 times"),
-        (Reply(wait_s=0.5), r"judge m: no reply within judge\.timeout_s = 0\.1, tried 2 times"),
+        (verdict(wait_s=0.5), r"judge m: no reply within judge\.timeout_s = 0\.1, tried 2 times"),
         (Reply(raw=b"{}"), r"judge m: replied with no chat completion, tried 2 times"),
     ],
 )
@@ -109,7 +110,7 @@ def test_lasting_trouble_may_be_tried_again(reply: Reply, message: str) -> None:
     """A judge that does not answer is no fault of the candidate; verdicts before it are kept."""
     trouble = [True]
 
-    def decide(asked: Asked, before: int) -> Reply:
+    def decide(asked: Request, before: int) -> Reply:
         return reply if trouble[0] and "p1" in asked.prompt else length(asked, before)
 
     with judging(decide) as server:
@@ -209,7 +210,7 @@ def test_key_is_sent_and_never_written(
 ) -> None:
     """The API key goes into the request's header and nowhere else, also where it is refused."""
     monkeypatch.setenv("SOME_KEY", KEY)
-    replies = [Reply("5"), Reply(status=401, raw=f"bad key {KEY}".encode()), Reply(KEY)]
+    replies = [verdict("5"), Reply(status=401, raw=f"bad key {KEY}".encode()), verdict(KEY)]
     said = ""
     with judging(lambda asked, _: replies[int(asked.prompt[4])]) as server:
         judge = judge_at(server, api_key_env="SOME_KEY")
@@ -253,7 +254,7 @@ def test_prompt_is_checked_before_anything_is_asked() -> None:
 
 def test_many_are_asked_at_once() -> None:
     """With parallel: 8, eight slow verdicts take little longer than one."""
-    with judging(lambda *_: Reply("5", wait_s=0.3)) as server:
+    with judging(lambda *_: verdict("5", wait_s=0.3)) as server:
         start = time.perf_counter()
         judge_at(server, parallel=8).grade(cases(*"abcdefgh"))
         assert time.perf_counter() - start < 8 * 0.3
@@ -264,7 +265,7 @@ def test_judge_scores_a_task(
 ) -> None:
     """A file of prompts and a judge are a task; a replay of the same weights asks nothing."""
     write_lines(project / "prompts.jsonl", [{"prompt": f"{i}+1="} for i in range(30)])
-    with judging(lambda *_: Reply("8")) as server:
+    with judging(lambda *_: verdict("8")) as server:
         judge = {"url": server.url, "model": "m", "prompt": PROMPT}
         entry = {"data": "prompts.jsonl", "judge": judge, "gen_kwargs": {"max_gen_toks": 5}}
         params = make_params(entry, include_path=None)

@@ -222,6 +222,16 @@ def test_groups_are_refused_with_their_members(own_project: Path, make_params: M
 
 
 @pytest.mark.usefixtures("at_project")
+def test_estimates_need_means(make_params: MakeParams) -> None:
+    """What is scored by no mean over its items is not estimated from a few of them."""
+    tasks, few = [{"task": "prose", "metric": "byte_perplexity"}], {"kind": "mean", "num_items": 5}
+    assert Suite.load(make_params(*tasks)).num_items("search") == 10
+    said = r"task prose.*evaluate\.estimator: metric byte_perplexity is not the mean .*kind: none"
+    with pytest.raises(EvaluationError, match=said):
+        Suite.load(make_params(*tasks, estimator=few))
+
+
+@pytest.mark.usefixtures("at_project")
 def test_loading_prints_nothing(
     make_params: MakeParams, capfd: pytest.CaptureFixture[str]
 ) -> None:

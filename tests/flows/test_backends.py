@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.evaluate.backends.completions_server import Reply, completion, serving
+from tests.evaluate.completions_server import Reply, completion, serving
 from tests.flows.conftest import Project
 
 TASK = {"task": "spanish_arithmetic"}

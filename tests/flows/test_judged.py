@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.evaluate.judge_server import Asked, Reply, judging
+from tests.evaluate.completions_server import Reply, Request
+from tests.evaluate.judge_server import judging, verdict
 from tests.flows.conftest import Project
 
 PROMPT = "{{ prompt }} -> {{ response }} (right: {{ answer }})"
@@ -33,11 +34,11 @@ def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
 ) -> None:
     """A failed row names the judge; a rerun repeats it; other patience has it judged after all."""
     project = make_project("judged")
-    asked: list[Asked] = []
+    asked: list[Request] = []
 
-    def decide(request: Asked, _: int) -> Reply:
+    def decide(request: Request, _: int) -> Reply:
         asked.append(request)
-        return Reply(str(len(request.prompt) % 11)) if len(asked) > 1 else Reply(status=503)
+        return verdict(str(len(request.prompt) % 11)) if len(asked) > 1 else Reply(status=503)
 
     with judging(decide) as server:
         judged(project, server.url)

@@ -1,5 +1,8 @@
 """What is wrong in params.yaml is said at once, all of it, before any work."""
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +52,19 @@ def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: 
         check(params(**sections), fetches=True)
 
     assert said in str(caught.value)
+
+
+def test_a_race_needs_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that is no mean over items is refused before anything is run."""
+    shutil.copytree("data/tasks", tmp_path / "data" / "tasks")
+    monkeypatch.chdir(tmp_path)
+    task = tmp_path / "data" / "tasks" / "spanish_arithmetic.yaml"
+    odd = re.sub("aggregation: mean", "aggregation: median", task.read_text())
+    task.write_text(odd)
+    check(params())
+    said = r"task spanish_arithmetic, select\.racing: metric \w+ is not the mean .* or rungs: \[\]"
+    with pytest.raises(ParamsError, match=said):
+        check(params(select={"racing": {"rungs": [5, 10]}}))
 
 
 def test_check_lists_every_fault_at_once() -> None:

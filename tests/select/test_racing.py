@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stages.errors import ParamsError
 from stages.params import RacingParams
 from stages.scores import Evaluation, Items, ItemScore, TaskScore
-from stages.select.racing import Race, blocks, course, joined
+from stages.select.racing import Race, blocks, course
 
 ITEMS: Items = tuple((task, f"{task}{place}") for task in "ab" for place in range(20))
 WEIGHTS = {"a": 1.0, "b": 3.0}
@@ -119,16 +119,6 @@ def test_tasks_of_different_size_are_refused() -> None:
     """A race asks for as many items of each task."""
     with pytest.raises(ParamsError, match=r"tasks differ .* \(a 20, b 19\)"):
         blocks(ITEMS[:-1], 1)
-
-
-def test_a_score_that_is_no_mean_is_refused() -> None:
-    """A corpus-level metric cannot be put together from parts."""
-    whole = answers(0.5, ITEMS)
-    odd = Evaluation(
-        "search", (TaskScore("a", "ppl", 9.0, 0.0, 20, False), whole.tasks[1]), whole.items
-    )
-    with pytest.raises(ParamsError, match="task a is scored by ppl, which is not the mean"):
-        joined([odd], ITEMS)
 
 
 def test_bounds_refuse_scores_that_have_none() -> None:

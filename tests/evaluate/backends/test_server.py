@@ -15,7 +15,7 @@ from stages.evaluate import reference, stage
 from stages.evaluate.suite import Suite
 from stages.params import EvaluateParams
 from stages.scores import Evaluation
-from tests.evaluate.backends.completions_server import (
+from tests.evaluate.completions_server import (
     CompletionsServer,
     Reply,
     Request,

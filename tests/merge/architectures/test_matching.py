@@ -47,6 +47,16 @@ def changed(model: Checkpoint, folder: Path, change: Change, **config: object) -
     return save_tensors(folder, tensors, json.dumps({**model.config, **config}))
 
 
+def without(prefix: str) -> Change:
+    """Return the change that leaves a prefix out of all names."""
+
+    def strip(tensors: dict[str, Tensor]) -> None:
+        for name in list(tensors):
+            tensors[name.removeprefix(prefix)] = tensors.pop(name)
+
+    return strip
+
+
 @pytest.mark.parametrize("family", TIED)
 def test_a_head_stored_by_one_model_is_its_embedding(
     family: str, trees: Trees, tmp_path: Path
@@ -123,15 +133,11 @@ def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: P
     """A parent whose names lack the prefix gives the same child; a base's child is loaded too."""
     base, one, two = trees[family]
 
-    def strip(tensors: dict[str, Tensor]) -> None:
-        for name in list(tensors):
-            tensors[name.removeprefix(prefix)] = tensors.pop(name)
-
-    bare = changed(one, tmp_path / "bare", strip)
+    bare = changed(one, tmp_path / "bare", without(prefix))
     expected = hash_weights(_plan(base, [one, two]))
     assert expected == hash_weights(_plan(base, [bare, two]))
     assert list(base.tensors) == list(source_names([base, bare], ["base", "bare"], "here"))
-    made = _plan(changed(base, tmp_path / "base", strip), [one, two])
+    made = _plan(changed(base, tmp_path / "base", without(prefix)), [one, two])
     resident = load(base.folder)
     assert write_model(made, tmp_path / "child", shard_bytes=GIGABYTE) == (
         ResidentSink(resident).load(made)

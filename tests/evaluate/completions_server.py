@@ -1,11 +1,11 @@
-"""A local server that speaks as much of the OpenAI protocol as lm_eval's client needs."""
+"""A local server that speaks as much of the OpenAI protocol as clients and judges need."""
 
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,6 +18,7 @@ class Reply:
     status: int = 200
     raw: bytes | None = None
     wait_s: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -72,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(reply.body).encode() if reply.raw is None else reply.raw
         try:
             self.send_response(reply.status)
-            self.send_header("Content-Type", "application/json")
+            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
