@@ -145,8 +145,8 @@ class Scorer:
         except ProcessExpired as error:
             raise EvaluationError(
                 f"evaluation on the {split} split: its process died with exit code "
-                f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size "
-                "or evaluate.workers."
+                f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size, "
+                "evaluate.batch_tokens or evaluate.workers."
             ) from error
         finally:
             self._running.discard(future)
