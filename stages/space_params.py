@@ -4,7 +4,7 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Bounds = tuple[float, float]
 Setting = float | str | Bounds | tuple[str, ...]  # fixed, fixed, a range, or names to choose from
@@ -66,7 +66,7 @@ class SpaceParams(_Section):
     components: list[Literal["attention", "mlp", "rest"]] = []
     normalize: bool = False
     decimals: int = Field(default=4, ge=1, le=8)
-    parameters: dict[str, Annotated[Setting, PlainValidator(_setting)]] = {}
+    parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> "SpaceParams":

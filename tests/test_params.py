@@ -7,6 +7,7 @@ import yaml
 
 from stages.errors import ParamsError
 from stages.params import load_params
+from stages.space_params import SpaceParams
 
 GOOD = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math"}},
@@ -121,6 +122,15 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("0.5", "1e-3"), encoding="utf-8")
 
     assert {"epsilon": (0.0, 0.001)} == load_params(path).select.space.parameters
+
+
+def test_settings_pass_through_json() -> None:
+    """Prefect writes a flow's params as JSON: no kind of setting warns, or comes back changed."""
+    kinds = {"a": 1, "b": "l1", "c": [0, 0.5], "d": ["1", "2"], "e": ["l1", "l2", "l3"]}
+    space = SpaceParams.model_validate({"parameters": kinds})
+
+    assert space == SpaceParams.model_validate(space.model_dump(mode="json"))
+    assert ("1", "2") == space.parameters["d"]
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
