@@ -22,11 +22,11 @@ from pydantic import (
 from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.model_params import ModelParams
+from stages.space_params import SpaceParams
 from stages.task_params import Name, TaskParams
 
 PARAMS_PATH = Path("params.yaml")
 
-Bounds = tuple[float, float]
 Objectives = Literal["weighted", "separate"]
 
 
@@ -121,34 +121,6 @@ class EvaluateParams(_Section):
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ValueError(f"task {twice[0]!r} is listed twice; list each task once")
-        return self
-
-
-class SpaceParams(_Section):
-    """The genes and their bounds; a bound [x, x] fixes the gene."""
-
-    methods: list[str] = Field(default=["task_arithmetic"], min_length=1)
-    weight: Bounds = (0.0, 2.0)
-    density: Bounds = (0.1, 1.0)
-    t: Bounds = (0.0, 1.0)
-    scale: Bounds = (1.0, 1.0)
-    layer_groups: int = Field(default=1, ge=1)
-    components: list[Literal["attention", "mlp", "rest"]] = []
-    normalize: bool = False
-    decimals: int = Field(default=4, ge=1, le=8)
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> "SpaceParams":
-        for name in ("weight", "density", "t", "scale"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} is [{low}, {high}]; give [low, high] with low <= high")
-        for name, least in (("density", 0.0), ("t", 0.0)):
-            low, high = getattr(self, name)
-            if low < least or high > 1.0 or (name == "density" and low == 0.0):
-                raise ValueError(
-                    f"{name} is [{low}, {high}]; its range is within {name} in (0, 1]"
-                )
         return self
 
 

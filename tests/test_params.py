@@ -7,6 +7,7 @@ import yaml
 
 from stages.errors import ParamsError
 from stages.params import load_params
+from stages.space_params import SpaceParams
 
 GOOD = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math"}},
@@ -23,6 +24,11 @@ LOCAL = {"model": "local-completions"}
 def holding(**model_args: object) -> dict[str, object]:
     """Return a reference with these arguments."""
     return {**LOCAL, "model_args": model_args}
+
+
+def naming(setting: object) -> dict[str, object]:
+    """Return a section select whose space says this of the parameter epsilon."""
+    return {"space": {"parameters": {"epsilon": setting}}}
 
 
 def judged(**keys: object) -> dict[str, object]:
@@ -57,6 +63,15 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"select": {"population": 1}}, r"select.population: .*greater than or equal to 2, got 1"),
         ({"select": {"space": {"weight": [2, 0]}}}, r"select.space: weight is \[2.0, 0.0\]"),
         ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),
+        ({"select": naming([0.2, 0.1])}, r"epsilon: give \[low, high\] with .*, got \[0.2, 0.1\]"),
+        ({"select": naming([0.1, "l1"])}, r"parameters.epsilon: give a number or a name to fix"),
+        ({"select": naming([0, 1, 2])}, r"or \[low, high\], or a list of two or more names, got"),
+        ({"select": naming(["l1"])}, r"a list of two or more names, got \['l1'\]"),
+        ({"select": naming(["l1", "none", "l1"])}, r"parameters.epsilon: list each name once"),
+        ({"select": naming(True)}, r"parameters.epsilon: .*a switch is 0 or 1, got True"),
+        ({"select": naming(None)}, r"parameters.epsilon: give a number or a name to fix"),
+        ({"select": naming(float("inf"))}, r"parameters.epsilon: give finite numbers, got inf"),
+        ({"select": naming([0, 10**400])}, r"parameters.epsilon: give finite numbers"),
         ({"merge": {"keep": "some"}}, r"merge.keep: .*'none', 'elite' or 'all', got 'some'"),
         ({"evaluate": {"tasks": []}}, r"evaluate.tasks: "),
         ({"evaluate": {"tasks": [{}]}}, r"give one of `task`, `data` and `splits`"),
@@ -99,6 +114,23 @@ def test_fault_is_named_with_place_and_legal_values(
     """A fault's message says where it is and what is legal there."""
     with pytest.raises(ParamsError, match=message):
         load_params(write(tmp_path, **sections))
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
+    """YAML 1.1 reads 1e-3 without a dot as text; a space's parameters read it as a number."""
+    path = write(tmp_path, select=naming([0, 0.5]))
+    path.write_text(path.read_text(encoding="utf-8").replace("0.5", "1e-3"), encoding="utf-8")
+
+    assert {"epsilon": (0.0, 0.001)} == load_params(path).select.space.parameters
+
+
+def test_settings_pass_through_json() -> None:
+    """Prefect writes a flow's params as JSON: no kind of setting warns, or comes back changed."""
+    kinds = {"a": 1, "b": "l1", "c": [0, 0.5], "d": ["1", "2"], "e": ["l1", "l2", "l3"]}
+    space = SpaceParams.model_validate({"parameters": kinds})
+
+    assert space == SpaceParams.model_validate(space.model_dump(mode="json"))
+    assert ("1", "2") == space.parameters["d"]
 
 
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stages.errors import ParamsError
-from stages.params import SpaceParams
 from stages.recipe import COMPONENTS
+from stages.space_params import SpaceParams
 
 OTHER = "other"  # the components that params.yaml does not list, taken together
 OUTSIDE = "outside"  # embeddings, final norm and head, when the layers are split into groups

@@ -6,7 +6,8 @@ from statistics import fmean
 
 from stages.recipe import Rule
 from stages.select.blocks import Block
-from stages.select.genes import NORMALIZE, SOURCE, Gene
+from stages.select.genes import SOURCE, Gene
+from stages.select.spans import NORMALIZE
 
 
 def read_rules(
@@ -32,11 +33,11 @@ def read_rules(
             for cell in columns[gene.block]
             if gene.parameter in cell
         ]
-        if not found:
-            return None
-        if gene.parameter == SOURCE:
-            return Counter(found).most_common(1)[0][0] + 0.5
-        return fmean(found)
+        if gene.choices or gene.parameter == SOURCE:
+            known = [value for value in found if gene.number_of(value) is not None]
+            return gene.number_of(Counter(known).most_common(1)[0][0]) if known else None
+        numbers = [value for value in found if not isinstance(value, str)]
+        return gene.number_of(fmean(numbers)) if numbers else None
 
     return read
 
@@ -53,20 +54,24 @@ def _first(rules: Sequence[Rule], layer: int | None, component: str) -> list[Rul
     return []
 
 
-def _values_at(rule: Rule, num_parents: int, normalize: bool) -> dict[str, tuple[float, ...]]:
-    """Return the rule's values as one number per parent, with ``t`` and ``source`` filled in."""
-    values = {
-        name: value if isinstance(value, tuple) else (float(value),) * num_parents
-        for name, value in rule.values.items()
-        if not isinstance(value, str)  # a choice of names is no gene
-    }
-    weights = values.get("weight")
-    if weights is None:
+def _values_at(
+    rule: Rule, num_parents: int, normalize: bool
+) -> dict[str, tuple[float, ...] | tuple[str, ...]]:
+    """Return the rule's values, one per parent, with ``t`` and ``source`` filled in."""
+    values: dict[str, tuple[float, ...] | tuple[str, ...]] = {}
+    for name, value in rule.values.items():
+        if isinstance(value, str):
+            values[name] = (value,) * num_parents
+        else:
+            values[name] = value if isinstance(value, tuple) else (float(value),) * num_parents
+    given = values.get("weight", ())
+    weights = tuple(weight for weight in given if not isinstance(weight, str))
+    if not weights:
         return values
     total = sum(weights)
     if num_parents == 2 and total:
         values.setdefault("t", (weights[1] / total,) * 2)
     values.setdefault(SOURCE, (float(weights.index(max(weights))),) * num_parents)
-    if total and not normalize and values.get(NORMALIZE, (0.0,))[0]:
+    if total and not normalize and rule.values.get(NORMALIZE):
         values["weight"] = tuple(weight / total for weight in weights)
     return values

@@ -1,19 +1,30 @@
-"""Genes: one bounded number each, laid out from the parameters of the methods in the space."""
+"""Genes: one bounded number each, laid out over blocks and parents from their spans."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
-from stages.params import Bounds, SpaceParams
-from stages.recipe import MethodSpec, Parameter
+from stages.recipe import MethodSpec, Value
 from stages.select.blocks import Block
+from stages.space_params import SpaceParams
 
 METHOD = "method"  # the gene whose bin chooses the method
 SOURCE = "source"  # the parameter whose bin chooses a parent
-NORMALIZE = "normalize"  # a switch in params.yaml, never a gene
-SEARCHED = ("weight", "density", "t", "scale", SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What every gene of one parameter reaches from and to, as ``Gene`` has it."""
+
+    parameter: str
+    level: Literal["parent", "tensor"]
+    low: float
+    high: float
+    is_binned: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,8 @@ class Gene:
     """One number in [low, high]: ``parameter`` in ``block`` for ``parent`` (None: per tensor).
 
     A gene with ``low == high`` is fixed: it has a value and no place in the genome. A binned gene
-    stands for a whole number: the floor of its value, the highest bin closed.
+    stands for a whole number: the floor of its value, the highest bin closed. With ``choices``
+    that number is the place of a name among them.
     """
 
     name: str
@@ -30,22 +42,34 @@ class Gene:
     high: float
     block: int = 0
     parent: int | None = None
+    is_binned: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def is_fixed(self) -> bool:
         """True where the bounds leave nothing to search."""
         return self.low == self.high
 
-    @property
-    def is_binned(self) -> bool:
-        """True where the value stands for one of several names."""
-        return self.parameter in (METHOD, SOURCE)
-
     def clip(self, value: float, decimals: int) -> float:
         """Return ``value`` rounded to ``decimals`` and held within the bounds; never -0.0."""
         if self.is_fixed:
             return self.low
         return min(max(round(value, decimals), self.low), self.high) + 0.0
+
+    def value_of(self, number: float) -> float | str:
+        """Return what ``number`` stands for in a rule: itself, a whole number or a name."""
+        if not self.is_binned:
+            return number
+        whole = max(min(math.floor(number), self.high - 1), self.low)
+        return self.choices[int(whole)] if self.choices else float(whole)
+
+    def number_of(self, value: Value | None) -> float | None:
+        """Return the number that stands for ``value``, of a bin its middle; None if none does."""
+        if self.choices:
+            return self.choices.index(value) + 0.5 if value in self.choices else None
+        if not isinstance(value, int | float):
+            return None
+        return max(min(round(value), self.high - 1), self.low) + 0.5 if self.is_binned else value
 
 
 def bin_of(value: float, num_bins: int) -> int:
@@ -59,8 +83,7 @@ def specs_of(
     """Return the specs of the methods that ``params`` lists, in its order.
 
     Raises:
-        ParamsError: a method is unknown or listed twice, takes another number of parents, or a
-            bound of the space lies outside what the method takes.
+        ParamsError: a method is unknown or listed twice, or takes another number of parents.
     """
     for method in params.methods:
         if method not in specs:
@@ -76,40 +99,39 @@ def specs_of(
     chosen = tuple(specs[method] for method in params.methods)
     for spec in chosen:
         _check_parents(spec, num_parents)
-        for parameter in spec.parameters:
-            _check_bounds(spec, parameter, params)
     return chosen
 
 
 def genes_of(
-    params: SpaceParams,
-    chosen: Sequence[MethodSpec],
+    num_methods: int,
+    spans: Sequence[Span],
     blocks: Sequence[Block],
     parent_names: Sequence[str],
 ) -> tuple[Gene, ...]:
     """Return every gene, fixed ones too: the method, then each block's parameters by parent."""
-    genes = [Gene(METHOD, METHOD, 0.0, float(len(chosen)))] if len(chosen) > 1 else []
-    levels = {p.name: p.level for spec in chosen for p in spec.parameters}
+    genes = []
+    if num_methods > 1:
+        genes.append(Gene(METHOD, METHOD, 0.0, float(num_methods), is_binned=True))
     for index, block in enumerate(blocks):
-        for name in (name for name in SEARCHED if name in levels):
-            low, high = bounds_of(name, params, len(parent_names))
-            stem = f"{block.name}.{name}" if block.name else name
-            if levels[name] == "tensor":
-                genes.append(Gene(stem, name, low, high, index))
-                continue
+        for span in spans:
+            stem = f"{block.name}.{span.parameter}" if block.name else span.parameter
+            places: list[tuple[str, int | None]] = [(stem, None)]
+            if span.level == "parent":
+                places = [(f"{stem}.{parent}", i) for i, parent in enumerate(parent_names)]
             genes += [
-                Gene(f"{stem}.{parent}", name, low, high, index, place)
-                for place, parent in enumerate(parent_names)
+                Gene(
+                    name,
+                    span.parameter,
+                    span.low,
+                    span.high,
+                    index,
+                    parent,
+                    span.is_binned,
+                    span.choices,
+                )
+                for name, parent in places
             ]
     return tuple(genes)
-
-
-def bounds_of(name: str, params: SpaceParams, num_parents: int) -> Bounds:
-    """Return the bounds of the genes of parameter ``name``."""
-    if name == SOURCE:
-        return (0.0, float(num_parents)) if num_parents > 1 else (0.0, 0.0)
-    bounds: Bounds = getattr(params, name)
-    return bounds
 
 
 def _check_parents(spec: MethodSpec, num_parents: int) -> None:
@@ -124,23 +146,3 @@ def _check_parents(spec: MethodSpec, num_parents: int) -> None:
         f"params.yaml: select.space.methods: {spec.name} merges {legal} parents, download.parents "
         f"lists {num_parents}. Take {spec.name} out of the methods, or change the parents."
     )
-
-
-def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -> None:
-    name = parameter.name
-    if name in (SOURCE, NORMALIZE):
-        return
-    if name not in SEARCHED:
-        if parameter.default is None:
-            raise ParamsError(
-                f"params.yaml: select.space.methods: {spec.name} needs the parameter {name!r}, "
-                f"which the space cannot search. It searches {', '.join(SEARCHED)}; take "
-                f"{spec.name} out of the methods."
-            )
-        return
-    low, high = bounds_of(name, params, 1)
-    if low < parameter.low or high > parameter.high or not (math.isfinite(low + high)):
-        raise ParamsError(
-            f"params.yaml: select.space.{name} is [{low}, {high}]. {spec.name} takes {name} in "
-            f"[{parameter.low}, {parameter.high}]; narrow the bounds."
-        )

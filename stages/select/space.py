@@ -8,11 +8,13 @@ to one recipe, share its id, and cost one evaluation.
 from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError, RecipeError
-from stages.params import MergeParams, SpaceParams
+from stages.params import MergeParams
 from stages.recipe import MethodSpec, Model, Parameter, Recipe, Rule, Value
 from stages.select.blocks import blocks_of
 from stages.select.encoding import read_rules
-from stages.select.genes import METHOD, NORMALIZE, SOURCE, Gene, bin_of, genes_of, specs_of
+from stages.select.genes import METHOD, Gene, bin_of, genes_of, specs_of
+from stages.select.spans import NORMALIZE, spans_of
+from stages.space_params import SpaceParams
 
 Genome = tuple[float, ...]
 
@@ -47,7 +49,8 @@ class Space:
         self.parent_names = names
         self.specs = specs_of(params, specs, num_parents)
         self.blocks = blocks_of(params, num_layers)
-        self._all = genes_of(params, self.specs, self.blocks, names)
+        spans = spans_of(params, self.specs, num_parents)
+        self._all = genes_of(len(self.specs), spans, self.blocks, names)
         self.genes = tuple(gene for gene in self._all if not gene.is_fixed)
         self.fixed = tuple(gene for gene in self._all if gene.is_fixed)
 
@@ -90,8 +93,12 @@ class Space:
         spec = self.specs[bin_of(chosen, len(self.specs))]
         rules = tuple(
             Rule(
-                # A choice of names is left to its default, which an id is the same without.
-                {p.name: self._value(values, p, index) for p in spec.parameters if not p.choices},
+                # A choice that params.yaml does not name is left to its default.
+                {
+                    p.name: self._value(values, p, index)
+                    for p in spec.parameters
+                    if not p.choices or p.name in self.params.parameters
+                },
                 block.layers,
                 block.component,
             )
@@ -103,7 +110,8 @@ class Space:
         """Return the point of the space nearest to a recipe's method and rules.
 
         Each gene is the mean of what the rules give to the tensors of its block, rounded and held
-        within its bounds. What the rules do not give is derived from their weights (``t`` for two
+        within its bounds; a binned one is the middle of the bin of that mean, or of the commonest
+        name. What the rules do not give is derived from their weights (``t`` for two
         parents, ``source`` as the heaviest), else is the parameter's default, else the middle of
         the bounds. Weights that the rules normalise and the space does not are divided by their
         sum. A method outside the space becomes the first in it that takes most of what the rules
@@ -112,7 +120,7 @@ class Space:
         given = {name for rule in rules for name in rule.values}
         spec = self._nearest_method(method, given)
         parameters = [p for s in (*self.specs, spec) for p in s.parameters]
-        defaults = {p.name: p.default for p in parameters if not isinstance(p.default, str)}
+        defaults = {p.name: p.default for p in parameters}
         read = read_rules(rules, self.blocks, self.num_parents, self.params.normalize)
         genome = []
         for gene in self.genes:
@@ -121,7 +129,7 @@ class Space:
             else:
                 value = read(gene)
             if value is None:
-                value = defaults.get(gene.parameter)
+                value = gene.number_of(defaults.get(gene.parameter))
             genome.append((gene.low + gene.high) / 2 if value is None else value)
         return self.round(genome)
 
@@ -161,18 +169,17 @@ class Space:
 
     def _value(self, values: Mapping[Gene, float], parameter: Parameter, block: int) -> Value:
         found = [
-            value
+            gene.value_of(value)
             for gene, value in values.items()
             if gene.parameter == parameter.name and gene.block == block
         ]
         if parameter.name == NORMALIZE:
             return float(self.params.normalize)
-        if parameter.name == SOURCE:
-            return float(bin_of(found[0], self.num_parents))
-        if not found:  # not searched: specs_of made sure that it has a default
+        if not found:  # not searched: spans_of made sure that it has a default
             default = float(parameter.default or 0.0)
             return (default,) * self.num_parents if parameter.level == "parent" else default
-        return tuple(found) if parameter.level == "parent" else found[0]
+        numbers = tuple(value for value in found if not isinstance(value, str))
+        return numbers if parameter.level == "parent" and numbers else found[0]
 
     def _nearest_method(self, method: str, given: set[str]) -> MethodSpec:
         if method in self.methods:

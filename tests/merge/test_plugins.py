@@ -15,8 +15,9 @@ from stages.errors import ParamsError, RecipeError
 from stages.merge import plugins
 from stages.merge.engine import merge
 from stages.merge.from_recipe import plan
-from stages.params import MergeParams, SpaceParams
+from stages.params import MergeParams
 from stages.select.space import Space
+from stages.space_params import SpaceParams
 from tests.merge.recipes import model_of, recipe_of
 from tests.merge.strategies import merged
 

@@ -1,13 +1,22 @@
 """The search room meets the merge room's methods: the one place where tests join the two."""
 
-import pytest
+import math
+from typing import Any
 
+import pytest
+import torch
+
+from stages.checkpoint import Checkpoint
+from stages.merge.from_recipe import plan
 from stages.merge.methods import METHODS
-from stages.params import MergeParams, SpaceParams
-from stages.recipe import MethodSpec, Model
+from stages.params import MergeParams
+from stages.recipe import MethodSpec, Model, Parameter
 from stages.select.baselines import references, warm_starts
-from stages.select.genes import NORMALIZE, SEARCHED
 from stages.select.space import Space
+from stages.select.spans import NORMALIZE, SEARCHED
+from stages.space_params import SpaceParams
+from tests.merge.conftest import save_tensors
+from tests.merge.recipes import model_of
 
 SPECS: dict[str, MethodSpec] = {name: method.spec for name, method in METHODS.items()}
 
@@ -24,6 +33,55 @@ def test_every_method_can_be_searched(name: str) -> None:
             assert {p.name for p in spec.parameters if not p.choices} == set(rule.values)
     needed = {p.name for p in spec.parameters if p.default is None}
     assert needed <= {*SEARCHED, NORMALIZE}
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> list[Checkpoint]:
+    """A base and two fine-tunes of two layers of one matrix each, opened."""
+    root = tmp_path_factory.mktemp("models")
+    names = [f"model.layers.{layer}.mlp.up_proj.weight" for layer in range(2)]
+    return [
+        save_tensors(root / name, {tensor: torch.full((2, 3), float(seed)) for tensor in names})
+        for seed, name in enumerate(("base", "math", "french"))
+    ]
+
+
+UNNAMED = [
+    (name, parameter)
+    for name, spec in SPECS.items()
+    for parameter in spec.parameters
+    if parameter.name not in {*SEARCHED, NORMALIZE}
+]
+
+
+def settings_of(parameter: Parameter) -> list[Any]:
+    """Return one value that fixes a parameter, and its whole range or all its names."""
+    if parameter.choices:
+        return [parameter.choices[-1], list(parameter.choices)]
+    low = parameter.low + (1e-3 if parameter.is_open else 0.0)
+    high = 7.0 if math.isinf(parameter.high) else parameter.high
+    return [high, [low, high]]
+
+
+@pytest.mark.parametrize(("name", "parameter"), UNNAMED, ids=lambda value: str(value)[:40])
+def test_every_other_parameter_can_be_fixed_and_searched(
+    name: str, parameter: Parameter, opened: list[Checkpoint]
+) -> None:
+    """What a method declares beside the searched parameters can be named, and plans accept it."""
+    base, *parents = opened[: 1 + (SPECS[name].max_parents or 2)]
+    for setting in settings_of(parameter):
+        params = SpaceParams(methods=[name], parameters={parameter.name: setting})
+        space = Space(params, specs=SPECS, num_parents=len(parents), num_layers=2)
+        for unit in (0.1, 0.4, 1.0):
+            recipe = space.make_recipe(
+                space.from_unit([unit] * len(space.genes)),
+                base=model_of(base) if SPECS[name].needs_base else None,
+                parents=tuple(map(model_of, parents)),
+                merge=MergeParams(),
+            )
+            found = plan(recipe, base if SPECS[name].needs_base else None, parents)
+            assert parameter.name in recipe.rules[0].values
+            assert recipe.id == found.id
 
 
 def test_references_give_their_methods_what_they_take() -> None:
