@@ -53,7 +53,7 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (
 		python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
 
 study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds (half an hour)
-	@python -m tests.bench.study_racing 10
+	@python -m tests.bench.study_racing 1 10
 
 study-estimators: $(STAMP)  ## how well estimators foretell full scores, on the last run's candidates
 	@python -m tests.bench.study_estimators

@@ -10,7 +10,7 @@ from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage import Row, candidate_name
 from stages.merge.layout import layout_of
 from stages.recipe import Candidate
-from stages.scores import Evaluation, Items
+from stages.scores import Items
 from stages.select.baselines import warm_starts
 from stages.select.pareto import Point
 from stages.select.racing import Race, course
@@ -40,11 +40,8 @@ class Evolution:
         self.search = Search(self.space, params.select, starts)
         self.lab = lab
         self.rows: list[Row] = []
-        self.elite: tuple[float, Evaluation] | None = None  # of races, whom nothing stopped
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = lab.scorer.suite.weights
-        racing, self._all = params.select.racing, lab.scorer.suite.items(SPLIT)
-        self._course = course(self._all, racing, params.select.seed) if racing.rungs else None
 
     def candidate(
         self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
@@ -70,23 +67,25 @@ class Evolution:
 
     @property
     def items(self) -> Items | None:
-        """The items that a candidate answers which nothing stops; None: all of the split."""
-        if self._course is not None:
-            return self._course
+        """The items that a candidate beside any race answers now; None: all of the split."""
+        chosen = self.lab.params.select
+        if chosen.racing.rungs:
+            whole = self.lab.scorer.suite.items(SPLIT)
+            return course(whole, chosen.racing, chosen.seed, self.search.generation)
         return self.estimator.items if self.estimator else None
 
     def race(self, candidates: Sequence[Candidate]) -> Race | None:
         """Return the race of the generation that ``candidates`` are; None where there is none."""
         params = self.lab.params.select
-        if self._course is None:
+        if not params.racing.rungs:
             return None
         return Race(
             [candidate.name for candidate in candidates],
-            self._all,
+            self.lab.scorer.suite.items(SPLIT),
             params.racing,
             self.weights,
             seed=params.seed,
-            elite=self.elite[1] if self.elite else None,
+            generation=candidates[0].generation,
         )
 
     def fitness(self, outcome: Outcome) -> float | None:
@@ -106,12 +105,4 @@ class Evolution:
             for c in candidates
         ]
         self.rows.extend(rows)
-        for outcome in (outcomes[c.name] for c in candidates):
-            self._meet_elite(outcome.evaluation)
         return rows
-
-    def _meet_elite(self, evaluation: Evaluation | None) -> None:
-        if evaluation and self._course and len(evaluation.items) == len(self._course):
-            fitness = evaluation.fitness(self.weights)
-            if self.elite is None or fitness > self.elite[0]:
-                self.elite = (fitness, evaluation)

@@ -140,7 +140,7 @@ def keep_weights(evolution: Evolution) -> None:
     fresh(KEPT)
     kept = {
         "none": [],
-        "elite": shortlist(rows, wanted.shortlist, objectives=wanted.objectives),
+        "elite": shortlist(rows, wanted),
         "all": [row for row in rows if row.fitness is not None],
     }[lab.params.merge.keep]
     index = []

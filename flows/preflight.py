@@ -122,4 +122,4 @@ def _tasks(params: Params) -> None:
     suite, racing = Suite.load(params.evaluate), params.select.racing
     if racing.rungs:
         suite.check_means("select.racing", "rungs: []")
-        blocks(suite.items("search"), params.select.seed)
+        blocks(suite.items("search"), params.select.seed, 0)

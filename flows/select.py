@@ -47,7 +47,7 @@ METRICS = Path("reports/metrics.json")
 def select(params: Params) -> None:
     """Choose the champion of the lineage, measure it, and write its model and the selection."""
     rows = read_rows(LINEAGE / "genomes.jsonl")
-    listed = shortlist(rows, params.select.shortlist, objectives=params.select.objectives)
+    listed = shortlist(rows, params.select)
     if not listed:
         raise LineageError(
             f"{LINEAGE / 'genomes.jsonl'}: every one of the {len(rows)} candidates failed. "

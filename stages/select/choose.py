@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import LineageError
 from stages.lineage import MEAN, Row, finished
-from stages.params import Objectives
+from stages.params import SelectParams
 from stages.scores import Evaluation
 from stages.select.pareto import ranked
 
 
-def shortlist(rows: Sequence[Row], size: int, *, objectives: Objectives = "weighted") -> list[Row]:
-    """Return the ``size`` best distinct candidates by search fitness, then the search's mean.
+def shortlist(rows: Sequence[Row], params: SelectParams) -> list[Row]:
+    """Return the ``params.shortlist`` best distinct candidates, then the search's mean.
 
-    With separate objectives the best are the least crowded of the front that nobody beats, its
-    ends first, and then those of the next front.
+    They are the best by search fitness. With separate objectives they are the least crowded of
+    the front that nobody beats, its ends first, and then those of the next front. With races,
+    whose fitnesses are on other items in each generation, they are the winners of the last
+    generations, the last first; whom a race stopped early has not won.
 
     Candidates with one recipe count once, ties go to the earliest row. A row called ``mean`` is
     always on the list when it was evaluated: the centre of a search is less lucky than its best.
-    Candidates that a race stopped early are not compared with those that answered all items.
 
     The list is empty when no row was evaluated.
     """
@@ -25,17 +26,27 @@ def shortlist(rows: Sequence[Row], size: int, *, objectives: Objectives = "weigh
         finished(rows),
         key=lambda row: (-(row.fitness or 0.0), row.generation, len(row.name), row.name),
     )
+    ranking = _winners(by_fitness) if params.racing.rungs else by_fitness
     distinct: dict[str, Row] = {}
-    for row in by_fitness:
+    for row in ranking:
         distinct.setdefault(row.id, row)
     chosen = list(distinct.values())
-    if objectives == "separate":
+    if params.objectives == "separate":
         chosen = [chosen[i] for i in ranked([row.objectives for row in chosen])]
-    chosen = chosen[:size]
+    chosen = chosen[: params.shortlist]
     means = [
         row for row in by_fitness if row.name == MEAN and row.id not in {r.id for r in chosen}
     ]
     return chosen + means
+
+
+def _winners(by_fitness: Sequence[Row]) -> list[Row]:
+    """Return the best of each generation, the last generation's first."""
+    best: dict[int, Row] = {}
+    for row in by_fitness:
+        if row.name != MEAN:
+            best.setdefault(row.generation, row)
+    return [best[generation] for generation in sorted(best, reverse=True)]
 
 
 def champion(

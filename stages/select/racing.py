@@ -1,8 +1,8 @@
 """A race within a generation: many candidates on few items, then fewer on more.
 
 Successive halving over nested subsets of the search split (Jamieson and Talwalkar 2016, arXiv
-1502.07943), with a rule that also ends a candidate that is surely worse than the elite. The
-subsets are the same in every generation, so that all who ran to the end can be compared.
+1502.07943), with a rule that also ends a candidate that is surely worse than the race's leader.
+Each generation draws its own items: a search on the same few would learn those items by heart.
 """
 
 import math
@@ -42,18 +42,17 @@ class Race:
         weights: Mapping[str, float],
         *,
         seed: int,
-        elite: Evaluation | None,
+        generation: int,
     ) -> None:
         """Start with all of ``names``; ``items`` are the split's, as many for each task.
 
-        ``elite`` has answered all items of a race; ``seed`` decides which come first.
+        ``seed`` and ``generation`` decide which come first.
         """
         self._items = items
         self._params = params
         self._weights = weights
-        self._elite = elite
         self._sizes = params.rungs
-        self._blocks = blocks(items, seed)[: self._sizes[-1]]
+        self._blocks = blocks(items, seed, generation)[: self._sizes[-1]]
         self._heat = 0
         self._running = list(names)
         self._reached = dict.fromkeys(names, 0)
@@ -100,17 +99,18 @@ class Race:
         """Return who goes on, in the order of the names: the best share, less the hopeless."""
         wanted = max(1, math.ceil(self._params.keep * len(self._running)))
         ranked = sorted(self._running, key=lambda name: -self._fitness(name))[:wanted]
-        return [n for n in self._running if n in ranked and not self._is_hopeless(n)]
+        hopeless = {name for name in ranked[1:] if self._is_worse(name, ranked[0])}
+        return [n for n in self._running if n in ranked and n not in hopeless]
 
-    def _is_hopeless(self, name: str) -> bool:
-        """Return whether the candidate is surely worse than the elite on all items of a race.
+    def _is_worse(self, name: str, leader: str) -> bool:
+        """Return whether a candidate is surely worse than the leader on all items of the race.
 
         That is, whether the confidence bounds of the two, paired by item, part. They hold for the
-        mean over those items, at every look of the race.
+        mean over those items, at every look of the race, whoever of the others leads.
         """
-        if self._elite is None or self._params.confidence is None:
+        if self._params.confidence is None:
             return False
-        mine, elite = item_scores(self.evaluations[name]), item_scores(self._elite)
+        mine, elite = (item_scores(self.evaluations[n]) for n in (name, leader))
         total = sum(self._weights.values())
         leads = []
         for block in self._blocks[: self._sizes[self._heat - 1]]:
@@ -119,7 +119,7 @@ class Race:
                 for pair in block
             )
             leads.append(0.5 + 0.5 * lead / total)
-        alpha = 1 - self._params.confidence
+        alpha = (1 - self._params.confidence) / max(len(self._reached) - 1, 1)
         return evidence_above(leads, len(self._blocks), mean=0.5, alpha=alpha) >= 1 / alpha
 
     @staticmethod
@@ -131,7 +131,7 @@ class Race:
             raise ParamsError(
                 f"params.yaml: select.racing.confidence: task {pair[0]} scores {score:g} on an "
                 "item, and bounds need scores within [0, 1]. Set it to null; candidates are then "
-                "halved, and none is stopped for being worse than the elite."
+                "halved, and none is stopped for being worse than the leader."
             )
         return score
 
@@ -139,14 +139,15 @@ class Race:
         return self.evaluations[name].fitness(self._weights)
 
 
-def course(items: Items, params: RacingParams, seed: int) -> Items:
-    """Return all items of a race, in the order of the split."""
-    chosen = {pair for block in blocks(items, seed)[: params.rungs[-1]] for pair in block}
+def course(items: Items, params: RacingParams, seed: int, generation: int) -> Items:
+    """Return all items of a generation's race, in the order of the split."""
+    drawn = blocks(items, seed, generation)[: params.rungs[-1]]
+    chosen = {pair for block in drawn for pair in block}
     return tuple(pair for pair in items if pair in chosen)
 
 
-def blocks(items: Items, seed: int) -> list[Items]:
-    """Return the items in the order that ``seed`` gives them, one of each task to a block.
+def blocks(items: Items, seed: int, generation: int) -> list[Items]:
+    """Return the items in the order that a generation takes them, one of each task to a block.
 
     Raises:
         ParamsError: the tasks differ in their number of items.
@@ -161,7 +162,7 @@ def blocks(items: Items, seed: int) -> list[Items]:
             "A race asks for as many of each; use splits with equal numbers."
         )
     for queue in queues.values():
-        queue.sort(key=lambda pair: content_hash([seed, *pair]))
+        queue.sort(key=lambda pair: content_hash([seed, generation, *pair]))
     return [tuple(block) for block in zip(*queues.values(), strict=True)]
 
 

@@ -2,7 +2,7 @@
 
 ``make study-racing`` prints the table that docs/racing.md holds. Every arm searches the space of
 params.yaml with the same optimiser and seeds; the champion is chosen on the validation split, as
-the pipeline chooses it, and scored on the test split.
+the pipeline chooses it, from a shortlist of ``SHORTLIST``, and scored on the test split.
 """
 
 import json
@@ -17,33 +17,36 @@ from typing import Any
 import torch
 
 from flows.preflight import specs
+from flows.worker import Outcome
 from stages.checkpoint import Checkpoint
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
+from stages.lineage import Row, candidate_name
 from stages.merge.from_recipe import plan
 from stages.merge.layout import layout_of
 from stages.merge.sinks import ResidentSink
 from stages.params import Params, RacingParams, load_params
-from stages.recipe import Recipe
+from stages.recipe import Candidate, Recipe
 from stages.scores import Evaluation, Items
 from stages.select.baselines import warm_starts
-from stages.select.racing import Race, blocks, course
+from stages.select.choose import shortlist
+from stages.select.racing import Race
 from stages.select.search import Search
 from stages.select.space import Genome, Space
 
 FIFTH = 5
+SHORTLIST = 12
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to spend items: ``racing``, or all on a fixed number of items for every candidate."""
+    """A way to spend items: by ``racing``, or all of them on every candidate."""
 
     name: str
     generations: int
     racing: RacingParams = field(default_factory=RacingParams)
-    num_items: int | None = None  # of each task; None: all
 
 
 def arms(generations: int) -> list[Arm]:
@@ -51,11 +54,8 @@ def arms(generations: int) -> list[Arm]:
     return [
         Arm("full evaluation", generations),
         Arm("full evaluation, a fifth of the generations", max(1, generations // FIFTH)),
-        Arm("20 items, drawn by the seed", generations, num_items=20),
-        Arm("10 items, drawn by the seed", generations, num_items=10),
-        Arm("racing 10, 20, 40", generations, RacingParams(rungs=[10, 20, 40])),
-        Arm("racing 8, 16, 32", generations, RacingParams(rungs=[8, 16, 32])),
-        Arm("racing 5, 10, 20", generations, RacingParams(rungs=[5, 10, 20])),
+        Arm("races of 10, 20, 40", generations, RacingParams(rungs=[10, 20, 40])),
+        Arm("races of 5, 10, 20, twice as many", 2 * generations, RacingParams(rungs=[5, 10, 20])),
     ]
 
 
@@ -84,7 +84,12 @@ class Run:
     """One search by one arm with one seed."""
 
     def __init__(self, bench: Bench, params: Params, arm: Arm, seed: int) -> None:
-        changed = {"seed": seed, "generations": arm.generations, "racing": arm.racing}
+        changed = {
+            "seed": seed,
+            "generations": arm.generations,
+            "racing": arm.racing,
+            "shortlist": SHORTLIST,
+        }
         self.params = params.model_copy(
             update={"select": params.select.model_copy(update=changed)}
         )
@@ -98,10 +103,7 @@ class Run:
         )
         starts = warm_starts(params.select.warm_start, self.space)
         self.search = Search(self.space, self.params.select, starts)
-        self.elite: tuple[float, Evaluation] | None = None
-        items = bench.suite.items("search")
-        self.whole = len(course(items, arm.racing, seed) if arm.racing.rungs else items)
-        self.seen: list[tuple[int, float, Recipe]] = []  # items answered, fitness, recipe
+        self.rows: list[Row] = []
 
     def recipe(self, genome: Genome) -> Recipe:
         """Return the recipe of a genome."""
@@ -115,31 +117,25 @@ class Run:
     def result(self) -> dict[str, Any]:
         """Run the search; return the items it asked for and its champion's test fitness."""
         weights, before = self.bench.suite.weights, self.bench.answered
-        for _ in range(self.arm.generations):
+        for generation in range(self.arm.generations):
             recipes = {str(i): self.recipe(g) for i, g in enumerate(self.search.ask())}
-            found, told = self._generation(recipes)
+            found, told = self._generation(recipes, generation)
             self.search.tell([told[name] for name in recipes])
             for name, evaluation in found.items():
-                fitness = evaluation.fitness(weights)
-                self.seen.append((len(evaluation.items), fitness, recipes[name]))
-                if len(evaluation.items) == self.whole and (
-                    self.elite is None or fitness > self.elite[0]
-                ):
-                    self.elite = (fitness, evaluation)
+                candidate = Candidate(
+                    candidate_name(generation, int(name)), (), recipes[name], generation
+                )
+                self.rows.append(Row.of(candidate, {}, Outcome(None, evaluation), weights=weights))
         answered = self.bench.answered - before
         test = self.bench.score(self._champion(), "test").fitness(weights)
         return {"arm": self.arm.name, "seed": self.seed, "answered": answered, "test": test}
 
     def _generation(
-        self, recipes: Mapping[str, Recipe]
+        self, recipes: Mapping[str, Recipe], generation: int
     ) -> tuple[dict[str, Evaluation], dict[str, float | None]]:
         items, weights = self.bench.suite.items("search"), self.bench.suite.weights
         if not self.arm.racing.rungs:
-            chosen = None
-            if self.arm.num_items is not None:
-                drawn = blocks(items, self.seed)[: self.arm.num_items]
-                chosen = tuple(pair for block in drawn for pair in block)
-            found = {n: self.bench.score(r, "search", chosen) for n, r in recipes.items()}
+            found = {n: self.bench.score(r, "search") for n, r in recipes.items()}
             return found, {name: e.fitness(weights) for name, e in found.items()}
         race = Race(
             list(recipes),
@@ -147,7 +143,7 @@ class Run:
             self.arm.racing,
             weights,
             seed=self.seed,
-            elite=self.elite[1] if self.elite else None,
+            generation=generation,
         )
         while (heat := race.next()) is not None:
             race.take({n: self.bench.score(recipes[n], "search", heat.items) for n in heat.names})
@@ -155,10 +151,7 @@ class Run:
 
     def _champion(self) -> Recipe:
         """Return the best on validation of the shortlist and the search's mean."""
-        most = max(count for count, _, _ in self.seen)
-        ends = sorted((s for s in self.seen if s[0] == most), key=lambda s: -s[1])
-        listed = list({recipe.id: recipe for _, _, recipe in ends}.values())
-        listed = listed[: self.params.select.shortlist]
+        listed = [row.recipe for row in shortlist(self.rows, self.params.select)]
         mean = self.search.mean()
         listed += [self.recipe(mean)] if mean is not None else []
         weights = self.bench.suite.weights
@@ -198,7 +191,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    seeds = range(1, 1 + int(sys.argv[1]))
+    seeds = range(int(sys.argv[1]), 1 + int(sys.argv[2]))
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         found = [result for results in pool.imap(work, seeds) for result in results]
     Path("reports/runs").mkdir(parents=True, exist_ok=True)

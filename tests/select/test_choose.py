@@ -1,12 +1,13 @@
 """The final choice, the baselines and the warm starts."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from stages.errors import LineageError, ParamsError
 from stages.lineage import MEAN, Row, Status, candidate_name
-from stages.params import MergeParams
+from stages.params import MergeParams, RacingParams, SelectParams
 from stages.recipe import Candidate, Model, Recipe, Rule
 from stages.scores import Evaluation, ItemScore, TaskScore
 from stages.select.against import against
@@ -34,6 +35,11 @@ def _evaluation(score: float) -> Evaluation:
     return Evaluation("validation", (TaskScore("arc", "acc", score, 0.1, 9, True),), ())
 
 
+def _listed(rows: list[Row], **params: Any) -> list[str]:
+    """Return the names on the shortlist."""
+    return [row.name for row in shortlist(rows, SelectParams(**params))]
+
+
 def test_shortlist_takes_distinct_recipes_best_first() -> None:
     """A recipe counts once, at its earliest row; ties go to the earliest; failures are out."""
     rows = [
@@ -43,17 +49,33 @@ def test_shortlist_takes_distinct_recipes_best_first() -> None:
         _row(3, None, 0.3),
         _row(4, 0.9, 0.4),
     ]
-    assert ["g00-c01", "g00-c04"] == [row.name for row in shortlist(rows[::-1], 2)]
+    assert ["g00-c01", "g00-c04"] == _listed(rows[::-1], shortlist=2)
 
 
 def test_shortlist_adds_the_mean_of_the_search() -> None:
     """The row called mean is listed whatever its rank, once."""
     mean = replace(_row(9, 0.1, 0.9), name=MEAN, generation=7)
     rows = [_row(i, 0.5 + i / 10, i / 10) for i in range(4)]
-    assert ["g00-c03", "g00-c02", MEAN] == [row.name for row in shortlist([mean, *rows], 2)]
-    assert 5 == len(shortlist([mean, *rows], 9))
+    assert ["g00-c03", "g00-c02", MEAN] == _listed([mean, *rows], shortlist=2)
+    assert 5 == len(_listed([mean, *rows], shortlist=9))
     same = replace(mean, id=rows[3].id)
-    assert ["g00-c03", "g00-c02"] == [row.name for row in shortlist([same, *rows], 2)]
+    assert ["g00-c03", "g00-c02"] == _listed([same, *rows], shortlist=2)
+
+
+def test_shortlist_of_races_takes_the_last_winners() -> None:
+    """Fitness on other items says nothing: the last generations' best, stopped ones left out."""
+    found = {"g00-c00": (0.9, 8), "g01-c00": (0.5, 8), "g01-c01": (0.6, 8), "g02-c00": (0.4, 8)}
+    found |= {"g02-c01": (0.8, 4), MEAN: (0.3, 8)}
+    rows = []
+    for place, (name, (fitness, count)) in enumerate(found.items()):
+        row = replace(_row(place, fitness, place / 10), name=name)
+        scores = {"search": {"arc": {"num_items": count}}}
+        generation = 3 if name == MEAN else int(name[1:3])
+        rows.append(replace(row, scores=scores, generation=generation))
+    racing = RacingParams(rungs=[4, 8])
+    assert ["g02-c00", "g01-c01", MEAN] == _listed(rows[::-1], shortlist=2, racing=racing)
+    rows[3] = replace(rows[3], id=rows[2].id)  # a winner again
+    assert ["g02-c00", "g00-c00", MEAN] == _listed(rows, shortlist=2, racing=racing)
 
 
 def test_champion_has_the_best_validation_fitness() -> None:
@@ -65,7 +87,7 @@ def test_champion_has_the_best_validation_fitness() -> None:
 
 def test_choosing_from_nothing_is_an_error() -> None:
     """A run in which all failed has an empty shortlist, and a failed validation no champion."""
-    assert [] == shortlist([_row(0, None, 0.1)], 3)
+    assert [] == _listed([_row(0, None, 0.1)], shortlist=3)
     with pytest.raises(LineageError, match="none of 1 shortlisted"):
         champion([_row(0, 0.5, 0.1)], {"g00-c00": None}, {})
 
@@ -161,7 +183,7 @@ def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
         )
         for i, pair in enumerate(scores)
     ]
-    listed = [row.name for row in shortlist(rows, 5, objectives="separate")]
+    listed = _listed(rows, shortlist=5, objectives="separate")
     assert {"g00-c00", "g00-c01"} == set(listed[:2])
     assert "g00-c03" == listed[4]
-    assert "g00-c04" == shortlist(rows, 1)[0].name
+    assert ["g00-c04"] == _listed(rows, shortlist=1)

@@ -28,7 +28,7 @@ def race_of(skills: dict[str, float | None], **options: object) -> Race:
     params = RacingParams.model_validate(
         {"rungs": [5, 10, 20], "keep": 1 / 3, "confidence": None} | options
     )
-    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, elite=None)
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
     finish(race, skills)
     return race
 
@@ -47,7 +47,7 @@ def test_the_best_third_goes_on() -> None:
     """Nine start on 5 items of each task, three go on to 10, one to all 20."""
     skills: dict[str, float | None] = {f"c{i}": i / 10 for i in range(9)}
     params = RacingParams(rungs=[5, 10, 20], keep=1 / 3, confidence=None)
-    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, elite=None)
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
     assert [9, 3, 1] == finish(race, skills)
     counts = sorted(len(e.items) for e in race.evaluations.values())
     assert [10] * 6 + [20] * 2 + [40] == counts
@@ -87,21 +87,33 @@ def test_ties_go_to_the_earlier_name() -> None:
     assert ["a"] == [n for n, e in race.evaluations.items() if len(e.items) == len(ITEMS)]
 
 
-def test_whoever_is_surely_worse_than_the_elite_is_stopped() -> None:
-    """A candidate that loses on nearly every item does not go on, though it is its heat's best."""
-    params = RacingParams(rungs=[5, 15, 20], confidence=0.9)
-    elite = answers(1.0, ITEMS)
-    for skill, heats in ((0.0, [1]), (0.95, [1, 1, 1])):
-        race = Race(["only"], ITEMS, params, WEIGHTS, seed=1, elite=elite)
-        assert heats == finish(race, {"only": skill})
+def test_whoever_is_surely_worse_than_the_leader_is_stopped() -> None:
+    """Of two that both go on, one that loses on nearly every item is stopped; a close one not."""
+    params = RacingParams(rungs=[5, 15, 20], confidence=0.9, keep=0.9)
+    for skill, heats in ((0.0, [2, 1, 1]), (0.95, [2, 2, 2])):
+        race = Race(["good", "bad"], ITEMS, params, WEIGHTS, seed=1, generation=0)
+        assert heats == finish(race, {"good": 1.0, "bad": skill})
 
 
-def test_the_order_of_items_is_drawn_by_the_seed() -> None:
-    """Each seed orders all items, one of each task to a block; another seed, another order."""
-    first, second = blocks(ITEMS, 1), blocks(ITEMS, 2)
-    assert first != second
-    assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], 1)]
-    for found in (first, second):
+def test_more_rivals_need_more_evidence() -> None:
+    """Any of many may lead by luck, so one that two alone would stop goes on among many."""
+    params = RacingParams(rungs=[8, 20], confidence=0.9, keep=0.99)
+    sizes = []
+    for count in (1, 50):
+        skills: dict[str, float | None] = {f"c{i}": 1.0 for i in range(count)}
+        skills["bad"] = 0.0
+        race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
+        finish(race, skills)
+        sizes.append(len(race.evaluations["bad"].items))
+    assert [16, 40] == sizes
+
+
+def test_the_order_of_items_is_drawn_by_seed_and_generation() -> None:
+    """Each orders all items, one of each task to a block; others, otherwise."""
+    first, second, third = blocks(ITEMS, 1, 0), blocks(ITEMS, 2, 0), blocks(ITEMS, 1, 1)
+    assert first != second != third != first
+    assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], 1, 0)]
+    for found in (first, second, third):
         assert sorted(ITEMS) == sorted(pair for block in found for pair in block)
         assert all({"a", "b"} == {task for task, _ in block} for block in found)
 
@@ -109,22 +121,24 @@ def test_the_order_of_items_is_drawn_by_the_seed() -> None:
 def test_the_course_is_what_the_last_heat_has_answered() -> None:
     """With a last rung of 10, whoever is never stopped answers those 20 items, in split order."""
     params = RacingParams(rungs=[4, 10], confidence=None)
-    race = Race(["x"], ITEMS, params, WEIGHTS, seed=3, elite=None)
+    race = Race(["x"], ITEMS, params, WEIGHTS, seed=3, generation=2)
     finish(race, {"x": 0.6})
-    assert course(ITEMS, params, 3) == tuple((i.task, i.item) for i in race.evaluations["x"].items)
-    assert 20 == len(course(ITEMS, params, 3))
+    assert course(ITEMS, params, 3, 2) == tuple(
+        (i.task, i.item) for i in race.evaluations["x"].items
+    )
+    assert 20 == len(course(ITEMS, params, 3, 2))
 
 
 def test_tasks_of_different_size_are_refused() -> None:
     """A race asks for as many items of each task."""
     with pytest.raises(ParamsError, match=r"tasks differ .* \(a 20, b 19\)"):
-        blocks(ITEMS[:-1], 1)
+        blocks(ITEMS[:-1], 1, 0)
 
 
 def test_bounds_refuse_scores_that_have_none() -> None:
     """Item scores outside [0, 1] need confidence null, as the message says."""
     params = RacingParams(rungs=[5, 9], confidence=0.9)
-    race = Race(["x"], ITEMS, params, WEIGHTS, seed=1, elite=answers(1.0, ITEMS))
+    race = Race(["x", "y", "z"], ITEMS, params, WEIGHTS, seed=1, generation=0)
     heat = race.next()
     assert heat is not None
     wild = Evaluation(
@@ -133,4 +147,4 @@ def test_bounds_refuse_scores_that_have_none() -> None:
         tuple(ItemScore(t, i, 7.0) for t, i in heat.items),
     )
     with pytest.raises(ParamsError, match="Set it to null"):
-        race.take({"x": wild})
+        race.take(dict.fromkeys("xyz", wild))
