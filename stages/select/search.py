@@ -54,6 +54,7 @@ class Search:
         self._named: dict[str, str] = {}  # nevergrad's uid, new in every run, to our name
         self.better_half: tuple[str, ...] = ()
         self._worst: tuple[float, ...] | None = None
+        self._centres: list[Genome] = []  # of races: the centre after each later generation
         with _isolated():
             self._optimizer = self._build()
             self._es = self._optimizer.es if self._is_cma else None
@@ -135,6 +136,9 @@ class Search:
         self._asked = []
         self.generation += 1
         self._check_taken()
+        is_late = 2 * self.generation > self.params.generations
+        if is_late and self._is_cma and self.params.racing.rungs:
+            self._centres.append(self._centre())
 
     def mean(self) -> Genome | None:
         """Return the genome at the centre of the search, rounded; None before the first tell.
@@ -142,9 +146,19 @@ class Search:
         For CMA it is the mean of its distribution, for the others nevergrad's recommendation: an
         average for TBPSA and NoisyDE, the best point told for the rest. With several objectives
         only CMA has one.
+
+        Races tell noisy fitnesses, which push CMA's mean about. There it is the average over the
+        generations after the first half (Polyak and Juditsky 1992, doi:10.1137/0330046).
         """
         if self.generation == 0 or (self._worst and len(self._worst) > 1 and not self._is_cma):
             return None
+        if self._centres:
+            genes = zip(*self._centres, strict=True)
+            return self.space.round([math.fsum(gene) / len(gene) for gene in genes])
+        return self._centre()
+
+    def _centre(self) -> Genome:
+        """Return what the optimiser takes for the best point now, rounded."""
         with _isolated():
             if self._es is None:
                 point = self._optimizer.recommend()

@@ -12,7 +12,7 @@ import pytest
 
 from stages.errors import LineageError, ParamsError
 from stages.hashing import content_hash
-from stages.params import SelectParams
+from stages.params import RacingParams, SelectParams
 from stages.select.optimizers import LEGAL, check_optimizer
 from stages.select.search import Search
 from tests.select.replay import run
@@ -118,6 +118,26 @@ def test_cma_mean_is_the_weighted_mean_of_the_better_half() -> None:
     assert mean is not None
     for gene, low, high in zip(mean, np.min(parents, 0), np.max(parents, 0), strict=True):
         assert low - 1e-4 <= gene <= high + 1e-4
+
+
+def test_mean_of_races_is_the_average_over_the_later_generations() -> None:
+    """Of four generations the last two count, rounded as any genome; the search is the same."""
+    space = space_of("linear", parents=3, weight=[0.0, 1.0])
+    plain = SelectParams(population=6, generations=4)
+    raced = plain.model_copy(update={"racing": RacingParams(rungs=[2, 4])})
+    one, two = Search(space, plain), Search(space, raced)
+    means = []
+    for _ in range(4):
+        genomes = one.ask()
+        assert genomes == two.ask()
+        fitness = [-sum((gene - 0.3) ** 2 for gene in genome) for genome in genomes]
+        for search in (one, two):
+            search.tell(fitness)
+        means.append(one.mean())
+        if len(means) < 3:
+            assert means[-1] == two.mean()
+    expected = [(a + b) / 2 for a, b in zip(means[2] or (), means[3] or (), strict=True)]
+    assert space.round(expected) == two.mean() != one.mean()
 
 
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "TBPSA", "RealSpacePSO"])
