@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stages.recipe import MethodSpec, Parameter
-from stages.select.space import Space
+from stages.select.space import Genome, Space
 from stages.space_params import SpaceParams
 
 WEIGHT = Parameter("weight", "parent", None, -math.inf, math.inf, "")
@@ -60,3 +60,11 @@ def space_of(
         num_layers=layers,
         parent_names=[f"p{i}" for i in range(parents)],
     )
+
+
+def encoded(space: Space, genome: Genome) -> tuple[str, Genome]:
+    """Return a genome's method, and its recipe's encoding, which decodes to that recipe again."""
+    method, rules = space.decode(genome)
+    again = space.encode(method, rules)
+    assert (method, rules) == space.decode(again)
+    return method, again

@@ -13,7 +13,7 @@ from stages.params import MergeParams
 from stages.recipe import Model, Parameter, Rule
 from stages.select.space import Space
 from stages.space_params import Setting
-from tests.select.specs import EPSILON, NAMES, SPECS, WEIGHT, space_of, spec_of
+from tests.select.specs import EPSILON, NAMES, SPECS, WEIGHT, encoded, space_of, spec_of
 
 MODELS = (Model("p0", "a"), Model("p1", "b"))
 WRITTEN = "2c3ce135822f322eb17b5f13d98210b47196625a28f38e9a357960a63b3efe95"
@@ -87,9 +87,7 @@ def test_every_genome_decodes_to_legal_values(drawn: tuple[Space, tuple[float, .
 def test_encode_inverts_decode(drawn: tuple[Space, tuple[float, ...]]) -> None:
     """What a genome decodes to, its encoding decodes to as well; bins are met in the middle."""
     space, genome = drawn
-    method, rules = space.decode(genome)
-    again = space.encode(method, rules)
-    assert (method, rules) == space.decode(again)
+    method, again = encoded(space, genome)
     taken = {p.name for p in SPECS[method].parameters}
     for gene, value in zip(space.genes, again, strict=True):
         if gene.is_binned and gene.parameter in taken:
