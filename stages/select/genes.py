@@ -72,11 +72,6 @@ class Gene:
         return max(min(round(value), self.high - 1), self.low) + 0.5 if self.is_binned else value
 
 
-def bin_of(value: float, num_bins: int) -> int:
-    """Return the bin of ``value``: its floor, held within 0 to ``num_bins - 1``."""
-    return min(max(math.floor(value), 0), num_bins - 1)
-
-
 def specs_of(
     params: SpaceParams, specs: Mapping[str, MethodSpec], num_parents: int
 ) -> tuple[MethodSpec, ...]:
@@ -103,15 +98,16 @@ def specs_of(
 
 
 def genes_of(
-    num_methods: int,
+    methods: tuple[str, ...],
     spans: Sequence[Span],
     blocks: Sequence[Block],
     parent_names: Sequence[str],
 ) -> tuple[Gene, ...]:
     """Return every gene, fixed ones too: the method, then each block's parameters by parent."""
     genes = []
-    if num_methods > 1:
-        genes.append(Gene(METHOD, METHOD, 0.0, float(num_methods), is_binned=True))
+    if len(methods) > 1:
+        high = float(len(methods))
+        genes.append(Gene(METHOD, METHOD, 0.0, high, is_binned=True, choices=methods))
     for index, block in enumerate(blocks):
         for span in spans:
             stem = f"{block.name}.{span.parameter}" if block.name else span.parameter

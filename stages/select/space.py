@@ -12,7 +12,7 @@ from stages.params import MergeParams
 from stages.recipe import MethodSpec, Model, Parameter, Recipe, Rule, Value
 from stages.select.blocks import blocks_of
 from stages.select.encoding import read_rules
-from stages.select.genes import METHOD, Gene, bin_of, genes_of, specs_of
+from stages.select.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.spans import NORMALIZE, spans_of
 from stages.space_params import SpaceParams
 
@@ -50,7 +50,7 @@ class Space:
         self.specs = specs_of(params, specs, num_parents)
         self.blocks = blocks_of(params, num_layers)
         spans = spans_of(params, self.specs, num_parents)
-        self._all = genes_of(len(self.specs), spans, self.blocks, names)
+        self._all = genes_of(self.methods, spans, self.blocks, names)
         self.genes = tuple(gene for gene in self._all if not gene.is_fixed)
         self.fixed = tuple(gene for gene in self._all if gene.is_fixed)
 
@@ -89,8 +89,8 @@ class Space:
             RecipeError: the genome has another length than the space, or a gene is not finite.
         """
         values = self._values(genome)
-        chosen = next((v for gene, v in values.items() if gene.parameter == METHOD), 0.0)
-        spec = self.specs[bin_of(chosen, len(self.specs))]
+        chosen = [gene.value_of(v) for gene, v in values.items() if gene.parameter == METHOD]
+        spec = self.specs[self.methods.index(str(chosen[0]))] if chosen else self.specs[0]
         rules = tuple(
             Rule(
                 # A choice that params.yaml does not name is left to its default.
@@ -124,10 +124,7 @@ class Space:
         read = read_rules(rules, self.blocks, self.num_parents, self.params.normalize)
         genome = []
         for gene in self.genes:
-            if gene.parameter == METHOD:
-                value: float | None = self.specs.index(spec) + 0.5
-            else:
-                value = read(gene)
+            value = gene.number_of(spec.name) if gene.parameter == METHOD else read(gene)
             if value is None:
                 value = gene.number_of(defaults.get(gene.parameter))
             genome.append((gene.low + gene.high) / 2 if value is None else value)
