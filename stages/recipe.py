@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from stages.errors import RecipeError
 from stages.hashing import content_hash
 
-RECIPE_VERSION = 2  # raised when the same recipe would give other bytes: part of every id
+RECIPE_VERSION = 3  # raised when the same recipe would give other bytes: part of every id
 
 Value = float | str | tuple[float, ...]  # a name where the parameter is a choice of names
 COMPONENTS = ("attention", "mlp", "rest")

@@ -5,6 +5,7 @@ as 1, 2, 3").
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from stages.hashing import canonical_json
 
+Places = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+
 _BLOCK_BYTES = 32  # one Philox block is four 64-bit words
+_REST = np.uint32(0xFFFFFF)  # all of a word but its first byte
 
 
 def key(*parts: str | int) -> int:
@@ -30,45 +34,52 @@ def random_words(stream: int, start: int, count: int) -> NDArray[np.uint32]:
     return found
 
 
-def random_halves(stream: int, start: int, count: int) -> NDArray[np.uint16]:
-    """Return the same of 16-bit words: the upper halves of the words that ``at_most`` compares."""
-    found: NDArray[np.uint16] = _stream(stream, start, count, np.dtype("<u2"))
+def random_bytes(stream: int, start: int, count: int) -> NDArray[np.uint8]:
+    """Return the same of 8-bit words: the first bytes of the words that ``at_most`` compares."""
+    found: NDArray[np.uint8] = _stream(stream, start, count, np.dtype("u1"))
     return found
 
 
 def at_most(
-    stream: int,
-    start: int,
-    halves: NDArray[np.uint16],
-    highest: np.uint32 | NDArray[np.uint32],
+    stream: int, first: NDArray[np.uint8], highest: NDArray[np.uint32], places: Places
 ) -> NDArray[np.bool_]:
-    """Return which 32-bit words from ``start`` on are no more than ``highest``, one or one each.
+    """Return which 32-bit words are no more than ``highest``, which is one or broadcasts to them.
 
-    ``halves`` are the upper halves of the words, by ``random_halves``. They nearly always decide;
-    a lower half is made only where they do not, from the same key and another counter.
+    ``first`` are the words' first bytes, by ``random_bytes``. They decide for 255 words of 256;
+    the other bytes are made only where they do not. Those follow from the key and from the
+    indices in the stream that ``places`` gives for flat places in ``first``.
     """
-    upper = np.right_shift(highest, 16).astype(np.uint16)
-    lower = np.bitwise_and(highest, 0xFFFF)
-    if lower.ndim == 0 and lower == 0xFFFF:  # no lower half is more
-        return np.asarray(halves <= upper)
-    found = np.asarray(halves < upper)
-    limits = np.broadcast_to(lower, halves.shape)
-    for i in np.flatnonzero(halves == upper).tolist():
-        found[i] = _stream(stream, start + i, 1, np.dtype("<u2"), lane=1)[0] <= limits[i]
+    upper = np.right_shift(highest, 24).astype(np.uint8)
+    rest = np.bitwise_and(highest, _REST)
+    if rest.ndim == 0 and rest == _REST:  # no rest is more
+        return np.asarray(first <= upper)
+    found = np.asarray(first < upper)
+    doubtful = np.flatnonzero(first == upper)
+    limits = np.broadcast_to(rest, first.shape)[np.unravel_index(doubtful, first.shape)]
+    found.reshape(-1)[doubtful] = _rests(stream, places(doubtful)) <= limits
     return found
 
 
-def _stream(
-    stream: int, start: int, count: int, dtype: np.dtype[Any], *, lane: int = 0
-) -> NDArray[Any]:
-    """Return entries of a key's stream; each ``lane`` is 2^192 blocks from the others."""
+def _stream(stream: int, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     per_block = _BLOCK_BYTES // dtype.itemsize
     skipped, offset = divmod(start, per_block)
-    bits = np.random.Philox(key=stream, counter=[0, 0, 0, lane])
+    bits = np.random.Philox(key=stream)
     bits.advance(skipped)
     num_blocks = -(-(offset + count) // per_block)
     words = bits.random_raw(num_blocks * 4).astype("<u8", copy=False).view(dtype)
     return words[offset : offset + count].astype(dtype.newbyteorder("="), copy=False)
+
+
+def _rests(stream: int, places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return 24 random bits for each index: SplitMix64's, which are cheap to make one by one.
+
+    Source: Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195.
+    """
+    found = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    found += np.uint64(stream >> 64)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (found ^ (found >> np.uint64(31))) >> np.uint64(40)
 
 
 def random_state(*parts: str | int) -> np.random.RandomState:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+_SIGN_BIT = -(2**31)  # of a float32's bits, as an int32
 MIN_SUM = 1e-8  # a sum of weights nearer to zero than this is not divided by
 
 
@@ -38,25 +39,35 @@ def elected_sum(vectors: Sequence[Tensor], weights: Sequence[float], *, normaliz
 
     The sign of the sum of all weighted entries is elected; a sum of zero elects plus. With
     ``normalize`` the result is divided by the sum of the weights that took part, which makes it
-    their mean; a sum below 1e-8 in magnitude is not divided by. Zero entries take no part.
+    their mean; a sum below 1e-8 in magnitude is not divided by. Zero entries take no part. The
+    vectors are float32, and are used up.
     Source: Yadav et al. 2023, arXiv:2306.01708, Algorithm 1, steps 2 and 3.
     """
-    scaled = [vector * weight for vector, weight in zip(vectors, weights, strict=True)]
-    votes = scaled[0] + 0.0  # and so on: -0 becomes 0, which elects plus
-    for entry in scaled[1:]:
-        votes += entry
-    sign = torch.copysign(torch.ones(()), votes, out=votes)
-    # Each entry's magnitude, or 0 where it disagrees.
-    agreed = [entry.mul_(sign).clamp_(min=0) for entry in scaled]
-    total = agreed[0] + 0.0
-    for entry in agreed[1:]:
-        total += entry
+    scaled = [vector.mul_(weight) for vector, weight in zip(vectors, weights, strict=True)]
+    votes = _sum(scaled)
+    sign = votes.view(torch.int32).bitwise_and_(_SIGN_BIT)
+    for entry in scaled:  # its magnitude, or 0 where it disagrees
+        entry.view(torch.int32).bitwise_xor_(sign)
+        entry.clamp_(min=0)
+    total = _sum(scaled)
     if normalize:
-        divisor = agreed[0].sign_().mul_(weights[0]).add_(0.0)
-        for entry, weight in zip(agreed[1:], weights[1:], strict=True):
+        divisor = scaled[0].sign_().mul_(weights[0]).add_(0.0)
+        for entry, weight in zip(scaled[1:], weights[1:], strict=True):
             divisor.add_(entry.sign_(), alpha=weight)  # 0 or 1 x weight: exact, fused or not
         total /= _without_zeros(divisor, weights)
-    return total.mul_(sign)
+    total.view(torch.int32).bitwise_xor_(sign)
+    return total
+
+
+def _sum(entries: Sequence[Tensor]) -> Tensor:
+    """Return the sum, added in the order given; a zero of it is never negative.
+
+    ``clamp_`` and the SIMD of a machine may give zeros of either sign.
+    """
+    total = entries[0] + (entries[1] if len(entries) > 1 else 0.0)
+    for entry in entries[2:]:
+        total += entry
+    return total.add_(0.0) if len(entries) > 1 else total
 
 
 def _without_zeros(divisor: Tensor, weights: Sequence[float]) -> Tensor:

@@ -60,11 +60,16 @@ class _One(Sources):
         self._index = index
 
     def drawn(
-        self, index: int, start: int, stop: int, highest: np.uint32 | NDArray[np.uint32]
+        self,
+        index: int,
+        start: int,
+        stop: int,
+        highest: NDArray[np.uint32],
+        order: Tensor | None = None,
     ) -> NDArray[np.bool_]:
         """Return where the parent's random words for a range are no more than ``highest``."""
         place = index if self._index is None else self._index
-        return self._inner.drawn(place, start, stop, highest)
+        return self._inner.drawn(place, start, stop, highest, order)
 
 
 class _Rounding:

@@ -28,8 +28,8 @@ def chances(num_ranks: int, density: float, epsilon: float) -> NDArray[np.float6
     return np.clip(found, 0.0, 1.0)
 
 
-def row_ranks(magnitudes: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Return each entry's rank in its row, 0 for the smallest.
+def row_order(magnitudes: NDArray[np.float32]) -> Tensor:
+    """Return the places of each row's entries by magnitude, the smallest first, as int64.
 
     Of equal magnitudes the one of lowest index counts as the larger.
     """
@@ -38,105 +38,106 @@ def row_ranks(magnitudes: NDArray[np.float32]) -> NDArray[np.int32]:
     has_spare = (bits & spare) != 0
     is_short = _SHORTEST <= bits.shape[1] <= 1 << 16
     if not is_short or np.count_nonzero(has_spare) > bits.size / _FEW:
-        return _ranks_in(_order(bits))
-    order = _short_order(bits, spare)
-    ranks = _ranks_in(order)
-    wrong = _disordered(bits, order, ranks, np.flatnonzero(has_spare))
-    ranks[wrong] = _ranks_in(_order(bits[wrong]))
-    return ranks
+        return _order(bits)
+    keys, places = _short_keys(bits, spare), 2 * spare + 1
+    ordered = np.sort(keys, axis=1)
+    order = torch.from_numpy((~ordered & places).view(np.int32)).to(torch.int64)
+    wrong = _disordered(bits, keys, ordered, order.numpy(), np.flatnonzero(has_spare))
+    order[torch.from_numpy(wrong)] = _order(bits[wrong])
+    return order
 
 
 def _disordered(
     bits: NDArray[np.uint32],
+    keys: NDArray[np.uint32],
+    ordered: NDArray[np.uint32],
     order: NDArray[np.int64],
-    ranks: NDArray[np.int32],
     doubtful: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Return the rows in which an entry comes before a smaller one.
 
-    It is one of the flat places ``doubtful``: of two words alike but for their lowest bits, the
-    larger has some.
+    It is one of the flat places ``doubtful``: of two keys alike but for their places, the entry
+    whose lowest bits were left out of its key is the larger.
     """
+    last = bits.shape[1] - 1
     row, entry = np.divmod(doubtful, bits.shape[1])
-    after = np.minimum(ranks[row, entry] + 1, bits.shape[1] - 1)  # the last is its own
+    after = np.minimum(_found(ordered, row, keys[row, entry]) + 1, last)  # the last is its own
     return np.unique(row[bits[row, order[row, after]] < bits[row, entry]])
 
 
-def _order(bits: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _found(
+    ordered: NDArray[np.uint32], row: NDArray[np.int64], wanted: NDArray[np.uint32]
+) -> NDArray[np.int64]:
+    """Return where in its ascending row each wanted number stands, by bisection of all at once."""
+    low, high = np.zeros_like(row), np.full_like(row, ordered.shape[1] - 1)
+    for _ in range(ordered.shape[1].bit_length()):
+        middle = (low + high) // 2
+        is_later = ordered[row, middle] < wanted
+        low, high = np.where(is_later, middle + 1, low), np.where(is_later, high, middle)
+    return low
+
+
+def _order(bits: NDArray[np.uint32]) -> Tensor:
     """Return the places of each row's entries in ascending order, of equals the last first."""
     last = bits.shape[1] - 1
     keys = bits.astype(np.uint64) << np.uint64(32)
     keys |= np.arange(last, -1, -1, dtype=np.uint64)
     keys.sort(axis=1)
     keys &= np.uint64(0xFFFFFFFF)
-    order: NDArray[np.int64] = last - keys.view(np.int64)
-    return order
+    return torch.from_numpy(last - keys.view(np.int64))
 
 
-def _short_order(bits: NDArray[np.uint32], spare: np.uint32) -> NDArray[np.int64]:
-    """Return the same by sorting words half as long, in which places take the ``spare`` bits.
+def _short_keys(bits: NDArray[np.uint32], spare: np.uint32) -> NDArray[np.uint32]:
+    """Return words to sort by, half as long: complements of places take the ``spare`` bits.
 
     Differences of bfloat16 numbers have few digits, so the lowest bits are nearly always 0. A row
     in which they decide comes out of order.
     """
-    last = bits.shape[1] - 1
-    keys = (bits & ~spare) << np.uint32(1)  # the sign, too, is always 0
-    keys |= np.arange(last, -1, -1, dtype=np.uint32)
-    keys.sort(axis=1)
-    keys &= np.uint32(2 * spare + 1)
-    order: NDArray[np.int64] = last - keys.astype(np.int64)
-    return order
-
-
-def _ranks_in(order: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return each entry's place in the order of its row."""
-    ranks = torch.empty(order.shape, dtype=torch.int32)
-    places = torch.arange(order.shape[1], dtype=torch.int32).expand(order.shape)
-    found: NDArray[np.int32] = ranks.scatter_(1, torch.from_numpy(order), places).numpy()
-    return found
+    keys = bits & ~spare
+    keys <<= np.uint32(1)  # the sign, too, is always 0
+    keys |= ~np.arange(bits.shape[1], dtype=np.uint32) & (2 * spare + 1)
+    return keys
 
 
 def pruned(sources: Sources, settings: Settings) -> Sparse:
     """Return the reader of the task vectors after MAGPRUNE: dropped, and rescaled.
 
     Which entries go depends on the recipe's seed, the parent's hash, the tensor's name and the
-    entry's index and rank in its row; ranks of whole rows are found once for each range.
+    entry's index and rank in its row.
     """
     length = sources.row_length
     over_chance = settings.choice["rescale"] == INVERSE_DENSITY
-    held: dict[int, tuple[int, int, NDArray[np.int32]]] = {}
-
-    def ranks(index: int, start: int, stop: int) -> NDArray[np.int32]:
-        first, last = start // length * length, -(-stop // length) * length
-        if index not in held or held[index][:2] != (first, last):
-            rows = sources.task_vector(index, first, last).abs().numpy().reshape(-1, length)
-            held[index] = (first, last, row_ranks(rows).reshape(-1))
-        return held[index][2][start - first : stop - first]
+    held: dict[int, tuple[int, int, Tensor]] = {}
 
     @cache
-    def tables(density: float, epsilon: float) -> tuple[Tensor, Tensor]:
+    def tables(density: float, epsilon: float) -> tuple[NDArray[np.uint32], Tensor]:
         """Return, by rank, the highest word that keeps an entry, and what it is times then.
 
-        That is nothing where no word does; words are held as the int32 of equal bits.
+        That is nothing where no word does.
         """
         found = chances(length, density, epsilon)
         limits = np.rint(found * 2**32).astype(np.int64)
         factors = np.zeros(length)
         np.divide(1.0, found if over_chance else 1.0, where=limits > 0, out=factors)
-        highest = (np.maximum(limits, 1) - 1).astype(np.uint32).view(np.int32)
-        return torch.from_numpy(highest), torch.from_numpy(factors.astype(np.float32))
+        highest = (np.maximum(limits, 1) - 1).astype(np.uint32)
+        return highest, torch.from_numpy(factors.astype(np.float32))
+
+    def factors(index: int, start: int, stop: int) -> Tensor:
+        """Return what each entry of whole rows is times: those of a range are found at once."""
+        if index not in held or held[index][:2] != (start, stop):
+            rows = sources.task_vector(index, start, stop).abs_().numpy().reshape(-1, length)
+            order = row_order(rows)
+            highest, factor = tables(*(settings.parent[p][index] for p in ("density", "epsilon")))
+            is_kept = sources.drawn(index, start, stop, highest, order)
+            found = torch.from_numpy(is_kept.astype(np.float32)).mul_(factor)
+            held[index] = start, stop, torch.empty_like(found).scatter_(1, order, found).view(-1)
+        return held[index][2]
 
     def read(index: int, start: int, stop: int) -> Tensor:
         vector = sources.task_vector(index, start, stop)
-        density = settings.parent["density"][index]
-        if density == 1.0:
+        if settings.parent["density"][index] == 1.0:
             return vector
-        highest, factors = tables(density, settings.parent["epsilon"][index])
-        places = torch.from_numpy(ranks(index, start, stop))
-        bound = highest.index_select(0, places).numpy().view(np.uint32)
-        is_kept = sources.drawn(index, start, stop, bound)
-        factor = factors.index_select(0, places)
-        factor *= torch.from_numpy(is_kept.astype(np.float32))
-        return factor.mul_(vector)
+        first, last = start // length * length, -(-stop // length) * length
+        return vector.mul_(factors(index, first, last)[start - first : stop - first])
 
     return restored(sources, settings, read)

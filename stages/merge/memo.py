@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Word = TypeVar("Word", np.float32, np.uint16)
+Word = TypeVar("Word", np.float32, np.uint8)
 
 
 class Memo:
@@ -20,7 +20,7 @@ class Memo:
     def __init__(self, limit_bytes: int) -> None:
         self._room = limit_bytes
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, NDArray[np.float32] | NDArray[np.uint16]] = {}
+        self._kept: dict[Hashable, NDArray[np.float32] | NDArray[np.uint8]] = {}
 
     def has_room(self, key: Hashable, num_bytes: int) -> bool:
         """Return whether the array of ``key`` is kept, or would be."""

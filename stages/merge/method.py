@@ -18,7 +18,7 @@ from torch import Tensor
 from stages.merge.cuts import Magnitudes
 from stages.merge.memo import Memo
 from stages.recipe import MethodSpec
-from stages.seeds import at_most, random_halves
+from stages.seeds import at_most, random_bytes
 
 Kernel = Callable[[int, int], Tensor]
 _NO_BASE = "this merge has no base: the method's spec should say needs_base"
@@ -124,20 +124,37 @@ class Sources:
         return self._memo.get(name, lambda: np.sort(self.magnitudes(index).read(0, self.size)))
 
     def drawn(
-        self, index: int, start: int, stop: int, highest: np.uint32 | NDArray[np.uint32]
+        self,
+        index: int,
+        start: int,
+        stop: int,
+        highest: NDArray[np.uint32],
+        order: Tensor | None = None,
     ) -> NDArray[np.bool_]:
         """Return where a parent's random words for a range are no more than ``highest``.
 
         The words are uniform in 0 to 2^32 - 1, and each depends on the recipe's seed, the parent's
-        hash, the tensor's name and the entry's index alone.
+        hash, the tensor's name and the entry's index alone. With ``order``, the places of each
+        row's entries, the range is of whole rows and its entries are taken in that order;
+        ``highest`` may then be one for each place in the order.
         """
+        first = torch.from_numpy(self._first_bytes(index, start, stop))
+        if order is None:
+            return at_most(self._streams[index], first.numpy(), highest, lambda at: start + at)
+        first = first.view(order.shape).gather(1, order)
+        flat, length = order.view(-1).numpy(), order.shape[1]
+
+        def places(at: NDArray[np.int64]) -> NDArray[np.int64]:
+            found: NDArray[np.int64] = start + at // length * length + flat[at]
+            return found
+
+        return at_most(self._streams[index], first.numpy(), highest, places)
+
+    def _first_bytes(self, index: int, start: int, stop: int) -> NDArray[np.uint8]:
         stream = self._streams[index]
-        if self._memo is None or not self._memo.has_room(stream, self.size * 2):
-            halves = random_halves(stream, start, stop - start)
-        else:
-            whole = self._memo.get(stream, lambda: random_halves(stream, 0, self.size))
-            halves = whole[start:stop]
-        return at_most(stream, start, halves, highest)
+        if self._memo is None or not self._memo.has_room(stream, self.size):
+            return random_bytes(stream, start, stop - start)
+        return self._memo.get(stream, lambda: random_bytes(stream, 0, self.size))[start:stop]
 
 
 def _flat(tensor: Tensor) -> Tensor:

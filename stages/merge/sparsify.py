@@ -35,13 +35,13 @@ def _masked(vector: Tensor, cut: Cut, start: int, before: Compare, after: Compar
     return factor.mul_(vector)
 
 
-def chance(density: float) -> tuple[np.uint32, bool]:
+def chance(density: float) -> tuple[NDArray[np.uint32], bool]:
     """Return the highest 32-bit word that keeps an entry, and whether any does.
 
     Words are uniform, so an entry is kept with probability ``density``, to the nearest 2^-32.
     """
     limit = round(density * 2**32)
-    return np.uint32(min(max(limit, 1), 2**32) - 1), limit > 0
+    return np.asarray(min(max(limit, 1), 2**32) - 1, dtype=np.uint32), limit > 0
 
 
 def keep_drawn(vector: Tensor, is_kept: NDArray[np.bool_], factor: float) -> Tensor:

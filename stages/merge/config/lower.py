@@ -22,7 +22,7 @@ from stages.merge.tokenizers.moving import Rows
 from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Model
 
-VERSION = 3  # raised when the same document would give other bytes: part of every id
+VERSION = 4  # raised when the same document would give other bytes: part of every id
 T = TypeVar("T")
 _SPELLED = {spelled: name for name, spelled in DTYPES.items()}
 
