@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+MAX_DECIMALS = 8
 Bounds = tuple[float, float]
 Setting = float | str | Bounds | tuple[str, ...]  # fixed, fixed, a range, or names to choose from
 
@@ -65,7 +66,7 @@ class SpaceParams(_Section):
     layer_groups: int = Field(default=1, ge=1)
     components: list[Literal["attention", "mlp", "rest"]] = []
     normalize: bool = False
-    decimals: int = Field(default=4, ge=1, le=8)
+    decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)
     parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}
 
     @model_validator(mode="after")
