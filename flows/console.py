@@ -59,7 +59,7 @@ def say(text: str) -> None:
 
 
 class SearchProgress:
-    """A bar with best-so-far and time left at a terminal; one line per generation elsewhere."""
+    """A bar with the best fitness and time left at a terminal; a line per generation elsewhere."""
 
     def __init__(self, total: int, label: str) -> None:
         self._console = Console(highlight=False)
@@ -94,6 +94,11 @@ class SearchProgress:
             self._best = fitness
         shown = "-" if self._best is None else f"{self._best:.4f}"
         self._bar.update(self._task, best=shown)
+
+    def forget(self) -> None:
+        """Drop the best: what comes in from now on is on other items."""
+        self._best = None
+        self.best(None)
 
     def advance(self, count: int) -> None:
         """Count candidates as done."""

@@ -20,6 +20,7 @@ def run_race(
     """Return each candidate's outcome on the items of ``split`` that it met in ``race``."""
     recipes = {candidate.name: candidate.recipe for candidate in candidates}
     last: dict[str, Outcome] = {}
+    progress.forget()
     while (heat := race.next()) is not None:
         running = {name: recipes[name] for name in heat.names}
         outcomes = evaluate_all(lab, running, split, items=heat.items)

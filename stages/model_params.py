@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from stages.section import Section
 
 SECRETS = ("api_key", "auth_token", "header")
 
 
-class ModelParams(BaseModel):
+class ModelParams(Section):
     """What ``lm-eval --model MODEL --model_args ...`` takes, and where its API key is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
     model: str = Field(min_length=1)
     model_args: dict[str, Any] = {}

@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.model_params import ModelParams
+from stages.section import Section
 from stages.space_params import SpaceParams
 from stages.task_params import Name, TaskParams
 
@@ -30,11 +24,7 @@ PARAMS_PATH = Path("params.yaml")
 Objectives = Literal["weighted", "separate"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class DownloadParams(_Section):
+class DownloadParams(Section):
     """Where the base and its fine-tunes come from."""
 
     base: str
@@ -42,7 +32,7 @@ class DownloadParams(_Section):
     trust_remote_code: bool = False
 
 
-class MergeParams(_Section):
+class MergeParams(Section):
     """How every candidate is merged."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
@@ -54,7 +44,7 @@ class MergeParams(_Section):
     modules: list[Name] = Field(default_factory=list)
 
 
-class SplitSizes(_Section):
+class SplitSizes(Section):
     """Items per task in each split; all of them disjoint by content."""
 
     search: int = Field(default=100, ge=1)
@@ -62,7 +52,7 @@ class SplitSizes(_Section):
     test: int = Field(default=300, ge=1)
 
 
-class EstimatorParams(_Section):
+class EstimatorParams(Section):
     """How the score on all search items is estimated from a few of them."""
 
     kind: Literal[
@@ -73,7 +63,7 @@ class EstimatorParams(_Section):
     seed: int = Field(default=0, ge=0)
 
 
-class EvaluateParams(_Section):
+class EvaluateParams(Section):
     """What a candidate is scored on, and how lm-eval is called."""
 
     tasks: list[TaskParams] = Field(min_length=1)
@@ -124,7 +114,7 @@ class EvaluateParams(_Section):
         return self
 
 
-class RacingParams(_Section):
+class RacingParams(Section):
     """A race within each generation, where rungs are given: few items for all, more for few."""
 
     rungs: list[int] = []
@@ -138,7 +128,7 @@ class RacingParams(_Section):
         return self
 
 
-class SelectParams(_Section):
+class SelectParams(Section):
     """The search and the final choice."""
 
     optimizer: str = "CMA"
@@ -156,14 +146,14 @@ class SelectParams(_Section):
     racing: RacingParams = RacingParams()
 
 
-class ReportParams(_Section):
+class ReportParams(Section):
     """What the report shows."""
 
     title: str = "germline"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
 
 
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     download: DownloadParams

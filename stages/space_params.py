@@ -4,17 +4,16 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from stages.section import Section
+
+MAX_DECIMALS = 8
 Bounds = tuple[float, float]
 Setting = float | str | Bounds | tuple[str, ...]  # fixed, fixed, a range, or names to choose from
 
 _FORMS = "give a number or a name to fix it, or [low, high], or a list of two or more names"
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")  # YAML takes 1e-5 for text
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
 def _setting(given: Any) -> Setting:
@@ -51,7 +50,7 @@ def _one(value: Any) -> float | str:
     return number + 0.0
 
 
-class SpaceParams(_Section):
+class SpaceParams(Section):
     """The genes and their bounds; a bound [x, x] fixes the gene.
 
     ``parameters`` says the same of parameters that have no key here: a ``Setting`` for each.
@@ -65,7 +64,7 @@ class SpaceParams(_Section):
     layer_groups: int = Field(default=1, ge=1)
     components: list[Literal["attention", "mlp", "rest"]] = []
     normalize: bool = False
-    decimals: int = Field(default=4, ge=1, le=8)
+    decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)
     parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}
 
     @model_validator(mode="after")

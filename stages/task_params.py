@@ -3,7 +3,9 @@
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from stages.section import Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -14,11 +16,7 @@ Kind = Literal["multiple_choice", "exact_match", "numeric", "free_text", "perple
 _OF_DATA = ("kind", "columns", "template", "delimiter", "fewshot")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class ColumnParams(_Section):
+class ColumnParams(Section):
     """The columns of a data file; several for ``choices`` are one choice each."""
 
     prompt: str = "prompt"
@@ -27,7 +25,7 @@ class ColumnParams(_Section):
     text: str = "text"
 
 
-class JudgeParams(_Section):
+class JudgeParams(Section):
     """A language model that grades answers, behind an OpenAI-compatible address."""
 
     url: str = Field(pattern=r"^https?://[^\s@]+$")
@@ -53,7 +51,7 @@ class JudgeParams(_Section):
         return self
 
 
-class TaskParams(_Section):
+class TaskParams(Section):
     """One task: ``task`` or ``data`` serves all three splits, or ``splits`` names one for each."""
 
     task: str | None = None

@@ -16,7 +16,7 @@ from stages.checkpoint import Checkpoint
 
 DEFAULT = "default"  # the name of a model's only module
 _NUMBER = re.compile(r"(?:^|(?<=\.))\d+(?=\.)")
-_DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
+DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _sections(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _depths(config: Mapping[str, Any]) -> list[int]:
     """Return the numbers of layers that a config and its sections give, its own first."""
     items = [item for section in _sections(config) for item in section.items()]
-    return [value for key, value in items if _DEPTH.search(key) and type(value) is int]
+    return [value for key, value in items if DEPTH.search(key) and type(value) is int]
 
 
 def text_section(config: Mapping[str, Any]) -> Mapping[str, Any]:

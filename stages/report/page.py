@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.lineage import Row
+from stages.params import ReportParams
 from stages.report.summary import headline
 from stages.selection import Selection
 
@@ -22,10 +23,13 @@ def render_page(
     summary: pd.DataFrame,
     svg: str,
     *,
-    title: str,
-    confidence: float,
+    params: ReportParams,
+    is_raced: bool,
 ) -> str:
-    """Return the HTML page; every text that comes from outside is escaped."""
+    """Return the HTML page; every text that comes from outside is escaped.
+
+    With ``is_raced`` it says which fitnesses are on unlike items.
+    """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -36,9 +40,9 @@ def render_page(
     )
     environment.filters["number"] = _number
     return environment.get_template("page.html.j2").render(
-        title=title,
-        headline=headline(selection, confidence),
-        confidence=confidence,
+        title=params.title,
+        headline=headline(selection, params.confidence),
+        is_raced=is_raced,
         summary=_records(summary),
         tasks=[score.task for score in selection.winner.evaluation.tasks],
         figure=Markup(svg[svg.index("<svg") :]),  # noqa: S704  matplotlib's own, no outside text

@@ -30,15 +30,18 @@ OUTPUTS = (
 )
 
 
-def run(lineage: Path, selection: Path, params: ReportParams, out: Path) -> None:
-    """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes."""
+def run(
+    lineage: Path, selection: Path, params: ReportParams, out: Path, *, is_raced: bool
+) -> None:
+    """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes.
+
+    ``is_raced``: the search was of races, so that each generation answered items of its own.
+    """
     rows, chosen = read_rows(lineage), Selection.read(selection)
-    table, history = frame(rows), history_frame(rows)
+    table, history = frame(rows), history_frame(rows, is_raced=is_raced)
     summary = summary_frame(chosen, params.confidence)
-    svg = fitness_svg(rows, history)
-    page = render_page(
-        rows, chosen, summary, svg, title=params.title, confidence=params.confidence
-    )
+    svg = fitness_svg(rows, history, is_raced=is_raced)
+    page = render_page(rows, chosen, summary, svg, params=params, is_raced=is_raced)
     lead = headline(chosen, params.confidence)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "lineage.csv", _csv(table))
@@ -67,4 +70,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    run(LINEAGE, SELECTION, load_params().report, REPORTS)
+    asked = load_params()
+    run(LINEAGE, SELECTION, asked.report, REPORTS, is_raced=bool(asked.select.racing.rungs))

@@ -12,7 +12,7 @@ from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.recipe import MethodSpec, Parameter
 from stages.select.genes import METHOD, SOURCE, Span
-from stages.space_params import Bounds, SpaceParams
+from stages.space_params import MAX_DECIMALS, Bounds, SpaceParams
 
 NORMALIZE = "normalize"  # a switch in params.yaml, never a gene
 KEYS = ("weight", "density", "t", "scale")  # those with a key of their own
@@ -25,8 +25,9 @@ def spans_of(
     """Return the span of every parameter that has genes, in the order of a block's genes.
 
     Raises:
-        ParamsError: a bound or value of the space is not what each method takes, a parameter is
-            named that none takes, or one that a method needs is not named.
+        ParamsError: a bound or value of the space is not what each method takes, a bound has more
+            decimals than genes have, a parameter is named that none takes, or one that a method
+            needs is not named.
     """
     for spec in chosen:
         for parameter in spec.parameters:
@@ -37,7 +38,24 @@ def spans_of(
         for name in SEARCHED
         if name in levels
     ]
-    return (*searched, *(_span(name, params, chosen) for name in sorted(params.parameters)))
+    spans = (*searched, *(_span(name, params, chosen) for name in sorted(params.parameters)))
+    for span in spans:
+        _check_decimals(span, params.decimals)
+    return spans
+
+
+def _check_decimals(span: Span, decimals: int) -> None:
+    """Refuse bounds with more decimals than genes have: few genes, or none, could reach them."""
+    if span.is_binned or span.low == span.high:
+        return
+    for bound in (span.low, span.high):
+        if round(bound, decimals) != bound:
+            name = span.parameter if span.parameter in KEYS else f"parameters.{span.parameter}"
+            raise ParamsError(
+                f"params.yaml: select.space.{name} is [{span.low!r}, {span.high!r}], and genes "
+                f"are rounded to {decimals} decimals. Give bounds of at most as many, raise "
+                f"select.space.decimals (up to {MAX_DECIMALS}), or fix it at one number."
+            )
 
 
 def _bounds_of(name: str, params: SpaceParams, num_parents: int) -> Bounds:
@@ -83,11 +101,6 @@ def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> Span:
     low, high = float(values[0]), float(values[-1])
     if any(parameter.is_whole for parameter in takers.values()):
         return Span(name, first.level, low, high + (low < high), is_binned=True)
-    if low < high and round((high - low) * 10**params.decimals) < 1:
-        raise ParamsError(
-            f"{where} is [{low:g}, {high:g}], and genes are rounded to {params.decimals} "
-            "decimals. Raise select.space.decimals, or give one number."
-        )
     return Span(name, first.level, low, high)
 
 

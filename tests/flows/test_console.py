@@ -59,3 +59,13 @@ def test_progress_keeps_the_best(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert "generation 0: best 0.5\n" == capsys.readouterr().out
     assert 0.5 == progress._best
+
+
+def test_progress_forgets_the_best_of_other_items() -> None:
+    """A race's best is shown until the next race, whose items are others."""
+    with SearchProgress(4, "evolve") as progress:
+        progress.best(0.9)
+        progress.forget()
+        progress.best(0.4)
+
+    assert 0.4 == progress._best

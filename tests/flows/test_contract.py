@@ -36,6 +36,7 @@ NOT_DECIDING = {
     "stages.model_params",
     "stages.params",
     "stages.records",
+    "stages.section",
     "stages.space_params",
     "stages.store",
     "stages.task_params",

@@ -22,6 +22,16 @@ DOCS = Path(__file__).parents[2] / "docs" / "merge-methods.md"
 FADE = re.findall(
     r"(?s)```python\n(.*?)```", DOCS.read_text(encoding="utf-8").partition("# A method of your")[2]
 )[0]
+CURVED = (
+    FADE.replace("SCALE, WEIGHT, normalize", "SCALE, WEIGHT, choice, normalize")
+    .replace(
+        "        SCALE,\n",
+        '        choice("curve", "soft", ("soft", "hard", "off"), "How."),\n        SCALE,\n',
+    )
+    .replace(
+        "size / (size + half)", '(size > half) if settings.choice["curve"] == "hard" else vector'
+    )
+)
 OWN: dict[str, tuple[str, dict[str, Value]]] = {
     "tsv_merge": ("{scale: 1.5}", {"scale": 1.5}),
     "wudi": ("{num_steps: 5}", {"num_steps": 5.0}),
@@ -76,6 +86,86 @@ def test_a_method_of_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     assert "merge_method: got 'fade@" in said
     merged(text, "--plugin", str(path), out="other")
     assert Checkpoint(Path("out")).hash() != Checkpoint(Path("other")).hash()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_name_is_given_as_a_number_is() -> None:
+    """A choice of names has a default and filters; the card holds it, and is read again."""
+    Path("fade.py").write_text(CURVED, encoding="utf-8")
+
+    def made(given: str, out: str) -> str:
+        merged(TEXT.format("fade", given), "--plugin", "fade.py", out=out)
+        return Checkpoint(Path(out)).hash()
+
+    soft, hard = made("{}", "soft"), made("{curve: hard}", "hard")
+    assert soft == made("{curve: soft}", "same")
+    assert soft != hard
+    child = Checkpoint(Path("hard"))
+    base, *parents = (Checkpoint(Path(name)) for name in ("base", "one", "two"))
+    recipe = recipe_of(
+        f"fade@{hashlib.sha256(CURVED.encode()).hexdigest()[:12]}",
+        base,
+        parents,
+        {"weight": (0.7, 0.4), "curve": "hard"},
+        dtype="float32",
+    )
+    for name, tensor in merge(plan(recipe, base, parents)):
+        assert torch.equal(tensor, child.read(name))
+    made("{curve: [{filter: mlp, value: hard}, {value: soft}]}", "both")
+    for name in child.tensors:
+        whose = Checkpoint(Path("hard" if "mlp" in name else "soft"))
+        assert torch.equal(whose.read(name), Checkpoint(Path("both")).read(name))
+    card = Path("both/README.md").read_text(encoding="utf-8")
+    config = json.loads(card.split("```json")[1].split("```")[0])["config"]
+    merged(json.dumps(config), "--plugin", "fade.py", out="again")
+    assert Checkpoint(Path("both")).hash() == Checkpoint(Path("again")).hash()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{curve: sotf}", "curve: got 'sotf'. Legal are soft, hard, off. Did you mean 'soft'?"),
+        ("{curve: off}", "curve: got False. Legal are soft, hard, off. In quotes it is text."),
+        ("{curve: [soft, hard]}", "curve: got a list. Legal are soft, hard, off."),
+        ("{curve:}", "curve: got None. Legal are soft, hard, off."),
+        ("{curve: [{value: hrad}]}", "curve[0].value: got 'hrad'. Legal are soft, hard, off."),
+        (
+            "{cruve: soft}",
+            "cruve: unknown parameter. Legal here are weight, half, curve, scale, norm",
+        ),
+    ],
+)
+def test_a_name_that_is_not_legal_is_refused(given: str, message: str) -> None:
+    """The message lists the names; a word that YAML takes for a switch is named for that."""
+    Path("fade.py").write_text(CURVED, encoding="utf-8")
+    said = merged(TEXT.format("fade", given), "--plugin", "fade.py", code=1).stderr
+    assert f"error: merge.yml, line 4: parameters.{message}" in said
+
+
+@pytest.mark.usefixtures("here")
+def test_a_name_in_quotes_and_one_for_a_slice() -> None:
+    """A quoted word is text, and the narrower level wins, as it does with numbers."""
+    Path("fade.py").write_text(CURVED, encoding="utf-8")
+    sources = ", ".join(f"{{model: {m}, layer_range: [0, 4]}}" for m in ("base", "one", "two"))
+    text = (
+        "merge_method: fade\nbase_model: base\nparameters: {curve: hard, weight: 1}\n"
+        f'slices: [{{sources: [{sources}], parameters: {{curve: "off"}}}}]'
+    )
+    said = merged(text, "--plugin", "fade.py", "--dry-run").stdout
+    layers = [line for line in said.splitlines() if "model.layers." in line]
+    assert len(layers) > 1
+    assert all("curve=off" in line for line in layers)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_switch_called_rescale_is_what_its_spec_says() -> None:
+    """MergeKit's switch of that name means a name here; one of the user's own is a number."""
+    own = 'SCALE,\n        Parameter("rescale", "tensor", 0.0, 0.0, 1.0, "", is_whole=True),\n'
+    text = FADE.replace("        SCALE,\n", f"        {own}")
+    Path("fade.py").write_text(text, encoding="utf-8")
+    given = TEXT.format("fade", "{rescale: true}")
+    assert "rescale=1" in merged(given, "--plugin", "fade.py", "--dry-run").stdout
 
 
 @pytest.mark.usefixtures("here")

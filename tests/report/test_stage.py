@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from stages.errors import LineageError
-from stages.lineage import write_rows
+from stages.lineage import Row, write_rows
 from stages.params import ReportParams
 from stages.report import stage
+from stages.report.history import fitness_svg, history_frame
 from stages.report.summary import metrics
 from stages.selection import Selection
 from tests.report.conftest import rows_of, selection_of
@@ -28,7 +29,7 @@ TITLE = "<script>alert('title')</script> & co"
 def reports(finished: Finished, tmp_path: Path) -> Path:
     """Run the stage once and return its folder."""
     out = tmp_path / "reports"
-    stage.run(*finished(), ReportParams(title=TITLE), out)
+    stage.run(*finished(), ReportParams(title=TITLE), out, is_raced=False)
     return out
 
 
@@ -42,7 +43,8 @@ def test_two_runs_give_equal_bytes(reports: Path, finished: Finished, tmp_path: 
     code = (
         "import sys; from pathlib import Path; from stages.params import ReportParams; "
         "from stages.report import stage; "
-        "stage.run(*map(Path, sys.argv[1:3]), ReportParams(title=sys.argv[4]), Path(sys.argv[3]))"
+        "stage.run(*map(Path, sys.argv[1:3]), ReportParams(title=sys.argv[4]), Path(sys.argv[3]), "
+        "is_raced=False)"
     )
     paths = [str(path) for path in (*finished(), tmp_path / "again")]
     done = subprocess.run(
@@ -90,7 +92,7 @@ def test_page_shows_what_a_reader_of_the_scores_must_know(tmp_path: Path) -> Non
     for cautions, expected in (((), 0), (("Don't <search> on tests.",), 1)):
         replace(selection_of(), cautions=cautions).write(selection)
         assert cautions == Selection.read(selection).cautions
-        stage.run(lineage, selection, ReportParams(), tmp_path / "out")
+        stage.run(lineage, selection, ReportParams(), tmp_path / "out", is_raced=False)
         page = (tmp_path / "out/index.html").read_text()
         assert expected == page.count("Caution: Don&#39;t &lt;search&gt; on tests.")
 
@@ -113,7 +115,61 @@ def test_history_counts_failures_and_leaves_out_the_mean(reports: Path) -> None:
     assert [0, 1, 0] == history["num_failed"].tolist()
     assert [0.15, 0.3, 0.45] == history["best"].tolist()
     assert (3 + 4 + 6) / 60 == pytest.approx(history["mean"][1])
-    assert history["best_so_far"].is_monotonic_increasing
+    assert [0.15, 0.3, 0.45] == history["best_so_far"].tolist()
+    stderr = {row.name: row.fitness_stderr for row in rows_of()}
+    assert [stderr[f"g0{i}-c03"] for i in range(3)] == pytest.approx(history["best_stderr"])
+
+
+def raced_rows(*fitnesses: float) -> list[Row]:
+    """Return generations of a winner each, with a candidate that stopped early and scored 1.0."""
+    rows = rows_of()
+    winners = [
+        replace(rows[4 * i], name=f"g0{i}-c00", fitness=fitness, fitness_stderr=0.1 * (i + 1))
+        for i, fitness in enumerate(fitnesses)
+    ]
+    few = {"search": {task: {**s, "num_items": 5} for task, s in rows[0].scores["search"].items()}}
+    stopped = [
+        replace(row, name=row.name.replace("c00", "c01"), fitness=1.0, scores=few)
+        for row in winners
+    ]
+    return [*winners, *stopped, replace(rows[-1], fitness=0.9)]
+
+
+def test_history_of_races_is_of_winners_alone() -> None:
+    """A race has a winner and its error; races are on unlike items, so none is best so far."""
+    history = history_frame(raced_rows(0.4, 0.6, 0.5), is_raced=True)
+    assert [0.4, 0.6, 0.5] == history["best"].tolist()
+    assert [0.1, 0.2, 0.3] == pytest.approx(history["best_stderr"])
+    assert history["best_so_far"].isna().all()
+    assert [2, 2, 2] == history["num_ok"].tolist()
+
+
+def test_history_of_races_holds_a_generation_that_failed() -> None:
+    """A race that nobody ended has no winner, in the table and in the picture."""
+    rows = raced_rows(0.4, 0.6)
+    failed = replace(rows[1], name="g01-c00", status="failed", fitness=None, fitness_stderr=None)
+    rows = [rows[0], replace(failed, scores={}), rows[2], rows[4]]
+    history = history_frame(rows, is_raced=True)
+    assert 0.4 == history["best"][0]
+    assert pd.isna(history["best"][1])
+    assert "<svg" in fitness_svg(rows, history, is_raced=True)
+
+
+def test_report_of_races_says_what_cannot_be_compared(tmp_path: Path) -> None:
+    """Only the page of races says that items are unlike; its picture is another, and the same."""
+    lineage, selection = tmp_path / "genomes.jsonl", tmp_path / "selection.json"
+    write_rows(lineage, raced_rows(0.4, 0.6, 0.5))
+    selection_of().write(selection)
+    for name, is_raced in (("plain", False), ("raced", True), ("again", True)):
+        stage.run(lineage, selection, ReportParams(), tmp_path / name, is_raced=is_raced)
+    plain, raced, again = (
+        [(tmp_path / name / file).read_text() for file in ("index.html", "fitness.svg")]
+        for name in ("plain", "raced", "again")
+    )
+    assert raced == again
+    assert plain[1] != raced[1]
+    for said in ("a race on search items drawn anew", "items of each candidate's own"):
+        assert (False, True) == (said in plain[0], said in raced[0])
 
 
 def test_summary_is_paired_by_item(reports: Path) -> None:

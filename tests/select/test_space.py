@@ -22,7 +22,8 @@ def spaces(draw: st.DrawFn) -> Space:
     parents = draw(st.integers(1, 4))
     legal = [*METHODS, "slerp"] if parents == 2 else METHODS
     layers = draw(st.integers(1, 9))
-    weight = sorted(draw(st.tuples(st.floats(-2, 2), st.floats(-2, 2))))
+    decimals = draw(st.integers(1, 8))
+    weight = sorted(round(draw(st.floats(-2, 2)), decimals) for _ in range(2))
     return space_of(
         *draw(st.lists(st.sampled_from(legal), min_size=1, max_size=4, unique=True)),
         parents=parents,
@@ -32,7 +33,7 @@ def spaces(draw: st.DrawFn) -> Space:
         weight=weight,
         scale=draw(st.sampled_from([(1.0, 1.0), (0.5, 2.0)])),
         normalize=draw(st.booleans()),
-        decimals=draw(st.integers(1, 8)),
+        decimals=decimals,
     )
 
 
@@ -189,6 +190,14 @@ def test_encode_averages_over_a_block_and_clips() -> None:
         (["linear"], {"layer_groups": 9}, "the models have 6 layers"),
         (["linear"], {"components": ["mlp", "mlp"]}, "List each component once"),
         (["linear"], {"weight": (0.0, float("inf"))}, "narrow the bounds"),
+        (
+            ["linear"],
+            {"weight": (0.0, 0.0004), "decimals": 3},
+            r"select.space.weight is \[0.0, 0.0004\], and genes are rounded to 3 decimals. Give ",
+        ),
+        (["ties"], {"density": (0.00005, 1.0)}, r"density is \[5e-05, 1.0\], .* fix it at one"),
+        (["slerp"], {"t": (0.25, 0.75), "decimals": 1}, r"raise select.space.decimals \(up to"),
+        (["ties"], {"scale": (0.5, 1.00001)}, "select.space.scale is "),
     ],
 )
 def test_space_refuses_what_cannot_be_merged(
@@ -197,6 +206,12 @@ def test_space_refuses_what_cannot_be_merged(
     """An illegal space is refused before anything is merged, with what is legal."""
     with pytest.raises(ParamsError, match=message):
         space_of(*methods, **params)
+
+
+def test_bounds_of_no_gene_may_have_any_decimals() -> None:
+    """A fixed value is merged as it is given, and bounds that no method takes are not read."""
+    space = space_of("linear", weight=(1 / 3, 1 / 3), t=(0.0, 1 / 3))
+    assert (1 / 3, 1 / 3) == space.decode(())[1][0].values["weight"]
 
 
 @pytest.mark.parametrize("genome", [(0.5,), (0.5, float("nan"))])

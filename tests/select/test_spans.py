@@ -243,7 +243,8 @@ ODD = {
             "epsilon: della takes a number for each parent, per_tensor takes one number.",
         ),
         ("della by_name", {"epsilon": 0.1}, "by_name takes a name. One entry cannot be both"),
-        ("della", {"epsilon": [0, 1e-5]}, "rounded to 4 decimals. Raise select.space.decimals"),
+        ("della", {"epsilon": [0, 1e-5]}, "is [0.0, 1e-05], and genes are rounded to 4 deci"),
+        ("della", {"epsilon": [0.05, 0.10005]}, "raise select.space.decimals (up to 8), or fix"),
         ("fade", {}, "parameters.half: missing. fade takes half, a number in [0, 1], and has no"),
     ],
 )

@@ -10,11 +10,12 @@ from stages.hashing import content_hash, file_hash
 from stages.merge.companions import child_config
 from stages.merge.config.schema import Config, Reference
 from stages.merge.plan import DTYPES
-from stages.merge.stacks import text_section
+from stages.merge.stacks import DEPTH, text_section
 
-Origins = Sequence[tuple[Reference, int]]
+Origins = tuple[tuple[Reference, int], ...]
 Models = Mapping[Reference, Checkpoint]
 
+HALVES = ("encoder", "decoder")  # the modules of an encoder-decoder
 _NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
 _INDEX_LISTS = ("mlp_only_layers", "cross_attention_layers")  # of the layers' own numbers
 # From these transformers tells a layer's kind by its number, unless layer_types spells it out.
@@ -22,23 +23,47 @@ _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_
 
 
 def config_of(
-    config: Config, frame: Checkpoint, donor: Checkpoint, origins: Origins, models: Models
+    config: Config,
+    frame: Checkpoint,
+    donor: Checkpoint,
+    origins: Mapping[str, Origins],
+    models: Models,
 ) -> tuple[dict[str, Any], str]:
     """Return the child's config.json and the dtype it names.
 
     Where layers were taken out, added or moved, their number and every list that has an entry
-    for each layer follow them.
+    for each layer follow them. ``origins`` are those of the main module; of an encoder-decoder
+    they are those of each half whose layers changed.
 
     Raises:
-        RecipeError: a layer's model does not say of it what the frame says of its own.
+        RecipeError: a layer's model does not say of it what the frame says of its own, or the
+            config of an encoder-decoder does not count the layers of its halves.
     """
     dtype = config.out_dtype or config.dtype or _dtype_of(frame)
     found = child_config(frame, donor, dtype)
-    reference = config.references[0]
+    if not all(module.is_whole for module in config.modules):
+        where = f"{config.where}: config.json"
+        if is_halved(found) and {*origins} <= {*HALVES}:
+            _restack_halves(found, origins, models, where)
+        else:
+            for origin in origins.values():
+                _restack(found, config.references[0], origin, models, where)
+    return found, dtype
+
+
+def is_halved(config: Mapping[str, Any]) -> bool:
+    """Return whether a config is of an encoder-decoder, which has two kinds of layers."""
+    return bool(config.get("is_encoder_decoder", False))
+
+
+def _restack(
+    found: dict[str, Any], reference: Reference, origins: Origins, models: Models, where: str
+) -> None:
+    """Let the config of a language model, and its text section, follow the layers."""
     depth = _depth(found)
     stays = list(origins) == [(reference, layer) for layer in range(depth or 0)]
-    if depth is None or stays or all(module.is_whole for module in config.modules):
-        return found, dtype
+    if depth is None or stays:
+        return
     sections = [found]
     if isinstance(found.get("text_config"), dict):
         found["text_config"] = dict(found["text_config"])
@@ -46,8 +71,40 @@ def config_of(
     for place, section in enumerate(sections):
         sources = [_section(models[model].config, place) for model, _ in origins]
         layers = [layer for _, layer in origins]
-        section.update(_restacked(section, sources, layers, f"{config.where}: config.json"))
-    return found, dtype
+        section.update(_restacked(section, sources, layers, where))
+
+
+def _restack_halves(
+    found: dict[str, Any], origins: Mapping[str, Origins], models: Models, where: str
+) -> None:
+    """Let the config of an encoder-decoder follow the layers of those halves that changed."""
+    counts = {half: _counts_of(found, half, where) for half in HALVES if origins}
+    for half, origin in origins.items():
+        section, layers = found.get(half), [layer for _, layer in origin]
+        if isinstance(section, dict):
+            sources = [models[model].config.get(half, {}) for model, _ in origin]
+            found[half] = section | _restacked(section, sources, layers, where)
+        found.update(dict.fromkeys(counts[half], len(layers)))
+
+
+def _counts_of(config: Mapping[str, Any], half: str, where: str) -> list[str]:
+    """Return the keys of a config, not of its sections, that count the layers of a half.
+
+    What is called after neither half, as T5's ``num_layers``, is the encoder's.
+    """
+    keys = [
+        key
+        for key, value in config.items()
+        if DEPTH.search(key) and type(value) is int and ("decoder" in key) == (half == "decoder")
+    ]
+    numbers = {config[key] for key in keys} | {_depth(config.get(half) or {})} - {None}
+    if len(numbers) != 1:
+        said = ", ".join(f"{key} {config[key]}" for key in keys) or "nothing"
+        raise RecipeError(
+            f"{where}: of the number of layers of the {half} it says {said}. To rearrange layers "
+            "there must be one such number; mend the config, or give all layers in their order."
+        )
+    return keys
 
 
 def folder_hash(config: Mapping[str, Any], donor: Path) -> str:

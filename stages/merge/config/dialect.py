@@ -7,7 +7,7 @@ the other.
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.recipe import MethodSpec
+from stages.recipe import MethodSpec, Parameter
 
 # What a base is to a method: apart from the parents, one of them, the first of two, or no part.
 Role = Literal["apart", "parent", "first", "frame"]
@@ -18,13 +18,15 @@ class Term:
     """A parameter: ``ours`` is our name for it, None where it changes no number.
 
     ``level`` is ``model`` for a value of each model, ``tensor`` for one value. A ``default`` of
-    None must be given by the file; ``is_switch`` takes true and false.
+    None must be given by the file; ``is_switch`` takes true and false, and a term with
+    ``choices`` one of these names.
     """
 
     level: Literal["model", "tensor"]
     ours: str | None
-    default: float | None
+    default: float | str | None
     is_switch: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,15 @@ def dialect_of(spec: MethodSpec) -> Dialect:
     """Return how a method is spelled; one that MergeKit has not, by our own names."""
     if spec.name in DIALECTS:
         return DIALECTS[spec.name]
-    terms = {
-        parameter.name: Term(
-            "model" if parameter.level == "parent" else "tensor",
-            parameter.name,
-            None if parameter.default is None else float(parameter.default),
-            is_switch=parameter.legal == "0 or 1",
-        )
-        for parameter in spec.parameters
-        if not parameter.choices  # their values are names; a file gives numbers
-    }
+    terms = {parameter.name: _term(parameter) for parameter in spec.parameters}
     return Dialect(terms, "apart" if spec.needs_base else "parent", needs_base=spec.needs_base)
+
+
+def _term(parameter: Parameter) -> Term:
+    """Return a parameter as a file spells it by our own name."""
+    name, default = parameter.name, parameter.default
+    if parameter.choices:
+        return Term("tensor", name, default, choices=parameter.choices)
+    level: Literal["model", "tensor"] = "model" if parameter.level == "parent" else "tensor"
+    number = None if default is None else float(default)
+    return Term(level, name, number, is_switch=parameter.legal == "0 or 1")

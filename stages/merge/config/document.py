@@ -223,4 +223,4 @@ class _Document:
             advice = "Give it under the parameters of the slice or the document."
             self._reader.fault(node, path, f"{message} {advice}")
             return None
-        return self._reader.value(node, path, is_switch=term.is_switch)
+        return self._reader.value(node, path, term)

@@ -31,6 +31,16 @@ class Layers:
         """The number of layers, as the tensors show it."""
         return max(self._weights, default=-1) + 1
 
+    def first_alone(self) -> list[str]:
+        """Return the weights that one of layer 0 and layer 1 has and the other has not, by name.
+
+        T5 has its relative positions in layer 0, and they serve all layers.
+        """
+        if self.num_layers < 2:
+            return []
+        first, second = self.unit(0, 0), self.unit(1, 0)
+        return sorted(first.keys() ^ second.keys())
+
     def unit(self, layer: int, stands_at: int) -> Mapping[str, str]:
         """Return a layer's weights: {the child's name if it stood at ``stands_at``: name}."""
         return self._named(self._weights.get(layer, []), layer, stands_at)

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from stages.hashing import nearest
+from stages.merge.config.dialect import Term
 from stages.merge.config.schema import Entry, Reference, Value
 from stages.merge.config.text import Node
 
@@ -59,11 +61,17 @@ class Reader:
 
     def choice(self, nodes: Nodes, key: str, legal: Sequence[str]) -> str | None:
         """Return the text under a key, which is one of ``legal``."""
-        found = self.text(nodes, key)
-        if found is None or found in legal:
-            return found
-        message = f"got {found!r}. Legal are {', '.join(legal)}.{nearest(found, list(legal))}"
-        self.fault(nodes[key], key, message)
+        node = nodes.get(key)
+        return None if node is None else self._name(node, key, legal)
+
+    def _name(self, node: Node, path: str, legal: Sequence[str]) -> str | None:
+        """Return a text that is one of ``legal``."""
+        text = node.value if isinstance(node.value, str) else None
+        if text in legal:
+            return text
+        quotes = " In quotes it is text." if isinstance(node.value, bool | int | float) else ""
+        hint = nearest(text, list(legal)) if text is not None else quotes
+        self.fault(node, path, f"got {shown(node)}. Legal are {', '.join(legal)}.{hint}")
         return None
 
     def whole(self, node: Node, path: str, low: int) -> int | None:
@@ -108,8 +116,8 @@ class Reader:
         name, revision = self.text(nodes, "path", path), self.text(nodes, "revision", path)
         return None if name is None else (name, revision)
 
-    def value(self, node: Node, path: str, *, is_switch: bool) -> Value | None:
-        """Return a parameter's value: a number, a gradient, or a list of values with filters."""
+    def value(self, node: Node, path: str, term: Term) -> Value | None:
+        """Return what a parameter is given: one value, or a list of values with filters."""
         if isinstance(node.value, dict):
             message = "a value with a filter stands in a list. Put - before it."
             self.fault(node, path, message)
@@ -117,21 +125,30 @@ class Reader:
         listed = node.value if isinstance(node.value, list) else None
         if listed and all(isinstance(item.value, dict) for item in listed):
             entries = [
-                self._entry(item, f"{path}[{place}]", is_switch=is_switch)
-                for place, item in enumerate(listed)
+                self._filtered(item, f"{path}[{place}]", term) for place, item in enumerate(listed)
             ]
             found = tuple(entry for entry in entries if entry is not None)
             return found if len(found) == len(entries) else None
-        anchors = self._anchors(node, path, is_switch=is_switch)
-        return None if anchors is None else (Entry(anchors),)
+        entry = self._entry(node, path, term)
+        return None if entry is None else (entry,)
 
-    def _entry(self, node: Node, path: str, *, is_switch: bool) -> Entry | None:
+    def _filtered(self, node: Node, path: str, term: Term) -> Entry | None:
         nodes = self.mapping(node, path, ("value", "filter"), ("value",))
         name = self.text(nodes, "filter", path)
         if "value" not in nodes:
             return None
-        anchors = self._anchors(nodes["value"], f"{path}.value", is_switch=is_switch)
-        return None if anchors is None else Entry(anchors, None if name in ("*", "") else name)
+        entry = self._entry(nodes["value"], f"{path}.value", term)
+        return (
+            None if entry is None else replace(entry, filter=None if name in ("*", "") else name)
+        )
+
+    def _entry(self, node: Node, path: str, term: Term) -> Entry | None:
+        """Return one value: a name where the term has choices, else a number or a gradient."""
+        if term.choices:
+            choice = self._name(node, path, term.choices)
+            return None if choice is None else Entry((), choice=choice)
+        anchors = self._anchors(node, path, is_switch=term.is_switch)
+        return None if anchors is None else Entry(anchors)
 
     def _anchors(self, node: Node, path: str, *, is_switch: bool) -> tuple[float, ...] | None:
         listed = node.value if isinstance(node.value, list) else [node]

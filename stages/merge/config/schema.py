@@ -25,13 +25,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value of a parameter: ``anchors`` of a gradient (one is a constant), for a filter.
+    """One value of a parameter: ``anchors`` of a gradient (one is a constant), or a ``choice``.
 
     The filter is a part of a tensor's name; None is for every tensor.
     """
 
     anchors: tuple[float, ...]
     filter: str | None = None
+    choice: str | None = None  # the name given, where the parameter is a choice of names
 
 
 Value = tuple[Entry, ...]
@@ -186,8 +187,12 @@ def plain(values: Values) -> dict[str, Any]:
 
 
 def _spelled(value: Value) -> Any:
-    spelled = [list(e.anchors) if len(e.anchors) > 1 else e.anchors[0] for e in value]
     if len(value) == 1 and value[0].filter is None:
-        return spelled[0]
-    pairs = zip(value, spelled, strict=True)
-    return [{"filter": entry.filter or "*", "value": number} for entry, number in pairs]
+        return _bare(value[0])
+    return [{"filter": entry.filter or "*", "value": _bare(entry)} for entry in value]
+
+
+def _bare(entry: Entry) -> Any:
+    if entry.choice is not None:
+        return entry.choice
+    return list(entry.anchors) if len(entry.anchors) > 1 else entry.anchors[0]

@@ -12,8 +12,7 @@ from stages.merge.rules import settings_of
 from stages.recipe import Rule
 from stages.recipe import Value as RecipeValue
 
-RESCALE = "rescale"  # on, it restores the L1 norm; a switch there, a choice of names here
-_Key = tuple[int, tuple[tuple[float, ...], ...]]
+_Key = tuple[int, tuple[tuple[float | str, ...], ...]]
 
 
 class SettingsTable:
@@ -26,7 +25,7 @@ class SettingsTable:
         self._method = method
         self._dialect = dialect
         self._fault = fault
-        self._levels = {p.name: p.level for p in method.spec.parameters}
+        self._parameters = {p.name: p for p in method.spec.parameters}
         self._found: dict[_Key, Settings | str] = {}
         self._missing: set[tuple[str, str]] = set()
         self.notes: dict[str, None] = {}
@@ -62,7 +61,7 @@ class SettingsTable:
         row: Row,
         parents: Sequence[Input],
         names: Sequence[str],
-    ) -> tuple[float, ...] | None:
+    ) -> tuple[float | str, ...] | None:
         if term.level == "tensor":
             found = [(row.where, resolve(name, row.levels, row.key, row.t))]
         else:
@@ -85,11 +84,14 @@ class SettingsTable:
         num_parents, groups = key
         values: dict[str, RecipeValue] = {}
         for term, group in zip(self._dialect.terms.values(), groups, strict=True):
-            if term.ours == RESCALE:
-                values[RESCALE] = "l1" if group[0] == 1.0 else "none"
-            elif term.ours is not None and self._levels[term.ours] == "parent":
-                values[term.ours] = group
-            elif term.ours is not None:
+            if term.ours is None:
+                continue
+            parameter = self._parameters[term.ours]
+            if parameter.choices and term.is_switch:  # rescale: on, it restores the L1 norm
+                values[term.ours] = "l1" if group[0] == 1.0 else "none"
+            elif parameter.level == "parent" and not parameter.choices:
+                values[term.ours] = tuple(v for v in group if not isinstance(v, str))
+            else:
                 values[term.ours] = group[0]
         try:
             return settings_of(Rule(values), self._method, num_parents, "parameters")

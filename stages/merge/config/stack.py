@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from stages.checkpoint import Checkpoint
 from stages.hashing import nearest
+from stages.merge.config.child import HALVES, Origins, is_halved
 from stages.merge.config.layers import Modules
 from stages.merge.config.outside import Outside
 from stages.merge.config.schema import Config, Input, Module, Reference, Slice, Values
@@ -44,11 +45,12 @@ class Row:
 class Stack:
     """The child's rows, and of each of its layers the model and the layer that come first.
 
-    ``origins`` are those of the main module, which config.json describes.
+    ``origins`` are what config.json describes: those of the main module, or of each half of an
+    encoder-decoder whose layers changed.
     """
 
     rows: tuple[Row, ...]
-    origins: tuple[tuple[Reference, int], ...]
+    origins: Mapping[str, Origins]
 
 
 def stack(
@@ -64,8 +66,9 @@ def stack(
     merged = [name for name, _ in parts]
     met = {r: Modules(model, str(r), frame, merged) for r, model in models.items()}
     outside = Outside(frame, merged, met, fault)
-    found = []
-    for place, (name, module) in enumerate(parts):
+    found: list[Row] = []
+    origins: dict[str, Origins] = {}
+    for name, module in parts:
         used = {i.model for s in module.slices for i in s.inputs} | {reference}
         used |= {config.base} if config.base and adds_base else set()
         lacking = sorted(str(r) for r in used if not met[r].has(name))
@@ -76,20 +79,40 @@ def stack(
         for r in sorted(used, key=str):
             met[r].match.check_heads(lambda message: fault(f"{config.where}{message}"))
         builder = _Builder(config, name, met, outside, fault)
-        found.append(builder.build(module, adds_base=adds_base))
-        depth = met[reference].layers(name).num_layers
-        moves = [layer for _, layer in found[-1].origins] != list(range(depth))
-        if moves and (place or not (frame.layout.is_composite or len(frame.layout.modules) == 1)):
-            fault(
-                f"{module.where}: layers of the module {name} cannot be rearranged, only those of "
-                "a language model. Give all of them, in their order."
-            )
+        built, origin = builder.build(module, adds_base=adds_base)
+        found += built
+        is_moved = [n for _, n in origin] != [*range(met[reference].layers(name).num_layers)]
+        problem = _why_fixed(name, met[reference], origin) if is_moved else None
+        if problem:
+            fault(f"{module.where}: {problem}")
+        if is_moved or (name == frame.layout.main and not is_halved(frame.model.config)):
+            origins[name] = origin
     outside.check_rest()
-    rows = {row.name: row for part in found for row in part.rows}
+    rows = {row.name: row for row in found}
     rows |= {n: replace(rows[twin], name=n) for n, twin in outside.twins.items() if twin in rows}
     alone = Input(reference, None, {}, config.where)
     copies = [Row(n, (n,), (alone,), config.where, is_copied=True) for n in outside.copied]
-    return Stack((*rows.values(), *copies), found[0].origins if found else ())
+    return Stack((*rows.values(), *copies), origins)
+
+
+def _why_fixed(name: str, model: Modules, origin: Origins) -> str | None:
+    """Return why the layers of a module cannot stand in another order; None where they can."""
+    layout = model.match.frame.layout
+    if layout.is_composite or len(layout.modules) == 1:
+        if name == layout.main:
+            return None
+    elif is_halved(model.match.frame.model.config) and name in HALVES:
+        own = model.layers(name).first_alone()
+        if not own or [place for place, (_, layer) in enumerate(origin) if layer == 0] == [0]:
+            return None
+        return (
+            f"layer 0 of the module {name} has what layer 1 has not, or the reverse: {own[0]}. "
+            "Give layer 0 once, as the first."
+        )
+    return (
+        f"layers of the module {name} cannot be rearranged, only those of a language model, an "
+        "encoder or a decoder. Give all of them, in their order."
+    )
 
 
 def _parts(config: Config, frame: Layout, fault: Fault) -> list[tuple[str, Module]]:
@@ -132,7 +155,7 @@ class _Builder:
         self._outside = outside
         self._fault = fault
 
-    def build(self, module: Module, *, adds_base: bool) -> Stack:
+    def build(self, module: Module, *, adds_base: bool) -> tuple[list[Row], Origins]:
         slices = [self._complete(found, module, adds_base=adds_base) for found in module.slices]
         rows: list[Row] = []
         origins: list[tuple[Reference, int]] = []
@@ -152,7 +175,7 @@ class _Builder:
                 origins.append((found.inputs[0].model, places[0]))
         last = 0.0 if self._config.compat else 1.0  # MergeKit takes the first anchor here, too
         rows += self._rows(module, slices[-1], after, None, last)
-        return Stack(tuple(rows), tuple(origins))
+        return rows, tuple(origins)
 
     def _complete(self, found: Slice, module: Module, *, adds_base: bool) -> Slice:
         """Return a slice whose inputs have ranges of layers that their models have."""

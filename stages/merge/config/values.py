@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from stages.merge.config.schema import Entry, Value, Values
+from stages.merge.config.schema import Entry, Values
 
 
-def resolve(name: str, levels: Sequence[Values], tensor: str, t: float) -> float | None:
+def resolve(name: str, levels: Sequence[Values], tensor: str, t: float) -> float | str | None:
     """Return a parameter's value for a tensor from the first level that has one for it.
 
     ``levels`` go from the narrowest to the widest: source, slice, module, document. A level whose
@@ -15,7 +15,7 @@ def resolve(name: str, levels: Sequence[Values], tensor: str, t: float) -> float
     for values in levels:
         for entry in values.get(name, ()):
             if matches(entry, tensor):
-                return gradient(entry.anchors, t)
+                return gradient(entry.anchors, t) if entry.choice is None else entry.choice
     return None
 
 
@@ -33,8 +33,3 @@ def gradient(anchors: Sequence[float], t: float) -> float:
     if share == 0.0:
         return anchors[low]
     return (1.0 - share) * anchors[low] + share * anchors[high]
-
-
-def constant(number: float) -> Value:
-    """Return the value that is ``number`` for every tensor."""
-    return (Entry((number,)),)

@@ -207,12 +207,12 @@ def test_heads_must_be_counted_alike(trees: Trees, tmp_path: Path) -> None:
         by_file("ties", [base, odd, two])
 
 
-def test_layers_of_an_encoder_decoder_stay_where_they_are(trees: Trees) -> None:
-    """Its config counts two kinds of layers; slices that drop one of either are refused."""
-    one = trees["t5"][1].folder
+def test_layers_of_a_vision_tower_stay_where_they_are(trees: Trees) -> None:
+    """Its slices may name all layers, in their order, while the language model's are moved."""
+    llava = trees["llava"][1].folder
     slices = "{slices: [{sources: [{model: %s, layer_range: [0, %d]}]}]}"
-    text = "merge_method: passthrough\nmodules: {encoder: %s, decoder: %s}"
-    lowered(text % (slices % (one, 2), slices % (one, 3)), Path())
-    for depths in ((1, 3), (2, 2)):
-        with pytest.raises(RecipeError, match="cannot be rearranged"):
-            lowered(text % tuple(slices % (one, depth) for depth in depths), Path())
+    text = "merge_method: passthrough\nmodules: {language_model: %s, vision_tower: %s}"
+    plan = lowered(text % (slices % (llava, 1), slices % (llava, 3)), Path()).plan
+    assert 1 == plan.config["text_config"]["num_hidden_layers"]
+    with pytest.raises(RecipeError, match="vision_tower cannot be rearranged, only those of a la"):
+        lowered(text % (slices % (llava, 2), slices % (llava, 2)), Path())
