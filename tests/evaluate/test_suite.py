@@ -156,6 +156,9 @@ def test_separate_tasks_serve_separate_splits(own_project: Path, make_params: Ma
 
     with pytest.raises(EvaluationError, match="items serve both search and test"):
         Suite.load(make_params({"splits": named | {"test": "one"}}))
+    with pytest.raises(EvaluationError, match=r"items serve .* in the one and .* in the other"):
+        Suite.load(make_params("colours", {"splits": named}))
+    Suite.load(make_params("colours", {"task": "colours", "name": "again"}))
 
 
 def test_fewshot_examples_among_the_items_are_refused(
