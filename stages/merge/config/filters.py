@@ -16,8 +16,8 @@ def unused_filters(config: Config, rows: Iterable[Row]) -> list[str]:
     found = (entry for values in _levels(config) for value in values.values() for entry in value)
     return list(
         dict.fromkeys(
-            f"{config.where}: the filter {entry.filter!r} is part of no tensor's name; its value is "
-            "not used."
+            f"{config.where}: the filter {entry.filter!r} is part of no tensor's name; its value "
+            "is not used."
             for entry in found
             if not any(matches(entry, name) for name in names)
         )
