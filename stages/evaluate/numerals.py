@@ -20,6 +20,7 @@ import re
 from decimal import Decimal
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
+NUMERALS_VERSION = 2  # raised when a text would be read otherwise; part of the suite's key
 _GROUPING = "'\u2019\u00a0\u202f\u2009"  # apostrophes; no-break, narrow no-break and thin space
 _MINUS = "-\u2212\u2013\ufe63\uff0d"  # hyphen, minus, en dash, small and full-width hyphen
 _ALIKE = str.maketrans(
