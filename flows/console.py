@@ -106,4 +106,4 @@ class SearchProgress:
 
     def say(self, text: str) -> None:
         """Print one line above the bar."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)

@@ -26,6 +26,7 @@ from flows.laboratory import (
 )
 from flows.racing import run_race
 from flows.worker import Outcome
+from stages.errors import EvaluationError
 from stages.evaluate.known_tests import cautions
 from stages.lineage import MEAN, Journal, Row, finished, write_rows
 from stages.params import Params, load_params
@@ -65,6 +66,7 @@ def evolve(params: Params) -> None:
                 journal.add(rows)
                 show(generation, rows, progress)
                 if generation == 0:
+                    refuse_silence(rows)
                     evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
             score_mean(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
@@ -123,11 +125,36 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
     if len(ends) < len(scored):
         best += f", {len(scored) - len(ends)} stopped early"
     progress.say(f"generation {generation}: {best}" + (f", {failed} failed" if failed else ""))
+    for reason, name in _reasons(rows).items():
+        progress.say(f"  {name} failed: {reason}")
     create_table_artifact(
         key="generation",
         table=[row.brief() for row in rows],
         description=f"Generation {generation}: {best}",
     )
+
+
+def refuse_silence(rows: Sequence[Row]) -> None:
+    """Check that a candidate of the first generation was scored: else nothing steers a search.
+
+    Raises:
+        EvaluationError: all of them failed; each reason is given once.
+    """
+    if all(row.fitness is None for row in rows):
+        listed = "\n".join(f"{name}: {reason}" for reason, name in _reasons(rows).items())
+        raise EvaluationError(
+            f"generation 0: all {len(rows)} candidates failed. A search needs scores to go by; "
+            f"mend what is wrong with the first, and run again.\n{listed}"
+        )
+
+
+def _reasons(rows: Sequence[Row]) -> dict[str, str]:
+    """Return each reason for a failure, with the name of the first candidate that it befell."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.fitness is None:
+            found.setdefault(str(row.error), row.name)
+    return found
 
 
 def keep_weights(evolution: Evolution) -> None:

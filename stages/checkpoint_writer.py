@@ -1,5 +1,6 @@
 """The only writer of a model folder's weights: every offset is known before the first byte."""
 
+import errno
 import hashlib
 import json
 import os
@@ -170,7 +171,15 @@ class CheckpointWriter:
         for path in sorted(self.folder.rglob("*")):
             sync(path)
         sync(self.folder)
-        self.folder.rename(self._out)
+        try:
+            self.folder.rename(self._out)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise CheckpointError(
+                f"{self._out}: something was put there meanwhile, and stays. Remove it, or write "
+                "to another folder."
+            ) from error
         sync(self._out.parent)
 
     def _discard(self) -> None:

@@ -284,3 +284,12 @@ def test_writer_overwrites_nothing(tmp_path: Path) -> None:
     folder = _write(tmp_path / "m")
     with pytest.raises(CheckpointError, match="already there"):
         _write(folder)
+
+
+def test_writer_overwrites_nothing_that_came_meanwhile(tmp_path: Path) -> None:
+    """Of two writers to one folder the first to end has it; the other leaves nothing."""
+    late = CheckpointWriter(tmp_path / "m", {"a": TensorInfo("F32", (2,))}, shard_bytes=10**9)
+    with pytest.raises(CheckpointError, match="m: something was put there"), late:  # noqa: PT012  it is the end that raises
+        late.add("a", torch.ones(2))
+        _write(tmp_path / "m")
+    assert ["m"] == [path.name for path in tmp_path.iterdir()]

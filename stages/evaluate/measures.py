@@ -13,7 +13,7 @@ from typing import Any
 from stages.errors import ParamsError
 from stages.evaluate.judge import Case, Judge
 from stages.evaluate.language import Language
-from stages.evaluate.numerals import last_number
+from stages.evaluate.numerals import NUMERALS_VERSION, last_number
 from stages.evaluate.scorers import Scorer
 from stages.task_params import TaskParams
 
@@ -65,7 +65,8 @@ def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
         judge = Judge(chosen.judge, where)
         identity["judge"], measure = judge.identity, _by_judge(judge)
     elif metric == "numeric":
-        identity["numeric"], measure = chosen.decimal, _by_number(chosen.decimal)
+        identity["numeric"] = [chosen.decimal, NUMERALS_VERSION]
+        measure = _by_number(chosen.decimal)
     elif metric == "exact_match":
         identity["exact_match"], measure = True, _by_text
     language = Language(chosen.language, where) if chosen.language is not None else None

@@ -6,6 +6,7 @@ choice ``choices`` and ``gold``, the place of the right one; for perplexity ``te
 """
 
 import json
+import math
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -151,6 +152,9 @@ def _string(table: Table, number: int, column: str) -> str:
 
 
 def _is_empty(value: Any) -> bool:
+    """Return whether a cell holds nothing; pandas writes a missing number as NaN."""
+    if isinstance(value, float):
+        return math.isnan(value)
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -30,6 +30,8 @@ _SET_ELSEWHERE = {
     "pretrained": "download.base",
     "tokenizer": "merge.tokenizer",
 }
+# Of generation; where several are given, lm-eval takes the first of them.
+_LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _DTYPES = ("auto", "bfloat16", "float16", "float32")
 
 
@@ -55,6 +57,11 @@ def model_args(params: EvaluateParams) -> dict[str, Any]:
         raise EvaluationError(
             f"evaluate.model_args: dtype is {given['dtype']!r}. Legal: {', '.join(_DTYPES)}."
         )
+    length = given.get("max_length")
+    if length is not None and not _is_count(length):
+        raise EvaluationError(
+            f"evaluate.model_args: max_length is {length!r}. Give a whole number of tokens from 1."
+        )
     return given
 
 
@@ -76,14 +83,45 @@ def multiturn(params: EvaluateParams) -> bool:
     return params.fewshot_as_multiturn
 
 
-def check_sampling(where: str, kwargs: Mapping[str, Any]) -> None:
-    """Check what lm-eval would only refuse when it generates.
+def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return generation arguments with ``given`` over ``own``; a length has one of four names."""
+    kept = {k: v for k, v in own.items() if k not in _LENGTHS or not given.keys() & set(_LENGTHS)}
+    return {**kept, **given}
+
+
+def check_generation(where: str, kwargs: Mapping[str, Any], *, is_resident: bool) -> None:
+    """Check what lm-eval would only refuse when it generates, or pass over.
 
     Raises:
-        EvaluationError: sampling is asked for without a temperature above zero.
+        EvaluationError: a length is no whole number or is given twice, a stop string is no text,
+            sampling is asked for without a temperature above zero, or the resident model is to
+            search with beams.
     """
+    lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
+    if len(lengths) > 1:
+        raise EvaluationError(
+            f"{where}: {' and '.join(lengths)} all say how long a text may be, and the first "
+            f"would win. Give {next(iter(lengths))} alone."
+        )
+    for name, length in lengths.items():
+        if not _is_count(length):
+            raise EvaluationError(
+                f"{where}: {name} is {length!r}. Give a whole number of tokens from 1."
+            )
+    until = kwargs.get("until") or []
+    if not isinstance(until, str | list) or not all(isinstance(stop, str) for stop in until):
+        raise EvaluationError(f"{where}: until is {until!r}. Give a text, or a list of texts.")
     if kwargs.get("do_sample") and not kwargs.get("temperature"):
         raise EvaluationError(
             f"{where}: do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
             "needs a temperature above 0; greedy decoding needs do_sample: false."
         )
+    if is_resident and kwargs.get("num_beams", 1) != 1:
+        raise EvaluationError(
+            f"{where}: num_beams is {kwargs['num_beams']!r}. The resident model searches with no "
+            "beams; remove it, or set evaluate.backend to {model: hf}."
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

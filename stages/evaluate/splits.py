@@ -1,6 +1,7 @@
 """The division of a task's items into search, validation and test, by content alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 
 from stages.errors import EvaluationError
 from stages.hashing import content_hash
@@ -64,6 +65,25 @@ def refuse_overlap(label: str, parts: Mapping[str, Sequence[str]]) -> None:
                     f"task {label}: {len(shared)} items serve both {first} and {second}: "
                     f"{_few(shared)}. A gain is a gain only on unseen items; name tasks with "
                     "different data under splits."
+                )
+
+
+def refuse_leaks(queues: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
+    """Check that no item of a task serves another split of another task; ``queues`` are by label.
+
+    Two tasks on all of one data set divide it alike and pass.
+
+    Raises:
+        EvaluationError: one does; the first few are named.
+    """
+    for (one, mine), (other, theirs) in permutations(queues.items(), 2):
+        for first, second in permutations(SPLITS, 2):
+            shared = sorted(set(mine[first]) & set(theirs[second]))
+            if shared:
+                raise EvaluationError(
+                    f"tasks {one} and {other}: {len(shared)} items serve {first} in the one and "
+                    f"{second} in the other: {_few(shared)}. A gain is a gain only on unseen "
+                    "items; take them out of one task's data, or give both tasks all of the same."
                 )
 
 

@@ -12,7 +12,7 @@ from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.identity import config_of, item_id, plain
 from stages.evaluate.sealed import sealed
 from stages.evaluate.settings import model_args, multiturn
-from stages.evaluate.splits import divide, refuse_overlap, refuse_shown, take
+from stages.evaluate.splits import divide, refuse_leaks, refuse_overlap, refuse_shown, take
 from stages.evaluate.tasks import FEWSHOT_SEED, LoadedTask, load_task
 from stages.hashing import content_hash
 from stages.params import EvaluateParams
@@ -59,6 +59,7 @@ class Suite:
         with sealed():
             shelf = Catalogue(params.include_path)
             divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
+        refuse_leaks({p["test"].label: {s: p[s].places for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
         suite = cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})

@@ -8,7 +8,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.data_task import data_task
 from stages.evaluate.measures import LISTED, Scoring, scoring_of
-from stages.evaluate.settings import check_sampling
+from stages.evaluate.settings import check_generation, laid_over
 from stages.hashing import nearest
 from stages.params import EvaluateParams
 from stages.task_params import TaskParams
@@ -70,9 +70,10 @@ def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluatePa
         return
     own = task.get_config("generation_kwargs") or {}
     # A new mapping: the task's own may be shared with others.
-    kwargs = {**own, **params.gen_kwargs, **chosen.gen_kwargs}
+    kwargs = laid_over(laid_over(own, params.gen_kwargs), chosen.gen_kwargs)
     task.set_config("generation_kwargs", kwargs)
-    check_sampling(f"task {name}, generation_kwargs", kwargs)
+    where = f"task {name}, generation_kwargs"
+    check_generation(where, kwargs, is_resident=params.backend is None)
 
 
 def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:

@@ -110,11 +110,18 @@ def check_finite(plan: Plan, tensor: TensorPlan, part: Tensor) -> None:
     Raises:
         RecipeError: it holds an infinity or NaN.
     """
-    if not is_finite(part, DTYPES[tensor.info.dtype]):
-        raise RecipeError(
-            f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN in {plan.dtype}. Use "
-            "smaller weights, a wider dtype, or parents that are finite."
-        )
+    if is_finite(part, DTYPES[tensor.info.dtype]):
+        return
+    where = f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN"
+    names = [
+        plan.identities[source.model].name
+        for source in tensor.sources
+        if not torch.isfinite(plan.models[source.model].read(source.name)).all()
+    ]
+    if names:
+        listed = " and ".join(dict.fromkeys(names))
+        raise RecipeError(f"{where}, as in {listed}. Leave it out, or fetch or save it again.")
+    raise RecipeError(f"{where} in {plan.dtype}. Use smaller weights or a wider dtype.")
 
 
 def is_finite(part: Tensor, dtype: torch.dtype) -> bool:

@@ -1,6 +1,7 @@
 """Rows as items: kinds by their columns, answers in three manners, and faults by file and cell."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,7 @@ CHOICE = {"prompt": "p", "choices": ["x", "y"], "answer": "x"}
         ([{"prompt": "p"}], {"kind": "exact_match"}, r"no column 'answer'"),
         ([GOOD, {"answer": "b"}], {}, r"^q\.jsonl, row 2, column prompt: is empty"),
         ([GOOD, {"prompt": "r", "answer": "  "}], {}, r"row 2, column answer: is empty"),
+        ([GOOD, {"prompt": "r", "answer": math.nan}], {}, r"row 2, column answer: is empty"),
         ([{"prompt": True, "answer": "b"}], {}, r"row 1, column prompt: holds a bool"),
         ([{"prompt": "p", "answer": []}], {}, r"column answer: its list holds no answer"),
         ([{"prompt": "p", "answer": ["a", ""]}], {}, r"column answer: its list .* empty one"),

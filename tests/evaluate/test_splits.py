@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import EvaluationError
-from stages.evaluate.splits import divide, ordered, refuse_overlap, refuse_shown, take
+from stages.evaluate.splits import (
+    divide,
+    ordered,
+    refuse_leaks,
+    refuse_overlap,
+    refuse_shown,
+    take,
+)
 
 SIZES = {"search": 3, "validation": 2, "test": 4}
 items = st.lists(st.text(min_size=1, max_size=8), min_size=9, max_size=40, unique=True)
@@ -55,3 +62,11 @@ def test_overlap_is_refused_by_name() -> None:
         refuse_overlap("t", {"search": ["a", "b"], "validation": ["c"], "test": ["b"]})
     with pytest.raises(EvaluationError, match="1 search items are also few-shot examples: b"):
         refuse_shown("t", "search", ["a", "b"], ["b", "d"])
+
+
+def test_item_of_another_split_in_another_task_is_refused() -> None:
+    """One task's search item is no other task's test item; in the same split it may be both's."""
+    alike = {"search": ["a", "b"], "validation": ["c"], "test": ["d"]}
+    refuse_leaks({"s": alike, "t": {**alike, "test": ["e"]}})
+    with pytest.raises(EvaluationError, match=r"tasks s and t: 1 items serve test .*search .*: d"):
+        refuse_leaks({"s": alike, "t": {"search": ["d"], "validation": ["c"], "test": ["e"]}})

@@ -156,6 +156,9 @@ def test_separate_tasks_serve_separate_splits(own_project: Path, make_params: Ma
 
     with pytest.raises(EvaluationError, match="items serve both search and test"):
         Suite.load(make_params({"splits": named | {"test": "one"}}))
+    with pytest.raises(EvaluationError, match=r"items serve .* in the one and .* in the other"):
+        Suite.load(make_params("colours", {"splits": named}))
+    Suite.load(make_params("colours", {"task": "colours", "name": "again"}))
 
 
 def test_fewshot_examples_among_the_items_are_refused(
@@ -179,6 +182,7 @@ FAULTS = [
     ("colours", {"model_args": {"dtpye": "float32"}}, r"'dtpye'. Legal: .*mean 'dtype'\?"),
     ("colours", {"model_args": {"device": "cpu"}}, r"Set evaluate.device"),
     ("colours", {"model_args": {"dtype": "int3"}}, r"dtype is 'int3'. Legal: auto"),
+    ("colours", {"model_args": {"max_length": -3}}, r"max_length is -3. Give a whole number"),
     ("colours", {"fewshot_as_multiturn": True}, r"Turns need a chat template"),
 ]
 

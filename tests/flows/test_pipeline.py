@@ -116,13 +116,14 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     project.run("flows.download")
     (project.folder / "hang").touch()
 
-    project.run("flows.evolve")
+    said = project.run("flows.evolve")
 
     rows = rows_of(project)
     failed = [row for row in rows if row["status"] == "failed"]
     assert 1 == len(failed)
     assert "evaluate.timeout_s = 20" in str(failed[0]["error"])
     assert 9 == len(rows)
+    assert f"{failed[0]['name']} failed: evaluation on the search split: ran longer" in said
 
 
 def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProject) -> None:
@@ -209,3 +210,20 @@ def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProje
     assert said.count("error: ") == 1, said
     assert "Traceback" not in said
     assert not (project.folder / "data/lineage/genomes.jsonl").exists()
+
+
+def test_pipeline_stops_where_the_first_generation_has_no_score(make_project: MakeProject) -> None:
+    """Where all of generation 0 fail the run ends with the reason: nothing steers a search."""
+    project = make_project("silent")
+    scorer = "def score(item, answer):\n    return 1 / 0\n"
+    (project.folder / "data/tasks/broken.py").write_text(scorer, encoding="utf-8")
+    task = {"task": "spanish_arithmetic", "scorer": "data/tasks/broken.py:score"}
+    project.set({"evaluate": {"tasks": [task]}})
+    project.run("flows.download")
+
+    said = project.run("flows.evolve", code=1)
+
+    assert "error: generation 0: all 4 candidates failed" in said
+    assert "ZeroDivisionError: division by zero (line 2)" in said
+    assert "generation 1" not in said
+    assert "Traceback" not in said

@@ -51,11 +51,18 @@ def test_legal_input_gives_a_finite_child(data: st.DataObject, name: str) -> Non
     assert all(torch.equal(*pair) for pair in zip(before, (base, *parents), strict=True))
 
 
-@given(data=st.data(), name=methods, poison=st.sampled_from([math.nan, math.inf]))
-def test_what_is_no_number_shows(data: st.DataObject, name: str, poison: float) -> None:
-    """An infinity or NaN in the first parent shows, also where its entries are dropped."""
+@given(
+    data=st.data(),
+    name=methods,
+    poison=st.sampled_from([math.nan, math.inf, -math.inf]),
+    place=st.sampled_from([0, 1]),
+)
+def test_what_is_no_number_shows(
+    data: st.DataObject, name: str, poison: float, place: int
+) -> None:
+    """An infinity or NaN in a parent shows, also where its entries are dropped."""
     base, *parents = data.draw(matrices(3))
-    parents[0][0, 0] = poison
+    parents[0 if name == "passthrough" else place][0, 0] = poison  # it takes the first alone
     dropping: dict[str, Any] = {
         key: 0.5 for key in ("density", "select_topk") if key in TAKES[name]
     }

@@ -98,9 +98,12 @@ def check_references(params: EvaluateParams, kinds: Iterable[tuple[str, str]]) -
         if loads_folders(kind):
             _check_pinned(where, told)
             continue
-        if reference.model.startswith("local-") and "base_url" not in told:
+        address = str(told.get("base_url", ""))
+        is_needed = reference.model.startswith("local-") or bool(address)
+        if is_needed and not address.startswith(("http://", "https://")):
+            said = f"base_url is {address!r}" if address else "model_args have no base_url"
             raise EvaluationError(
-                f"{where}: model_args have no base_url. Give the whole address, such as "
+                f"{where}: {said}. Give the whole address, such as "
                 "http://localhost:8000/v1/chat/completions."
             )
         for task, output in kinds:

@@ -8,6 +8,7 @@ from stages.checkpoint import Checkpoint
 from stages.errors import RecipeError
 from stages.hashing import content_hash, file_hash
 from stages.merge.companions import child_config
+from stages.merge.config.kinds import check_kinds, entry_lists, kinds_of, number_lists
 from stages.merge.config.schema import Config, Reference
 from stages.merge.plan import DTYPES
 from stages.merge.stacks import DEPTH, text_section
@@ -17,7 +18,6 @@ Models = Mapping[Reference, Checkpoint]
 
 HALVES = ("encoder", "decoder")  # the modules of an encoder-decoder
 _NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
-_INDEX_LISTS = ("mlp_only_layers", "cross_attention_layers")  # of the layers' own numbers
 # From these transformers tells a layer's kind by its number, unless layer_types spells it out.
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
@@ -71,7 +71,13 @@ def _restack(
     for place, section in enumerate(sections):
         sources = [_section(models[model].config, place) for model, _ in origins]
         layers = [layer for _, layer in origins]
+        before = dict(section)
         section.update(_restacked(section, sources, layers, where))
+        if any(name in section for name in _NUM_LAYERS):
+            kinds = {model: dict(enumerate(kinds_of(models[model]))) for model in dict(origins)}
+            theirs = [kinds[model].get(layer, frozenset()) for model, layer in origins]
+            mine = kinds_of(models[reference])[: _depth(before)]
+            check_kinds((before, mine), (section, theirs), where)
 
 
 def _restack_halves(
@@ -149,14 +155,11 @@ def _restacked(
     """Return those keys of a config that change where the layers stand otherwise."""
     depth = next((section[name] for name in _NUM_LAYERS if name in section), None)
     changed: dict[str, Any] = {n: len(layers) for n in _NUM_LAYERS if n in section}
-    for key, value in section.items():
-        if not isinstance(value, list):
-            continue
-        if key in _INDEX_LISTS:
-            pairs = enumerate(zip(sources, layers, strict=True))
-            changed[key] = [place for place, (s, layer) in pairs if layer in s.get(key, [])]
-        elif "layer" in key and len(value) == depth:
-            changed[key] = _gathered(key, sources, layers, where)
+    for key in number_lists(section, depth):
+        pairs = enumerate(zip(sources, layers, strict=True))
+        changed[key] = [place for place, (s, layer) in pairs if layer in s.get(key, [])]
+    for key in entry_lists(section, depth):
+        changed[key] = _gathered(key, sources, layers, where)
     for key in _PERIODS:
         if (
             section.get(key)

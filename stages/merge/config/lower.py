@@ -10,6 +10,7 @@ from stages.hashing import content_hash
 from stages.merge.compat import in_dtype
 from stages.merge.config.child import config_of, folder_hash
 from stages.merge.config.dialect import Dialect, dialect_of
+from stages.merge.config.filters import unused_filters
 from stages.merge.config.schema import Config, Input, Reference
 from stages.merge.config.settings import SettingsTable
 from stages.merge.config.stack import Row, stack
@@ -110,7 +111,7 @@ class _Lowering:
             config=child,
             vocabulary=vocabulary,
         )
-        return Lowered(plan, tuple(self._table.notes))
+        return Lowered(plan, (*self._table.notes, *unused_filters(config, found.rows)))
 
     @property
     def _checkpoints(self) -> Mapping[Reference, Checkpoint]:

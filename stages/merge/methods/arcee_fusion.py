@@ -54,7 +54,7 @@ def prepare(sources: Sources, _settings: Settings) -> Kernel:
         first, second = (sources.parent(i, start, stop) for i in (0, 1))
         found = importance(start, stop)
         chosen = torch.where(found < least, first, second)
-        return torch.where(found.isnan(), found, chosen)  # a parent that is no number shows
+        return torch.where(found.isfinite(), chosen, found)  # a parent that is no number shows
 
     return kernel
 

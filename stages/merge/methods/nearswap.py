@@ -37,7 +37,9 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     def kernel(start: int, stop: int) -> Tensor:
         first, second = (sources.parent(i, start, stop) for i in (0, 1))
         gap = second - first
-        return torch.where(gap.abs() <= t, second, first + gap.clamp(-t, t))
+        # An infinity of the second parent is held within nothing: it shows.
+        is_second = (gap.abs() <= t) | second.isinf()
+        return torch.where(is_second, second, first + gap.clamp(-t, t))
 
     return kernel
 

@@ -53,6 +53,10 @@ def hf(**model_args: Any) -> dict[str, Any]:
             "model_args have no base_url",
         ),
         (
+            {"references": {"big": {**CHAT, "model_args": {"model": "m", "base_url": "h:8000"}}}},
+            r"references\.big: base_url is 'h:8000'. Give the whole address",
+        ),
+        (
             {"references": {"big": CHAT}},
             r"references\.big: task colours scores by log-likelihood \(multiple_choice\)",
         ),

@@ -95,11 +95,13 @@ def test_kinds_differ_in_where_a_text_ends(make_params: MakeParams) -> None:
         {**sums, "kind": "numeric", "name": "b"},
         {**sums, "scorer": "mine.py:score", "name": "c"},
         {**sums, "name": "d", "gen_kwargs": {"max_gen_toks": 5}},
+        {**sums, "name": "e", "gen_kwargs": {"max_new_tokens": 4}},
         gen_kwargs={"max_gen_toks": 9},
     )
 
     parts = Suite.load(params).parts["search"]
 
     found = [part.loaded.task.get_config("generation_kwargs") for part in parts]
-    assert [["\n"], ["\n\n"], [], ["\n"]] == [kwargs["until"] for kwargs in found]
-    assert [9, 9, 9, 5] == [kwargs["max_gen_toks"] for kwargs in found]
+    assert [["\n"], ["\n\n"], [], ["\n"], ["\n"]] == [kwargs["until"] for kwargs in found]
+    assert [9, 9, 9, 5, None] == [kwargs.get("max_gen_toks") for kwargs in found]
+    assert 4 == found[-1]["max_new_tokens"]
