@@ -87,7 +87,7 @@ class Scorer:
     def failure(
         self, recipe: Recipe, split: str, error: BaseException, items: Items | None = None
     ) -> Outcome:
-        """Remember that every try failed with ``error``; a longer time-out makes it a new try."""
+        """Remember that all tries failed with ``error``; with more retries or time it is tried."""
         outcome = Outcome(None, None, str(error))
         self._remember(self._failure_key(recipe, split, items), recipe, outcome)
         return outcome
@@ -146,7 +146,7 @@ class Scorer:
             raise EvaluationError(
                 f"evaluation on the {split} split: its process died with exit code "
                 f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size, "
-                "evaluate.batch_tokens or evaluate.workers."
+                "evaluate.batch_tokens or evaluate.workers. Raise evaluate.retries to try again."
             ) from error
         finally:
             self._running.discard(future)
@@ -175,10 +175,10 @@ class Scorer:
         return evaluation_key(recipe.id, content_hash([suite_key, self._frame]))
 
     def _failure_key(self, recipe: Recipe, split: str, items: Items | None) -> str:
-        # Of judges, what a user changes to have them asked again; nothing where there are none.
-        patience = [[j.timeout_s, j.retries] for t in self._params.tasks if (j := t.judge)]
-        key = self._key(recipe, split, items)
-        return content_hash(["failed", key, self._params.timeout_s, *patience])
+        # What a user changes to have it tried again: of judges, too, where there are some.
+        patience = [[self._params.timeout_s, self._params.retries]]
+        patience += [[j.timeout_s, j.retries] for t in self._params.tasks if (j := t.judge)]
+        return content_hash(["failed", self._key(recipe, split, items), *patience])
 
 
 def _stopped(split: str) -> EvaluationError:

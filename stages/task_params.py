@@ -70,7 +70,7 @@ class TaskParams(Section):
     judge: JudgeParams | None = None
     language: str | None = None
     gen_kwargs: dict[str, Any] = {}
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     num_fewshot: int | None = Field(default=None, ge=0)
 
     @field_validator("data", "fewshot")

@@ -1,5 +1,6 @@
 """params.yaml: every fault has one clear message."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"selekt": {}}, r"selekt: unknown key. Legal here: download, .* Did you mean 'select'\?"),
         ({"select": {"optimiser": "CMA"}}, r"select.optimiser: .* Did you mean 'optimizer'\?"),
         ({"select": {"population": 1}}, r"select.population: .*greater than or equal to 2, got 1"),
+        ({"evaluate": {"tasks": [{"task": "x", "weight": math.inf}]}}, r"weight.* finite number"),
         ({"select": {"space": {"weight": [2, 0]}}}, r"select.space: weight is \[2.0, 0.0\]"),
         ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),
         ({"select": naming([0.2, 0.1])}, r"epsilon: give \[low, high\] with .*, got \[0.2, 0.1\]"),

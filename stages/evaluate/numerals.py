@@ -8,11 +8,12 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
   stand before, the first not 0: 1,250 is 1250. Else it is the decimal mark: 0,125 and 12,75.
 - A mark that comes twice groups thousands: 1.250.000. Where the groups are not of three digits the
   marks only separate a list: of 1,2,3 the last number is 3.
-- An apostrophe or a no-break or thin space between groups of three digits groups them.
+- An apostrophe, underscore, or no-break or thin space between groups of three digits groups them.
 - LaTeX's 1{,}250, 1,\!250 and 1\,250 are 1,250 and 1 250 with a thin space.
 - A sign counts unless a letter, a digit or a closing bracket stands before it: 5-3 ends in 3.
 - Percent and currency signs and units are no part of the number: 42 % is 42.
-- 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015.
+- 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015;
+  10^3 by itself is 1000; other powers are two numbers.
 - Digits right after a Latin letter are part of a name: H2O holds no number.
 """
 
@@ -20,8 +21,8 @@ import re
 from decimal import Decimal
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 2  # raised when a text would be read otherwise; part of the suite's key
-_GROUPING = "'\u2019\u00a0\u202f\u2009"  # apostrophes; no-break, narrow no-break and thin space
+NUMERALS_VERSION = 3  # raised when a text would be read otherwise; part of the suite's key
+_GROUPING = "'_\u2019\u00a0\u202f\u2009"  # the spaces: no-break, narrow no-break, thin
 _MINUS = "-\u2212\u2013\ufe63\uff0d"  # hyphen, minus, en dash, small and full-width hyphen
 _ALIKE = str.maketrans(
     {**dict.fromkeys(_MINUS, "-"), "٫": ".", "٬": ",", "．": ".", "，": ",", "＋": "+"}
@@ -39,6 +40,9 @@ _NUMBER = re.compile(
         [eE](?P<e>[-+]?\d{{1,4}})(?!\d)
       | \s*(?:[×*·x]|\\times|\\cdot)\s*10
         (?:(?:\^|\*\*)\s*\{{?(?P<power>[-+]?\d{{1,4}})(?!\d)|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
+      | (?<=10)(?<![\d.,{_GROUPING}]10)(?P<of_ten>
+            (?:\^|\*\*)\s*\{{?[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
+        )
     )?
     """,
     re.VERBOSE,
@@ -59,6 +63,8 @@ def last_number(text: str, decimal: str = ".") -> Decimal | None:
 
 def _read(match: re.Match[str], decimal: str) -> Decimal:
     sign = "-" if match["sign"] == "-" else ""
+    if match["of_ten"]:
+        return Decimal(f"{sign}1E{match['of_ten'].translate(_RAISED).lstrip('^*{ ')}")
     raised = (match["raised"] or "").translate(_RAISED)
     exponent = match["e"] or match["power"] or raised or "0"
     return Decimal(f"{sign}{_plain(match['digits'], decimal)}E{exponent}")

@@ -107,7 +107,7 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
 
 
 def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakeProject) -> None:
-    """An evaluation that outlasts its time-out is ended; the other candidates are scored."""
+    """It is ended, the other candidates are scored; more retries have it tried again."""
     project = make_project("hung")
     tasks = project.folder / "data/tasks"
     (tasks / "hang_once.py").write_text(HANG_ONCE, encoding="utf-8")
@@ -124,6 +124,10 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     assert "evaluate.timeout_s = 20" in str(failed[0]["error"])
     assert 9 == len(rows)
     assert f"{failed[0]['name']} failed: evaluation on the search split: ran longer" in said
+    assert "0 evaluated now" in project.run("flows.evolve")
+    project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 1}})
+    project.run("flows.evolve")
+    assert {"ok"} == {row["status"] for row in rows_of(project)}
 
 
 def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProject) -> None:
