@@ -50,8 +50,8 @@ def select(params: Params) -> None:
     listed = shortlist(rows, params.select)
     if not listed:
         raise LineageError(
-            f"{LINEAGE / 'genomes.jsonl'}: every one of the {len(rows)} candidates failed. "
-            "Read their errors there, mend the cause, and run again."
+            f"{LINEAGE / 'genomes.jsonl'}: of {len(rows)} candidates none that may be listed was "
+            "scored. Read their errors there, mend the cause, and run again."
         )
     with laboratory(params, SELECTION / "store.jsonl") as lab:
         weights = lab.scorer.suite.weights
@@ -145,7 +145,9 @@ def _show(selection: Selection, confidence: float) -> None:
 def run() -> None:
     """Check params.yaml, then choose with as many threads as there are workers."""
     params = load_params()
-    say(f"select: {params.select.shortlist} candidates on validation items, one on test items")
+    num_listed = params.select.shortlist
+    listed = f"{num_listed} candidates" if num_listed else "the search's mean"
+    say(f"select: {listed} on validation items, one on test items")
     conduct(select, params)
 
 

@@ -2,7 +2,8 @@
 
 ``make study-racing`` prints the table that docs/racing.md holds. Every arm searches the space of
 params.yaml with the same optimiser and seeds; the champion is chosen on the validation split, as
-the pipeline chooses it, from a shortlist of ``SHORTLIST``, and scored on the test split.
+the pipeline chooses it, from the arm's shortlist and the search's mean, and scored on the test
+split. A shortlist of 0 leaves the mean.
 """
 
 import json
@@ -46,16 +47,19 @@ class Arm:
 
     name: str
     generations: int
+    population: int
     racing: RacingParams = field(default_factory=RacingParams)
+    shortlist: int = SHORTLIST
 
 
-def arms(generations: int) -> list[Arm]:
+def arms(generations: int, population: int) -> list[Arm]:
     """Return full evaluation, what a fifth of its items buys otherwise, and races."""
+    twice = 2 * population
     return [
-        Arm("full evaluation", generations),
-        Arm("full evaluation, a fifth of the generations", max(1, generations // FIFTH)),
-        Arm("races of 10, 20, 40", generations, RacingParams(rungs=[10, 20, 40])),
-        Arm("races of 5, 10, 20, twice as many", 2 * generations, RacingParams(rungs=[5, 10, 20])),
+        Arm("full evaluation", generations, population),
+        Arm("full evaluation, a fifth of the generations", generations // FIFTH, population),
+        Arm("races, shortlist 12", 2 * generations, population, RacingParams(rungs=[5, 10, 20])),
+        Arm("races of twice as many", generations, twice, RacingParams(rungs=[5, 10, 20]), 0),
     ]
 
 
@@ -87,8 +91,9 @@ class Run:
         changed = {
             "seed": seed,
             "generations": arm.generations,
+            "population": arm.population,
             "racing": arm.racing,
-            "shortlist": SHORTLIST,
+            "shortlist": arm.shortlist,
         }
         self.params = params.model_copy(
             update={"select": params.select.model_copy(update=changed)}
@@ -162,7 +167,8 @@ def work(seed: int) -> list[dict[str, Any]]:
     """Return every arm's result with one seed."""
     params = load_params()
     bench = Bench(params)
-    return [Run(bench, params, arm, seed).result() for arm in arms(params.select.generations)]
+    chosen = arms(params.select.generations, params.select.population)
+    return [Run(bench, params, arm, seed).result() for arm in chosen]
 
 
 def table(results: list[dict[str, Any]]) -> str:

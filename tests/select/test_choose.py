@@ -76,6 +76,7 @@ def test_shortlist_of_races_takes_the_last_winners() -> None:
     assert ["g02-c00", "g01-c01", MEAN] == _listed(rows[::-1], shortlist=2, racing=racing)
     rows[3] = replace(rows[3], id=rows[2].id)  # a winner again
     assert ["g02-c00", "g00-c00", MEAN] == _listed(rows, shortlist=2, racing=racing)
+    assert [MEAN] == _listed(rows, shortlist=0, racing=racing)
 
 
 def test_champion_has_the_best_validation_fitness() -> None:

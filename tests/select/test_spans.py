@@ -16,7 +16,7 @@ from stages.space_params import Setting
 from tests.select.specs import EPSILON, NAMES, SPECS, WEIGHT, encoded, space_of, spec_of
 
 MODELS = (Model("p0", "a"), Model("p1", "b"))
-WRITTEN = "2c3ce135822f322eb17b5f13d98210b47196625a28f38e9a357960a63b3efe95"
+WRITTEN = "964a1cf604e3d5e73522de3435a3398d64d11e0dcb0403da26fa5b6a0a8636b1"
 SETTINGS = {
     "epsilon": st.one_of(
         st.floats(0.0, 0.5), st.sampled_from([[0.0, 0.5], [0.05, 0.2], [0.1, 0.1]])
@@ -116,7 +116,7 @@ def test_new_genes_follow_the_others_in_each_block_by_name() -> None:
 
 
 def test_ids_are_those_of_before_where_nothing_is_named() -> None:
-    """The id of a recipe of della was written down before ``parameters`` was a key."""
+    """A recipe of della, of version 3, has the id that it had without the key ``parameters``."""
     space = space_of("della")
     assert WRITTEN == id_of(space, (0.5, 0.25, 0.75, 0.5))
 
