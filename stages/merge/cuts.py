@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_RANGE = 1 << 17  # entries looked at at a time: they fit in a core's cache
+_RANGE = 1 << 18  # entries looked at at a time: they fit in the processor's cache
 _SAMPLE = 1 << 16  # at most so many entries tell about where a threshold lies: one in 32
 _RUN = 1 << 6  # neighbours that the sample takes at once
 _LEAST = np.nextafter(np.float32(0), np.float32(1))  # zeros are counted, and never collected

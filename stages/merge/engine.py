@@ -15,7 +15,9 @@ from stages.merge.plan import Plan, TensorPlan
 from stages.merge.tokenizers.moving import read
 from stages.seeds import key
 
-CHUNK = 1 << 17  # entries in work at a time: those of all models fit into a core's cache
+# Entries in work at a time: few enough for the processor's cache, and so many that an operation takes
+# long beside waiting for Python's lock, which each thread lets go of and takes again at each.
+CHUNK = 1 << 19
 _MEMO = Memo(128 << 20)  # this process's: small models fit, large ones do without
 
 
