@@ -15,9 +15,10 @@ from stages.merge.plan import Plan, TensorPlan
 from stages.merge.tokenizers.moving import read
 from stages.seeds import key
 
-# Entries in work at a time: few enough for the processor's cache, and so many that an operation takes
-# long beside waiting for Python's lock, which each thread lets go of and takes again at each.
-CHUNK = 1 << 19
+# Entries in work at a time: few enough for the processor's cache, and so many that an operation
+# takes long beside the wait for Python's lock, which a thread lets go and takes again at each.
+CHUNK = 1 << 18
+LONG_CHUNK = 1 << 19  # where a method does much with an entry
 _MEMO = Memo(128 << 20)  # this process's: small models fit, large ones do without
 
 
@@ -32,7 +33,7 @@ def merge(plan: Plan) -> Iterator[tuple[str, Tensor]]:
 
 
 def merge_tensor(
-    plan: Plan, tensor: TensorPlan, *, chunk: int = CHUNK, memo: Memo | None = _MEMO
+    plan: Plan, tensor: TensorPlan, *, chunk: int | None = None, memo: Memo | None = _MEMO
 ) -> Tensor:
     """Return one tensor of the child; ``chunk`` and ``memo`` change no bit of it.
 
@@ -47,7 +48,7 @@ def merge_tensor(
 
 
 def parts(
-    plan: Plan, tensor: TensorPlan, *, chunk: int = CHUNK, memo: Memo | None = None
+    plan: Plan, tensor: TensorPlan, *, chunk: int | None = None, memo: Memo | None = None
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield one tensor of the child, flattened, in ranges: each one's start, and its entries.
 
@@ -77,6 +78,7 @@ def parts(
         is_in_layer=tensor.is_in_layer,
     )
     kernel = tensor.method.prepare(sources, tensor.settings)
+    chunk = chunk or (CHUNK if tensor.method.is_entrywise else LONG_CHUNK)
     for start in range(0, sources.size, chunk):
         part = kernel(start, min(start + chunk, sources.size))
         check_finite(plan, tensor, part)

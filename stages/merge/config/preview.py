@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from stages.checkpoint import Checkpoint
-from stages.merge.engine import CHUNK
+from stages.merge.engine import LONG_CHUNK
 from stages.merge.plan import Plan, TensorPlan
 
 MIB = 1 << 20
@@ -51,7 +51,7 @@ def peak_bytes(plan: Plan, threads: int) -> int:
     parents = max((len(tensor.sources) for tensor in plan.tensors), default=0)
 
     held = _HELD.get(plan.method.spec.name, 0)
-    return INTERPRETER_BYTES + threads * (3 * parents + 4) * CHUNK * 4 + held * 4 * sum(sizes)
+    return INTERPRETER_BYTES + threads * (3 * parents + 4) * LONG_CHUNK * 4 + held * 4 * sum(sizes)
 
 
 def _lines(plan: Plan, threads: int) -> Iterator[str]:
