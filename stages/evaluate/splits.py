@@ -1,7 +1,7 @@
 """The division of a task's items into search, validation and test, by content alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 
 from stages.errors import EvaluationError
 from stages.hashing import content_hash
@@ -76,7 +76,7 @@ def refuse_leaks(queues: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
     Raises:
         EvaluationError: one does; the first few are named.
     """
-    for (one, mine), (other, theirs) in permutations(queues.items(), 2):
+    for (one, mine), (other, theirs) in combinations(queues.items(), 2):
         for first, second in permutations(SPLITS, 2):
             shared = sorted(set(mine[first]) & set(theirs[second]))
             if shared:

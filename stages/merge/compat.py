@@ -13,9 +13,7 @@ time than merging without it.
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.combine import MIN_SUM
@@ -55,21 +53,9 @@ class _One(Sources):
 
     def __init__(self, inner: Sources, tensors: Sequence[Tensor], index: int | None) -> None:
         shaped = [tensor.reshape(inner.shape) for tensor in tensors]
-        super().__init__(None if index is None else torch.zeros_like(shaped[0]), shaped)
-        self._inner = inner
-        self._index = index
-
-    def drawn(
-        self,
-        index: int,
-        start: int,
-        stop: int,
-        highest: NDArray[np.uint32],
-        order: Tensor | None = None,
-    ) -> NDArray[np.bool_]:
-        """Return where the parent's random words for a range are no more than ``highest``."""
-        place = index if self._index is None else self._index
-        return self._inner.drawn(place, start, stop, highest, order)
+        base = None if index is None else torch.zeros_like(shaped[0])
+        streams = inner.streams if index is None else inner.streams[index : index + 1]
+        super().__init__(base, shaped, streams)
 
 
 class _Rounding:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stages.merge.method import Settings, Sources
 from stages.merge.rescale import INVERSE_DENSITY, restored
+from stages.merge.sparsify import chance
 from stages.merge.task_sum import Sparse
 
 _SHORTEST = 128  # a row of fewer entries is sorted as fast by longer words
@@ -116,10 +117,9 @@ def pruned(sources: Sources, settings: Settings) -> Sparse:
         That is nothing where no word does.
         """
         found = chances(length, density, epsilon)
-        limits = np.rint(found * 2**32).astype(np.int64)
+        highest, is_any = chance(found)
         factors = np.zeros(length)
-        np.divide(1.0, found if over_chance else 1.0, where=limits > 0, out=factors)
-        highest = (np.maximum(limits, 1) - 1).astype(np.uint32)
+        np.divide(1.0, found if over_chance else 1.0, where=is_any, out=factors)
         return highest, torch.from_numpy(factors.astype(np.float32))
 
     def factors(index: int, start: int, stop: int) -> Tensor:

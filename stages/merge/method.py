@@ -60,7 +60,7 @@ class Sources:
     ) -> None:
         self._base = None if base is None else _flat(base)
         self._parents = [_flat(parent) for parent in parents]
-        self._streams = streams
+        self.streams = streams
         self._memo = memo
         self._identities = identities
         self.shape = tuple(parents[0].shape)
@@ -140,7 +140,7 @@ class Sources:
         """
         first = torch.from_numpy(self._first_bytes(index, start, stop))
         if order is None:
-            return at_most(self._streams[index], first.numpy(), highest, lambda at: start + at)
+            return at_most(self.streams[index], first.numpy(), highest, lambda at: start + at)
         first = first.view(order.shape).gather(1, order)
         flat, length = order.view(-1).numpy(), order.shape[1]
 
@@ -148,10 +148,10 @@ class Sources:
             found: NDArray[np.int64] = start + at // length * length + flat[at]
             return found
 
-        return at_most(self._streams[index], first.numpy(), highest, places)
+        return at_most(self.streams[index], first.numpy(), highest, places)
 
     def _first_bytes(self, index: int, start: int, stop: int) -> NDArray[np.uint8]:
-        stream = self._streams[index]
+        stream = self.streams[index]
         if self._memo is None or not self._memo.has_room(stream, self.size):
             return random_bytes(stream, start, stop - start)
         return self._memo.get(stream, lambda: random_bytes(stream, 0, self.size))[start:stop]

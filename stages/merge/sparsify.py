@@ -35,13 +35,13 @@ def _masked(vector: Tensor, cut: Cut, start: int, before: Compare, after: Compar
     return factor.mul_(vector)
 
 
-def chance(density: float) -> tuple[NDArray[np.uint32], bool]:
-    """Return the highest 32-bit word that keeps an entry, and whether any does.
+def chance(density: float | NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Return the highest 32-bit word that keeps an entry, and whether any does, for each density.
 
     Words are uniform, so an entry is kept with probability ``density``, to the nearest 2^-32.
     """
-    limit = round(density * 2**32)
-    return np.asarray(min(max(limit, 1), 2**32) - 1, dtype=np.uint32), limit > 0
+    limits = np.asarray(np.rint(np.multiply(density, 2.0**32)), dtype=np.int64)
+    return np.asarray(np.clip(limits, 1, 2**32) - 1, dtype=np.uint32), np.asarray(limits > 0)
 
 
 def keep_drawn(vector: Tensor, is_kept: NDArray[np.bool_], factor: float) -> Tensor:

@@ -54,10 +54,10 @@ class Arm:
 
 def arms(generations: int, population: int) -> list[Arm]:
     """Return full evaluation, what a fifth of its items buys otherwise, and races."""
-    twice = 2 * population
+    fewer, twice = max(1, generations // FIFTH), 2 * population
     return [
         Arm("full evaluation", generations, population),
-        Arm("full evaluation, a fifth of the generations", generations // FIFTH, population),
+        Arm("full evaluation, a fifth of the generations", fewer, population),
         Arm("races, shortlist 12", 2 * generations, population, RacingParams(rungs=[5, 10, 20])),
         Arm("races of twice as many", generations, twice, RacingParams(rungs=[5, 10, 20]), 0),
     ]
