@@ -2,10 +2,13 @@
 
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
+from jinja2 import TemplateError
 from pydantic import Field, field_validator, model_validator
 
 from stages.section import Section
+from stages.templates import never_shows
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -38,10 +41,21 @@ class JudgeParams(Section):
     retries: int = Field(default=3, ge=0)
     parallel: int = Field(default=4, ge=1)
 
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:  # reading a port above 65535 is a ValueError
+            raise ValueError("names no host, or port 0. Give one such as https://host:8000/v1")
+        return url
+
     @model_validator(mode="after")
     def _can_grade(self) -> "JudgeParams":
-        if "response" not in self.prompt:
-            raise ValueError("`prompt` never shows {{ response }}, the answer that is graded")
+        if _is_blind(self.prompt):
+            raise ValueError(
+                "`prompt` never shows {{ response }}, the answer that is graded: two different "
+                "answers make the same request. Write {{ response }} where it is to stand"
+            )
         low, high = self.scale
         if not low < high:
             raise ValueError(f"scale is [{low:g}, {high:g}]; give [low, high] with low < high")
@@ -130,6 +144,13 @@ class TaskParams(Section):
 def is_data(name: str) -> bool:
     """Tell whether ``name`` is a data file's path rather than an lm-eval task's name."""
     return PurePath(name).suffix in DATA_FORMATS
+
+
+def _is_blind(prompt: str) -> bool:
+    try:
+        return never_shows(prompt, "response")
+    except TemplateError:
+        return False  # the judge says what is wrong with the template
 
 
 def _formats() -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from stages.evaluate.numerals import numbers
+from stages.evaluate.sealed import sandboxed
 from stages.evaluate.tables import Row, Table
 from stages.hashing import nearest
 from stages.task_params import ColumnParams, Kind, TaskParams
@@ -80,9 +81,7 @@ def asked_by(chosen: TaskParams, item: Mapping[str, Any]) -> str:
 @lru_cache(64)
 def _compiled(template: str) -> Any:
     """Return the template as lm-eval compiles it, which does so again for every item."""
-    from lm_eval.utils import env
-
-    return env.from_string(template)
+    return sandboxed().from_string(template)
 
 
 def _shown_by_columns(chosen: TaskParams, table: Table) -> Kind:

@@ -1,4 +1,4 @@
-"""A closed room for lm-eval: nothing printed, nothing logged below an error, no network."""
+"""A closed room for lm-eval: no output, no logs below an error, no network, no free Jinja."""
 
 import contextlib
 import io
@@ -8,6 +8,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from jinja2 import Environment
+from jinja2.sandbox import SandboxedEnvironment
+
+from stages.templates import sandbox
+
 _LOGGERS = ("lm_eval", "datasets", "transformers", "huggingface_hub", "accelerate")
 
 
@@ -16,7 +21,8 @@ def sealed() -> Iterator[None]:
     """Run the block without output, warnings or network; the process is left as it was.
 
     ``HF_HUB_OFFLINE=0`` in the environment keeps the network open, so that the data of a built-in
-    task can be fetched once into the cache of Hugging Face datasets.
+    task can be fetched once into the cache of Hugging Face datasets. What stays is that lm-eval
+    renders templates in a sandbox: tasks come from users' files.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
@@ -26,7 +32,24 @@ def sealed() -> Iterator[None]:
         stack.enter_context(_hushed())
         if os.environ.get("HF_HUB_OFFLINE") != "0":
             stack.enter_context(_offline())
+        sandboxed()
         yield
+
+
+def sandboxed() -> SandboxedEnvironment:
+    """Return lm-eval's template environment, made a sandbox if it is none yet.
+
+    It renders every template of a task, and chat templates that a server sends.
+    """
+    import lm_eval.utils
+
+    own: Environment = lm_eval.utils.env
+    if isinstance(own, SandboxedEnvironment):
+        return own
+    safe = sandbox()
+    safe.filters |= own.filters
+    lm_eval.utils.env = safe
+    return safe
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.data_task import data_task
+from stages.evaluate.judge import Judge
 from stages.evaluate.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.settings import check_generation, laid_over
 from stages.hashing import nearest
@@ -39,6 +41,7 @@ def load_task(
 
     Raises:
         EvaluationError: the task, its metric, its filter or its few-shot examples are not there.
+        ParamsError: its judge would not see the answers.
     """
     if chosen.is_data:
         task, kind = data_task(name, chosen, shelf.files)
@@ -55,6 +58,9 @@ def load_task(
         **_scored(name, task, chosen, preferred),
     )
     _check_language(loaded)
+    if chosen.judge is not None:
+        judge = Judge(chosen.judge, f"task {chosen.label}")
+        judge.check(islice(task.eval_docs, params.limit))
     return loaded
 
 

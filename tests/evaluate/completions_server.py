@@ -12,12 +12,16 @@ from typing import Any
 
 @dataclass
 class Reply:
-    """What the server says to one request: a body as JSON, or ``raw`` bytes."""
+    """What the server says to one request: a body as JSON, or ``raw`` bytes.
+
+    It comes after ``wait_s``, and with ``drip_s`` byte by byte, that long apart.
+    """
 
     body: Any = None
     status: int = 200
     raw: bytes | None = None
     wait_s: float = 0.0
+    drip_s: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -77,7 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            for part in [content[i : i + 1] for i in range(len(content))] if reply.drip_s else ():
+                self.wfile.write(part)
+                time.sleep(reply.drip_s)
+            self.wfile.write(b"" if reply.drip_s else content)
         except OSError:
             return  # the client's patience ended first
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from stages.errors import EvaluationError, ParamsError, ServiceError
-from stages.evaluate import judge as judge_module
-from stages.evaluate import verdicts
+from stages.evaluate import judge_client, verdicts
 from stages.evaluate.judge import Case, Judge
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.suite import Suite
@@ -29,7 +28,7 @@ KEY = "sk-secret-1234"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, and no long waits between tries."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(judge_module, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(judge_client, "_FIRST_WAIT_S", 0.01)
     return tmp_path
 
 
@@ -74,7 +73,8 @@ def test_reply_is_one_number(text: str) -> None:
 def test_reply_that_is_no_number_on_the_scale_is_a_failure(text: Any) -> None:
     """Nothing is guessed from a malformed reply; it is asked again, then named with its item."""
     with judging(lambda *_: verdict(text)) as server:
-        with pytest.raises(EvaluationError, match=r"^task t, item 0: judge m replied .*from 0 to"):
+        message = r"^task t, item 0: judge m: replied .*, tried 3 times\. .*from 0 to 10"
+        with pytest.raises(ServiceError, match=message):
             judge_at(server).grade(cases("a"))
         assert 3 == len(server.asked)
 
@@ -172,7 +172,7 @@ def test_verdicts_are_kept_by_what_decides_them(
         assert num == len(server.asked)
 
 
-def test_damaged_verdict_is_asked_anew(project: Path) -> None:
+def test_damaged_verdict_is_asked_again(project: Path) -> None:
     """A file cut short by a full disk costs one question, never a wrong score."""
     with judging(length) as server:
         judge_at(server).grade(cases("a"))
@@ -218,7 +218,7 @@ def test_key_is_sent_and_never_written(
         judge.grade([one])
         with pytest.raises(ParamsError) as refused:
             judge.grade([two])
-        with pytest.raises(EvaluationError) as malformed:
+        with pytest.raises(ServiceError) as malformed:
             judge.grade([three])
         said = f"{refused.value}{malformed.value}{judge.identity}{capfd.readouterr()}"
     assert {f"Bearer {KEY}"} == {asked.key for asked in server.asked}
@@ -244,7 +244,7 @@ def test_key_that_is_not_there_ends_the_run(
 def test_prompt_is_checked_before_anything_is_asked() -> None:
     """A broken template, and one that names no column, are errors that say so."""
     with judging(length) as server:
-        with pytest.raises(EvaluationError, match=r"task t: judge\.prompt: .*Mend the template"):
+        with pytest.raises(EvaluationError, match=r"task t: judge\.prompt: .*Fix the template"):
             judge_at(server, prompt="{{ response")
         message = r"item 0: judge\.prompt: 'promt' is undefined. It may name response .*: prompt\."
         with pytest.raises(ParamsError, match=message):
