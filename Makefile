@@ -33,8 +33,9 @@ check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tes
 	@lint-imports
 	@interrogate tests
 
-docs: $(STAMP)  ## write the tables of docs/merge-methods.md from what the methods declare
+docs: $(STAMP)  ## write the tables in docs that come from specs and tests
 	@python -m tools.method_tables
+	@python -m tools.numeral_table
 
 format: $(STAMP)  ## let ruff rewrite the sources
 	@ruff check --fix $(SOURCES)

@@ -6,36 +6,43 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
 - The decimal mark alone, once, is the decimal mark: 1.250 is 1.25.
 - The other mark alone, once, groups thousands where exactly three digits follow and one to three
   stand before, the first not 0: 1,250 is 1250. Else it is the decimal mark: 0,125 and 12,75.
-- A mark that comes twice groups thousands: 1.250.000. Where the groups are not of three digits the
-  marks only separate a list: of 1,2,3 the last number is 3.
+- A mark that comes twice groups thousands, 1.250.000, or lakhs and crores, 12,34,567. Where the
+  groups are of other sizes the marks only separate a list: of 1,2,3 the last number is 3.
 - An apostrophe, underscore, or no-break or thin space between groups of three digits groups them.
 - LaTeX's 1{,}250, 1,\!250 and 1\,250 are 1,250 and 1 250 with a thin space.
-- A sign counts unless a letter, a digit or a closing bracket stands before it: 5-3 ends in 3.
-- Percent and currency signs and units are no part of the number: 42 % is 42.
+- A sign counts unless the end of a value or a name stands before it: 5-3 ends in 3, GPT-4 in 4.
+- Percent and currency signs and units are no part of the number: 42 % is 42, 25 cm^2 is 25.
 - 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015;
-  10^3 by itself is 1000; other powers are two numbers.
-- Digits right after a Latin letter are part of a name: H2O holds no number.
+  10^3 by itself is 1000; other powers of digits are two numbers.
+- Digits right after a Latin, Greek or Cyrillic letter are part of a name: H2O holds no number.
+
+What stands for a digit, a minus, an exponent or an index is in ``numeral_spelling.py``; a table of
+readings is in docs/tasks.md.
 """
 
 import re
 from decimal import Decimal
 
-# ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 3  # raised when a text would be read otherwise; part of the suite's key
-_GROUPING = "'_\u2019\u00a0\u202f\u2009"  # the spaces: no-break, narrow no-break, thin
-_MINUS = "-\u2212\u2013\ufe63\uff0d"  # hyphen, minus, en dash, small and full-width hyphen
-_ALIKE = str.maketrans(
-    {**dict.fromkeys(_MINUS, "-"), "٫": ".", "٬": ",", "．": ".", "，": ",", "＋": "+"}
-)
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+from stages.evaluate.numeral_spelling import CURRENCY, LETTERS, plainly_spelled
 
-_LATEX = re.compile(r"(?<=\d)(?:\{([.,])\}|(,?)\\[,!;:])(?=\d)")
+# ruff: noqa: RUF001  the marks of other scripts are what this module is about
+NUMERALS_VERSION = 4  # raised when a text would be read otherwise; part of the suite's key
+_SPACES = "\u00a0\u202f\u2009"  # no-break, narrow no-break, thin
+_GROUPING = f"'_\u2019{_SPACES}"
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+# Latin, Greek and Cyrillic letters: a digit right after one is part of a name.
+_NAMES = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff"
+# What a value can end in: the dash after it is that of a range, a subtraction or a name.
+_ENDS = f"{LETTERS}0-9)\\]}}%‰°′″”!²³¹⁰⁴-⁹"
+
 _NUMBER = re.compile(
     rf"""
-    (?P<sign>(?<![A-Za-z0-9)\]}}])[-+])?
-    [$€£¥₹]?
-    (?<![A-Za-z_0-9])(?<![0-9][.,])
-    (?P<digits>\d+(?:[.,{_GROUPING}]\d+)*|[.,]\d+)
+    (?P<sign>
+        (?<![{_ENDS}])(?<![0-9][{CURRENCY}])(?<![0-9][\ {_SPACES}][€£¥₹])(?<![A-Za-z]\*\*)[-+]
+    )?
+    (?:\\?[{CURRENCY}][\ {_SPACES}]?)?
+    (?<![{_NAMES}_0-9])(?<![0-9][.,])
+    (?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+|_\d{{3}}(?!\d))*|[.,]\d+)
     (?:
         [eE](?P<e>[-+]?\d{{1,4}})(?!\d)
       | \s*(?:[×*·x]|\\times|\\cdot)\s*10
@@ -47,12 +54,12 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+_INDIAN = re.compile(rf"[1-9]\d?([,'\u2019{_SPACES}])\d\d(?:\1\d\d)*\1\d{{3}}")
 
 
 def numbers(text: str, decimal: str = ".") -> list[Decimal]:
     """Return the numbers of ``text`` in order; ``decimal`` is the mark preferred in doubt."""
-    plain = _LATEX.sub(lambda m: m[1] or m[2] or "\u2009", text.translate(_ALIKE))
-    return [_read(match, decimal) for match in _NUMBER.finditer(plain)]
+    return [_read(match, decimal) for match in _NUMBER.finditer(plainly_spelled(text))]
 
 
 def last_number(text: str, decimal: str = ".") -> Decimal | None:
@@ -75,7 +82,7 @@ def _plain(digits: str, decimal: str) -> str:
     mark = _decimal_mark(digits, decimal)
     whole, _, fraction = digits.rpartition(mark) if mark else (digits, "", "")
     groups = re.split(rf"[.,{_GROUPING}]", whole)
-    if len(groups) > 1 and not _are_thousands(groups):
+    if len(groups) > 1 and not _are_thousands(groups) and not _INDIAN.fullmatch(whole):
         return (groups[-1] or "0") + (f".{fraction}" if mark else "")
     return ("".join(groups) or "0") + (f".{fraction}" if mark else "")
 

@@ -1,0 +1,88 @@
+r"""Bring the numerals of a text to one spelling, before ``numerals.py`` reads them.
+
+- Digits of every script are 0 to 9; every dash that stands as a minus is "-".
+- A minus may have a space after it where an operator, a relation, a colon, a comma or an opening
+  bracket stands before it: x = - 5 ends in -5, and 7 - 5 in 5. The same where it is the whole
+  text, and where U+2212, which makes no bullets, begins a line. Two hyphens are a dash: 3--5.
+- An exponent of a letter belongs to a name, as of a unit, and so does an index: 25 cm^2, m/s**2,
+  25 \text{ cm}^{2}, 25 cm<sup>2</sup>, 5 m s-1 and x_{10}. An index of digits is their base.
+- Underscores around a number are emphasis: _42_ and __42__.
+"""
+
+import re
+
+# ruff: noqa: RUF001  the marks of other scripts are what this module is about
+LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u1000-\u1fff"  # of scripts with spaces
+CURRENCY = "$€£¥₹"
+_GAP = r"(?:[ \t\u00a0\u202f\u2009~]|\\[,;:! ])"
+_NUMERAL = rf"(?=\\?[{CURRENCY}]?[.,]?\d)"
+
+# Hyphens, dashes, minus, small and full-width hyphen. A raised minus is one before such a digit.
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
+_ALIKE = str.maketrans(
+    {**dict.fromkeys(_DASHES, "-"), "٫": ".", "٬": ",", "．": ".", "，": ",", "＋": "+"}
+)
+_BINDS = (
+    r"[=(\[{≤≥≈≠:,;+×·÷|→⇒＝：（]"
+    r"|(?<=[^\s>-])[ ]?[<>]"
+    r"|\\(?:leq?|geq?|approx|to|cdot|times|neq?|in|Rightarrow)\b"
+)
+_LETTER = r"(?<=[^\W\d_])"
+_BRACES = r"\{(?:[^{}\n]|\{[^{}\n]*\})*\}"
+_UNIT = (
+    r"(?:[kcdmnpMGhµμ]?(?:mol|eV|Hz|Pa|bit|[mgsAKLlWJNVCFTBΩ])|cd|min|ha|yr|[hdt])(?![A-Za-zµμΩ])"
+)
+_UNITS = rf"(?:{_UNIT}(?:(?:\^|\*\*)?-?[1-9])?[ ·⋅.*/]{{1,2}}){{0,5}}"
+
+_Rule = tuple[re.Pattern[str], str]
+_BEFORE: tuple[_Rule, ...] = (
+    (re.compile(r"<sup>([^<>\n]*)</sup>", re.IGNORECASE), r"^{\1}"),
+    (re.compile(r"\\textsuperscript(?=\{)"), "^"),
+    (re.compile(r"<sub>([^<>\n]*)</sub>", re.IGNORECASE), r"_{\1}"),
+    (re.compile(rf"(?<=[{LETTERS}\d)\]}}%])-{{2,3}}{_NUMERAL}"), "\u2013"),
+    (re.compile(rf"^([ \t]*)\u2212{_GAP}+{_NUMERAL}", re.MULTILINE), r"\1-"),
+    (re.compile(rf"\u207b{_GAP}*{_NUMERAL}"), "-"),
+)
+_AFTER: tuple[_Rule, ...] = (
+    (re.compile(rf"((?:{_BINDS}){_GAP}*|(?<!\S)(?:\*\*|\$))-{_GAP}+{_NUMERAL}"), r"\1-"),
+    (re.compile(rf"\A\s*-{_GAP}+([\\{CURRENCY}]*[\d.,]+[\s.%*$]*)\Z"), r"-\1"),
+    (re.compile(r"\[\^[^\]\s]{1,20}\]"), ""),  # a footnote
+    (re.compile(rf"(?<=[^\W_])_{_BRACES}(?=\d)|(?<=[)\]}}])_{_BRACES}(?=\d)"), " "),
+    (re.compile(rf"(?<=[^\W_])_{_BRACES}|(?<=[)\]}}])_{_BRACES}"), ""),
+    (re.compile(rf"{_LETTER}_[^\W_]{{1,3}}(?=\s?\^)"), ""),
+    (
+        re.compile(
+            rf"{_LETTER}((?:[.)\]}}$]|{_GAP})*)\^{_GAP}*"
+            rf"(?:(?:\\[A-Za-z]+)?{_BRACES}|\([^()\n]*\)|[-+]?\d+(?:\.\d+)?)"
+        ),
+        r"\1",
+    ),
+    (
+        re.compile(
+            rf"(\d[ \u00a0]?{_UNITS}{_UNIT}|(?<![A-Za-z*])[A-Za-z])"
+            r"\*\*\(?[-+]?[1-9](?:\.\d+)?\)?(?![\d*])"
+        ),
+        r"\1",
+    ),
+    # not 5 m-3 m, from one to the other
+    (re.compile(rf"(\d[ \u00a0]{_UNITS}({_UNIT}))-[1-4](?![.,]?\w| ?\2(?!\w))"), r"\1"),
+    (
+        re.compile(rf"(?<![\w)\]}}])(_{{1,3}})(?=[-+{CURRENCY}\\.]*\d[^_\n]*\1(?!\w))", re.ASCII),
+        "",
+    ),
+    (re.compile(r"(?<=\d)\{([.,])\}(?=\d)"), r"\1"),
+    (re.compile(r"(?<=\d),\\[,!;:](?=\d)"), ","),
+    (re.compile(r"(?<=\d)\\[,!;:](?=\d)"), "\u2009"),
+)
+
+
+def plainly_spelled(text: str) -> str:
+    """Return ``text`` with its numerals in the one spelling that ``numerals.py`` knows."""
+    for pattern, new in _BEFORE:
+        text = pattern.sub(new, text)
+    text = re.sub(r"\d", lambda digit: str(int(digit[0])), text.translate(_ALIKE))
+    for pattern, new in _AFTER:
+        previous = ""
+        while previous != text:  # units stand in chains: kg m**2 s**-2
+            previous, text = text, pattern.sub(new, text)
+    return text
