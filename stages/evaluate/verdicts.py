@@ -1,6 +1,7 @@
 """The verdicts of judges, kept by content: what was asked once is never asked again."""
 
 import json
+import math
 import os
 import threading
 from pathlib import Path
@@ -13,9 +14,10 @@ FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe 
 def find(key: str) -> float | None:
     """Return the verdict under ``key``; None where there is none that can be read."""
     try:
-        return float(json.loads(_path(key).read_bytes())["verdict"])
+        verdict = float(json.loads(_path(key).read_bytes())["verdict"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return verdict if math.isfinite(verdict) else None
 
 
 def keep(key: str, verdict: float) -> float:

@@ -172,12 +172,13 @@ def test_verdicts_are_kept_by_what_decides_them(
         assert num == len(server.asked)
 
 
-def test_damaged_verdict_is_asked_again(project: Path) -> None:
+@pytest.mark.parametrize("damaged", ['{"verd', '{"verdict": NaN}', "[]", ""])
+def test_damaged_verdict_is_asked_again(project: Path, damaged: str) -> None:
     """A file cut short by a full disk costs one question, never a wrong score."""
     with judging(length) as server:
         judge_at(server).grade(cases("a"))
         (path,) = (project / ".judge").rglob("*.json")
-        path.write_text('{"verd')
+        path.write_text(damaged)
         assert [0.1] == judge_at(server).grade(cases("a"))
         assert 2 == len(server.asked)
     assert {"verdict": 1.0} == json.loads(path.read_text())
