@@ -8,6 +8,7 @@ from typing import Any
 
 from stages.errors import CheckpointError
 from stages.hashing import content_hash
+from stages.headers import read_json
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _SETTINGS = ("lstrip", "normalized", "rstrip", "single_word", "special")
@@ -45,18 +46,21 @@ def read_tokens(folder: Path) -> Tokens:
     try:
         data = read_tokenizer(folder) or convert(folder)
         return _tokens(data)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except CheckpointError as error:
+        fault = str(error).removeprefix(f"{folder}/")
+        raise CheckpointError(f"the tokenizer cannot be read: {fault}") from error
+    except Exception as error:  # of transformers and tokenizers: whatever damaged files lead to
+        first = (str(error).splitlines() or [""])[0].rstrip(".")
         raise CheckpointError(
-            f"the tokenizer cannot be read: {type(error).__name__}: {error}. Mend its files."
+            f"the tokenizer cannot be read: {type(error).__name__}: {first}. Fix its files, or "
+            "copy those of the model that it was trained from."
         ) from error
 
 
 def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     """Return the content of tokenizer.json, or None where there is none."""
     path = folder / "tokenizer.json"
-    if not path.is_file():
-        return None
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return read_json(path) if path.is_file() else None
 
 
 def convert(folder: Path) -> dict[str, Any]:
@@ -80,6 +84,8 @@ def _tokens(data: Mapping[str, Any]) -> Tokens:
     entries = data.get("added_tokens") or []
     added = {token["content"]: int(token["id"]) for token in entries}
     ids = {**vocab, **added}
+    if not all(isinstance(token, str) and type(number) is int for token, number in ids.items()):
+        raise TypeError("a token that is not text, or an id that is not a whole number")
     new = [number for token, number in added.items() if token not in vocab]
     if new != list(range(len(vocab), len(vocab) + len(new))):
         # Where ids leave gaps the library gives others than the file says: what it gives counts.

@@ -194,7 +194,7 @@ FOLDER_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "model.safetensors.index.json").write_text(
             '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
         ),
-        "b is in model-00001-of-00002.safetensors, the index says None",
+        "tensor b is in model-00001-of-00002.safetensors, the index says nothing about it",
     ),
 }
 

@@ -13,9 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from stages.download.stage import run
 from stages.errors import CheckpointError
-from tests.download.conftest import edit_json, make_model, params
+from tests.download.conftest import edit_json, make_model, params, run
 
 OUT = Path("data/parents")
 ADAPTER = Path("adapters/one")
