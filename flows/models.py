@@ -3,8 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -186,10 +187,19 @@ def _built(reference: Reference, model: Located, adapter: Located | None, where:
     source = Source(str(reference), place or Local(PurePosixPath(reference.path)))
     job = Job(Request("model", source, where), folders[0], model=model, adapter=adapter)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(out.with_name(f".{out.name}.lock")):
+    with _alone(out):
         if not out.is_dir():
             _make(job, out)
     return out
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Wait until no other process makes ``out``; on a disk without locks each makes its own."""
+    with ExitStack() as held:
+        with suppress(NotImplementedError):
+            held.enter_context(FileLock(out.with_name(f".{out.name}.lock")))
+        yield
 
 
 def _make(job: Job, out: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from stages.errors import CheckpointError
 
@@ -81,7 +80,7 @@ def read_header(path: Path) -> Entries:
             )
         text = file.read(length)
     try:
-        header = _object(text)
+        header = _object(text, is_strict=True)
         _check_metadata(header.pop("__metadata__", None))
         entries = {name: _entry(path, 8 + length, entry) for name, entry in header.items()}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -89,7 +88,6 @@ def read_header(path: Path) -> Entries:
             f"{path}: the header cannot be read: {_reason(error)}. {_FETCH_AGAIN}"
         ) from error
     _check_ranges(path, entries, 8 + length, size)
-    _check_with_library(path)
     return entries
 
 
@@ -137,15 +135,15 @@ def shards_of(tensors: Mapping[str, TensorInfo], shard_bytes: int) -> list[list[
     return shards
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in ``path``.
+def read_json(path: Path, *, is_strict: bool = False) -> dict[str, Any]:
+    """Return the JSON object in ``path``; with ``is_strict`` no name is given twice, nor NaN.
 
     Raises:
         CheckpointError: it is missing, not JSON, not an object, or nothing that a file of a model
             holds: nested deeper than any config, or text that is not Unicode.
     """
     try:
-        data = _object(path.read_bytes())
+        data = _object(path.read_bytes(), is_strict=is_strict)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. A model folder needs it.") from error
     except (ValueError, TypeError, RecursionError) as error:
@@ -171,20 +169,39 @@ def check_pointer(path: Path) -> None:
         )
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _object(text: bytes, *, is_strict: bool) -> dict[str, Any]:
     """Return the JSON object that ``text`` is.
+
+    With ``is_strict`` as the safetensors library reads it, which takes neither NaN nor a name
+    twice. Configs hold such things, and transformers reads them.
 
     Raises:
         ValueError: it is not UTF-8, not JSON, or holds half of a surrogate pair.
         TypeError: it is something other than an object.
     """
     plain = text.decode("utf-8")
-    data = json.loads(plain)
+    hooks: dict[str, Any] = (
+        {"object_pairs_hook": _unique, "parse_constant": _refuse} if is_strict else {}
+    )
+    data = json.loads(plain, **hooks)
     if not isinstance(data, dict):
         raise TypeError(f"it holds a {type(data).__name__}, not an object")
     if "\\ud" in plain or "\\uD" in plain:  # escapes of surrogates: halves are no characters
         json.dumps(data, ensure_ascii=False).encode("utf-8")
     return data
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r:.80} is there twice")
+    return data
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _reason(error: Exception) -> str:
@@ -205,17 +222,6 @@ def _is_deeper(data: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
-
-
-def _check_with_library(path: Path) -> None:
-    """Check that the safetensors library opens the file too, so that a copy of it is of use."""
-    try:
-        with safe_open(str(path), "pt"):
-            return
-    except Exception as error:  # safetensors' own error class is not part of its API
-        raise CheckpointError(f"{path}: the header cannot be read: {error}. {_FETCH_AGAIN}") from (
-            error
-        )
 
 
 def _check_metadata(metadata: Any) -> None:

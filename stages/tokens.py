@@ -1,7 +1,8 @@
 """What tokens a model folder's tokenizer has: read from its files alone wherever that can be."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,7 @@ def read_tokens(folder: Path) -> Tokens:
         fault = str(error).removeprefix(f"{folder}/")
         raise CheckpointError(f"the tokenizer cannot be read: {fault}") from error
     except Exception as error:  # of transformers and tokenizers: whatever damaged files lead to
-        first = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise CheckpointError(
-            f"the tokenizer cannot be read: {type(error).__name__}: {first}. Fix its files, or "
-            "copy those of the model that it was trained from."
-        ) from error
+        raise CheckpointError(f"the tokenizer cannot be read: {_explain(error)}.") from error
 
 
 def read_tokenizer(folder: Path) -> dict[str, Any] | None:
@@ -72,8 +69,33 @@ def convert(folder: Path) -> dict[str, Any]:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    with _quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return dict(json.loads(tokenizer.backend_tokenizer.to_str()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from advising on standard error; what it raises says all that matters."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _explain(error: Exception) -> str:
+    """Return why a tokenizer cannot be read, and what to do."""
+    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    if "tiktoken" in first:  # the last that transformers tries, whatever the file is
+        return (
+            "its vocabulary file is not a SentencePiece model. Fetch it again; save a tokenizer "
+            "of tiktoken as tokenizer.json with transformers"
+        )
+    return f"{type(error).__name__}: {first}. Fix its files, or copy those of its base model"
 
 
 def _tokens(data: Mapping[str, Any]) -> Tokens:
