@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor
@@ -91,9 +92,11 @@ def _check_plain(name: str, tensor: Tensor, where: str) -> None:
 def _load(path: Path, where: str) -> Any:
     for is_mapped in (True, False):  # files of before PyTorch 1.6 cannot be mapped
         try:
-            return torch.load(  # noqa: TID251 -- weights_only: unpickles tensors and nothing else
-                path, map_location="cpu", weights_only=True, mmap=is_mapped
-            )
+            with catch_warnings():
+                simplefilter("ignore")  # of torch, on old formats: to those who wrote the file
+                return torch.load(  # noqa: TID251 -- weights_only: unpickles tensors, no more
+                    path, map_location="cpu", weights_only=True, mmap=is_mapped
+                )
         except Exception as error:  # a damaged pickle raises whatever its wrong bytes lead to
             if not is_mapped or not isinstance(error, RuntimeError):
                 raise _damaged(path, where, error) from error
