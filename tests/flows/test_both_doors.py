@@ -158,6 +158,18 @@ def test_both_doors_accept(case: str) -> None:
 
 
 @pytest.mark.usefixtures("zoo")
+def test_padding_of_the_embedding_is_no_fault() -> None:
+    """Rows that stand for no token may be more or fewer; the tokenizer is still the base's."""
+    make_model(MATH, seed=1, tie_word_embeddings=True, vocab_size=40)
+    text = LINEAR.replace("dtype:", "tokenizer_source: base\ndtype:")
+
+    run(params(), OUT)
+    merged(text)
+
+    assert (32, 16) == Checkpoint(Path("out")).tensors[EMBEDDING].shape
+
+
+@pytest.mark.usefixtures("zoo")
 @pytest.mark.parametrize("case", REFUSED)
 def test_both_doors_refuse(case: str) -> None:
     """What one refuses the other refuses, and both name the tensor."""
