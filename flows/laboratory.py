@@ -15,12 +15,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.download import fetch
 from flows.preflight import check
 from flows.scoring import Scorer
 from flows.server import Server
 from flows.worker import Outcome, pinned, plan_of
-from stages.download import stage as download_stage
 from stages.download.manifest import Parents
+from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, ParamsError
 from stages.evaluate.suite import Suite
 from stages.merge import plugins
@@ -75,12 +76,11 @@ def download(params: Params) -> Parents:
     """Return the parents; fetch them first where they are not there or not as params say."""
     asked = {"base": params.download.base, **params.download.parents}
     with suppress(CheckpointError):
-        parents = Parents.read(download_stage.PARENTS)
+        parents = Parents.read(PARENTS)
         if list(parents.sources.items()) == list(asked.items()):
             return parents
-    tokenizer = params.merge.tokenizer
-    download_stage.run(params.download, download_stage.PARENTS, tokenizer=tokenizer)
-    return Parents.read(download_stage.PARENTS)
+    fetch(params)
+    return Parents.read(PARENTS)
 
 
 @task(name="evaluate", cache_policy=NO_CACHE, persist_result=False)

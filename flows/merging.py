@@ -60,9 +60,11 @@ def preview(job: Job) -> str:
     Raises:
         GermlineError: something is not legal or does not fit; every fault is listed.
     """
-    with _planned(job, job.resolver()) as plans:
+    resolver = job.resolver()
+    with _planned(job, resolver) as plans:
         texts = [_told(lowered, describe(lowered.plan, threads=job.threads)) for lowered in plans]
-    return "\n\n".join(texts)
+    notes = [f"note: {line}" for line in resolver.notes]
+    return "\n\n".join([*texts, *(["\n".join(notes)] if notes else [])])
 
 
 def merge(job: Job) -> str:
@@ -79,7 +81,8 @@ def merge(job: Job) -> str:
     resolver = job.resolver()
     with _planned(job, resolver) as plans:
         sizes = [bytes_written(lowered.plan) for lowered in plans]
-        for line in dict.fromkeys(line for lowered in plans for line in lowered.notes):
+        notes = [*resolver.notes, *(line for lowered in plans for line in lowered.notes)]
+        for line in dict.fromkeys(notes):
             say(f"note: {line}")
     _check_room(job.out, sizes[-1])
     documents = job.documents()

@@ -2,25 +2,33 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
+from filelock import FileLock
 from huggingface_hub import snapshot_download
 from platformdirs import user_cache_path
 
 from stages.checkpoint import Checkpoint, digest
 from stages.download.build import Job, build
-from stages.download.files import adapter_files, is_pickled, model_files
+from stages.download.files import check_files
 from stages.download.hub import Repository
-from stages.download.places import Located
+from stages.download.places import Located, adapter_among, model_among
 from stages.download.request import Request
 from stages.download.source import Hub, Local, Source
 from stages.errors import CheckpointError
 from stages.hashing import content_hash, nearest, weights_hash
 from stages.merge.config.schema import Reference
+from stages.partial import claim
+from stages.weight_files import WeightFiles
 
 KEY_DIGITS = 32
+CONVERSION = 2  # raised when the same files would be converted to others: part of every key
 
 
 def cache_folder() -> Path:
@@ -30,11 +38,15 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Finds models, each once; with ``offline`` the hub is not asked, only what it sent before."""
+    """Finds models, each once; with ``offline`` the hub is not asked, only what it sent before.
+
+    ``notes`` say of the models found so far which files that look like weights were not read.
+    """
 
     where: str
     offline: bool = False
     threads: int = 1
+    notes: list[str] = field(default_factory=list)
     _known: dict[Reference, Path] = field(default_factory=dict)
 
     def folder(self, reference: Reference) -> Path:
@@ -50,26 +62,27 @@ class Resolver:
 
     def _made(self, reference: Reference) -> Path:
         where = f"{self.where}: {reference}"
-        model = self._located(reference.path, reference.revision, where)
-        is_plain = reference.adapter is None and not any(is_pickled(n) for n in model.names)
-        if is_plain:
-            return _fetched(model)
+        listed = self._found(reference.path, reference.revision, where)
+        model = model_among(listed, where=where, with_code=True)
+        weights = model.weights
+        self.notes.extend(f"{reference}: {note}" for note in (weights.notes if weights else ()))
+        if reference.adapter is None and not (weights and weights.is_pickled):
+            return _fetched(model, where)
         adapter = None
         if reference.adapter is not None:
             found = self._found(reference.adapter, reference.adapter_revision, where)
-            names = adapter_files(found.names, where=f"{where}: the adapter")
-            adapter = Located(names, found.folder, found.repository)
+            adapter = adapter_among(found, where=f"{where}: the adapter")
         return _built(reference, model, adapter, where)
 
     def hash(self, model: Checkpoint) -> str:
         """Return a model's weights hash, read from the cache where its files are as they were."""
-        stamp = content_hash(_stamps(model.folder))
+        stamp = _weights_stamp(model.folder)
         path = _hash_file(stamp)
         if path.is_file() and len(text := path.read_text(encoding="ascii").strip()) == 64:
             return text
         found = self._hashed(model)
-        if content_hash(_stamps(model.folder)) == stamp:  # nobody wrote to it meanwhile
-            remember(model.folder, found)
+        if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
+            _keep(path, found)
         return found
 
     def _hashed(self, model: Checkpoint) -> str:
@@ -79,11 +92,6 @@ class Resolver:
         return weights_hash(
             {n: (i.dtype, i.shape, d) for (n, i), d in zip(infos, digests, strict=True)}
         )
-
-    def _located(self, path: str, revision: str | None, where: str) -> Located:
-        found = self._found(path, revision, where)
-        names = model_files(found.names, where=where, with_code=True)
-        return Located(names, found.folder, found.repository)
 
     def _found(self, path: str, revision: str | None, where: str) -> Located:
         folder = Path(path).expanduser()
@@ -114,32 +122,35 @@ class Resolver:
 
 def remember(folder: Path, weights_hash: str) -> None:
     """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    _keep(_hash_file(content_hash(_stamps(folder))), weights_hash)
+    _keep(_hash_file(_weights_stamp(folder)), weights_hash)
 
 
 def _hash_file(stamp: str) -> Path:
     return cache_folder() / "weights" / f"{stamp}.txt"
 
 
-def _fetched(model: Located) -> Path:
+def _fetched(model: Located, where: str) -> Path:
     """Return the folder of a model's files; those of the hub are checked when they are new."""
     if model.repository is None:
-        return model.fetch(model.names)
+        folder = model.fetch(model.names)
+        check_files(folder, model.light, where=where)
+        return folder
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
     if path.is_file():
         held = json.loads(path.read_text(encoding="utf-8"))
         folder = Path(held["folder"])
-        if folder.is_dir() and held["stamp"] == content_hash(_stamps(folder)):
+        if folder.is_dir() and held["stamp"] == _stamp(folder, model.names):
             return folder
     folder = model.fetch(model.names)
-    _keep(path, json.dumps({"folder": str(folder), "stamp": content_hash(_stamps(folder))}))
+    check_files(folder, model.light, where=where)
+    _keep(path, json.dumps({"folder": str(folder), "stamp": _stamp(folder, model.names)}))
     return folder
 
 
 def _keep(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     partial.write_text(f"{text}\n", encoding="utf-8")
     partial.replace(path)
 
@@ -161,30 +172,61 @@ def _of_folder(folder: Path) -> Located:
 
 
 def _built(reference: Reference, model: Located, adapter: Located | None, where: str) -> Path:
-    """Return the folder of a model that is made of others, from the cache or made now."""
+    """Return the folder of a model that is made of others, from the cache or made now.
+
+    Its key covers every file that it is made of. Of processes that want it at once, one makes it
+    and the others wait.
+    """
     parts = [located for located in (model, adapter) if located is not None]
-    folders = [_fetched(located) for located in parts]
-    key = content_hash([_stamps(folder) for folder in folders])[:KEY_DIGITS]
-    out = cache_folder() / "models"
-    if (out / key).is_dir():
-        return out / key
-    staging = out / f".{key}.{os.getpid()}"
+    folders = [_fetched(located, where) for located in parts]
+    stamps = [_stamp(f, part.names) for f, part in zip(folders, parts, strict=True)]
+    out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
+    if out.is_dir():
+        return out
     place = Hub(reference.path, reference.revision or "main") if model.repository else None
     source = Source(str(reference), place or Local(PurePosixPath(reference.path)))
     job = Job(Request("model", source, where), folders[0], model=model, adapter=adapter)
-    staging.mkdir(parents=True, exist_ok=True)
-    build(job, staging, staging)
-    (staging / "model").rename(out / key)
-    staging.rmdir()
-    return out / key
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        if not out.is_dir():
+            _make(job, out)
+    return out
 
 
-def _stamps(folder: Path) -> list[list[str | int]]:
-    """Return what tells whether a folder's weights and configs are as they were, unread."""
-    names = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json"))
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Wait until no other process makes ``out``; on a disk without locks each makes its own."""
+    with ExitStack() as held:
+        with suppress(NotImplementedError):
+            held.enter_context(FileLock(out.with_name(f".{out.name}.lock")))
+        yield
+
+
+def _make(job: Job, out: Path) -> None:
+    """Build a model at ``out``, which appears whole; what another process put there stays."""
+    staging, lock = claim(out)
+    try:
+        build(job, staging, staging)
+        (staging / "model").rename(out)
+    except OSError as error:
+        if isinstance(error, CheckpointError) or not out.is_dir():
+            raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        os.close(lock)
+
+
+def _weights_stamp(folder: Path) -> str:
+    files = WeightFiles.in_folder(folder)
+    return _stamp(folder, files.names if files else ())
+
+
+def _stamp(folder: Path, names: Iterable[str]) -> str:
+    """Return a hash that changes when one of the named files is written to; none is read."""
     found: list[list[str | int]] = []
-    for path in names:
-        real = path.resolve()
-        stat = real.stat()
-        found.append([path.name, str(real), stat.st_size, stat.st_mtime_ns, stat.st_ino])
-    return found
+    for name in sorted(names):
+        real = (folder / name).resolve()
+        stat = real.stat() if real.is_file() else None
+        times = [stat.st_size, stat.st_mtime_ns, stat.st_ino] if stat else []
+        found.append([name, str(real), *times])
+    return content_hash(found)

@@ -20,9 +20,9 @@ from stages.hashing import weights_hash
 from stages.headers import (
     DTYPES,
     TensorInfo,
-    read_headers,
     read_json,
 )
+from stages.weight_files import read_headers
 
 __all__ = ["Checkpoint", "TensorInfo", "bytes_of", "digest", "info_of"]
 

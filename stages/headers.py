@@ -33,6 +33,8 @@ DTYPES = {
     "F64": torch.float64,
 }
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
+_MAX_DEPTH = 100  # levels of objects in objects; configs of transformers have at most 6
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _FETCH_AGAIN = "The file is damaged; fetch or save the model again."
 
 
@@ -61,26 +63,6 @@ class Place:
 Entries = dict[str, tuple[TensorInfo, Place]]
 
 
-def read_headers(folder: Path) -> Entries:
-    """Return what the headers of a model folder's weight files say, by tensor name.
-
-    Raises:
-        CheckpointError: there are no safetensors, a shard is missing, or a file is damaged.
-    """
-    if (folder / SINGLE).is_file():
-        return read_header(folder / SINGLE)
-    if (folder / INDEX).is_file():
-        return _read_shards(folder)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder. Give the folder of a model.")
-    others = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".gguf"))
-    found = f"found {', '.join(others[:3])}" if others else "found no weights"
-    raise CheckpointError(
-        f"{folder}: {found}, neither {SINGLE} nor {INDEX}. germline reads safetensors only; "
-        "load the model in transformers and save_pretrained it."
-    )
-
-
 def read_header(path: Path) -> Entries:
     """Return what one file's header says, by tensor name.
 
@@ -91,19 +73,20 @@ def read_header(path: Path) -> Entries:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, _MAX_HEADER_BYTES):
+            check_pointer(path)
             raise CheckpointError(
                 f"{path}: the header should take {length} bytes, the file has {size}. "
                 f"{_FETCH_AGAIN}"
             )
         text = file.read(length)
     try:
-        header = json.loads(text)
-        header.pop("__metadata__", None)
+        header = _object(text, is_strict=True)
+        _check_metadata(header.pop("__metadata__", None))
         entries = {name: _entry(path, 8 + length, entry) for name, entry in header.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the header cannot be read: {error}. {_FETCH_AGAIN}") from (
-            error
-        )
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: the header cannot be read: {_reason(error)}. {_FETCH_AGAIN}"
+        ) from error
     _check_ranges(path, entries, 8 + length, size)
     return entries
 
@@ -152,62 +135,124 @@ def shards_of(tensors: Mapping[str, TensorInfo], shard_bytes: int) -> list[list[
     return shards
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in ``path``.
+def read_json(path: Path, *, is_strict: bool = False) -> dict[str, Any]:
+    """Return the JSON object in ``path``; with ``is_strict`` no name is given twice, nor NaN.
 
     Raises:
-        CheckpointError: it is missing, not JSON, or not an object.
+        CheckpointError: it is missing, not JSON, not an object, or nothing that a file of a model
+            holds: nested deeper than any config, or text that is not Unicode.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _object(path.read_bytes(), is_strict=is_strict)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. A model folder needs it.") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON: {error}. {_FETCH_AGAIN}") from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{path}: holds a {type(data).__name__}, not an object.")
+    except (ValueError, TypeError, RecursionError) as error:
+        check_pointer(path)
+        raise CheckpointError(f"{path}: not JSON: {_reason(error)}. {_FETCH_AGAIN}") from error
+    if _is_deeper(data, _MAX_DEPTH):
+        raise CheckpointError(f"{path}: nested deeper than {_MAX_DEPTH} levels. {_FETCH_AGAIN}")
     return data
 
 
-def _read_shards(folder: Path) -> Entries:
-    index = folder / INDEX
-    weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{index}: no weight_map. {_FETCH_AGAIN}")
-    found: Entries = {}
-    for shard in sorted(set(weight_map.values())):
-        if Path(shard).name != shard:
-            raise CheckpointError(f"{index}: names {shard!r}. A shard is a file in this folder.")
-        if not (folder / shard).is_file():
-            raise CheckpointError(
-                f"{index}: the shard {shard} is missing. Fetch the rest of the model."
-            )
-        found |= read_header(folder / shard)
-    wrong = sorted(n for n in {*weight_map, *found} if _home(found, n) != weight_map.get(n))
-    if wrong:
+def check_pointer(path: Path) -> None:
+    """Check that a file is its own content, not what git keeps of it where git-lfs has it.
+
+    Raises:
+        CheckpointError: it is a pointer of git-lfs.
+    """
+    with path.open("rb") as file:
+        is_pointer = file.read(len(_POINTER)) == _POINTER
+    if is_pointer:
         raise CheckpointError(
-            f"{index}: {wrong[0]} is in {_home(found, wrong[0])}, the index says "
-            f"{weight_map.get(wrong[0])}. {_FETCH_AGAIN}"
+            f"{path}: a pointer of git-lfs, not the file itself. Run `git lfs pull` in the "
+            "repository that it is from, or fetch the model from the hub."
         )
-    return found
 
 
-def _home(found: Entries, name: str) -> str | None:
-    return found[name][1].path.name if name in found else None
+def _object(text: bytes, *, is_strict: bool) -> dict[str, Any]:
+    """Return the JSON object that ``text`` is.
+
+    With ``is_strict`` as the safetensors library reads it, which takes neither NaN nor a name
+    twice. Configs hold such things, and transformers reads them.
+
+    Raises:
+        ValueError: it is not UTF-8, not JSON, or holds half of a surrogate pair.
+        TypeError: it is something other than an object.
+    """
+    plain = text.decode("utf-8")
+    hooks: dict[str, Any] = (
+        {"object_pairs_hook": _unique, "parse_constant": _refuse} if is_strict else {}
+    )
+    data = json.loads(plain, **hooks)
+    if not isinstance(data, dict):
+        raise TypeError(f"it holds a {type(data).__name__}, not an object")
+    if "\\ud" in plain or "\\uD" in plain:  # escapes of surrogates: halves are no characters
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    return data
 
 
-def _entry(path: Path, offset: int, entry: Mapping[str, Any]) -> tuple[TensorInfo, Place]:
-    info = TensorInfo(entry["dtype"], tuple(entry["shape"]))
-    if info.dtype not in DTYPES:
-        raise ValueError(f"dtype {info.dtype!r}, known are {', '.join(DTYPES)}")
-    if not all(isinstance(length, int) and length >= 0 for length in info.shape):
-        raise ValueError(f"shape {list(info.shape)}")
-    if math.prod(length or 1 for length in info.shape) >= 1 << 63:  # the strides would overflow
-        raise ValueError(f"shape {list(info.shape)}")
-    start, stop = entry["data_offsets"]
-    if not (isinstance(start, int) and isinstance(stop, int)) or stop - start != info.num_bytes:
-        raise ValueError(f"bytes {start} to {stop} for {info.dtype} {list(info.shape)}")
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r:.80} is there twice")
+    return data
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _reason(error: Exception) -> str:
+    """Return an error in words: those of Python say little of some kinds."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return f"it is not UTF-8 text ({error.reason})" if hasattr(error, "reason") else "not text"
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _is_deeper(data: Any, levels: int) -> bool:
+    """Return whether objects and lists are nested in ``data`` deeper than so many levels."""
+    layer = [data]
+    for _ in range(levels):
+        inner = [value.values() if isinstance(value, dict) else value for value in layer]
+        layer = [v for values in inner for v in values if isinstance(v, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+def _check_metadata(metadata: Any) -> None:
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("__metadata__ holds something other than texts by name")
+
+
+def _entry(path: Path, offset: int, entry: Any) -> tuple[TensorInfo, Place]:
+    if not isinstance(entry, dict):
+        raise TypeError(f"a tensor is {entry!r:.40}, not an object")
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"dtype {dtype!r:.40}, known are {', '.join(DTYPES)}")
+    if not _are_whole(shape) or min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape!r:.80}")
+    if math.prod(size or 1 for size in shape) >= 1 << 63:  # the strides would overflow
+        raise ValueError(f"shape {shape!r:.80}")
+    info = TensorInfo(dtype, tuple(shape))
+    if not _are_whole(offsets) or len(offsets) != 2:
+        raise ValueError(f"data_offsets {offsets!r:.80}, not two whole numbers")
+    start, stop = offsets
+    if stop - start != info.num_bytes:
+        raise ValueError(f"bytes {start} to {stop} for {dtype} {shape}")
     return info, Place(path, offset + start, offset + stop)
+
+
+def _are_whole(value: Any) -> bool:
+    """Return whether this is a list of whole numbers; True and False are not numbers."""
+    return isinstance(value, list) and all(type(number) is int for number in value)
 
 
 def _check_ranges(path: Path, entries: Entries, offset: int, size: int) -> None:

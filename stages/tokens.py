@@ -1,13 +1,15 @@
 """What tokens a model folder's tokenizer has: read from its files alone wherever that can be."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stages.errors import CheckpointError
 from stages.hashing import content_hash
+from stages.headers import read_json
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _SETTINGS = ("lstrip", "normalized", "rstrip", "single_word", "special")
@@ -45,18 +47,17 @@ def read_tokens(folder: Path) -> Tokens:
     try:
         data = read_tokenizer(folder) or convert(folder)
         return _tokens(data)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise CheckpointError(
-            f"the tokenizer cannot be read: {type(error).__name__}: {error}. Mend its files."
-        ) from error
+    except CheckpointError as error:
+        fault = str(error).removeprefix(f"{folder}/")
+        raise CheckpointError(f"the tokenizer cannot be read: {fault}") from error
+    except Exception as error:  # of transformers and tokenizers: whatever damaged files lead to
+        raise CheckpointError(f"the tokenizer cannot be read: {_explain(error)}.") from error
 
 
 def read_tokenizer(folder: Path) -> dict[str, Any] | None:
     """Return the content of tokenizer.json, or None where there is none."""
     path = folder / "tokenizer.json"
-    if not path.is_file():
-        return None
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return read_json(path) if path.is_file() else None
 
 
 def convert(folder: Path) -> dict[str, Any]:
@@ -68,8 +69,33 @@ def convert(folder: Path) -> dict[str, Any]:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    with _quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return dict(json.loads(tokenizer.backend_tokenizer.to_str()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from advising on standard error; what it raises says all that matters."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _explain(error: Exception) -> str:
+    """Return why a tokenizer cannot be read, and what to do."""
+    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    if "tiktoken" in first:  # the last that transformers tries, whatever the file is
+        return (
+            "its vocabulary file is not a SentencePiece model. Fetch it again; save a tokenizer "
+            "of tiktoken as tokenizer.json with transformers"
+        )
+    return f"{type(error).__name__}: {first}. Fix its files, or copy those of its base model"
 
 
 def _tokens(data: Mapping[str, Any]) -> Tokens:
@@ -80,6 +106,8 @@ def _tokens(data: Mapping[str, Any]) -> Tokens:
     entries = data.get("added_tokens") or []
     added = {token["content"]: int(token["id"]) for token in entries}
     ids = {**vocab, **added}
+    if not all(isinstance(token, str) and type(number) is int for token, number in ids.items()):
+        raise TypeError("a token that is not text, or an id that is not a whole number")
     new = [number for token, number in added.items() if token not in vocab]
     if new != list(range(len(vocab), len(vocab) + len(new))):
         # Where ids leave gaps the library gives others than the file says: what it gives counts.

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ def test_unknown_tensor_is_refused(tmp_path: Path) -> None:
         Checkpoint(_write(tmp_path / "m")).read("z")
 
 
-def _edit_header(path: Path, edit: Callable[[dict[str, dict[str, object]]], object]) -> None:
+def _edit_header(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Rewrite a file's header, keeping its data."""
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
@@ -109,7 +110,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file of 3 bytes": (lambda p: p.write_bytes(b"abc"), "the header should take"),
     "an endless header": (lambda p: p.write_bytes(b"\xff" * 64), "the header should take"),
     "no JSON": (lambda p: p.write_bytes(b"\2" + b"\0" * 7 + b"[}"), "header cannot be read"),
-    "not an object": (lambda p: p.write_bytes(b"\2" + b"\0" * 7 + b"[]"), "header cannot be read"),
+    "not an object": (
+        lambda p: p.write_bytes(b"\2" + b"\0" * 7 + b"[]"),
+        "header cannot be read: it holds a list, not an object",
+    ),
     "an unknown dtype": (
         lambda p: _edit_header(p, lambda h: h["a"].update(dtype="F7")),
         "dtype 'F7', known are",
@@ -148,6 +152,42 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
             p, lambda h: h.update(z={"dtype": "F32", "shape": [0, 2**70], "data_offsets": [0, 0]})
         ),
         r"shape \[0, 1180591620717411303424\]",
+    ),
+    "a shape of booleans": (
+        lambda p: _edit_header(p, lambda h: h["d"].update(shape=[True])),
+        r"shape \[True\]",
+    ),
+    "an offset that is a boolean": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(data_offsets=[False, 24])),
+        "not two whole numbers",
+    ),
+    "a shape that is an object": (
+        lambda p: _edit_header(p, lambda h: h["d"].update(shape={})),
+        "shape {}",
+    ),
+    "a tensor that is a list": (
+        lambda p: _edit_header(p, lambda h: h.update(a=[1])),
+        r"a tensor is \[1\], not an object",
+    ),
+    "half a character in a name": (
+        lambda p: _edit_header(p, lambda h: h.update({"\ud800": h.pop("a")})),
+        "surrogates not allowed",
+    ),
+    "metadata of numbers": (
+        lambda p: _edit_header(p, lambda h: h.update(__metadata__={"step": 3})),
+        "__metadata__ holds something other",
+    ),
+    "metadata that is a text": (
+        lambda p: _edit_header(p, lambda h: h.update(__metadata__="pt")),
+        "__metadata__ holds something other",
+    ),
+    "a number that is none": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(note=float("nan"))),
+        "NaN is not JSON",
+    ),
+    "a tensor that is there twice": (
+        lambda p: p.write_bytes(p.read_bytes().replace(b'"b":', b'"a":', 1)),
+        "'a' is there twice",
     ),
     "a header without end": (
         lambda p: p.write_bytes((10**5).to_bytes(8, "little") + b"[" * 10**5),
@@ -194,7 +234,7 @@ FOLDER_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "model.safetensors.index.json").write_text(
             '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'
         ),
-        "b is in model-00001-of-00002.safetensors, the index says None",
+        "tensor b is in model-00001-of-00002.safetensors, the index says nothing about it",
     ),
 }
 

@@ -4,7 +4,6 @@ Source: LoRA, arXiv:2106.09685, section 4.1; rank-stabilised scale: arXiv:2312.0
 that asks for anything else is refused, never applied in part.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,9 +15,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from stages.checkpoint import Checkpoint
-from stages.download.convert import read_pickled
-from stages.download.files import ADAPTER_CONFIG
+from stages.download.convert import read_file
+from stages.download.files import ADAPTER_CONFIG, check_files
 from stages.errors import CheckpointError
+from stages.headers import check_pointer, read_json
 
 # Settings that training used or that only describe; any other that is set changes the weights.
 _NEUTRAL = {
@@ -74,12 +74,8 @@ class Adapter:
         Raises:
             CheckpointError: it is damaged, or is not a plain LoRA.
         """
-        try:
-            config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise CheckpointError(
-                f"{where}: {ADAPTER_CONFIG} is not valid JSON: {error}. Fetch the adapter anew."
-            ) from error
+        check_files(folder, [ADAPTER_CONFIG], where=where)
+        config = read_json(folder / ADAPTER_CONFIG)
         _check_config(config, where)
         updates, replaced = _sorted_out(_tensors(folder, where), config, where)
         return cls(updates, replaced, where)
@@ -128,8 +124,12 @@ def _check_config(config: Mapping[str, Any], where: str) -> None:
     ]
     allowed: dict[str, Callable[[Any], bool]] = {
         "peft_type": lambda value: value == "LORA",
-        "bias": lambda value: value in {None, "none"},
+        "bias": lambda value: value in (None, "none"),
         "init_lora_weights": lambda value: value in _PLAIN_INIT,
+        "r": lambda value: _is_number(value) and value > 0,
+        "lora_alpha": _is_number,
+        "rank_pattern": _is_pattern,
+        "alpha_pattern": _is_pattern,
     }
     faults += [
         f"{key} is {config[key]!r}"
@@ -146,15 +146,30 @@ def _check_config(config: Mapping[str, Any], where: str) -> None:
         )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pattern(value: Any) -> bool:
+    """Return whether this gives numbers by regular expressions, or nothing."""
+    if value is None:
+        return True
+    try:
+        return all(_is_number(value[key]) and re.compile(key) for key in value)
+    except (TypeError, re.error):
+        return False
+
+
 def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
     path = folder / "adapter_model.safetensors"
     if not path.is_file():
-        return read_pickled(folder, ["adapter_model.bin"], where=where)
+        return read_file(folder / "adapter_model.bin", where=where)
     try:
+        check_pointer(path)
         return dict(load_file(path))
     except Exception as error:  # safetensors' own error class is no part of its API
         raise CheckpointError(
-            f"{where}: {path.name} is damaged: {error}. Fetch the adapter anew."
+            f"{where}: {path.name} is damaged: {error}. Fetch the adapter again."
         ) from error
 
 
@@ -178,6 +193,12 @@ def _sorted_out(
     if {*downs} != {*ups} or not (downs or replaced):
         lone = ", ".join(sorted({*downs} ^ {*ups})[:3]) or "everything"
         raise CheckpointError(f"{where}: holds no pair of A and B for {lone}. Fetch it anew.")
+    for module, down in downs.items():
+        if down.dim() != 2 or ups[module].dim() != 2 or ups[module].shape[1] != down.shape[0]:
+            raise CheckpointError(
+                f"{where}: A and B of {module} have shapes {list(down.shape)} and "
+                f"{list(ups[module].shape)}, which give no product B A of matrices. {REMEDY}"
+            )
     is_transposed = bool(config.get("fan_in_fan_out"))
     updates = {
         f"{module}.weight": Update(

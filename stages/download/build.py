@@ -9,13 +9,14 @@ from pathlib import Path
 from stages.checkpoint import Checkpoint, info_of
 from stages.checkpoint_writer import CheckpointWriter
 from stages.download.adapter import Adapter
-from stages.download.checks import read_config
 from stages.download.convert import plain, read_pickled
-from stages.download.files import is_pickled, is_weights
+from stages.download.files import check_files
 from stages.download.manifest import Entry, FileEntry, file_entries
 from stages.download.places import Located, locate
 from stages.download.request import Request
 from stages.errors import CheckpointError
+from stages.headers import read_json
+from stages.weight_files import WeightFiles
 
 SHARD_BYTES = 5_000_000_000
 
@@ -47,7 +48,8 @@ def prepare(request: Request, earlier: Entry | None, out: Path) -> Job:
     model, adapter = locate(request.source, where=request.where, with_code=request.with_code)
     if before and _is_current(before, model, adapter):
         return Job(request, out / request.name, kept=before)
-    light = model.fetch(name for name in model.names if not is_weights(name))
+    light = model.fetch(model.light)
+    check_files(light, model.light, where=request.at)
     return Job(request, light, model=model, adapter=adapter)
 
 
@@ -71,31 +73,37 @@ def build(job: Job, out: Path, earlier_out: Path) -> Entry:
 def _assemble(job: Job, model: Located, folder: Path) -> tuple[str, ...]:
     """Put the files of the model at ``folder``; return notes on what was done to them."""
     source = model.fetch(model.names)
-    others = [name for name in model.names if not is_weights(name)]
-    pickled = [name for name in model.names if is_pickled(name)]
-    notes: tuple[str, ...] = ()
-    if pickled:
+    others = list(model.light)
+    weights = _weights_of(model)
+    notes = weights.notes
+    if weights.is_pickled:
         converted = folder.with_name(f".{folder.name}.converted") if job.adapter else folder
-        notes = _convert(pickled, source, others, converted, job.request.at)
+        notes = (*notes, *_convert(weights, source, others, converted, job.request.at))
         source = converted
     if job.adapter:
         adapter_folder = job.adapter.fetch(job.adapter.names)
         adapter = Adapter.read(adapter_folder, where=f"{job.request.at}: the adapter")
         _apply(adapter, source, others, folder)
         notes = (*notes, "applied a LoRA adapter")
-        if pickled:
+        if weights.is_pickled:
             shutil.rmtree(source)
-    elif not pickled:
+    elif not weights.is_pickled:
         for name in model.names:
             _put(source / name, folder / name)
     return notes
 
 
+def _weights_of(model: Located) -> WeightFiles:
+    if model.weights is None:
+        raise TypeError("a located model has weights; this is an adapter or a bare list of files")
+    return model.weights
+
+
 def _convert(
-    pickled: list[str], source: Path, others: list[str], out: Path, where: str
+    weights: WeightFiles, source: Path, others: list[str], out: Path, where: str
 ) -> tuple[str, ...]:
-    config = read_config(source, where=where)
-    loaded = read_pickled(source, pickled, where=where)
+    config = read_json(source / "config.json")
+    loaded = read_pickled(source, weights, where=where)
     tensors, notes = plain(loaded, tied=bool(config.get("tie_word_embeddings")))
     infos = {name: info_of(tensor) for name, tensor in tensors.items()}
     with CheckpointWriter(out, infos, shard_bytes=SHARD_BYTES) as writer:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from stages.errors import CheckpointError
 from stages.hashing import nearest
+from stages.headers import check_pointer, read_json
+from stages.weight_files import FIRST, WeightFiles, orphans
 
-INDEX = "model.safetensors.index.json"
 _PLAIN = (
     "config.json",
     "generation_config.json",
@@ -23,27 +25,24 @@ _PLAIN = (
     "chat_template.json",
     "additional_chat_templates/*.jinja",
 )
-# As in transformers, the first set whose first file is there: never two copies of the weights.
-_WEIGHTS = (
-    ("model.safetensors",),
-    (INDEX, "model-*-of-*.safetensors"),
-    ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
-    ("pytorch_model.bin",),
-)
 ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = (("adapter_model.safetensors",), ("adapter_model.bin",))
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that is there
 
 
-def model_files(names: Iterable[str], *, where: str, with_code: bool = False) -> tuple[str, ...]:
+def model_files(
+    names: Iterable[str], weights: WeightFiles | None, *, where: str, with_code: bool = False
+) -> tuple[str, ...]:
     """Return those of ``names`` that make up a model, sorted; ``with_code`` adds its Python files.
 
     Raises:
-        CheckpointError: there is no config.json, or no weights among ``names``.
+        CheckpointError: there is no config.json among ``names``, or there are no ``weights``.
     """
     listed = sorted(names)
+    _check_config(listed, "config.json", where, "a model")
+    if weights is None:
+        raise CheckpointError(f"{where}: {_no_weights(listed)}")
     plain = (*_PLAIN, "*.py") if with_code else _PLAIN
-    found = [*_matching(listed, plain), *_weights(listed, _WEIGHTS)]
-    return _complete(found, listed, "config.json", where, "a model")
+    return tuple(sorted({*_matching(listed, plain), *weights.names}))
 
 
 def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
@@ -53,18 +52,32 @@ def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
         CheckpointError: there is no adapter_config.json, or no weights among ``names``.
     """
     listed = sorted(names)
-    found = [*_matching(listed, (ADAPTER_CONFIG,)), *_weights(listed, _ADAPTER_WEIGHTS)]
-    return _complete(found, listed, ADAPTER_CONFIG, where, "a PEFT adapter")
+    _check_config(listed, ADAPTER_CONFIG, where, "a PEFT adapter")
+    weights = next((name for name in _ADAPTER_WEIGHTS if name in listed), None)
+    if weights is None:
+        raise CheckpointError(
+            f"{where}: holds no weights. A PEFT adapter needs {' or '.join(_ADAPTER_WEIGHTS)}; it "
+            f"holds: {', '.join(listed[:8])}."
+        )
+    return tuple(sorted((ADAPTER_CONFIG, weights)))
 
 
-def is_weights(name: str) -> bool:
-    """Return whether ``name`` is a weight file or the index of one: the large or derived files."""
-    return name.endswith((".safetensors", ".bin", ".index.json"))
+def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
+    """Check that files are what their names say: JSON where it is so, and not git-lfs pointers.
 
-
-def is_pickled(name: str) -> bool:
-    """Return whether ``name`` holds pickled weights."""
-    return name.endswith(".bin")
+    Raises:
+        CheckpointError: some are not; all are listed, one a line.
+    """
+    faults = []
+    for name in sorted(names):
+        try:
+            check_pointer(folder / name)
+            if name.endswith(".json"):
+                read_json(folder / name)
+        except CheckpointError as error:
+            faults.append(f"{where}: {str(error).removeprefix(f'{folder}/')}")
+    if faults:
+        raise CheckpointError("\n".join(faults))
 
 
 def _matching(listed: list[str], patterns: tuple[str, ...]) -> list[str]:
@@ -76,21 +89,24 @@ def _matching(listed: list[str], patterns: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _weights(listed: list[str], sets: tuple[tuple[str, ...], ...]) -> list[str]:
-    return next((found for s in sets if s[0] in listed and (found := _matching(listed, s))), [])
-
-
-def _complete(
-    found: list[str], listed: list[str], config: str, where: str, what: str
-) -> tuple[str, ...]:
-    if config not in found:
+def _check_config(listed: list[str], config: str, where: str, what: str) -> None:
+    if config not in listed:
         raise CheckpointError(
             f"{where}: holds no {config}, so it is not {what}.{nearest(config, listed)} "
             f"It holds: {', '.join(listed[:8]) or 'nothing'}."
         )
-    if not any(is_weights(name) for name in found):
-        raise CheckpointError(
-            f"{where}: holds no weights. {what.capitalize()} needs safetensors (or PyTorch .bin) "
-            f"files under their usual names; it holds: {', '.join(listed[:8])}."
+
+
+def _no_weights(listed: list[str]) -> str:
+    shards = orphans(listed)
+    if shards:
+        kind = ".bin" if shards[0].endswith(".bin") else ".safetensors"
+        index = next(name for name in FIRST if name.endswith(f"{kind}.index.json"))
+        return (
+            f"holds shards ({', '.join(shards[:3])}) without {index}, which says what is in "
+            "which. Fetch the index too, or save the model again."
         )
-    return tuple(sorted(set(found)))
+    return (
+        "holds no weights. A model needs safetensors (or PyTorch .bin) files under their usual "
+        f"names, which are {', '.join(FIRST)}; it holds: {', '.join(listed[:8])}."
+    )

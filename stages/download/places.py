@@ -1,7 +1,7 @@
 """From a place (zoo, folder, hub) to files on this machine."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.download.files import adapter_files, model_files
@@ -9,22 +9,34 @@ from stages.download.hub import Repository
 from stages.download.source import Hub, Local, Place, Source, Zoo
 from stages.errors import CheckpointError
 from stages.hashing import nearest
+from stages.weight_files import WeightFiles, first_of, is_index
 
 ZOO = Path("data/zoo")
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The files of one model or adapter: known to be there, not yet fetched from the hub."""
+    """The files of one model or adapter: known to be there, not yet fetched from the hub.
+
+    ``weights`` are those among them that hold the weights; None for an adapter, and for a place
+    whose files were only listed.
+    """
 
     names: tuple[str, ...]
     folder: Path | None = None
     repository: Repository | None = None
+    weights: WeightFiles | None = None
 
     @property
     def revision(self) -> str | None:
         """The hub commit, or None for what is on this machine."""
         return self.repository.commit if self.repository else None
+
+    @property
+    def light(self) -> tuple[str, ...]:
+        """The files that are not weights: the small ones."""
+        weights = self.weights.names if self.weights else ()
+        return tuple(name for name in self.names if name not in weights)
 
     def fetch(self, names: Iterable[str]) -> Path:
         """Return a folder that holds ``names``; it may hold other files too and is only read."""
@@ -44,14 +56,37 @@ def locate(
         CheckpointError: there is no such folder, zoo model, repository or revision, or it holds
             no model.
     """
-    model = _listed(source.model, where)
-    names = model_files(model.names, where=_at(where, source.model), with_code=with_code)
-    located = Located(names, model.folder, model.repository)
+    listed = _listed(source.model, where)
+    model = model_among(listed, where=_at(where, source.model), with_code=with_code)
     if source.adapter is None:
-        return located, None
-    adapter = _listed(source.adapter, where)
-    names = adapter_files(adapter.names, where=_at(where, source.adapter))
-    return located, Located(names, adapter.folder, adapter.repository)
+        return model, None
+    found = _listed(source.adapter, where)
+    return model, adapter_among(found, where=_at(where, source.adapter))
+
+
+def model_among(listed: Located, *, where: str, with_code: bool = False) -> Located:
+    """Return the model that the files of a place make up; of a hub's, an index is fetched.
+
+    Raises:
+        CheckpointError: they make up none, or its index is damaged or names what is not there.
+    """
+    first = first_of(listed.names)
+    folder = listed.fetch([first]) if first and is_index(first) else None
+    try:
+        weights = WeightFiles.of(listed.names, folder / first if folder and first else None)
+    except CheckpointError as error:
+        raise CheckpointError(f"{where}: {str(error).removeprefix(f'{folder}/')}") from error
+    names = model_files(listed.names, weights, where=where, with_code=with_code)
+    return replace(listed, names=names, weights=weights)
+
+
+def adapter_among(listed: Located, *, where: str) -> Located:
+    """Return the adapter that the files of a place make up.
+
+    Raises:
+        CheckpointError: they make up none.
+    """
+    return replace(listed, names=adapter_files(listed.names, where=where))
 
 
 def _at(where: str, place: Place) -> str:

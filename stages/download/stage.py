@@ -4,7 +4,7 @@ dvc.yaml runs it through flows/download.py and declares its deps, params and out
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,20 +14,25 @@ from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.request import gather, raise_all, requests
 from stages.download.vocabulary import tokenizer_faults
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, GermlineError
+from stages.headers import read_json
 from stages.params import DownloadParams
-from stages.tokens import has_tokenizer
+from stages.tokens import has_tokenizer, read_tokens
 
 PARENTS = Path("data/parents")
 
+# From the models, the base first, and their names to what keeps each from being merged.
+Misfits = Callable[[Sequence[Checkpoint], Sequence[str]], Sequence[Sequence[str]]]
 
-def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
+
+def run(params: DownloadParams, out: Path, *, misfits: Misfits, tokenizer: str = "base") -> None:
     """Put the base and its fine-tunes at ``out/<name>`` and list them in ``out/manifest.json``.
 
     ``out`` is replaced as a whole, or left as it was where anything is at fault. What an earlier
     run put there is kept where its source has not changed. Configurations and tokenizers are
     checked before the first weight is fetched. With ``tokenizer`` ``base`` all models must have
-    the base's vocabulary; otherwise merges move their rows, and it may differ.
+    the base's vocabulary; otherwise merges move their rows, and it may differ. ``misfits`` is the
+    merge's own check of the tensors: what it accepts is accepted here.
 
     Raises:
         ParamsError: a source is not legal.
@@ -41,14 +46,14 @@ def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
     raise_all(_light_faults(jobs, shared=shared))
     kept = [job.kept for job in jobs]
     if kept == list(earlier.values()):
-        _check_weights(jobs, out, shared=shared)
+        _check_weights(jobs, out, misfits)
         return
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
     staging.mkdir(parents=True)
     try:
         entries = gather(partial(build, job, staging, out) for job in jobs)
-        _check_weights(jobs, staging, shared=shared)
+        _check_weights(jobs, staging, misfits)
         raise_all(_twins(jobs, entries))
         write_entries(staging, entries)
         _replace(staging, out)
@@ -66,12 +71,12 @@ def _earlier(out: Path) -> dict[str, Entry]:
 def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
     """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
-    configs = [checks.read_config(job.light, where=job.request.at) for job in jobs]
+    configs = [read_json(job.light / "config.json") for job in jobs]
     faults = []
     for job, config in zip(jobs, configs, strict=True):
         found = checks.config_faults(config)
         if job is not base:
-            found += checks.architecture_faults(configs[0], config, shared=shared)
+            found += checks.architecture_faults(configs[0], config)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     if not has_tokenizer(base.light):
         faults.append(
@@ -79,21 +84,30 @@ def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
             "has one."
         )
         return faults
+    try:
+        read_tokens(base.light)
+    except CheckpointError as error:
+        return [*faults, f"{base.request.at}: {error}"]
     for job in parents:
-        found = tokenizer_faults(base.light, job.light, shared=shared)
+        try:
+            found = tokenizer_faults(base.light, job.light, shared=shared)
+        except CheckpointError as error:
+            found = [str(error)]
         faults += [f"{job.request.at}: {fault}" for fault in found]
     return faults
 
 
-def _check_weights(jobs: Sequence[Job], folder: Path, *, shared: bool) -> None:
-    """Check every model's tensors against the base's, and the numbers of those not kept."""
-    base, *_ = models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
+def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
+    """Check that every model can be merged with the base, and the numbers of those not kept."""
+    models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
+    try:
+        unfit = misfits(models, [job.request.name for job in jobs])
+    except GermlineError as error:
+        raise CheckpointError(f"params.yaml: download: {error}") from error
     faults = []
-    for job, model in zip(jobs, models, strict=True):
-        found = checks.tensor_faults(base, model, shared=shared)
-        if not found and job.kept is None:
-            found = checks.number_faults(model)
-        faults += [f"{job.request.at}: {fault}" for fault in found]
+    for job, model, found in zip(jobs, models, unfit, strict=True):
+        damaged = checks.number_faults(model) if not found and job.kept is None else []
+        faults += [f"{job.request.at}: {fault}" for fault in (*found, *damaged)]
     raise_all(faults)
 
 

@@ -48,7 +48,8 @@ def _merges(folder: Path) -> list[str]:
     """Return the merges of a BPE tokenizer.json; both spellings, "a b" and ["a", "b"], agree."""
     data = read_tokenizer(folder)
     merges = data["model"].get("merges") if data else None
-    return [m if isinstance(m, str) else " ".join(m) for m in merges or []]
+    pairs = merges if isinstance(merges, list) else []
+    return [" ".join(map(str, pair)) if isinstance(pair, list) else str(pair) for pair in pairs]
 
 
 def _id(vocab: Mapping[str, int], token: str) -> str:

@@ -72,7 +72,8 @@ def child_config(frame: Checkpoint, donor: Checkpoint, dtype: str) -> dict[str, 
         config["torch_dtype"] = dtype
     if isinstance(config.get("text_config"), dict):
         text = config["text_config"]
-        ids = special_tokens(donor.config.get("text_config") or donor.config)
+        theirs = donor.config.get("text_config")
+        ids = special_tokens(theirs if isinstance(theirs, dict) else donor.config)
         known = {name: number for name, number in ids.items() if name in text}
         config["text_config"] = {**text, **known, "dtype": dtype}
     return config

@@ -1,14 +1,67 @@
 """Whether tensors can be merged with each other, and how one that is only copied is planned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from stages.checkpoint import TensorInfo
+from stages.checkpoint import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, RecipeError
 from stages.merge.components import is_buffer
+from stages.merge.matching import source_names
 from stages.merge.methods import METHODS
 from stages.merge.plan import EXACT, FLOATING, Source, TensorPlan
 from stages.merge.rules import settings_of
+from stages.merge.tokenizers.preparing import prepare
+from stages.merge.tokenizers.rule import TokenizerRule
+from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe import Rule
+
+
+def unfit(
+    models: Sequence[Checkpoint],
+    labels: Sequence[str],
+    *,
+    tokenizer: str,
+    modules: Collection[str] = (),
+) -> list[list[str]]:
+    """Return for each model why it cannot be merged with the first: a sentence, or nothing.
+
+    It is what a recipe of these models would be refused for. ``tokenizer`` is the rule for the
+    child's vocabulary, ``modules`` are what is merged besides the language model.
+
+    Raises:
+        RecipeError: the rule cannot be carried out on these models, or there is no such module.
+        CheckpointError: a tokenizer is damaged.
+    """
+    faults: list[list[str]] = [[] for _ in models]
+    rows: dict[int, Mapping[str, tuple[str, ...]]] = {}
+    for place in range(len(models)):
+        pair = [0, place] if place else [0]
+        try:
+            rows[place] = source_names(
+                [models[i] for i in pair], [labels[i] for i in pair], "", modules
+            )
+        except RecipeError as error:
+            if not place:  # of the modules that were asked for: the first model has none of them
+                raise
+            faults[place].append(str(error).lstrip(",: "))
+    if not any(faults):
+        vocabulary = prepare(TokenizerRule(tokenizer), models, labels, where="merge.tokenizer")
+        for place, found in rows.items():
+            faults[place] += _first_misfit(vocabulary, place, found, labels)
+    return faults
+
+
+def _first_misfit(
+    vocabulary: Vocabulary,
+    place: int,
+    rows: Mapping[str, tuple[str, ...]],
+    labels: Sequence[str],
+) -> list[str]:
+    pair = [0, place] if place else [0]
+    for name, names in rows.items():
+        infos = [vocabulary.info(i, n) for i, n in zip(pair, names, strict=True)]
+        for error in misfits(f"tensor {name}", infos, [labels[i] for i in pair]):
+            return [str(error)]
+    return []
 
 
 def misfits(

@@ -96,7 +96,8 @@ def roots_of(
 
 def vocabulary_of(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the matrices with a row for each token: embeddings and heads."""
-    sizes = {section.get("vocab_size") for section in _sections(checkpoint.config)}
+    said = [section.get("vocab_size") for section in _sections(checkpoint.config)]
+    sizes = {size for size in said if type(size) is int}
     return {
         name: info.shape
         for name, info in checkpoint.tensors.items()

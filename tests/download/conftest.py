@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from stages.download import stage
+from stages.merge.fitting import unfit
 from stages.params import DownloadParams
 from tests.hub_server import HubServer
 
@@ -78,6 +81,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 def params(base: str = "zoo:base", **parents: str) -> DownloadParams:
     """Return the download section with these sources."""
     return DownloadParams(base=base, parents=parents or {"math": "zoo:math"})
+
+
+def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
+    """Run the download stage with the merge's check of tensors, as the flows do."""
+    stage.run(params, out, misfits=partial(unfit, tokenizer=tokenizer), tokenizer=tokenizer)
 
 
 def edit_json(path: Path, **changes: object) -> None:

@@ -13,9 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from stages.download.stage import run
 from stages.errors import CheckpointError
-from tests.download.conftest import edit_json, make_model, params
+from tests.download.conftest import edit_json, make_model, params, run
 
 OUT = Path("data/parents")
 ADAPTER = Path("adapters/one")
@@ -186,3 +185,42 @@ def test_a_model_in_the_place_of_an_adapter_is_refused() -> None:
         CheckpointError, match=r"holds no adapter_config.json, so it is not a PEFT"
     ):
         run(params(tuned="zoo:base+zoo:math"), OUT)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"r": "4"},
+        {"r": 0},
+        {"r": True},
+        {"lora_alpha": None},
+        {"lora_alpha": "6"},
+        {"bias": ["none"]},
+        {"rank_pattern": ["q_proj"]},
+        {"rank_pattern": {"(": 4}},
+        {"alpha_pattern": {"q_proj": "3"}},
+        {"init_lora_weights": {}},
+    ],
+    ids=str,
+)
+def test_settings_of_odd_kinds_are_named(project: Path, odd: dict[str, Any]) -> None:
+    """A setting of another kind than PEFT writes is refused in a sentence."""
+    make_adapter(project / "data/zoo/base")
+    edit_json(ADAPTER / "adapter_config.json", **odd)
+
+    (key,) = odd
+    with pytest.raises(CheckpointError, match=f"the adapter: adapter_config.json: {key} is"):
+        run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (4, 2, 1, 1), (3, 16)])
+def test_matrices_that_give_no_product_are_named(project: Path, shape: tuple[int, ...]) -> None:
+    """A and B that are not matrices, or do not fit each other, are refused."""
+    make_adapter(project / "data/zoo/base")
+    path = ADAPTER / "adapter_model.safetensors"
+    tensors = load_file(path)
+    name = min(name for name in tensors if "lora_A" in name)
+    save_file({**tensors, name: torch.ones(shape)}, path)
+
+    with pytest.raises(CheckpointError, match="give no product B A of matrices"):
+        run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)

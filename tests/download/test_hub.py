@@ -12,10 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from stages.download.manifest import Parents
-from stages.download.stage import run
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
-from tests.download.conftest import params
+from tests.download.conftest import params, run
 from tests.hub_server import HubServer
 
 OUT = Path("data/parents")
@@ -263,7 +262,7 @@ def test_environment_alone_points_at_a_mirror(
     hub.repos["org/math"].token = "hf_secret"  # noqa: S105 -- the test server's own
     code = (
         "from pathlib import Path\n"
-        "from stages.download.stage import run\n"
+        "from tests.download.conftest import run\n"
         "from stages.params import DownloadParams\n"
         f"params = DownloadParams(base='zoo:base', parents={{'math': 'org/math@{commit}'}})\n"
         "run(params, Path('data/parents'))\n"

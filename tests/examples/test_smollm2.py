@@ -15,10 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from examples.smollm2 import fetch, finetune, tasks
 from examples.smollm2.skills import ASKED, DICTATED, SKILLS, sums, turns
+from flows.download import fetch as fetch_parents
 from stages.checkpoint import Checkpoint
-from stages.download import stage
 from stages.download.manifest import Parents
 from stages.download.source import Local, parse
+from stages.download.stage import PARENTS
 from stages.errors import CheckpointError
 from stages.evaluate.suite import Suite
 from stages.params import load_params
@@ -130,9 +131,9 @@ def test_finetunes_become_parents(project: Path) -> None:
     """From the base to data/parents: two LoRAs, applied exactly, that differ from the base."""
     for skill in SKILLS:
         finetune.run(skill, SHORT, 1)
-    stage.run(load_params().download, stage.PARENTS)
+    fetch_parents(load_params())
 
-    parents = Parents.read(stage.PARENTS)
+    parents = Parents.read(PARENTS)
     assert ["base", *SKILLS] == [model.name for model in parents]
     assert 3 == len({model.hash for model in parents})
     assert not list(project.rglob("*.partial"))

@@ -42,8 +42,10 @@ NOT_DECIDING = {
     "stages.task_params",
 }
 
-# Rooms whose output is among a stage's deps: what they import decides nothing more.
-MADE_BY = {stage: {Path("stages/download")} for stage in ("evolve", "select")}
+# Rooms and flows whose output is among a stage's deps: what they import decides nothing more.
+MADE_BY = {
+    stage: {Path("stages/download"), Path("flows/download.py")} for stage in ("evolve", "select")
+}
 
 
 def declared(stage: str, kinds: tuple[str, ...] = ("outs", "metrics", "plots")) -> set[Path]:

@@ -79,7 +79,9 @@ class Vocabulary:
     def info(self, place: int, name: str) -> TensorInfo:
         """Return what a model's tensor ``name`` is once its rows are moved."""
         info = self.models[place].tensors[name]
-        if self.placing is None or name not in self.matrices[place]:
+        if self.placing is None or self.placing.maps[place] is None:
+            return info
+        if name not in self.matrices[place]:
             return info
         return TensorInfo(info.dtype, (self.placing.size, *info.shape[1:]))
 
