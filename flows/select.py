@@ -43,7 +43,9 @@ CHAMPION = Path("data/champion")
 METRICS = Path("reports/metrics.json")
 
 
-@flow(name="select", validate_parameters=False)
+@flow(
+    name="select", flow_run_name="select, seed {params.select.seed}", validate_parameters=False
+)
 def select(params: Params) -> None:
     """Choose the champion of the lineage, measure it, and write its model and the selection."""
     rows = read_rows(LINEAGE / "genomes.jsonl")

@@ -50,12 +50,12 @@ def test_server_runs_a_flow(printed: str) -> None:
 
 def test_server_ends_with_its_process(printed: str) -> None:
     """Nobody listens at the server's address once the process is gone."""
-    from flows.server import _answers
+    from flows.server_answer import Answer, asked
 
     url = printed.split(maxsplit=1)[0]
 
     assert url.startswith("http://127.0.0.1:")
-    assert not _answers(url)
+    assert Answer.NO is asked(url)
 
 
 def test_server_of_the_user_must_answer() -> None:
@@ -69,5 +69,5 @@ def test_server_of_the_user_must_answer() -> None:
         check=False,
     )
 
-    assert "no Prefect server answers at http://127.0.0.1:9/api" in child.stderr
+    assert "PREFECT_API_URL: http://127.0.0.1:9/api: no Prefect server answers" in child.stderr
     assert os.environ.get("PREFECT_API_URL") is None
