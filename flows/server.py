@@ -15,14 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from flows.server_answer import Answer, asked, named_fault
+from flows.server_answer import Answer, Inquiry, asked
 from flows.server_child import HOST, ServerChild
 from stages.errors import GermlineError
 
 _START_LIMIT_S = 90.0  # a first start makes the database; a loaded machine takes its time
 _LOOK_S = 0.5
 _REFUSED_LIMIT_S = 4.0  # with the grace below less than 10 s: a server of ours is back by then
-_SILENT_LIMIT_S = 30.0  # a stopped or overloaded server may go on; Prefect itself waits for 60 s
+_FROZEN_LIMIT_S = 15.0  # of our own server: restarting one that would have gone on costs little
+_SILENT_LIMIT_S = 30.0  # of another's: it may go on; Prefect itself waits for 60 s
 _GRACE_S = 4.0
 
 
@@ -42,13 +43,17 @@ class Server:
         """
         self._home = _home()
         self._note = self._home / "server.url"
+        self.log = self._home / "server.log"
         self._child: ServerChild | None = None
         self._closing = threading.Event()
         self._failure = ""
         self._is_failure_raised = False
         self._is_page = page
-        self.url = os.environ.get("PREFECT_API_URL") or _served(self._note)
-        if not self.url:
+        self._inquiry: Inquiry | None = None
+        self.url = os.environ.get("PREFECT_API_URL") or self._served()
+        if self.url:
+            self._inquiry = Inquiry(self.url)
+        else:
             self._child = ServerChild(port or 0, self._home, page=page)
             self.url = f"http://{HOST}:{self._child.port}/api"
         self._watcher = threading.Thread(target=self._watch, name="server watch", daemon=True)
@@ -95,19 +100,36 @@ class Server:
             if self._child is not None:
                 del os.environ["PREFECT_API_URL"]
 
+    def _served(self) -> str:
+        """Return the address that ``make serve`` noted, if a Prefect server answers there.
+
+        Raises:
+            GermlineError: one does, and this is ``make serve`` as well.
+        """
+        with suppress(OSError, UnicodeDecodeError):
+            url = self._note.read_text(encoding="utf-8")
+            if not Inquiry(url).fault():
+                if self._is_page:
+                    raise GermlineError(
+                        f"{self._note}: the schedule of this checkout is served already, at "
+                        f"{url.removesuffix('/api')}. Stop that one first."
+                    )
+                return url
+        return ""
+
     def _wait(self) -> None:
-        if self._child is None:
-            fault = named_fault(self.url)
-            if fault:
+        if self._inquiry is not None:
+            if fault := self._inquiry.fault():
                 raise GermlineError(
                     f"PREFECT_API_URL: {self.url}: {fault}. Start Prefect's server there or "
                     "correct the address; unset PREFECT_API_URL and germline starts one."
                 )
             return
+        assert self._child is not None  # noqa: S101  (for the type checker)
         deadline = time.monotonic() + _START_LIMIT_S
         while asked(self.url) is not Answer.YES:
-            fault = self._child.keep()
-            if fault or time.monotonic() > deadline:
+            is_hopeless = self._child.keep()
+            if is_hopeless or time.monotonic() > deadline:
                 raise GermlineError(f"Prefect's server did not start; {self._child.hint}")
 
     def _watch(self) -> None:
@@ -131,10 +153,12 @@ class Server:
                 child.is_up = True
             elif silent_since is None:
                 silent_since = now
-            elif now - silent_since > (_SILENT_LIMIT_S if child.is_up else _START_LIMIT_S):
+            elif now - silent_since > (_FROZEN_LIMIT_S if child.is_up else _START_LIMIT_S):
                 child.kill()
             fault = child.keep()
-            yield f"Prefect's server ended and could not be restarted; {child.hint}" if fault else ""
+            yield (
+                f"Prefect's server ended and could not be restarted; {child.hint}" if fault else ""
+            )
 
     def _named_faults(self) -> Iterator[str]:
         """Yield what is wrong with another's server each time; short lapses are not a fault."""
@@ -187,12 +211,3 @@ def _home() -> Path:
             "database there. Set PREFECT_HOME to a folder that you may write to, or unset it."
         ) from error
     return home
-
-
-def _served(note: Path) -> str:
-    """Return the address that ``make serve`` noted, if a Prefect server answers there."""
-    with suppress(OSError, UnicodeDecodeError):
-        url = note.read_text(encoding="utf-8")
-        if not named_fault(url):
-            return url
-    return ""

@@ -1,12 +1,13 @@
 """Whether a Prefect server answers at an address, and if not, in a few words why."""
 
+import threading
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
 import httpx
 
-_ASK_LIMIT_S = 2.0
-_NAMED_LIMIT_S = 4.0  # for each of two questions
+_ASK_LIMIT_S = 5.0
+_NAMED_LIMIT_S = 6.0
 _STRANGER = "what answers is not Prefect's API, whose address ends with /api"
 _REFUSALS = {
     401: "asks for a password or key; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY",
@@ -34,8 +35,26 @@ def asked(url: str) -> Answer:
     return Answer.YES
 
 
-def named_fault(url: str) -> str:
-    """Return why ``url`` is not the API of a Prefect server that can be used; empty if it is."""
+class Inquiry:
+    """Finds out in the background whether an address is the API of a usable Prefect server."""
+
+    def __init__(self, url: str) -> None:
+        import prefect.client.orchestration  # noqa: F401  (not first by two threads at once)
+
+        self._faults = ["nothing answers in time"]
+        # a daemon: a name that is looked up for minutes, or an answer in drops, must not hold us
+        self._thread = threading.Thread(
+            target=lambda: self._faults.append(_named_fault(url)), daemon=True
+        )
+        self._thread.start()
+
+    def fault(self) -> str:
+        """Return why it is not, after some seconds at most; empty if it is."""
+        self._thread.join(_NAMED_LIMIT_S)
+        return self._faults[-1]
+
+
+def _named_fault(url: str) -> str:
     try:
         return _fault(url)
     except httpx.HTTPStatusError as error:

@@ -34,7 +34,7 @@ class ServerChild:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise GermlineError(
-                f"port {port} of {HOST}: {reason}. Stop what listens there, or give another --port."
+                f"port {port} of {HOST}: {reason}. Stop what listens there or give another --port."
             ) from error
         self.port = int(self._socket.getsockname()[1])
         self.is_up = False
