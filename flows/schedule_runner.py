@@ -103,7 +103,7 @@ def stop_signals() -> Iterator[threading.Event]:
 
 
 def _end_by_force() -> None:
-    for process in _runs():
+    for process in _below(psutil.Process()):  # the server, too: a stopped one would live on
         with suppress(psutil.Error):
             process.kill()
     os._exit(1)

@@ -68,7 +68,7 @@ class Server:
         if self._is_page:
             self._note.unlink(missing_ok=True)
         if self._watcher.ident is not None:
-            self._watcher.join(_GRACE_S)
+            self._watcher.join(_LOOK_S)
         self._child.end()
 
     @contextmanager

@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 _QUEUE = 1024  # connections that wait for a server which is being restarted
 _MOST_ENDS = 10  # in _ENDS_WITHIN_S: then it is no accident any more
 _ENDS_WITHIN_S = 60.0
-_END_LIMIT_S = 4.0
+_END_LIMIT_S = 3.0
 
 
 class ServerChild:
