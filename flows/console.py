@@ -40,10 +40,19 @@ def only_run() -> Iterator[None]:
 
 def main(job: Callable[[], None]) -> None:
     """Run ``job`` under the lock; say what was wrong on one line each and exit with 1 or 130."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
+
+    def locked() -> None:
         with only_run():
             job()
+
+    telling(locked)
+
+
+def telling(job: Callable[[], None]) -> None:
+    """Run ``job``; say what was wrong on one line each and exit with 1, or 130 for Ctrl-C."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        job()
     except GermlineError as error:
         for line in str(error).splitlines():
             console.print(f"error: {line}", markup=False)

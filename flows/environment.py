@@ -5,7 +5,10 @@ that every module of flows comes after it. What the user has set is left alone.
 """
 
 import os
+import sys
+import warnings
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).parents[1]
 
@@ -21,12 +24,20 @@ SETTINGS = {
     # terminal a failed candidate would be a traceback for each try.
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # What DVC prints in a scheduled run is ordinary news.
+    "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
     # A heartbeat every 180 s tells a crashed run from a slow one. It costs up to 1 s at the end of
     # each flow and cannot be switched off here: the environment has no way to say None.
 }
 
 
 def prepare() -> None:
-    """Set what the user has not set."""
+    """Set what the user has not set; say on one line what Prefect's import would crash on."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    # flows.server says it, and ends the run.
+    warnings.filterwarnings("ignore", message="Failed to create the Prefect home directory")
+    try:
+        urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    except ValueError as error:
+        sys.exit(f"error: PREFECT_API_URL: {error}. Correct it, or unset it.")

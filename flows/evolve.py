@@ -49,7 +49,7 @@ def select(
     return evolution.record(candidates, outcomes)
 
 
-@flow(name="evolve", validate_parameters=False)
+@flow(name="evolve", flow_run_name="evolve, seed {params.select.seed}", validate_parameters=False)
 def evolve(params: Params) -> None:
     """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
     with laboratory(params, LINEAGE / "store.jsonl") as lab:

@@ -7,9 +7,12 @@ the fixed baselines and the references.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from flows.console import SearchProgress, main, say
 from flows.laboratory import (
@@ -43,7 +46,7 @@ CHAMPION = Path("data/champion")
 METRICS = Path("reports/metrics.json")
 
 
-@flow(name="select", validate_parameters=False)
+@flow(name="select", flow_run_name="select, seed {params.select.seed}", validate_parameters=False)
 def select(params: Params) -> None:
     """Choose the champion of the lineage, measure it, and write its model and the selection."""
     rows = read_rows(LINEAGE / "genomes.jsonl")
@@ -78,7 +81,7 @@ def select(params: Params) -> None:
         write_rows(fresh(SELECTION) / "genomes.jsonl", _with_scores(rows, scored))
         selection.write(SELECTION / "selection.json")
         write_records(lab, SELECTION)
-    _show(selection, params.report.confidence)
+    _show(selection, params)
 
 
 def _with_scores(
@@ -133,13 +136,16 @@ def _outcomes(
     return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
 
 
-def _show(selection: Selection, confidence: float) -> None:
+def _show(selection: Selection, params: Params) -> None:
     METRICS.parent.mkdir(exist_ok=True)
     text = json.dumps(metrics(selection), indent=2, sort_keys=True) + "\n"
     METRICS.write_text(text, encoding="utf-8")
-    lead = headline(selection, confidence)
+    lead = headline(selection, params.report.confidence)
     say(lead)
     create_markdown_artifact(lead, key="champion")
+    name = f"select, seed {params.select.seed}, champion {selection.winner.name}"
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_name(UUID(flow_run.id), name)
 
 
 def run() -> None:

@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from tests.flows.conftest import Project, environment
@@ -57,6 +60,39 @@ def test_scheduled_deployment_runs_dvc_repro(make_project: Callable[[str], Proje
     metrics = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))
     assert "champion" in metrics
     assert not note.exists()
+
+
+def test_schedule_ticks_through_a_killed_server(make_project: Callable[[str], Project]) -> None:
+    """Cron starts runs, the one after kill -9 of the server too; SIGTERM ends all in seconds."""
+    project = make_project("ticking")
+    stage = "stages: {tick: {cmd: 'true', always_changed: true}}\n"
+    (project.folder / "dvc.yaml").write_text(stage, encoding="utf-8")
+    served = project.start("flows.scheduled", "--port", "4322", "--cron", "* * * * *")
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(served.stdout or ()), daemon=True)
+    reader.start()
+
+    def completed() -> int:
+        return sum(": completed after" in line for line in lines)
+
+    wait_until(lambda: completed() >= 1)
+    servers(served.pid)[0].kill()
+    wait_until(lambda: completed() >= 2)
+    began = time.monotonic()
+    os.killpg(served.pid, signal.SIGTERM)
+    served.wait(timeout=60)
+
+    assert time.monotonic() - began < 15
+    assert any(line.startswith("next run ") for line in lines)
+    assert not servers(served.pid)
+
+
+def servers(pid: int) -> list[psutil.Process]:
+    """Return the servers that a process has started."""
+    if not psutil.pid_exists(pid):
+        return []
+    children = psutil.Process(pid).children()
+    return [child for child in children if "flows.server_process" in child.cmdline()]
 
 
 def deployments(url: str) -> str:
