@@ -73,7 +73,8 @@ def sharing_of(model: Any, *, may_read_trees: bool = True) -> Sharing:
         and not any(map(_CHOOSING.search, config.to_dict()))
         and {"attention_mask", "logits_to_keep", "position_ids"}.issubset(takes)
     )
-    is_reader = may and _reads_a_small_tree(model, reach)
+    # Where something is cut off, up to the very border if that costs little.
+    is_reader = may and _reads_a_small_tree(model, min(reach, ROW_TOKENS // 2 if sizes else 16))
     return Sharing(reach if is_reader else 0, tuple(sorted(borders)), rotations)
 
 
@@ -158,13 +159,14 @@ def _heeds_padding(model: Any) -> bool:
     return not are_close(model, together, alone)
 
 
-def _reads_a_small_tree(model: Any, reach: int) -> bool:
+def _reads_a_small_tree(model: Any, length: int) -> bool:
     """Return whether the logits of a tree's paths are those of the same requests in rows apart.
 
-    The paths are as long as may be in a row that costs little.
+    The longest path has ``length`` tokens.
     """
+    if length < 4:  # nothing can be shared
+        return False
     size = model.get_input_embeddings().num_embeddings
-    length = max(2, min(reach, ROW_TOKENS // 2))
     tokens = [i * 7 % size for i in range(1, length + 4)]
     start, rest = tokens[: length // 2], tokens[length // 2 : length + 1]
     turned = [*rest[:1], *rest[2:], rest[0]]
@@ -177,9 +179,9 @@ def _reads_a_small_tree(model: Any, reach: int) -> bool:
     ]
     device = next(model.parameters()).device
     with torch.no_grad():
-        batches = batches_of(rows_of(requests, reach=reach), num_rows=9, num_tokens=LONGEST)
+        batches = batches_of(rows_of(requests, reach=length), num_rows=9, num_tokens=LONGEST)
         tree = next((batch for batch in batches if batch.depths is not None), None)
-        if tree is None:  # a window so small that nothing can be shared
+        if tree is None:
             return False
         try:
             found = read_logits(model, tree, device)[tree.sources]
