@@ -49,8 +49,7 @@ class Evaluator:
 
         An item's prompts are those it has in the whole split. Its batches are not: log-likelihoods
         may differ from those of the whole split by rounding, and a choice or a text only where two
-        were equal but for that. Sampled generation draws other numbers. Equal weights and equal
-        ``items``, in any order, give equal bits.
+        were equal but for that. Equal weights and equal ``items``, in any order, give equal bits.
 
         Raises:
             EvaluationError: the split or an item is unknown, an item does not fit the model, or a
@@ -59,7 +58,7 @@ class Evaluator:
         torch.set_num_threads(self._params.threads)  # others in this process may have set it
         device = self._lm.device
         with sealed(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            # Only sampled generation draws from it; greedy decoding draws nothing.
+            # Tasks may draw from it; each sampled text has a seed of its own.
             torch.manual_seed(_SAMPLING_SEED)  # noqa: TID251  generate() knows no other generator
             ready = self.prepare(split, items)
             tallies = [tally(r.part, self._values(r)) for r in ready]

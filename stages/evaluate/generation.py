@@ -1,12 +1,11 @@
-"""Greedy generation that rows leave when they end, and what watches it: stop strings, and NaN."""
+"""Generation that rows leave when they end, and what watches it: stop strings, and NaN."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     GenerationConfig,
     LogitsProcessor,
@@ -26,24 +25,19 @@ class Stops:
 
     def __init__(self, tokenizer: Any, strings: Sequence[str]) -> None:
         self._tokenizer = tokenizer
-        self._strings = [string for string in strings if string]
-        self._encoded = [tokenizer.encode(s, add_special_tokens=False) for s in self._strings]
-        # Two more, as a stop string may come in other tokens than it is encoded to.
-        self.window = max(map(len, self._encoded), default=0) + 2
+        # Two more tokens, as a stop string may come in other tokens than it is encoded to.
+        self._windows = {
+            s: len(tokenizer.encode(s, add_special_tokens=False)) + 2 for s in strings
+        }
+        self.window = max(self._windows.values(), default=0)
         # The same few windows come again and again: for every row, and every candidate.
-        self.may_end = lru_cache(_REMEMBERED)(self.ends)
+        self.end = lru_cache(_REMEMBERED)(self._end)
 
-    def ends(self, tokens: Sequence[int]) -> bool:
-        """Return whether the text of ``tokens`` holds a stop string."""
-        text = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
-        return any(string in text for string in self._strings)
-
-    def are_text(self, ends: Sequence[int | None]) -> bool:
-        """Return whether no string needs a special token, but for those that end a generation."""
-        special = set(self._tokenizer.all_special_ids) - {self._tokenizer.unk_token_id}
-        return all(
-            special.isdisjoint(tokens) or (len(tokens) == 1 and tokens[0] in ends)
-            for tokens in self._encoded
+    def _end(self, tokens: Sequence[int]) -> bool:
+        """Return whether the last tokens of a text hold a stop string, as lm-eval looks for it."""
+        return any(
+            string in self._tokenizer.decode(list(tokens[-window:]))
+            for string, window in self._windows.items()
         )
 
 
@@ -54,7 +48,10 @@ def stops_at(tokenizer: Any, strings: tuple[str, ...]) -> Stops:
 
 
 class StopWatch(StoppingCriteria):  # type: ignore[misc]  # transformers has no types
-    """Ends each row of a batch at its own first stop string."""
+    """Ends each row of a batch at its own first stop string, as lm-eval ends a batch of one.
+
+    Beams are rows of one prompt: once the likeliest holds a stop string, all of them end.
+    """
 
     def __init__(self, stops: Stops, start: int, num_rows: int) -> None:
         self._stops = stops
@@ -63,32 +60,25 @@ class StopWatch(StoppingCriteria):  # type: ignore[misc]  # transformers has no 
 
     def __call__(self, input_ids: Tensor, *_: object, **__: object) -> Tensor:
         """Return which rows are at their end."""
+        num_beams = len(input_ids) // len(self._done)
         latest = max(self._start, input_ids.shape[1] - self._stops.window)
-        for row, window in enumerate(input_ids[:, latest:].tolist()):
-            if not self._done[row] and self._stops.may_end(tuple(window)):
-                self._done[row] = self._stops.ends(input_ids[row, self._start :].tolist())
-        return self._done.to(input_ids.device)
-
-    def keep(self, rows: Tensor) -> None:
-        """Watch these rows of the batch only from now on."""
-        self._done = self._done[rows.cpu()]
+        for row, window in enumerate(input_ids[::num_beams, latest:].tolist()):
+            if not self._done[row]:
+                self._done[row] = self._stops.end(tuple(window))
+        return self._done.to(input_ids.device).repeat_interleave(num_beams)
 
 
 class RefuseNaN(LogitsProcessor):  # type: ignore[misc]  # transformers has no types
-    """Remembers which rows had a NaN among their logits; the logits pass unchanged."""
+    """Remembers which prompts had a NaN among their logits; the logits pass unchanged."""
 
-    def __init__(self, num_rows: int) -> None:
-        self._seen = torch.zeros(num_rows, dtype=torch.bool)
-        self._rows = torch.arange(num_rows)
+    def __init__(self, num_prompts: int) -> None:
+        self._seen = torch.zeros(num_prompts, dtype=torch.bool)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  HF's names
-        """Return ``scores``."""
-        self._seen[self._rows] |= scores.isnan().any(dim=-1).cpu()
+        """Return ``scores``, of which a prompt has several rows where beams are searched."""
+        is_nan = scores.isnan().any(dim=-1).view(len(self._seen), -1)
+        self._seen |= is_nan.any(dim=-1).cpu()
         return scores
-
-    def keep(self, rows: Tensor) -> None:
-        """Be shown these rows of the batch only from now on."""
-        self._rows = self._rows[rows.cpu()]
 
     def check(self, items: Sequence[str]) -> None:
         """Check that none was seen.
@@ -104,14 +94,15 @@ class RefuseNaN(LogitsProcessor):  # type: ignore[misc]  # transformers has no t
             )
 
 
-class Greedy:
-    """Greedy decoding as ``generate`` does it, but that rows which have ended leave the batch.
+class RowByRow:
+    """Decoding as ``generate`` does it for each prompt alone, in a batch that rows leave.
 
-    The model must take positions and a mask, and its cache be one that rows can be taken from.
+    A row that has ended leaves. Where texts are sampled, each row draws from a generator of its
+    own. The model must take positions and a mask, and its cache let rows be taken from it.
     """
 
-    def __init__(self, watch: StopWatch, nan: RefuseNaN) -> None:
-        self._watchers = (watch, nan)
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._seeds = seeds
 
     def __call__(
         self,
@@ -123,30 +114,46 @@ class Greedy:
         **held: Any,
     ) -> Tensor:
         """Return prompts and what follows them, padded on the right."""
-        said = list(input_ids)
-        rows = torch.arange(len(said), device=input_ids.device)
+        pick = self._picker(input_ids.device) if generation_config.do_sample else _likeliest
+        padding = generation_config.pad_token_id
+        rows = torch.arange(len(input_ids), device=input_ids.device)  # that are still written
         has_ended = torch.zeros_like(rows, dtype=torch.bool)
         latest = input_ids
         while True:
             logits = model(input_ids=latest, **held).logits[:, -1].float()
-            latest = logits_processor(input_ids, logits).argmax(dim=-1, keepdim=True)
-            input_ids = torch.cat([input_ids, latest], dim=1)
-            ends = stopping_criteria(input_ids, ()) & ~has_ended
-            for place in ends.nonzero().flatten().tolist():
-                said[int(rows[place])] = input_ids[place]
-            has_ended |= ends
+            # Processors may keep something for each row, so they are always shown all of them.
+            whole = logits.new_zeros(len(input_ids), logits.shape[-1]).index_copy_(0, rows, logits)
+            chosen = pick(logits_processor(input_ids, whole)[rows], rows)
+            latest = torch.where(has_ended[rows], padding, chosen)[:, None]
+            following = torch.full_like(input_ids[:, :1], padding).index_copy_(0, rows, latest)
+            input_ids = torch.cat([input_ids, following], dim=1)
+            has_ended |= stopping_criteria(input_ids, ())
             if bool(has_ended.all()):
-                padding = generation_config.pad_token_id
-                return pad_sequence(said, batch_first=True, padding_value=padding)
+                return input_ids
             held |= _one_further(held)
-            if has_ended.sum() >= _WORTH * len(rows):
-                left = (~has_ended).nonzero().flatten()
-                for watcher in self._watchers:
-                    watcher.keep(left)
+            if has_ended[rows].sum() >= _WORTH * len(rows):
+                left = (~has_ended[rows]).nonzero().flatten()
                 held["past_key_values"].batch_select_indices(left)
                 held |= {name: held[name][left] for name in _one_further(held)}
-                rows, latest, input_ids = rows[left], latest[left], input_ids[left]
-                has_ended = has_ended[left]
+                rows, latest = rows[left], latest[left]
+
+    def _picker(self, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+        generators = [torch.Generator(device).manual_seed(seed) for seed in self._seeds]
+
+        def pick(scores: Tensor, rows: Tensor) -> Tensor:
+            chances = scores.softmax(dim=-1)
+            return torch.cat(
+                [
+                    torch.multinomial(chances[i : i + 1], 1, generator=generators[row])[:, 0]
+                    for i, row in enumerate(rows.tolist())
+                ]
+            )
+
+        return pick
+
+
+def _likeliest(scores: Tensor, _: Tensor) -> Tensor:
+    return scores.argmax(dim=-1)
 
 
 def _one_further(held: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -158,18 +165,3 @@ def _one_further(held: Mapping[str, Any]) -> dict[str, Tensor]:
         mask = held["attention_mask"]
         found["attention_mask"] = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
     return found
-
-
-def loop_of(
-    model: Any, kwargs: Mapping[str, Any], stopping: Sequence[object], nan: RefuseNaN
-) -> Greedy | None:
-    """Return a loop that rows leave when they end; None where only ``generate``'s own will do.
-
-    That is where more is asked for than greedy decoding, or the batch ends as a whole.
-    """
-    config = model.generation_config
-    is_plain = kwargs == {"do_sample": False} and (config.num_beams or 1) == 1
-    watches = [criterion for criterion in stopping if isinstance(criterion, StopWatch)]
-    if not watches or not is_plain or config.cache_implementation:
-        return None
-    return Greedy(watches[0], nan)

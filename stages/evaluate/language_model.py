@@ -4,47 +4,34 @@ Requests are tokenised as HFLM does, sorted, batched and padded by ``prepare``; 
 runs the model and reads off the answers. A batch holds requests of one task, so that a task's
 scores do not depend on the other tasks in the suite.
 
-Differs from HFLM: requests that begin alike share a row where the model can read it (``trees``,
-``attention``), a row of a batch stops at its own stop string and leaves (HFLM waits until all
-rows hold the same one; the text is cut there in either case), logits are taken only where they
-are read, a batch that does not fit the memory is halved, NaN is refused, and a request that is
-longer than the context is refused unless ``truncation`` is asked for. Requests with the same
-tokens but another border between context and target are each scored at their own border; HFLM
-scores the shorter target at the wrong tokens.
+Every answer is that of HFLM with a batch of one, up to rounding, whatever the batch (docs/tasks.md
+lists where that is not HFLM's answer in its own batches). Requests that begin alike share a row
+where the model can read it (``trees``, ``attention``), a row stops at its own stop string and
+leaves the batch (``generation``, ``decoding``), logits are taken only where they are read, a batch
+that does not fit the memory is halved, NaN is refused, and a request that is longer than the
+context is refused unless ``truncation`` is asked for.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import (
-    handle_stop_sequences,
-    normalize_gen_kwargs,
-    postprocess_generated_text,
-)
-from lm_eval.models.utils_hf import stop_sequences_criteria
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from torch import Tensor
-from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
-from stages.evaluate.attention import reach_of, read_logits
-from stages.evaluate.generation import RefuseNaN, StopWatch, loop_of, stops_at
+from stages.evaluate.attention import check_rotations, read_logits, sharing_of
 from stages.evaluate.halving import in_halves
 from stages.evaluate.loglikelihood import Encoded, TokenBatch, batches_of
-from stages.evaluate.requests import Prepared, Request, TextBatch, prompt_batches, sum_windows
+from stages.evaluate.requests import Prepared, Request, sum_windows
 from stages.evaluate.settings import model_args
+from stages.evaluate.text_model import TextLM
 from stages.evaluate.trees import rows_of
 from stages.params import EvaluateParams
 
 
-class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
+class ResidentLM(TextLM):
     """HFLM on a model that stays, its requests prepared once and answered for every candidate."""
-
-    _batch_tokens: int
-    _reach: int  # as reach_of says
 
     @classmethod
     def open(cls, folder: Path, params: EvaluateParams) -> Self:
@@ -73,7 +60,11 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             )
         model._batch_tokens = params.batch_tokens
         # Autocast runs layers in another dtype than a mask is made for.
-        model._reach = 0 if model.mixed_precision_dtype else reach_of(model.model)
+        may_read_trees = not model.mixed_precision_dtype
+        model._sharing = sharing_of(model.model, may_read_trees=may_read_trees)
+        fault = check_rotations(model.model, model.max_length)
+        if fault:
+            raise EvaluationError(f"evaluate.model_args: {fault}")
         return model
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
@@ -84,7 +75,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         """
         kind, num = requests[0].kind, len(requests)
         if kind == "generate_until":
-            prepared = Prepared(kind, num, texts=self._texts(requests))
+            prepared = Prepared(kind, num, texts=self.texts(requests))
         elif kind == "loglikelihood":
             encoded = [self._encode(place, request) for place, request in enumerate(requests)]
             prepared = Prepared(kind, num, tokens=self._batches(encoded))
@@ -107,7 +98,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if prepared.kind == "generate_until":
             texts = [""] * prepared.num_requests
             for whole in prepared.texts:
-                for part, said in in_halves(whole, self._generate):
+                for part, said in in_halves(whole, self.generate):
                     for request, text in zip(part.requests, said, strict=True):
                         texts[request] = text
             return texts
@@ -121,7 +112,7 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         return sum_windows(prepared.windows, [v for v, _ in scored]) if rolling else scored
 
     def _score(self, batch: TokenBatch) -> list[tuple[int, tuple[float, bool]]]:
-        if self._reach:
+        if self._sharing.reach:
             logits = read_logits(self.model, batch, self.device)
         else:
             logits = self._model_call(batch.inputs.to(self.device))[batch.read.to(self.device)]
@@ -165,20 +156,12 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if not encoded.target or not encoded.context:
             raise EvaluationError(
                 f"{encoded.item}: an answer or its context is empty once tokenised. Every choice "
-                "and target needs at least one token; mend the task."
+                "and target needs at least one token; fix the task."
             )
         length = len(encoded.context) + len(encoded.target) - 1
         if length > self.max_length:
             self._refuse_long(encoded.item, length, len(encoded.target) <= self.max_length)
         return encoded.cut(self.max_length + 1)
-
-    def _refuse_long(self, item: str, length: int, may_cut: bool) -> None:
-        if not (self.truncation and may_cut):
-            raise EvaluationError(
-                f"{item}: needs {length} tokens, the model's context holds {self.max_length}. "
-                "Take shorter items, fewer few-shot examples or a smaller max_gen_toks; or set "
-                "truncation: true under evaluate.model_args to cut prompts from the left."
-            )
 
     def _windows(self, requests: Sequence[Request]) -> tuple[list[int], tuple[TokenBatch, ...]]:
         counts: list[int] = []
@@ -197,96 +180,13 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         return counts, self._batches(pieces)
 
     def _batches(self, encoded: Sequence[Encoded]) -> tuple[TokenBatch, ...]:
-        rows = rows_of(encoded, reach=self._reach if self.logits_cache else None)
-        return tuple(batches_of(rows, num_rows=self.batch_size, num_tokens=self._batch_tokens))
-
-    def _texts(self, requests: Sequence[Request]) -> tuple[TextBatch, ...]:
-        lengths = [len(self.tok_encode(request.arguments[0])) for request in requests]
-        batches = prompt_batches(requests, lengths, self.batch_size, self._batch_tokens)
-        return tuple(self._text_batch(batch, [requests[p] for p in batch]) for batch in batches)
-
-    def _text_batch(self, places: Sequence[int], requests: Sequence[Request]) -> TextBatch:
-        kwargs = dict(normalize_gen_kwargs(requests[0].arguments[1], self.max_gen_toks))
-        if not kwargs["do_sample"]:
-            kwargs.pop("temperature", None)
-        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
-        stops = handle_stop_sequences(kwargs.pop("until", None), eos=eos)
-        room = kwargs.pop("max_gen_toks")
-        prompts, mask = self.tok_batch_encode(
-            [request.arguments[0] for request in requests], truncation=self.truncation
+        group = self._sharing.group
+        rows = rows_of(
+            encoded, reach=self._sharing.reach if self.logits_cache else None, group=group
         )
-        limit = self.max_length - room
-        if prompts.shape[1] > limit:
-            longest = int(mask.sum(dim=1).argmax())
-            self._refuse_long(requests[longest].item, prompts.shape[1] + room, limit > 0)
-            prompts, mask = prompts[:, -limit:], mask[:, -limit:]
-        return TextBatch(
-            requests=tuple(places),
-            items=tuple(request.item for request in requests),
-            prompts=prompts,
-            mask=mask,
-            stops=tuple(stops),
-            max_length=kwargs.pop("max_length", prompts.shape[1] + room),
-            kwargs=kwargs,
+        return tuple(
+            batches_of(rows, num_rows=self.batch_size, num_tokens=self._batch_tokens, group=group)
         )
-
-    def _generate(self, batch: TextBatch) -> list[str]:
-        start = batch.prompts.shape[1]
-        nan = RefuseNaN(len(batch.items))
-        stopping = self._stopping(batch, start)
-        loop = loop_of(self.model, batch.kwargs, stopping, nan) if self._reach else None
-        try:
-            with torch.autocast(
-                device_type=self.device.type,
-                dtype=self.mixed_precision_dtype,
-                enabled=self.mixed_precision_dtype is not None,
-            ):
-                said = self.model.generate(
-                    input_ids=batch.prompts.to(self.device),
-                    attention_mask=batch.mask.to(self.device),
-                    max_length=batch.max_length,
-                    stopping_criteria=stopping,
-                    logits_processor=LogitsProcessorList([nan]),
-                    pad_token_id=self.tokenizer.pad_token_id,
-                    use_cache=True,
-                    custom_generate=loop,
-                    **batch.kwargs,
-                )
-        except ValueError as error:
-            raise EvaluationError(
-                f"{batch.items[0]}: cannot be generated: {error}. Mend generation_kwargs in the "
-                "task's file, or evaluate.gen_kwargs."
-            ) from error
-        except RuntimeError:  # sampling fails on NaN before it can be looked for
-            nan.check(batch.items)
-            raise
-        nan.check(batch.items)
-        return [self._read(tokens, batch.stops) for tokens in said[:, start:].tolist()]
-
-    def _stopping(self, batch: TextBatch, start: int) -> StoppingCriteriaList:
-        """Return what ends a generation: each row's own stop string, where that is exact.
-
-        A stop string inside a model's thoughts, or one written with special tokens that the text
-        does not show, is not cut off afterwards; there HFLM's rule for the whole batch holds.
-        """
-        rows = len(batch.items)
-        ends = self.model.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        stops = stops_at(self.tokenizer, batch.stops)
-        if self.think_end_token is None and stops.are_text(ends):
-            return StoppingCriteriaList([StopWatch(stops, start, rows)])
-        return stop_sequences_criteria(self.tokenizer, list(batch.stops), start, rows)
-
-    def _read(self, tokens: list[int], stops: tuple[str, ...]) -> str:
-        thoughts_end = self.think_end_token
-        if isinstance(thoughts_end, int) and thoughts_end in tokens:
-            last = len(tokens) - 1 - tokens[::-1].index(thoughts_end)
-            tokens = tokens[last + 1 :]
-        text = self.tok_decode(tokens)
-        if isinstance(thoughts_end, int):
-            text = text.lstrip()
-        token = thoughts_end if isinstance(thoughts_end, str) else None
-        return str(postprocess_generated_text(text, list(stops), token))
 
     def _check_vocabulary(self, batch: Tensor) -> None:
         size = self.model.get_input_embeddings().num_embeddings

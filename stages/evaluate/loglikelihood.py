@@ -1,6 +1,6 @@
 """Batches of token sequences whose continuations are scored, and how to read the logits off."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
 from stages.errors import EvaluationError
-from stages.evaluate.trees import Row
+from stages.evaluate.trees import Row, any_length
 
 _MOST_PADDING = 1 / 8  # of a batch's width
 _SMALL_BATCH = 512  # tokens: fewer do not keep a processor busy, so that their padding is free
@@ -126,15 +126,29 @@ class TokenBatch:
 
 
 def batches_of(
-    rows: Sequence[Row[Encoded]], *, num_rows: int, num_tokens: int
+    rows: Sequence[Row[Encoded]],
+    *,
+    num_rows: int,
+    num_tokens: int,
+    group: Callable[[int], int] = any_length,
 ) -> list[TokenBatch]:
-    """Return the rows in batches, the longest first.
+    """Return the rows in batches, the widest first.
 
     A batch has ``num_rows`` rows at most, and ``num_tokens`` tokens with padding, unless a single
     row has more. A place whose logits are read counts as four: they are as wide as the
-    vocabulary. An eighth of a row is padding at most, unless the batch is small.
+    vocabulary. An eighth of a row is padding at most, unless the batch is small. The longest
+    requests of its rows are of one ``group``.
     """
-    queue = sorted(rows, key=lambda row: (-len(row.tokens), row.tokens))
+    queues: dict[int, list[Row[Encoded]]] = {}
+    for row in sorted(rows, key=lambda row: (-len(row.tokens), row.tokens)):
+        queues.setdefault(group(row.longest), []).append(row)
+    batches = [b for queue in queues.values() for b in _divided(queue, num_rows, num_tokens)]
+    return [_batch(b) for b in sorted(batches, key=lambda batch: -len(batch[0].tokens))]
+
+
+def _divided(
+    queue: Sequence[Row[Encoded]], num_rows: int, num_tokens: int
+) -> list[list[Row[Encoded]]]:
     batches: list[list[Row[Encoded]]] = []
     left = 0
     for row in queue:
@@ -151,7 +165,7 @@ def batches_of(
         else:
             batches.append([row])
             left = num_tokens - len(row.tokens) - 3 * num_read
-    return [_batch(batch) for batch in batches]
+    return batches
 
 
 def _batch(rows: Sequence[Row[Encoded]]) -> TokenBatch:

@@ -1,14 +1,14 @@
 """Requests to the model as plain data, and the batches they are run in."""
 
-import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from torch import Tensor
 
-from stages.errors import EvaluationError
 from stages.evaluate.loglikelihood import TokenBatch
+from stages.seeds import key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +31,22 @@ class TextBatch:
     stops: tuple[str, ...]
     max_length: int
     kwargs: dict[str, Any]
+    seeds: tuple[int, ...]  # of each row, where texts are sampled
 
     def split(self) -> tuple[Self, Self]:
-        """Return the first and the second half of the rows; there must be two or more.
-
-        Raises:
-            EvaluationError: the texts are sampled, and the numbers drawn are those of the batch.
-        """
-        if self.kwargs.get("do_sample"):
-            raise EvaluationError(
-                f"{self.items[0]}: its batch of {len(self.items)} does not fit the memory, and "
-                "what is sampled depends on the batch. Lower evaluate.batch_size."
-            )
+        """Return the first and the second half of the rows; there must be two or more."""
         half = len(self.items) // 2
-        return self._part(slice(half)), self._part(slice(half, None))
+        return self.part(slice(half)), self.part(slice(half, None))
 
-    def _part(self, rows: slice) -> Self:
+    def part(self, rows: slice) -> Self:
+        """Return the batch of these rows."""
         return replace(
             self,
             requests=self.requests[rows],
             items=self.items[rows],
             prompts=self.prompts[rows],
             mask=self.mask[rows],
+            seeds=self.seeds[rows],
         )
 
 
@@ -68,25 +62,43 @@ class Prepared:
 
 
 def prompt_batches(
-    requests: Sequence[Request], lengths: Sequence[int], num_rows: int, num_tokens: int
+    requests: Sequence[Request],
+    lengths: Sequence[int],
+    groups: Sequence[Hashable],
+    num_rows: int,
+    num_tokens: int,
 ) -> list[list[int]]:
-    """Return the places of the requests in batches: one set of arguments, the longest first.
+    """Return the places of the requests in batches: one of the groups, the longest first.
 
     A batch has ``num_rows`` prompts at most, and ``num_tokens`` tokens with padding, unless a
     single prompt has more.
     """
-    groups: dict[str, list[int]] = {}
-    for place, request in enumerate(requests):
-        wanted = json.dumps(request.arguments[1], sort_keys=True, default=str)
-        groups.setdefault(wanted, []).append(place)
+    by_group: dict[Hashable, list[int]] = {}
+    for place, group in enumerate(groups):
+        by_group.setdefault(group, []).append(place)
     batches = []
-    for places in groups.values():
+    for places in by_group.values():
         queue = sorted(places, key=lambda p: (-lengths[p], requests[p].arguments[0]))
         while queue:
             size = max(1, min(num_rows, num_tokens // max(1, lengths[queue[0]])))
             batches.append(queue[:size])
             queue = queue[size:]
     return batches
+
+
+def seeds_of(requests: Sequence[Request]) -> list[int]:
+    """Return the seed of each request's sampled text: by its prompt, and its number if repeated.
+
+    An item's texts depend on its prompt alone, whatever else is asked.
+    """
+    numbers: Counter[tuple[str, str]] = Counter()
+    found = []
+    for request in requests:
+        prompt = str(request.arguments[0])
+        number = numbers[request.item, prompt]
+        numbers[request.item, prompt] += 1
+        found.append(key("sampled text", prompt, number) >> 65)  # torch takes 63 bits
+    return found
 
 
 def sum_windows(windows: Sequence[int], values: Sequence[float]) -> list[float]:

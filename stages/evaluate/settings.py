@@ -89,13 +89,12 @@ def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
     return {**kept, **given}
 
 
-def check_generation(where: str, kwargs: Mapping[str, Any], *, is_resident: bool) -> None:
+def check_generation(where: str, kwargs: Mapping[str, Any]) -> None:
     """Check what lm-eval would only refuse when it generates, or pass over.
 
     Raises:
         EvaluationError: a length is no whole number or is given twice, a stop string is no text,
-            sampling is asked for without a temperature above zero, or the resident model is to
-            search with beams.
+            or sampling is asked for without a temperature above zero.
     """
     lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
     if len(lengths) > 1:
@@ -115,11 +114,6 @@ def check_generation(where: str, kwargs: Mapping[str, Any], *, is_resident: bool
         raise EvaluationError(
             f"{where}: do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
             "needs a temperature above 0; greedy decoding needs do_sample: false."
-        )
-    if is_resident and kwargs.get("num_beams", 1) != 1:
-        raise EvaluationError(
-            f"{where}: num_beams is {kwargs['num_beams']!r}. The resident model searches with no "
-            "beams; remove it, or set evaluate.backend to {model: hf}."
         )
 
 

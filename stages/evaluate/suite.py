@@ -19,7 +19,7 @@ from stages.params import EvaluateParams
 from stages.scores import SPLITS, Items
 from stages.task_params import TaskParams
 
-EVAL_VERSION = 2  # raised when the same weights and suite would be scored otherwise
+EVAL_VERSION = 3  # raised when the same weights and suite would be scored otherwise
 
 
 @dataclass(frozen=True, slots=True)

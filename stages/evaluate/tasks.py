@@ -79,7 +79,7 @@ def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluatePa
     kwargs = laid_over(laid_over(own, params.gen_kwargs), chosen.gen_kwargs)
     task.set_config("generation_kwargs", kwargs)
     where = f"task {name}, generation_kwargs"
-    check_generation(where, kwargs, is_resident=params.backend is None)
+    check_generation(where, kwargs)
 
 
 def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ the logits along a path are those of the request in a row of its own, up to roun
 choices of an item share the computation of their context, as do items that begin alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -38,6 +38,7 @@ class Row(Generic[R]):
     depths: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)  # of each token: the place after its subtree
     paths: list[tuple[R, tuple[int, ...]]] = field(default_factory=list)  # and where it is scored
+    longest: int = 0  # the most tokens that are read for one request
     _path: list[int] = field(default_factory=list)  # the places of the last request's inputs
     _last: list[int] = field(default_factory=list)  # those inputs
 
@@ -55,6 +56,7 @@ class Row(Generic[R]):
     def add(self, request: R, num_shared: int) -> None:
         """Add a request, the first ``num_shared`` of whose inputs the row holds already."""
         inputs = request.inputs
+        self.longest = max(self.longest, len(inputs))
         del self._path[num_shared:]
         for depth in range(num_shared, len(inputs)):
             self._path.append(len(self.tokens))
@@ -67,16 +69,28 @@ class Row(Generic[R]):
         self.paths.append((request, tuple(self._path[len(request.context) - 1 :])))
 
 
-def rows_of(requests: Iterable[R], *, reach: int | None) -> list[Row[R]]:
+def any_length(length: int) -> int:  # noqa: ARG001  the form of every rule
+    """Return the one group of all requests, where their lengths do not matter."""
+    return 0
+
+
+def rows_of(
+    requests: Iterable[R], *, reach: int | None, group: Callable[[int], int] = any_length
+) -> list[Row[R]]:
     """Return rows that hold every request, each token as few times as is worth while.
 
     ``reach`` is the most tokens of a path in a tree. A longer request joins a row only as its
     continuation or its very copy, which any causal model can read; None keeps all of them apart.
+    Requests whose lengths are of two groups never share a row.
     """
     rows: list[Row[R]] = []
     for request in sorted(requests, key=lambda r: (r.inputs, len(r.context))):
         num_shared = rows[-1].shared(request.inputs) if rows else 0
-        if not rows or not _may_join(rows[-1], request.inputs, num_shared, reach):
+        if (
+            not rows
+            or group(rows[-1].longest) != group(len(request.inputs))
+            or not _may_join(rows[-1], request.inputs, num_shared, reach)
+        ):
             rows.append(Row())
             num_shared = 0
         rows[-1].add(request, num_shared)
@@ -88,7 +102,7 @@ def _may_join(row: Row[R], inputs: Sequence[int], num_shared: int, reach: int | 
         return False
     if row.is_chain and num_shared == len(row.tokens):
         return True
-    longest = max(len(inputs), max(row.depths) + 1)
+    longest = max(len(inputs), row.longest)
     width = len(row.tokens) + len(inputs) - num_shared
     return (
         longest <= reach

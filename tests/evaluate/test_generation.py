@@ -7,7 +7,7 @@ import torch
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
-from stages.evaluate.generation import RefuseNaN, StopWatch, loop_of, stops_at
+from stages.evaluate.generation import RefuseNaN, RowByRow, StopWatch, stops_at
 from tests.evaluate.conftest import pico_tokenizer
 from tests.evaluate.test_attention import READERS, made
 
@@ -17,7 +17,7 @@ def test_each_row_stops_at_its_own_string() -> None:
     tokenizer = pico_tokenizer()
     texts = ["x;y;ab;c", "x;y;abcd", "x;y;a.bc"]
     tokens = torch.tensor([tokenizer.encode(text) for text in texts])
-    watch = StopWatch(stops_at(tokenizer, ("b;", ".b", "")), start=4, num_rows=3)
+    watch = StopWatch(stops_at(tokenizer, ("b;", ".b")), start=4, num_rows=3)
     seen = [watch(tokens[:, :length]).tolist() for length in range(5, 9)]
     assert seen == [
         [False, False, False],
@@ -27,20 +27,22 @@ def test_each_row_stops_at_its_own_string() -> None:
     ]
 
 
-def test_special_tokens_are_no_text() -> None:
-    """The end-of-text token does not stop a row here: the model's own config does."""
+def test_special_tokens_and_the_empty_string_stop_a_row() -> None:
+    """As in lm-eval: a stop string may be a special token; the empty one is in every token."""
     tokenizer = pico_tokenizer()
-    watch = StopWatch(stops_at(tokenizer, ("</s>",)), start=0, num_rows=1)
-    assert not watch(torch.tensor([[5, tokenizer.eos_token_id]])).any()
+    tokens = torch.tensor([[5, tokenizer.eos_token_id], [5, 6]])
+    watch = StopWatch(stops_at(tokenizer, ("</s>",)), start=0, num_rows=2)
+    assert [True, False] == watch(tokens).tolist()
+    watch = StopWatch(stops_at(tokenizer, ("",)), start=1, num_rows=2)
+    assert watch(tokens).all()
 
 
-def test_special_tokens_are_left_to_the_batch() -> None:
-    """Only strings that the text shows, and the model's own end, can end a single row."""
+def test_beams_end_with_the_likeliest() -> None:
+    """Of the rows of one prompt the first decides for all."""
     tokenizer = pico_tokenizer()
-    assert stops_at(tokenizer, ("b;", "</s>")).are_text([tokenizer.eos_token_id])
-    assert stops_at(tokenizer, ("b;", "Z")).are_text([None])  # no token of its own: unknown
-    assert not stops_at(tokenizer, ("b;", "</s>")).are_text([None])
-    assert not stops_at(tokenizer, ("<s>",)).are_text([tokenizer.eos_token_id])
+    tokens = torch.tensor([tokenizer.encode(text) for text in ("ab", "xx", "xx", "ab")])
+    watch = StopWatch(stops_at(tokenizer, ("b",)), start=0, num_rows=2)
+    assert [True, True, False, False] == watch(tokens).tolist()
 
 
 def test_nan_is_remembered_by_row() -> None:
@@ -54,8 +56,11 @@ def test_nan_is_remembered_by_row() -> None:
         nan.check(["first", "second"])
 
 
+@pytest.mark.parametrize("settings", [{}, {"repetition_penalty": 1.5, "no_repeat_ngram_size": 3}])
 @pytest.mark.parametrize("kind", READERS)
-def test_rows_that_leave_say_what_they_said_in_the_batch(kind: str) -> None:
+def test_rows_that_leave_say_what_they_said_in_the_batch(
+    kind: str, settings: dict[str, Any]
+) -> None:
     """Prompts of several lengths, ends at several steps: every token is that of ``generate``."""
     changes = {"vocab_size": 52, "eos_token_id": 2, "bos_token_id": 1}
     model: Any = made(kind, READERS[kind] | changes, attn_implementation="eager")
@@ -75,9 +80,8 @@ def test_rows_that_leave_say_what_they_said_in_the_batch(kind: str) -> None:
             pad_token_id=0,
             stopping_criteria=stopping,
             logits_processor=LogitsProcessorList([nan]),
-            custom_generate=loop_of(model, {"do_sample": False}, stopping, nan)
-            if is_pruned
-            else None,
+            custom_generate=RowByRow(()) if is_pruned else None,
+            **settings,
         )
         hook.remove()
         assert (min(seen) < 24) == is_pruned
@@ -85,16 +89,3 @@ def test_rows_that_leave_say_what_they_said_in_the_batch(kind: str) -> None:
         return [row[:6] + [token for token in row[6:] if token] for row in rows]
 
     assert said(is_pruned=False) == said(is_pruned=True)
-
-
-def test_only_plain_greedy_decoding_is_replaced() -> None:
-    """Beams, samples, penalties, and batches that end as a whole are left to ``generate``."""
-    model: Any = made("llama", {})
-    nan = RefuseNaN(2)
-    watch = StopWatch(stops_at(pico_tokenizer(), ("e",)), 0, 2)
-    assert loop_of(model, {"do_sample": False}, [watch], nan) is not None
-    assert loop_of(model, {"do_sample": False}, [], nan) is None
-    for asked in ({"do_sample": True}, {"do_sample": False, "num_beams": 2}):
-        assert loop_of(model, asked, [watch], nan) is None
-    model.generation_config.num_beams = 3
-    assert loop_of(model, {"do_sample": False}, [watch], nan) is None

@@ -102,7 +102,7 @@ def test_answers_in_16_bits_are_those_of_hflm_but_for_rounding(
 def test_model_without_the_tokenizers_end_token(
     model_folder: Path, tmp_path: Path, ends: int | None
 ) -> None:
-    """Where the model's config names no end, or another, the texts are still those of HFLM."""
+    """Where the model's config names no end, or another, texts are those of HFLM for a prompt."""
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
     for name in ("config.json", "generation_config.json"):
@@ -111,7 +111,7 @@ def test_model_without_the_tokenizers_end_token(
     asked = [(word, {"until": ["a"], "max_gen_toks": 20}) for word in WORDS]
     params = EvaluateParams.model_validate({"tasks": [{"task": "t"}], "batch_size": 2})
     with sealed():
-        hflm = HFLM(str(folder), device="cpu", dtype="float32", batch_size=2)
+        hflm = HFLM(str(folder), device="cpu", dtype="float32", batch_size=1)
         instances = [Instance("generate_until", {}, request, 0) for request in asked]
         resident = ResidentLM.open(folder, params)
         prepared = resident.prepare([Request("generate_until", a, "item") for a in asked])

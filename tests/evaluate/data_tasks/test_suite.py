@@ -136,7 +136,6 @@ def test_number_of_examples_is_that_of_the_file_unless_said(make_params: MakePar
         ),
         ({"data": "data/sums.jsonl", "gen_kwargs": {"max_tokens": 0}}, r"max_tokens is 0. Give a"),
         ({"data": "data/sums.jsonl", "gen_kwargs": {"until": 5}}, r"until is 5. Give a text"),
-        ({"data": "data/sums.jsonl", "gen_kwargs": {"num_beams": 2}}, r"with no beams"),
         (
             {"data": "data/sums.jsonl", "gen_kwargs": {"max_gen_toks": 9, "max_tokens": 8}},
             r"max_gen_toks and max_tokens all say",
