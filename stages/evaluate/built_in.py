@@ -41,7 +41,10 @@ def task_file(name: str) -> Path | None:
 
 
 def members(name: str) -> list[str]:
-    """Return tasks of the group or tag ``name``, sorted; empty where it is neither."""
+    """Return tasks of the group or tag ``name``, sorted; empty where it is neither.
+
+    Of a tag, "..." stands for those that have it from a file that they include.
+    """
     from lm_eval.tasks._yaml_loader import load_yaml
 
     kind, files = names().get(name, ("", ()))
@@ -49,10 +52,12 @@ def members(name: str) -> list[str]:
         listed = load_yaml(files[0], resolve_func=False).get("task") or []
         found = [m.get("task") or m.get("group") if isinstance(m, dict) else m for m in listed]
         return sorted(map(str, found))
-    tagged = set(files) if kind == "tag" else set()
-    return sorted(
-        n for n, (what, where) in names().items() if what == "task" and tagged & {*where}
-    )
+    if kind != "tag":
+        return []
+    tagged = {
+        name for name, (what, where) in names().items() if what == "task" and {*where} & {*files}
+    }
+    return [*sorted(tagged), "..."]
 
 
 def task_names() -> list[str]:

@@ -13,6 +13,7 @@ from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.prompts import Prompts, build
 from stages.evaluate.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.random_state import kept
+from stages.evaluate.task_process import asks_to_end
 from stages.evaluate.tasks import LoadedTask
 from stages.hashing import content_hash
 from stages.params import EvaluateParams
@@ -95,7 +96,7 @@ def _hashes(loaded: LoadedTask, prompts: Prompts) -> dict[str, str]:
 def _target(loaded: LoadedTask, prompts: Prompts, item: str) -> Any:
     try:
         return loaded.task.doc_to_target(prompts.document(item))
-    except (Exception, SystemExit):  # noqa: BLE001  a task without targets, scored by its own Python
+    except Exception:  # noqa: BLE001  a task without targets, scored by its own Python
         return ""
 
 
@@ -104,7 +105,7 @@ def _score_again(label: str, loaded: LoadedTask, prompts: Prompts, item: str, te
         try:
             return repr(plain(_scored(label, loaded, prompts, item, text)))
         except EvaluationError as error:
-            if isinstance(error.__cause__, SystemExit | KeyboardInterrupt):
+            if asks_to_end(error.__cause__):
                 raise
             return str(error)  # no model wrote this text: it may be none that fits
 

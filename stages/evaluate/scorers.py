@@ -13,7 +13,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.sources import sources_of
 from stages.evaluate.tables import inside_project
-from stages.evaluate.task_process import TaskProcess
+from stages.evaluate.task_process import TaskProcess, asks_to_end
 from stages.hashing import file_hash, nearest
 
 
@@ -47,8 +47,8 @@ class Scorer:
         try:
             with self._process.entered():
                 value = float(self._function(copy.deepcopy(dict(item)), answer))
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            self._pass_interrupt(error)
+        except BaseException as error:
+            self._process.pass_on(error)
             raise EvaluationError(
                 f"{where}: scorer {self._path}: {type(error).__name__}: {error}"
                 f"{self._line_of(error)}. It gets the item and the answer's text and returns a "
@@ -82,16 +82,12 @@ class Scorer:
         try:
             return repr(self.score(item, text, ""))
         except EvaluationError as error:
-            if isinstance(error.__cause__, SystemExit | KeyboardInterrupt):
+            if asks_to_end(error.__cause__):
                 raise
             return str(error)
 
     def _state(self) -> dict[str, Any]:
         return state_of([self._module, *self._process.modules.values()], None)
-
-    def _pass_interrupt(self, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt) and self._process.was_interrupted:
-            raise error
 
     def _load(self) -> Callable[[Mapping[str, Any], str], Any]:
         if not self._path.is_file():
@@ -107,8 +103,8 @@ class Scorer:
             code = compile(self._path.read_bytes(), str(self._path), "exec")
             with self._process.entered():
                 exec(code, vars(module))  # noqa: S102  the user's own code, like a task's !function
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            self._pass_interrupt(error)
+        except BaseException as error:
+            self._process.pass_on(error)
             raise EvaluationError(
                 f"scorer {self._path}: cannot be loaded: {type(error).__name__}: {error}"
                 f"{self._line_of(error)}. Fix the file."

@@ -87,10 +87,11 @@ class TaskProcess:
         new = {n: m for n, m in listed if n not in (known or ()) and self._is_own(m)}
         return {**self._modules, **new}
 
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether a KeyboardInterrupt is a real Ctrl-C, and none that the task raised."""
-        return self._is_interrupted
+    def pass_on(self, error: BaseException) -> None:
+        """Raise ``error`` again where it is not the task's fault: Ctrl-C, and germline's own."""
+        is_interrupt = isinstance(error, KeyboardInterrupt) and self._is_interrupted
+        if is_interrupt or isinstance(error, GermlineError | CancelledError):
+            raise error
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
@@ -125,11 +126,8 @@ class TaskProcess:
         """
         try:
             yield
-        except (GermlineError, CancelledError):
-            raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and self.was_interrupted:
-                raise
+            self.pass_on(error)
             raise EvaluationError(_said(where, error, remedy)) from error
 
     def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -142,11 +140,10 @@ class TaskProcess:
             with self.entered():
                 try:
                     return function(copy.deepcopy(values))
-                except (Exception, CancelledError):
+                except Exception:
                     raise
                 except BaseException as error:
-                    if isinstance(error, KeyboardInterrupt) and self.was_interrupted:
-                        raise
+                    self.pass_on(error)
                     raise RuntimeError(type(error).__name__) from error
 
         return inside
@@ -211,6 +208,11 @@ class TaskProcess:
             for number, handler in before.items():
                 if handler is not None:  # one that was not set from Python cannot be set again
                     signal.signal(number, handler)
+
+
+def asks_to_end(error: BaseException | None) -> bool:
+    """Return whether ``error`` is a wish to end the process, not a fault with some answer."""
+    return error is not None and not isinstance(error, Exception)
 
 
 def _said(where: str, error: BaseException, remedy: str) -> str:

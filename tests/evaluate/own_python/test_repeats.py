@@ -48,7 +48,8 @@ REMEMBERING = {
         "gives another score: .*code",
     ),
     "closure": (
-        "def make():\n    n = 0\n    def inner(doc, results):\n        nonlocal n\n        n += 1\n"
+        "def make():\n    n = 0\n"
+        "    def inner(doc, results):\n        nonlocal n\n        n += 1\n"
         "        return {'ok': 1.0}\n    return inner\nscore = make()\n",
         r"has changed: code\.score remembers",
     ),
@@ -122,10 +123,10 @@ def test_caches_are_no_memory(own: Path, load: MakeSuite) -> None:
 
 
 PROMPTS = {
-    "numbered": "N = 0\ndef text(doc):\n    global N\n    N += 1\n    return f'{N}. ' + doc['q']\n",
-    "system": "import random\ndef text(doc):\n    return doc['q'] + str(random.SystemRandom().random())\n",
-    "unseeded": "import random\nR = random.Random()\ndef text(doc):\n    return doc['q'] + str(R.random())\n",
-    "uuid": "import uuid\ndef text(doc):\n    return doc['q'] + str(uuid.uuid4())\n",
+    "numbered": "N = 0\ndef more():\n    global N\n    N += 1\n    return N\n",
+    "system": "import random\nmore = random.SystemRandom().random\n",
+    "unseeded": "import random\nR = random.Random()\ndef more():\n    return R.random()\n",
+    "uuid": "import uuid\nmore = uuid.uuid4\n",
 }
 
 
@@ -134,7 +135,8 @@ def test_prompts_that_come_out_differently_are_refused(
     own: Path, load: MakeSuite, kind: str
 ) -> None:
     """What nobody seeds, and what counts its calls, would be other prompts in each process."""
-    (own / "tasks" / "code.py").write_text(SCORE + PROMPTS[kind])
+    text = "def text(doc):\n    return doc['q'] + str(more())\n"
+    (own / "tasks" / "code.py").write_text(SCORE + PROMPTS[kind] + text)
     write_task(own, doc_to_text="!function code.text")
     message = r"task own, item .*: its prompt, choices or target come out differently .*code\.text"
     with pytest.raises(EvaluationError, match=message):
@@ -143,7 +145,10 @@ def test_prompts_that_come_out_differently_are_refused(
 
 def test_documents_that_come_out_differently_are_refused(own: Path, load: MakeSuite) -> None:
     """Documents are drawn by the seeded generators or not at all."""
-    python = "import uuid\ndef docs(data):\n    return data.add_column('id', [str(uuid.uuid4()) for _ in data])\n"
+    python = (
+        "import uuid\ndef docs(data):\n"
+        "    return data.add_column('id', [str(uuid.uuid4()) for _ in data])\n"
+    )
     (own / "tasks" / "code.py").write_text(SCORE + python)
     write_task(own, process_docs="!function code.docs")
     with pytest.raises(EvaluationError, match=r"task own: its documents .* \(code\.docs\)"):
@@ -153,17 +158,17 @@ def test_documents_that_come_out_differently_are_refused(own: Path, load: MakeSu
 @pytest.mark.parametrize(
     "python",
     [
-        "import random\ndef docs(data):\n    return data.select(random.sample(range(len(data)), len(data)))\n",
-        "import random\ndef docs(data):\n    rows = list(data)\n    random.shuffle(rows)\n    return Rows(rows)\n"
+        "def docs(data):\n    return data.select(random.sample(range(len(data)), len(data)))\n",
+        "def docs(data):\n    rows = list(data)\n    random.shuffle(rows)\n    return Rows(rows)\n"
         "class Rows(list):\n    features = {'q': 0, 'a': 0}\n",
-        "import random\nORDER = random.random()\ndef docs(data):\n    return data.add_column('o', [ORDER] * len(data))\n",
+        "X = random.random()\ndef docs(data):\n    return data.add_column('x', [X] * len(data))\n",
     ],
 )
 def test_drawn_documents_are_the_same_in_every_suite(
     own: Path, load: MakeSuite, python: str
 ) -> None:
     """Documents that are shuffled as they are read, as a data set or a list, or at import."""
-    (own / "tasks" / "code.py").write_text(SCORE + python)
+    (own / "tasks" / "code.py").write_text("import random\n" + SCORE + python)
     write_task(own, process_docs="!function code.docs")
     one, two = load(), load()
     assert [one.key(s) for s in one.parts] == [two.key(s) for s in two.parts]
@@ -172,7 +177,10 @@ def test_drawn_documents_are_the_same_in_every_suite(
 
 def test_choices_shuffled_in_place_are_those_of_the_prompt(own: Path, load: MakeSuite) -> None:
     """A function that shuffles its document's list gets a fresh document at each call."""
-    python = "import random\ndef options(doc):\n    random.shuffle(doc['options'])\n    return doc['options']\n"
+    python = (
+        "import random\ndef options(doc):\n"
+        "    random.shuffle(doc['options'])\n    return doc['options']\n"
+    )
     (own / "tasks" / "code.py").write_text(python)
     write_task(own, **CHOICE | {"doc_to_choice": "!function code.options"})
     one, two = load(), load()
