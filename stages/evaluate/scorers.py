@@ -30,13 +30,13 @@ class Scorer:
         self._path = inside_project("scorer", name)
         self._process = TaskProcess([self._path.parent])
         self._function = self._load()
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides a score: the file's content, what it imports, and the function's name."""
+        # What decides a score, as of now: the file, what it imported, and the function's name.
         imported = sources_of(self._process.modules.values())
-        more = {"imported": imported} if imported else {}
-        return {"function": self._function_name, "source": file_hash(self._path), **more}
+        self.identity: dict[str, Any] = {
+            "function": self._function_name,
+            "source": file_hash(self._path),
+            **({"imported": imported} if imported else {}),
+        }
 
     def score(self, item: Mapping[str, Any], answer: str, where: str) -> float:
         """Return what the function says of ``answer``; higher is better.

@@ -9,7 +9,7 @@ from stages.errors import EvaluationError
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 SCORE = "def score(doc, results):\n    return {'ok': float(doc['a'] in results[0])}\n"
-CHOICE = {
+CHOICE: dict[str, Any] = {
     "output_type": "multiple_choice",
     "generation_kwargs": None,
     "process_results": None,
