@@ -46,7 +46,7 @@ class Scorer:
         self._pool = ProcessPool(
             max_workers=params.evaluate.workers,
             initializer=Bench.open,
-            initargs=(params, parents.out),
+            initargs=(params, parents.out, suite.by_task()),
             context=get_context("spawn"),
         )
 

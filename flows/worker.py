@@ -5,6 +5,7 @@ candidates. It is a process of its own so that a hung or crashed evaluation can 
 another ``evaluate.backend`` each child is written to a folder, which that backend loads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -94,9 +95,10 @@ class Bench:
     _current: "Bench | None" = None
     _fault: str | None = None
 
-    def __init__(self, params: Params, parents_folder: Path) -> None:
+    def __init__(self, params: Params, parents_folder: Path, by_task: Mapping[str, str]) -> None:
         plugins.load(params.merge.plugins)
         self.suite = Suite.load(params.evaluate)
+        self.suite.check_same(by_task)
         self.params = params
         self.parents = Parents.read(parents_folder)
         device = own_device(params.evaluate.device, torch.cuda.device_count())
@@ -132,14 +134,16 @@ class Bench:
         return Outcome(weights_hash, evaluation)
 
     @classmethod
-    def open(cls, params: Params, parents_folder: Path) -> None:
+    def open(cls, params: Params, parents_folder: Path, by_task: Mapping[str, str]) -> None:
         """Make this process's bench: the first thing a worker does.
+
+        ``by_task`` are the hashes of the tasks as the run's own process loaded them.
 
         What goes wrong here is told by ``current``: a worker that cannot begin would be replaced
         by another that cannot, for ever.
         """
         try:
-            cls._current = cls(params, parents_folder)
+            cls._current = cls(params, parents_folder, by_task)
         except GermlineError as error:
             cls._fault = str(error)
 

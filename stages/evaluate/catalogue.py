@@ -1,13 +1,14 @@
 """Find an lm-eval task by name and build it once."""
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate import built_in
 from stages.evaluate.data_task import Shelf
+from stages.evaluate.task_support import refuse_flagged, refuse_unsupported
 from stages.hashing import nearest
 
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
@@ -19,64 +20,61 @@ class Catalogue:
     def __init__(self, include_path: str | None) -> None:
         from lm_eval.tasks import TaskManager
 
-        self._folder = _inside_project(include_path) if include_path is not None else None
-        own = [self._folder] if self._folder else None
+        self.folder = _inside_project(include_path) if include_path is not None else None
+        own = [self.folder] if self.folder else None
         self._own = TaskManager(include_path=own, include_defaults=False)
         self.files = Shelf()
 
-    def build(self, name: str) -> Any:
+    def build(self, name: str, *, is_scored_here: bool = False) -> Any:
         """Return the lm-eval task called ``name``, its data loaded.
 
+        ``is_scored_here`` says that none of its own metrics is used.
+
         Raises:
-            EvaluationError: there is no such task, it is a group, or it cannot be built.
+            EvaluationError: there is no such task, it is a group, it cannot be supported, or it
+                cannot be built.
         """
-        manager, spec = self._find(name)
+        spec, file = self._find(name)
+        if file is not None:  # before any of its Python runs, and before its data are fetched
+            refuse_unsupported(name, file, is_scored_here=is_scored_here)
         try:
-            loaded = manager.load([spec])
+            loaded = self._own.load([spec])
         except Exception as error:
             raise EvaluationError(_why_not_built(name, error)) from error
         (task,) = loaded["tasks"].values()
-        if getattr(task, "UNSAFE_CODE", False):
-            raise EvaluationError(
-                f"task {name}: runs code that the model writes. germline does not do that; "
-                "choose another task."
-            )
-        if getattr(task, "MULTIMODAL", False):
-            raise EvaluationError(
-                f"task {name}: shows pictures or sound. germline evaluates text; choose another."
-            )
+        refuse_flagged(name, task)
         return task
 
-    def _find(self, name: str) -> tuple[Any, str]:
-        from lm_eval.tasks import TaskManager
-
-        if name not in self._own.task_index:
-            path = _built_in_file(name)
-            if path is not None:
-                return self._own, str(path)
-        # The index of all built-in tasks takes seconds: it is read only to explain what is wrong.
-        manager = self._own if name in self._own.task_index else TaskManager()
-        entry = manager.task_index.get(name)
+    def _find(self, name: str) -> tuple[str, Path | None]:
+        """Return what lm-eval is to be asked for, and the task's file."""
+        entry = self._own.task_index.get(name)
         if entry is None:
-            raise EvaluationError(self._unknown(name, manager.all_subtasks))
-        if entry.kind.name not in ("TASK", "PY_TASK"):
+            path = built_in.task_file(name)
+            if path is not None:
+                return str(path), path
+            members = built_in.members(name)
+            if not members:
+                raise EvaluationError(self._unknown(name))
+        elif entry.kind.name in ("TASK", "PY_TASK"):
+            return name, entry.yaml_path
+        else:
             members = _members(entry)
-            raise EvaluationError(
-                f"task {name}: is a group of tasks ({members}), and scores are kept task by task. "
-                "List the tasks of it that you want under evaluate.tasks."
-            )
-        return manager, name
+        listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
+        raise EvaluationError(
+            f"task {name}: is a group of tasks ({listed}), and scores are kept task by task. "
+            "List the tasks of it that you want under evaluate.tasks."
+        )
 
-    def _unknown(self, name: str, built_in: list[str]) -> str:
-        own = self._own.all_subtasks
-        if self._folder is None:
+    def _unknown(self, name: str) -> str:
+        own, others = self._own.all_subtasks, built_in.task_names()
+        if self.folder is None:
             listed = "evaluate.include_path names no folder of your own tasks"
         else:
-            listed = f"Your own, in {self._folder}: {', '.join(own) or 'none'}"
-        broken = "".join(f" {fault}" for fault in _broken_files(self._folder))
-        hint = nearest(name, own) or nearest(name, built_in)
+            listed = f"Your own, in {self.folder}: {', '.join(own) or 'none'}"
+        broken = "".join(f" {fault}" for fault in _broken_files(self.folder))
+        hint = nearest(name, own) or nearest(name, others)
         return (
-            f"task {name}: no such task. {listed}; or one of the {len(built_in)} that "
+            f"task {name}: no such task. {listed}; or one of the {len(others)} that "
             f"`lm-eval ls tasks` prints.{hint}{broken}"
         )
 
@@ -98,16 +96,6 @@ def _inside_project(include_path: str) -> Path:
     return folder.relative_to(project)
 
 
-def _built_in_file(name: str) -> Path | None:
-    """Return the file of lm-eval's own task ``name`` without parsing the other ten thousand."""
-    import lm_eval.tasks
-
-    line = re.compile(rf"^task:\s*(['\"]?){re.escape(name)}\1\s*(#.*)?$".encode(), re.MULTILINE)
-    folder = Path(lm_eval.tasks.__file__).parent
-    found = [p for p in sorted(folder.rglob("*.yaml")) if line.search(p.read_bytes())]
-    return found[0] if len(found) == 1 else None
-
-
 def _broken_files(folder: Path | None) -> Iterator[str]:
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -118,12 +106,11 @@ def _broken_files(folder: Path | None) -> Iterator[str]:
             yield f"{path} cannot be read: {_first_line(error)}."
 
 
-def _members(entry: Any) -> str:
+def _members(entry: Any) -> list[str]:
     listed = entry.tags or (entry.cfg or {}).get("task") or []
-    names = sorted(
+    return sorted(
         str(m.get("task") or m.get("group")) if isinstance(m, dict) else str(m) for m in listed
     )
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _why_not_built(name: str, error: Exception) -> str:
@@ -131,7 +118,7 @@ def _why_not_built(name: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
         return (
             f"task {name}: its data are missing: {text}. Paths under dataset_kwargs in the task's "
-            "file are relative to the project folder; put the file there or mend the path."
+            "file are relative to the project folder; put the file there or fix the path."
         )
     if isinstance(error, ConnectionError | FileNotFoundError) or "Hub" in text:
         return (
@@ -140,7 +127,7 @@ def _why_not_built(name: str, error: Exception) -> str:
             f"data in the project and load them with dataset_path: one of "
             f"{', '.join(_LOCAL_FORMATS)}."
         )
-    return f"task {name}: cannot be built: {type(error).__name__}: {text}. Mend the task's file."
+    return f"task {name}: cannot be built: {type(error).__name__}: {text}. Fix the task's file."
 
 
 def _first_line(error: Exception) -> str:

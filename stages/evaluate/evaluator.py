@@ -1,22 +1,24 @@
 """The evaluator: requests prepared once, answered by a backend for any number of candidates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from stages.errors import EvaluationError
 from stages.evaluate.backends.backend import Backend
-from stages.evaluate.memory import remember
+from stages.evaluate.metric_values import apply_filter, value_of
+from stages.evaluate.parts import Part
+from stages.evaluate.prompts import Prompts, build
+from stages.evaluate.random_state import kept
 from stages.evaluate.scored import values_of
 from stages.evaluate.sealed import sealed
-from stages.evaluate.settings import multiturn
-from stages.evaluate.suite import Part, Suite
+from stages.evaluate.suite import Suite
 from stages.evaluate.tally import tally
-from stages.evaluate.tasks import FEWSHOT_SEED
 from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation, Items
+from stages.scores import SPLITS, Evaluation, Items, ItemScore, TaskScore
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
 _NUM_SUBSETS = 16  # whose batches are kept; those of a subset asked again later are made again
@@ -27,8 +29,13 @@ class Ready:
     """A part with its requests: lm-eval's instances by item, and the same as padded batches."""
 
     part: Part
-    instances: Mapping[str, list[Any]]  # item id -> instances in the order of their idx
+    prompts: Prompts
     prepared: list[tuple[list[Any], Any]]  # (instances, one entry per repeat; their batches)
+
+    @property
+    def instances(self) -> Mapping[str, list[Any]]:
+        """Instances by item id, in the order of their idx."""
+        return self.prompts.instances
 
 
 class Evaluator:
@@ -61,7 +68,7 @@ class Evaluator:
             # Tasks may draw from it; each sampled text has a seed of its own.
             torch.manual_seed(_SAMPLING_SEED)  # noqa: TID251  generate() knows no other generator
             ready = self.prepare(split, items)
-            tallies = [tally(r.part, self._values(r)) for r in ready]
+            tallies = [self._tally(one) for one in ready]
         return Evaluation(
             split=split,
             tasks=tuple(total for total, _ in tallies),
@@ -91,23 +98,24 @@ class Evaluator:
         return self._subsets[split, items]
 
     def _some(self, split: str, items: Items) -> list[Ready]:
-        whole = {ready.part.label: ready.instances for ready in self._ready[split]}
+        whole = {ready.part.label: ready.prompts for ready in self._ready[split]}
         chosen = []
         for part in self._suite.pick(split, items):
-            asked = {i: a for i, a in whole[part.label].items() if i in part.places}
-            chosen.append(self._batched(part, asked))
+            prompts = whole[part.label]
+            asked = {i: a for i, a in prompts.instances.items() if i in part.places}
+            chosen.append(self._batched(part, replace(prompts, instances=asked)))
         return chosen
 
     def _prepare(self, part: Part) -> Ready:
-        instances = self._instances(part)
-        remember(part.loaded.task, [asked[0].doc for asked in instances.values()])
-        return self._batched(part, instances)
+        template = self._lm.apply_chat_template
+        prompts = build(part.label, part.loaded, part.places, self._params, template)
+        return self._batched(part, prompts)
 
-    def _batched(self, part: Part, instances: Mapping[str, list[Any]]) -> Ready:
+    def _batched(self, part: Part, prompts: Prompts) -> Ready:
         from stages.evaluate.requests import Request
 
         by_kind: dict[str, tuple[list[Any], list[Request]]] = {}
-        for item, asked in instances.items():
+        for item, asked in prompts.instances.items():
             for instance in asked:
                 held, requests = by_kind.setdefault(instance.request_type, ([], []))
                 repeats = instance.repeats or 1
@@ -115,65 +123,31 @@ class Evaluator:
                 held += [instance] * repeats
                 requests += [Request(instance.request_type, instance.args, name)] * repeats
         prepared = [(held, self._lm.prepare(asked)) for held, asked in by_kind.values()]
-        return Ready(part, instances, prepared)
+        return Ready(part, prompts, prepared)
 
-    def _instances(self, part: Part) -> dict[str, list[Any]]:
-        """Return lm-eval's instances by item, in the order of the documents, as it builds them."""
-        task = part.loaded.task
-        task.set_fewshot_seed(seed=FEWSHOT_SEED)
-        chat = bool(self._params.apply_chat_template)
-        items = sorted(part.places, key=lambda item: part.places[item])
-        try:
-            task.build_all_requests(
-                samples=[part.places[item] for item in items],
-                system_instruction=self._params.system_instruction,
-                apply_chat_template=chat,
-                fewshot_as_multiturn=multiturn(self._params),
-                chat_template=self._lm.apply_chat_template if chat else None,
-            )
-        except Exception as error:
-            raise EvaluationError(
-                f"task {part.label}: its prompts cannot be built: {type(error).__name__}: "
-                f"{error}. Mend the task's file."
-            ) from error
-        found: dict[str, list[Any]] = {item: [] for item in items}
-        for instance in task.instances:
-            found[items[instance.doc_id]].append(instance)
-        return {item: sorted(asked, key=lambda i: i.idx) for item, asked in found.items()}
+    def _tally(self, ready: Ready) -> tuple[TaskScore, list[ItemScore]]:
+        self._answer(ready)
+        with kept():
+            if ready.prompts.state is not None:
+                ready.prompts.state.restore()  # what scoring draws is the same for every candidate
+            return tally(ready.part, self._values(ready))
 
-    def _values(self, ready: Ready) -> dict[str, Any]:
-        """Return what the task's metric says about each item."""
-        loaded = ready.part.loaded
-        everything = [i for asked in ready.instances.values() for i in asked]
-        for instance in everything:
-            instance.resps = []
-            instance.filtered_resps = {}
+    def _answer(self, ready: Ready) -> None:
+        ready.prompts.renew()
         for held, prepared in ready.prepared:
             for instance, answer in zip(held, self._lm.answer(prepared), strict=True):
                 instance.resps.append(answer)
-        _apply_filter(loaded, everything)
-        return values_of(ready.part, ready.instances, self._value)
 
     @staticmethod
-    def _value(part: Part, item: str, asked: list[Any]) -> Any:
-        loaded = part.loaded
-        answers = [instance.filtered_resps[loaded.filter] for instance in asked]
-        try:
-            metrics = loaded.task.process_results(asked[0].doc, answers)
-        except Exception as error:
-            raise EvaluationError(
-                f"task {part.label}, item {item}: cannot be scored: {type(error).__name__}: "
-                f"{error}. Mend the item or the task's process_results."
-            ) from error
-        if loaded.metric not in metrics:
-            raise EvaluationError(
-                f"task {part.label}, item {item}: the task gives no {loaded.metric} for it. "
-                f"It gives: {', '.join(metrics)}; set metric under evaluate.tasks."
-            )
-        return metrics[loaded.metric]
+    def _values(ready: Ready) -> dict[str, Any]:
+        """Return what the task's metric says about each item."""
 
+        def by_metric(part: Part, item: str, asked: list[Any]) -> Any:
+            document = ready.prompts.document(item)
+            return value_of(part.label, part.loaded, item, asked, document)
 
-def _apply_filter(loaded: Any, instances: list[Any]) -> None:
-    for ensemble in loaded.task._filters:  # noqa: SLF001  lm-eval has no public list of them
-        if ensemble.name == loaded.filter:
-            ensemble.apply(instances)
+        loaded = ready.part.loaded
+        apply_filter(ready.part.label, loaded, ready.instances)
+        # Entered once for all items; what scores instead works in the project's folder.
+        with loaded.entered() if loaded.scoring is None else nullcontext():
+            return values_of(ready.part, ready.instances, by_metric)

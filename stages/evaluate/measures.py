@@ -38,13 +38,15 @@ class Scoring:
     """What germline adds to a task's own scoring; ``identity`` is part of the suite's key.
 
     ``measure`` is None where lm-eval's metric scores; ``is_filtered`` says that the task's chosen
-    filter stands between the generated text and the measure.
+    filter stands between the generated text and the measure. ``check`` is given an item and where
+    it stands, and raises where a user's function remembers earlier calls.
     """
 
     identity: Mapping[str, Any]
     measure: Measure | None = None
     language: Language | None = None
     is_filtered: bool = False
+    check: Callable[[Mapping[str, Any], str], None] | None = None
 
 
 def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
@@ -58,9 +60,10 @@ def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
     where = f"task {chosen.label}"
     identity: dict[str, Any] = {}
     measure: Measure | None = None
+    check = None
     if chosen.scorer is not None:
         scorer = Scorer(chosen.scorer)
-        identity["scorer"], measure = scorer.identity, _by_scorer(scorer)
+        identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
     elif chosen.judge is not None:
         judge = Judge(chosen.judge, where)
         identity["judge"], measure = judge.identity, _by_judge(judge)
@@ -75,7 +78,7 @@ def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
     if not identity:
         return None
     is_filtered = chosen.filter is not None
-    return Scoring({**identity, "filtered": is_filtered}, measure, language, is_filtered)
+    return Scoring({**identity, "filtered": is_filtered}, measure, language, is_filtered, check)
 
 
 def _by_text(answers: Sequence[Answer]) -> list[float]:
@@ -109,7 +112,7 @@ def _by_number(decimal: str) -> Measure:
 
 
 def _by_scorer(scorer: Scorer) -> Measure:
-    return lambda answers: [scorer.score(a.item, a.text, a.where) for a in answers]
+    return lambda answers: scorer.score_all([(a.item, a.text, a.where) for a in answers])
 
 
 def _by_judge(judge: Judge) -> Measure:

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.measures import Answer
-from stages.evaluate.suite import Part
+from stages.evaluate.parts import Part
 
 ByMetric = Callable[[Part, str, list[Any]], Any]
 

@@ -1,35 +1,24 @@
 """The suite: lm-eval tasks built once, and which of their items serve which split."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from typing import Any, Self
 
 from stages.errors import EvaluationError
 from stages.evaluate.backends.checks import check_backend, check_references
 from stages.evaluate.backends.registry import identity
 from stages.evaluate.catalogue import Catalogue
-from stages.evaluate.identity import config_of, item_id, plain
+from stages.evaluate.identity import plain
+from stages.evaluate.parts import Part, parts_of
 from stages.evaluate.sealed import sealed
 from stages.evaluate.settings import model_args, multiturn
-from stages.evaluate.splits import divide, refuse_leaks, refuse_overlap, refuse_shown, take
-from stages.evaluate.tasks import FEWSHOT_SEED, LoadedTask, load_task
+from stages.evaluate.splits import refuse_leaks
+from stages.evaluate.tasks import FEWSHOT_SEED
 from stages.hashing import content_hash
 from stages.params import EvaluateParams
 from stages.scores import SPLITS, Items
-from stages.task_params import TaskParams
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One task's share of one split; ``places``: item id -> place among the task's documents."""
-
-    label: str
-    loaded: LoadedTask
-    places: Mapping[str, int]
-    examples: str | None  # the hash of the few-shot documents; None where none are shown
 
 
 class Suite:
@@ -58,7 +47,7 @@ class Suite:
         check_backend(params)
         with sealed():
             shelf = Catalogue(params.include_path)
-            divided = [_divide(chosen, params, shelf) for chosen in params.tasks]
+            divided = [parts_of(chosen, params, shelf) for chosen in params.tasks]
         refuse_leaks({p["test"].label: {s: p[s].places for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
@@ -127,12 +116,33 @@ class Suite:
             parts = {part.label: part for part in self.pick(split, items)}
             identity = self._identity(split)
             chosen = [
-                {**part, "items": list(parts[part["label"]].places)}
-                for part in identity["parts"]
-                if part["label"] in parts
+                _only(p, parts[p["label"]]) for p in identity["parts"] if p["label"] in parts
             ]
             self._keys[split, items] = content_hash({**identity, "parts": chosen})
         return self._keys[split, items]
+
+    def by_task(self) -> dict[str, str]:
+        """Return for each task the hash of what of it decides scores, on all splits."""
+        found: dict[str, list[Any]] = {}
+        for split in SPLITS:
+            for part in self._identity(split)["parts"]:
+                found.setdefault(part["label"], []).append(part)
+        return {label: content_hash(parts) for label, parts in found.items()}
+
+    def check_same(self, by_task: Mapping[str, str]) -> None:
+        """Check that the tasks are those that another process loaded, given by their hashes.
+
+        Raises:
+            EvaluationError: one came out differently here.
+        """
+        for label, own in self.by_task().items():
+            if by_task[label] != own:
+                raise EvaluationError(
+                    f"task {label}: its documents, prompts or files came out differently in a "
+                    "worker process. Where its Python goes through a set or takes hash() of text, "
+                    "sort; draw from random, numpy.random or torch alone; and leave its files as "
+                    "they are during a run."
+                )
 
     def _identity(self, split: str) -> dict[str, Any]:
         """Return what decides the scores on the whole of ``split``, as plain data."""
@@ -177,55 +187,11 @@ def _output(part: Part) -> str:
     return str(part.loaded.task.get_config("output_type"))
 
 
-def _divide(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
-    """Return the task's part of each split, disjoint by content."""
-    names = {split: chosen.for_split(split) for split in SPLITS}
-    loaded = {n: load_task(n, chosen, params, shelf) for n in dict.fromkeys(names.values())}
-    places = {name: _places(task, params.limit) for name, task in loaded.items()}
-    sizes, seed = params.splits.model_dump(), params.seed
-    if chosen.splits is None:
-        queues = divide(chosen.label, places[names["search"]], sizes, seed)
-    else:
-        queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
-    refuse_overlap(chosen.label, queues)
-    shown = {name: _shown(task) for name, task in loaded.items()}
-    for split, name in names.items():
-        refuse_shown(name, split, queues[split], shown[name])
-    return {
-        split: Part(
-            label=chosen.label,
-            loaded=loaded[name],
-            places={item: places[name][item] for item in queues[split]},
-            examples=content_hash(shown[name]) if shown[name] else None,
-        )
-        for split, name in names.items()
-    }
-
-
-def _places(loaded: LoadedTask, limit: int | None) -> dict[str, int]:
-    """Return each distinct item's first place among the task's documents."""
-    found: dict[str, int] = {}
-    for place, doc in enumerate(islice(loaded.task.eval_docs, limit)):
-        found.setdefault(item_id(doc), place)
-    return found
-
-
-def _shown(loaded: LoadedTask) -> list[str]:
-    """Return the ids of the documents that the task's few-shot examples are drawn from, in order.
-
-    Raises:
-        EvaluationError: there are fewer than it shows.
-    """
-    wanted = loaded.task.get_config("num_fewshot")
-    if not wanted or not hasattr(loaded.task, "sampler"):
-        return []
-    docs = loaded.task.sampler.fewshot_docs()
-    if len(docs) < wanted:
-        raise EvaluationError(
-            f"task {loaded.name}: has {len(docs)} few-shot examples, num_fewshot asks for "
-            f"{wanted}. Lower num_fewshot or give the task's fewshot_split more data."
-        )
-    return [item_id(doc) for doc in docs]
+def _only(identity: Mapping[str, Any], part: Part) -> dict[str, Any]:
+    """Return the identity of a split's part for the items of ``part``, which are some of them."""
+    prompts = identity.get("prompts")
+    only = {} if prompts is None else {"prompts": [prompts[item] for item in part.places]}
+    return {**identity, "items": list(part.places), **only}
 
 
 def _identity_of(part: Part) -> dict[str, Any]:
@@ -234,7 +200,9 @@ def _identity_of(part: Part) -> dict[str, Any]:
     scoring = part.loaded.scoring
     return {
         **({"scoring": plain(scoring.identity)} if scoring is not None else {}),
-        "config": config_of(part.loaded.task),
+        **({"prompts": part.prompts} if part.prompts is not None else {}),
+        **({"sources": part.sources} if part.sources is not None else {}),
+        "config": part.loaded.config,
         "filter": part.loaded.filter,
         "examples": part.examples,
         "items": list(part.places),

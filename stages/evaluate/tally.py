@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stages.errors import EvaluationError
-from stages.evaluate.suite import Part
+from stages.evaluate.parts import Part
 from stages.scores import ItemScore, TaskScore
 from stages.seeds import key, random_words
 

@@ -1,16 +1,21 @@
 """Set a task up: build it, few-shot and generation as asked for, its metric and filter chosen."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.catalogue import Catalogue
 from stages.evaluate.data_task import data_task
+from stages.evaluate.identity import config_of
 from stages.evaluate.judge import Judge
 from stages.evaluate.measures import LISTED, Scoring, scoring_of
+from stages.evaluate.random_state import RandomState, seeded
 from stages.evaluate.settings import check_generation, laid_over
+from stages.evaluate.task_process import TaskProcess
 from stages.hashing import nearest
 from stages.params import EvaluateParams
 from stages.task_params import TaskParams
@@ -22,7 +27,9 @@ FEWSHOT_SEED = 1234  # that of lm-eval's command line: the same examples in fron
 class LoadedTask:
     """An lm-eval task object with the metric and filter that are scored.
 
-    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing.
+    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing. ``process`` is
+    what the task's Python runs in. ``state`` is how far the generators had come when the task was
+    loaded; None where it has no Python, which alone can draw. ``config`` decides scores.
     """
 
     name: str
@@ -32,6 +39,18 @@ class LoadedTask:
     higher_is_better: bool
     aggregate: Callable[[Sequence[Any]], float]
     scoring: Scoring | None = None
+    process: TaskProcess = field(default_factory=TaskProcess)
+    state: RandomState | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the task has Python of its own, or a template that draws."""
+        return self.state is not None
+
+    def entered(self) -> AbstractContextManager[None]:
+        """Return a block in which the task's Python can harm nothing; free where it has none."""
+        return self.process.entered() if self.has_code else nullcontext()
 
 
 def load_task(
@@ -45,9 +64,24 @@ def load_task(
     """
     if chosen.is_data:
         task, kind = data_task(name, chosen, shelf.files)
-        preferred = "numeric" if kind == "numeric" else None
-    else:
-        task, preferred = shelf.build(name), None
+        return _set_up(name, task, chosen, params, "numeric" if kind == "numeric" else None)
+    is_scored_here = bool(chosen.scorer or chosen.judge or chosen.metric == "numeric")
+    process = TaskProcess([shelf.folder] if shelf.folder else [])
+    remedy = "Fix the task's file or its Python."
+    with seeded(), process.entered(), process.blamed(f"task {name}: cannot be built", remedy):
+        task = shelf.build(name, is_scored_here=is_scored_here)
+        state = _prepared(task, process) if _has_code(task) else None
+        return _set_up(name, task, chosen, params, None, process=process, state=state)
+
+
+def _set_up(
+    name: str,
+    task: Any,
+    chosen: TaskParams,
+    params: EvaluateParams,
+    preferred: str | None,
+    **more: Any,
+) -> LoadedTask:
     _set_generation(name, task, chosen, params)
     task.set_config("num_fewshot", _num_fewshot(task, chosen, params))
     filters = [f.name for f in task._filters]  # noqa: SLF001  lm-eval has no public list of them
@@ -56,12 +90,53 @@ def load_task(
         task=task,
         filter=_choose(name, "filter", chosen.filter, filters),
         **_scored(name, task, chosen, preferred),
+        config=config_of(task),
+        **more,
     )
+    module = str(getattr(loaded.aggregate, "__module__", ""))
+    if loaded.has_code and not module.startswith("lm_eval.api."):
+        loaded = replace(loaded, aggregate=loaded.process.contained(loaded.aggregate))
     _check_language(loaded)
     if chosen.judge is not None:
         judge = Judge(chosen.judge, f"task {chosen.label}")
         judge.check(islice(task.eval_docs, params.limit))
     return loaded
+
+
+def _has_code(task: Any) -> bool:
+    from lm_eval.api.task import ConfigurableTask
+
+    if type(task) is not ConfigurableTask:
+        return True
+    config = task.config.to_dict(keep_callable=True)
+    rendered = [str(config.get(key)) for key in ("doc_to_text", "doc_to_target", "doc_to_choice")]
+    return any("random" in text for text in rendered) or _holds_function(config)
+
+
+def _holds_function(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_function, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_function, value))
+    return callable(value)
+
+
+def _prepared(task: Any, process: TaskProcess) -> RandomState:
+    """Read the documents once for all, and return the state in which prompts are begun.
+
+    Where the task's Python makes them, each reading could give others. Whoever reads them gets
+    copies of its own, and so does whoever is shown an example.
+    """
+    docs = task.eval_docs
+    if not hasattr(docs, "__getitem__"):
+        docs = list(docs)
+    has_rows = not isinstance(docs, list | tuple)  # a data set gives new rows each time
+    name = "test_docs" if task.has_test_docs() else "validation_docs"
+    setattr(task, name, lambda: docs if has_rows else copy.deepcopy(docs))
+    if hasattr(task, "sampler"):
+        drawn = task.sampler.sample
+        task.sampler.sample = lambda *args, **named: copy.deepcopy(drawn(*args, **named))
+    return RandomState.now(process.modules.values())
 
 
 def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluateParams) -> None:

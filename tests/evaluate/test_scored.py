@@ -10,9 +10,10 @@ from lm_eval.api.metrics import mean
 
 from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.measures import Scoring, scoring_of
+from stages.evaluate.parts import Part
 from stages.evaluate.resident import ResidentEvaluator
 from stages.evaluate.scored import values_of
-from stages.evaluate.suite import Part, Suite
+from stages.evaluate.suite import Suite
 from stages.evaluate.tasks import LoadedTask
 from stages.params import EvaluateParams
 from stages.task_params import TaskParams

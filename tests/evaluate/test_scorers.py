@@ -95,3 +95,43 @@ def test_loading_leaves_nothing_behind(project: Path) -> None:
     assert before != after.identity
     assert 7.0 == after.score({}, "", "task t, item i")
     assert ["mine.py"] == [path.name for path in (project / "scorers").iterdir()]
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(2)", "raise KeyboardInterrupt"])
+def test_wish_to_end_the_process_is_the_scorers_error(project: Path, end: str) -> None:
+    """At import and as it scores; the working folder is as before."""
+    (project / "scorers/ends.py").write_text(f"def score(item, answer):\n    {end}\n")
+    (project / "scorers/at_once.py").write_text(f"import os\nos.chdir('/')\n{end}\n")
+    with pytest.raises(EvaluationError, match=r"^task t, item i: scorer scorers/ends\.py: \w+:"):
+        Scorer("scorers/ends.py:score").score({}, "", "task t, item i")
+    with pytest.raises(EvaluationError, match=r"^scorer scorers/at_once\.py: cannot be loaded"):
+        Scorer("scorers/at_once.py:score")
+    assert Path.cwd() == project
+
+
+def test_scorer_that_remembers_is_refused(project: Path) -> None:
+    """A default that fills, and a count that changes the score."""
+    text = (
+        "SEEN = []\ndef fills(item, answer, seen=[]):\n    seen.append(1)\n    return 1.0\n"
+        "def counts(item, answer):\n    SEEN.append(1)\n    return len(SEEN)\n"
+    )
+    (project / "scorers/keeps.py").write_text(text)
+    for name, message in (("fills", r"keeps\.fills remembers"), ("counts", r"SEEN remembers")):
+        with pytest.raises(EvaluationError, match=f"^task t: scored again .*{message}"):
+            Scorer(f"scorers/keeps.py:{name}").check({}, "task t")
+    Scorer("scorers/mine.py:score").check({"words": ["a"]}, "task t")
+
+
+def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
+    """A changed helper is another scorer; one without imports is known by its file alone."""
+    (project / "scorers/part.py").write_text("VALUE = 1.0\n")
+    (project / "scorers/whole.py").write_text(
+        "import sys\nsys.path.insert(0, 'scorers')\nimport part\n"
+        "def score(item, answer):\n    return part.VALUE\n"
+    )
+    before = Scorer("scorers/whole.py:score")
+    (project / "scorers/part.py").write_text("VALUE = 0.5\n")
+    after = Scorer("scorers/whole.py:score")
+    assert before.identity != after.identity
+    assert (before.score({}, "", ""), after.score({}, "", "")) == (1.0, 0.5)
+    assert set(Scorer("scorers/mine.py:score").identity) == {"function", "source"}

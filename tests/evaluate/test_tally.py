@@ -8,7 +8,7 @@ import pytest
 from lm_eval.api.metrics import mean, perplexity, weighted_perplexity
 
 from stages.errors import EvaluationError
-from stages.evaluate.suite import Part
+from stages.evaluate.parts import Part
 from stages.evaluate.tally import tally
 from stages.evaluate.tasks import LoadedTask
 

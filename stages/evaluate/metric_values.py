@@ -1,0 +1,40 @@
+"""What lm-eval's own scoring says of answers: the chosen filter, then the task's metric."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.evaluate.tasks import LoadedTask
+
+
+def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) -> None:
+    """Set what the chosen filter makes of each instance's responses.
+
+    Raises:
+        EvaluationError: the filter raises.
+    """
+    instances = [instance for listed in asked.values() for instance in listed]
+    where, remedy = f"task {name}, filter {loaded.filter}", "Fix the filter or choose another."
+    with loaded.entered(), loaded.process.blamed(where, remedy):
+        for ensemble in loaded.task._filters:  # noqa: SLF001  lm-eval has no public list of them
+            if ensemble.name == loaded.filter:
+                ensemble.apply(instances)
+
+
+def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], document: Any) -> Any:
+    """Return what the task's metric says of one item, whose responses are filtered.
+
+    Raises:
+        EvaluationError: the task's scoring raises, or gives no such metric.
+    """
+    where, process = f"task {name}, item {item}: cannot be scored", loaded.process
+    answers = [instance.filtered_resps[loaded.filter] for instance in asked]
+    with loaded.entered(), process.blamed(where, "Fix the item or the task's process_results."):
+        metrics = loaded.task.process_results(document, answers)
+        if loaded.metric in metrics:
+            return metrics[loaded.metric]
+        given = ", ".join(map(str, metrics))
+    raise EvaluationError(
+        f"task {name}, item {item}: the task gives no {loaded.metric} for it. It gives: {given}; "
+        "set metric under evaluate.tasks."
+    )

@@ -1,0 +1,107 @@
+"""Build lm-eval's requests for the items of a split, as its command line builds them."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stages.evaluate.memory import remember
+from stages.evaluate.random_state import RandomState, kept
+from stages.evaluate.settings import multiturn
+from stages.evaluate.tasks import FEWSHOT_SEED, LoadedTask
+from stages.params import EvaluateParams
+
+Template = Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The requests of some items of a task.
+
+    ``documents`` are the items' as lm-eval reads them to score: once more, after all prompts.
+    ``state`` is how far the generators had come then. Both are None where the task has no Python,
+    which alone can change a document or draw.
+    """
+
+    instances: Mapping[str, list[Any]]  # item id -> lm-eval's instances in the order of their idx
+    documents: Mapping[str, Any] | None = None
+    state: RandomState | None = None
+
+    def document(self, item: str) -> Any:
+        """Return the item's document, a copy where Python of the task could change it."""
+        if self.documents is None:
+            return self.instances[item][0].doc
+        return copy.deepcopy(self.documents[item])
+
+    def renew(self) -> None:
+        """Take the answers and all that scoring may have changed off the instances."""
+        for item, asked in self.instances.items():
+            document = self.document(item)
+            for instance in asked:
+                instance.doc, instance.resps, instance.filtered_resps = document, [], {}
+
+
+def build(
+    name: str,
+    loaded: LoadedTask,
+    places: Mapping[str, int],
+    params: EvaluateParams,
+    template: Template | None = None,
+) -> Prompts:
+    """Return the prompts of the items at ``places`` among the task's documents.
+
+    Few-shot examples are drawn as with lm-eval's ``--samples`` that names the items. Where the
+    task's Python draws from a generator, the prompts of all documents are built, as lm-eval does
+    without ``--samples``, and those of the items taken: an item's prompt is then the same in any
+    split.
+
+    Raises:
+        EvaluationError: they cannot be built.
+    """
+    where, remedy = (
+        f"task {name}: its prompts cannot be built",
+        "Fix the task's file or its Python.",
+    )
+    process = loaded.process
+    with kept(), loaded.entered(), process.blamed(where, remedy):
+        found = _instances(loaded, places, params, template)
+        if not loaded.has_code:
+            remember(loaded.task, [asked[0].doc for asked in found.values()])
+            return Prompts(found)
+        docs = loaded.task.eval_docs
+        documents = {item: copy.deepcopy(docs[place]) for item, place in places.items()}
+        return Prompts(found, documents, RandomState.now(process.modules.values()))
+
+
+def _instances(
+    loaded: LoadedTask,
+    places: Mapping[str, int],
+    params: EvaluateParams,
+    template: Template | None,
+) -> dict[str, list[Any]]:
+    ordered = sorted(places, key=lambda item: places[item])
+    names = dict(enumerate(ordered))
+    _request(loaded, params, template, samples=[places[item] for item in ordered])
+    if loaded.state is not None and not loaded.state.is_now():
+        names = {place: item for item, place in places.items()}
+        _request(loaded, params, template, limit=params.limit)
+    found: dict[str, list[Any]] = {item: [] for item in ordered}
+    for instance in loaded.task.instances:
+        if instance.doc_id in names:
+            found[names[instance.doc_id]].append(instance)
+    return {item: sorted(asked, key=lambda i: i.idx) for item, asked in found.items()}
+
+
+def _request(
+    loaded: LoadedTask, params: EvaluateParams, template: Template | None, **chosen: Any
+) -> None:
+    if loaded.state is not None:
+        loaded.state.restore()
+    loaded.task.set_fewshot_seed(seed=FEWSHOT_SEED)
+    loaded.task.build_all_requests(
+        **chosen,
+        system_instruction=params.system_instruction,
+        apply_chat_template=bool(params.apply_chat_template),
+        fewshot_as_multiturn=multiturn(params),
+        chat_template=template if params.apply_chat_template else None,
+    )

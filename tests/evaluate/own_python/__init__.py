@@ -1,0 +1,1 @@
+"""The evaluate room on tasks that bring their own Python."""

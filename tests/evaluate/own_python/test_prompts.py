@@ -1,0 +1,113 @@
+"""Drawn prompts are lm-eval's own, and each candidate is scored on fresh documents."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.evaluate.prompts import build
+from stages.evaluate.random_state import RandomState
+from stages.evaluate.resident import ResidentEvaluator
+from stages.params import EvaluateParams
+from tests.evaluate.own_python.conftest import MakeSuite, write_task
+
+PARAMS = EvaluateParams.model_validate({"tasks": [{"task": "own"}]})
+DRAWING = """
+import random
+import numpy as np
+import torch
+
+OWN = random.Random(7)
+FIRST = random.random()
+
+
+def text(doc):
+    drawn = [random.random(), np.random.rand(), torch.rand(1).item(), OWN.random(), FIRST]
+    return doc["q"] + " ".join(map(str, drawn))
+
+
+def score(doc, results):
+    return {"ok": 1.0}
+"""
+MUTATING = """
+import random
+
+
+def text(doc):
+    doc["options"].reverse()
+    return doc["q"] + doc["options"][0]
+
+
+def score(doc, results):
+    gold = doc.pop("a")
+    doc["options"].clear()
+    return {"ok": len(gold + results[0]) % 7 + random.random()}
+"""
+
+
+def prompts_of_lm_eval(folder: Path) -> list[str]:
+    """Return the prompts of all documents, as lm-eval's simple_evaluate builds them."""
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(folder), include_defaults=False)
+    found = simple_evaluate(
+        model="dummy", tasks=["own"], task_manager=manager, batch_size=1, bootstrap_iters=0
+    )
+    return [row["arguments"][0][0] for row in found["samples"]["own"]]
+
+
+def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
+    """From each generator and from one of the task's own, at import too, in every split."""
+    (own / "tasks" / "code.py").write_text(DRAWING)
+    write_task(own, doc_to_text="!function code.text")
+    suite = load()
+    before = RandomState.now()
+    ours: dict[int, Any] = {}
+    for split in ("test", "search", "validation"):
+        part = suite.parts[split][0]
+        prompts = build("own", part.loaded, part.places, PARAMS)
+        ours |= {part.places[i]: asked[0].args[0] for i, asked in prompts.instances.items()}
+    assert before.is_now()
+    theirs = prompts_of_lm_eval(own / "tasks")
+    assert len(set(theirs)) == len(theirs)
+    assert ours == {place: theirs[place] for place in ours}
+
+
+def test_scores_do_not_depend_on_candidates_before(
+    own: Path, load: MakeSuite, model_folder: Path, other_model_folder: Path
+) -> None:
+    """What scoring takes off a document and draws is the same for every candidate."""
+    (own / "tasks" / "code.py").write_text(MUTATING)
+    write_task(own, doc_to_text="!function code.text")
+    suite = load()
+    evaluator = ResidentEvaluator(model_folder, PARAMS, suite)
+    whole = evaluator.evaluate("search").to_dict()
+    some = suite.items("search")[1::2]
+    part = evaluator.evaluate("search", some).to_dict()
+    own_weights = {n: w.clone() for n, w in evaluator.model.state_dict().items()}
+    other = ResidentEvaluator(other_model_folder, PARAMS, suite).model.state_dict()
+    evaluator.model.load_state_dict(other)
+    evaluator.evaluate("search")
+    evaluator.model.load_state_dict(own_weights)
+    assert part == evaluator.evaluate("search", some).to_dict()
+    assert whole == evaluator.evaluate("search").to_dict()
+    fresh = ResidentEvaluator(model_folder, PARAMS, load())
+    assert part == fresh.evaluate("search", some).to_dict()
+    assert whole == fresh.evaluate("search").to_dict()
+
+
+def test_another_processs_tasks_are_told_apart(own: Path, load: MakeSuite) -> None:
+    """A worker whose task came out differently says so, with the task's name."""
+    from stages.errors import EvaluationError
+
+    python = (
+        "def score(doc, results):\n    return {'ok': 1.0}\ndef text(doc):\n    return doc['q']\n"
+    )
+    (own / "tasks" / "code.py").write_text(python)
+    write_task(own, doc_to_text="!function code.text")
+    suite = load()
+    suite.check_same(load().by_task())
+    (own / "tasks" / "code.py").write_text(python + "MORE = 1\n")
+    with pytest.raises(EvaluationError, match=r"task own: .* differently in a worker process"):
+        load().check_same(suite.by_task())

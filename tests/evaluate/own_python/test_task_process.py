@@ -1,0 +1,177 @@
+"""What a task's Python does to its process, and what becomes of what it raises."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages.errors import EvaluationError
+from stages.evaluate.task_process import TaskProcess
+from tests.evaluate.own_python.conftest import MakeSuite, write_task
+
+HARM = """
+import io, logging, os, signal, sys, threading, time, warnings
+import numpy as np
+import torch
+
+def harm():
+    os.makedirs("elsewhere", exist_ok=True)
+    os.chdir("elsewhere")
+    os.environ["OWN"] = "1"
+    os.environ.pop("HOME", None)
+    sys.path.insert(0, "/nowhere")
+    sys.stdout = sys.stderr = io.StringIO()
+    sys.setrecursionlimit(5000)
+    logging.disable(logging.CRITICAL)
+    logging.root.addHandler(logging.StreamHandler())
+    logging.root.setLevel(logging.DEBUG)
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+"""
+
+
+def settings() -> list[object]:
+    """Return what code in a process can change for all others."""
+    root = logging.root
+    return [
+        *(str(Path.cwd()), dict(os.environ), list(sys.path), sys.stdout, sys.stderr),
+        *(sys.getrecursionlimit(), root.level, list(root.handlers), root.manager.disable),
+        *(list(warnings.filters), np.geterr(), torch.get_default_dtype()),
+        *(torch.get_num_threads(), torch.is_grad_enabled(), threading.current_thread().daemon),
+    ]
+
+
+@pytest.mark.parametrize("place", ["module", "score", "text", "docs"])
+def test_process_is_as_before(own: Path, load: MakeSuite, place: str) -> None:
+    """Wherever a task's Python changes its process, others in it see nothing of it."""
+    write_task(own, process_results=None, metric_list=[{"metric": "exact_match"}])
+    load()  # the first imports lm-eval, which changes the environment
+    python = HARM + "def score(doc, results):\n    return {'ok': 1.0}\n"
+    python += "def text(doc):\n    return doc['q']\ndef docs(data):\n    return data\n"
+    if place == "module":
+        python += "harm()\nos.chdir('..')\n"  # its data are read after it
+    else:
+        python = python.replace(
+            f"def {place}(doc, results):", f"def {place}(doc, results):\n    harm()"
+        )
+        python = python.replace(f"def {place}(doc):", f"def {place}(doc):\n    harm()")
+        python = python.replace(f"def {place}(data):", f"def {place}(data):\n    harm()")
+    (own / "tasks" / "code.py").write_text(python)
+    write_task(own, doc_to_text="!function code.text", process_docs="!function code.docs")
+    before = settings()
+    load()
+    assert before == settings()
+
+
+def test_process_ends_where_a_task_leaves_a_thread(own: Path) -> None:
+    """A thread that a task starts keeps no process from ending."""
+    (own / "own.py").write_text(
+        "import threading, time\nfrom stages.evaluate.task_process import TaskProcess\n"
+        "with TaskProcess().entered():\n"
+        "    threading.Thread(target=time.sleep, args=(60,)).start()\n"
+    )
+    root = str(Path(__file__).parents[3])
+    env = os.environ | {"PYTHONPATH": root}
+    subprocess.run([sys.executable, "own.py"], check=True, timeout=50, env=env)
+
+
+ENDS = ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys\n    sys.exit()", "1 / 0"]
+
+
+@pytest.mark.parametrize(
+    "end", [*ENDS, "class Stop(BaseException): pass\n    raise Stop('no more')"]
+)
+@pytest.mark.parametrize("place", ["module", "score", "text", "docs"])
+def test_wish_to_end_the_process_is_the_tasks_error(
+    own: Path, load: MakeSuite, place: str, end: str
+) -> None:
+    """It is told with the task's name; scoring may fail on texts that no model wrote."""
+    python = "def score(doc, results):\n    return {'ok': 1.0}\n"
+    python += "def text(doc):\n    return doc['q']\ndef docs(data):\n    return data\n"
+    if place == "module":
+        python += f"def end():\n    {end}\nend()\n"
+    for head in ("score(doc, results)", "text(doc)", "docs(data)"):
+        if head.startswith(place):
+            python = python.replace(f"def {head}:", f"def {head}:\n    {end}")
+    (own / "tasks" / "code.py").write_text(python)
+    write_task(own, doc_to_text="!function code.text", process_docs="!function code.docs")
+    if place == "score" and end == "1 / 0":
+        assert load().num_items("search") == 6
+        return
+    with pytest.raises(EvaluationError, match=r"^task own.*: \w+.*\. Fix"):
+        load()
+
+
+def test_real_interrupt_passes() -> None:
+    """Ctrl-C while a task's Python runs ends what it always ends."""
+    process = TaskProcess()
+    with pytest.raises(KeyboardInterrupt), process.entered(), process.blamed("task t", "Fix it."):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(EvaluationError), process.entered(), process.blamed("task t", "Fix it."):
+        raise KeyboardInterrupt
+
+
+def test_task_finds_the_process_as_loading_left_it(own: Path) -> None:
+    """Its folder, path, environment and modules are there again, for it alone."""
+    (own / "tasks" / "helper_of_own.py").write_text("VALUE = 1\n")
+    process = TaskProcess([own / "tasks"])
+    with process.entered():
+        sys.path.insert(0, str(own / "tasks"))
+        os.chdir(own / "tasks")
+        import helper_of_own  # type: ignore[import-not-found]
+    assert "helper_of_own" not in sys.modules
+    for _ in range(2):
+        with process.entered():
+            assert Path.cwd() == own / "tasks"
+            assert sys.modules["helper_of_own"] is helper_of_own
+        assert Path.cwd() == own
+
+
+def test_helpers_of_one_name_are_told_apart(own: Path, load: MakeSuite) -> None:
+    """Two tasks import different modules of the same name, one of them as it scores."""
+    for name, number in (("one", 0.25), ("two", 0.75)):
+        (own / "tasks" / name).mkdir()
+        (own / "tasks" / name / "common.py").write_text(f"VALUE = {number}\n")
+        (own / "tasks" / name / "code.py").write_text(
+            "import pathlib, sys\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\n"
+            "def score(doc, results):\n    import common\n    return {'ok': common.VALUE}\n"
+        )
+        write_task(own, name)
+        (own / "tasks" / f"{name}.yaml").rename(own / "tasks" / name / f"{name}.yaml")
+    suite = load("one", "two")
+    for part, number in zip(suite.parts["search"], (0.25, 0.75), strict=True):
+        with part.loaded.entered():
+            assert part.loaded.task.process_results({}, [""]) == {"ok": number}
+
+
+def test_metric_that_a_task_registers_is_its_own(own: Path, load: MakeSuite) -> None:
+    """A task can be loaded again in one process, and two tasks may register one name."""
+    for name in ("one", "two"):
+        (own / "tasks" / f"code_{name}.py").write_text(
+            "from lm_eval.api.registry import register_metric\n"
+            "@register_metric(metric='mine', higher_is_better=True, output_type='generate_until',"
+            " aggregation='mean')\ndef mine(references, predictions):\n    return 1.0\n"
+            "def text(doc):\n    return doc['q']\n"
+        )
+        write_task(
+            own,
+            name,
+            process_results=None,
+            doc_to_text=f"!function code_{name}.text",
+            metric_list=[{"metric": "mine", "aggregation": "mean", "higher_is_better": True}],
+        )
+    load("one", "two")
+    assert load("two", "one").weights == {"one": 1.0, "two": 1.0}
