@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+
+from stages.errors import EvaluationError
 
 SPLITS = ("search", "validation", "test")
 
@@ -12,11 +14,40 @@ Items = tuple[tuple[str, str], ...]  # some of a split's items: (task label, ite
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
-    """One item of one task; ``item`` is the hash of its content, ``score`` as lm-eval gives it."""
+    """One item of one task; ``item`` is the hash of its content, ``score`` as lm-eval gives it.
+
+    ``score`` is None where the task's metric has no value for a single item: F1, perplexity.
+    """
 
     task: str
     item: str
-    score: float
+    score: float | None
+
+    @property
+    def value(self) -> float:
+        """The score, where the metric is known to be a mean over items.
+
+        Raises:
+            EvaluationError: the item has no score of its own.
+        """
+        if self.score is None:
+            raise EvaluationError(
+                f"task {self.task}: its metric is not the mean over items, so one item has no "
+                "score. Compare whole evaluations, or choose another metric of the task."
+            )
+        return self.score
+
+
+@dataclass(frozen=True, slots=True)
+class Resamples:
+    """An aggregate over items drawn with replacement, and over those that each draw left out.
+
+    The draws depend on the number of items alone, so two evaluations of the same items hold the
+    same draws: their differences, draw by draw, are paired. None: no value for those items.
+    """
+
+    drawn: tuple[float | None, ...]
+    left_out: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +56,7 @@ class TaskScore:
 
     With ``estimator``, ``score`` is that kind of estimate of the score on all items of the split,
     ``stderr`` is its standard error, and ``num_items`` counts the items it was made from.
+    ``resamples`` are kept where the aggregate is not the mean over items.
     """
 
     task: str
@@ -34,10 +66,23 @@ class TaskScore:
     num_items: int
     higher_is_better: bool
     estimator: str | None = None
+    resamples: Resamples | None = None
+
+    @property
+    def sign(self) -> float:
+        """1 where a higher score is better, else -1."""
+        return 1.0 if self.higher_is_better else -1.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the score as plain JSON data; ``estimator`` is left out where it is None."""
-        return {k: v for k, v in asdict(self).items() if k != "estimator" or v is not None}
+        """Return the score as plain JSON data, without what is None; ``from_dict`` reads it."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the score that ``to_dict`` wrote."""
+        held = data.get("resamples")
+        resamples = Resamples(*(tuple(held[f.name]) for f in fields(Resamples))) if held else None
+        return cls(**{**data, "resamples": resamples})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +96,12 @@ class Evaluation:
     def fitness(self, weights: Mapping[str, float]) -> float:
         """Return the weighted mean of the task scores; lower-is-better scores count negative."""
         total = sum(weights[t.task] for t in self.tasks)
-        signed = (weights[t.task] * _sign(t) * t.score for t in self.tasks)
+        signed = (weights[t.task] * t.sign * t.score for t in self.tasks)
         return math.fsum(signed) / total
 
     def objectives(self) -> tuple[float, ...]:
         """Return the task scores in the order of the tasks; lower-is-better ones negative."""
-        return tuple(_sign(t) * t.score for t in self.tasks)
+        return tuple(t.sign * t.score for t in self.tasks)
 
     def fitness_stderr(self, weights: Mapping[str, float]) -> float:
         """Return the standard error of ``fitness`` over items, tasks taken as independent."""
@@ -76,10 +121,29 @@ class Evaluation:
         """Return the evaluation that ``to_dict`` wrote."""
         return cls(
             split=data["split"],
-            tasks=tuple(TaskScore(**task) for task in data["tasks"]),
+            tasks=tuple(TaskScore.from_dict(task) for task in data["tasks"]),
             items=tuple(ItemScore(task, item, score) for task, item, score in data["items"]),
         )
 
 
-def _sign(task: TaskScore) -> float:
-    return 1.0 if task.higher_is_better else -1.0
+def task_error(evaluation: Evaluation, task: str) -> float:
+    """Return the error bar of a task's score that is shown: never 0 for scores within [0, 1].
+
+    Where all items score alike the spread over items is 0 and says nothing about the next item;
+    the bar is then the far end of Wilson's interval at one standard error, 1 / (items + 1).
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    score = next(t for t in evaluation.tasks if t.task == task)
+    if score.stderr > 0.0 or score.estimator is not None or score.resamples is not None:
+        return score.stderr
+    values = [item.score for item in evaluation.items if item.task == task]
+    is_within = all(value is not None and 0.0 <= value <= 1.0 for value in values)
+    return 1.0 / (len(values) + 1) if values and is_within else score.stderr
+
+
+def fitness_error(evaluation: Evaluation, weights: Mapping[str, float]) -> float:
+    """Return the error bar of ``evaluation``'s fitness that is shown, from those of its tasks."""
+    total = sum(weights[t.task] for t in evaluation.tasks)
+    squares = ((weights[t.task] * task_error(evaluation, t.task)) ** 2 for t in evaluation.tasks)
+    return math.sqrt(math.fsum(squares)) / total

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import EvaluationError
-from stages.paired import bonferroni, compare, corrected_best
+from stages.evaluate.parts import Part
+from stages.evaluate.tally import tally
+from stages.evaluate.tasks import LoadedTask
+from stages.paired import LEAST_P, bonferroni, compare, corrected_best, p_text
 from stages.scores import Evaluation, ItemScore, TaskScore
 from tests.evaluations import evaluation_of
 
@@ -46,10 +49,10 @@ def test_compare_is_antisymmetric(pairs: list[tuple[float, float]]) -> None:
 
 
 def test_compare_with_itself_finds_nothing() -> None:
-    """The same scores differ by 0 with p-value 1."""
+    """The same scores differ by 0 with p-value 1; three equal items leave an error of 1/4."""
     evaluation = evaluation_of(a=[0.0, 1.0, 1.0])
     found = compare(evaluation, evaluation, {"a": 1.0})
-    assert (0.0, 0.0, 1.0) == (found.difference, found.stderr, found.p_value)
+    assert (0.0, 1 / 4, 1.0) == (found.difference, found.stderr, found.p_value)
 
 
 def test_one_item_is_never_significant() -> None:
@@ -68,9 +71,9 @@ def test_one_changed_item_of_several_tasks_is_never_significant() -> None:
 
 
 def test_items_that_all_differ_alike_get_the_sign_test() -> None:
-    """Five items won out of five leave p = 2/32, not 0."""
+    """Five items won out of five leave p = 2/32, not 0, and an error of 1/6, not 0."""
     found = compare(evaluation_of(a=[1.0] * 5), evaluation_of(a=[0.0] * 5), {"a": 1.0})
-    assert (1.0, 0.0, 0.0625) == (found.difference, found.stderr, found.p_value)
+    assert (1.0, 1 / 6, 0.0625) == (found.difference, found.stderr, found.p_value)
 
 
 def test_compare_counts_repeated_items_each_time() -> None:
@@ -148,3 +151,68 @@ def test_bonferroni_multiplies_and_stays_a_probability() -> None:
     """0.02 among three is 0.06, and 0.6 among three is 1."""
     assert 0.06 == pytest.approx(bonferroni(0.02, 3))
     assert 1.0 == bonferroni(0.6, 3)
+
+
+def f1_of(predicted: np.ndarray, truth: np.ndarray) -> Evaluation:
+    """Return an evaluation whose one task is scored by F1, as ``tally`` makes it."""
+    from lm_eval.api.metrics import f1_score
+
+    loaded = LoadedTask("a", None, "f1", "none", higher_is_better=True, aggregate=f1_score)
+    part = Part("a", loaded, {str(i): i for i in range(len(truth))}, None)
+    pairs = zip(truth.tolist(), predicted.tolist(), strict=True)
+    total, items = tally(part, {str(i): pair for i, pair in enumerate(pairs)})
+    return Evaluation("test", (total,), tuple(items))
+
+
+def test_a_metric_that_is_not_a_mean_is_compared_by_its_aggregate() -> None:
+    """F1 of a good and of a blind model differ by the difference of the fitnesses, surely."""
+    truth = np.arange(60) % 3 == 0
+    good = f1_of(np.where(np.arange(60) < 54, truth, ~truth).astype(int), truth.astype(int))
+    blind = f1_of((np.arange(60) % 7 == 0).astype(int), truth.astype(int))
+    found = compare(good, blind, {"a": 1.0})
+    assert good.fitness({"a": 1.0}) - blind.fitness({"a": 1.0}) == pytest.approx(found.difference)
+    assert found.difference > 0.4
+    assert 0.0 < found.stderr < 0.3
+    assert found.p_value < 0.001
+    expected = corrected_best([good, blind], {"a": 1.0})
+    assert expected == pytest.approx(good.fitness({"a": 1.0}), abs=0.05)
+    with pytest.raises(EvaluationError, match="not the mean over items"):
+        good.items[0].value  # noqa: B018
+
+
+def test_rounding_is_not_a_gain() -> None:
+    """Scores that were added in another order are equal: p is 1."""
+    first, second = evaluation_of(a=[0.1 + 0.2] * 20), evaluation_of(a=[0.3] * 20)
+    assert 1.0 == compare(first, second, {"a": 1.0}).p_value
+
+
+def test_a_p_value_at_the_floor_is_printed_as_such() -> None:
+    """The permutation test cannot tell values below its floor apart."""
+    assert ("≤ 0.0002", "= 0.00021", "≤ 0.0006") == (
+        p_text(LEAST_P),
+        p_text(0.00021),
+        p_text(3 * LEAST_P, 3),
+    )
+
+
+@pytest.mark.parametrize("num_listed", [2, 6, 13])
+def test_claims_about_equal_models_are_made_at_their_rate(num_listed: int) -> None:
+    """The champion of equal candidates differs from one of them in 5 % of draws or fewer.
+
+    So does the headline's loss against the best of as many equal rivals.
+    """
+    random = np.random.default_rng(num_listed)
+    num_draws, shortlist_claims, losses = 150, 0, 0
+    for _ in range(num_draws):
+        table = (random.random((num_listed, 100)) < random.random(100)).astype(float)
+        models = [evaluation_of(a=list(row)) for row in table]
+        best = int(table.mean(axis=1).argmax())
+        others = [m for i, m in enumerate(models) if i != best]
+        values = [compare(models[best], other, {"a": 1.0}).p_value for other in others]
+        shortlist_claims += bonferroni(min(values), math.comb(num_listed, 2)) < 0.05
+        champion = compare(models[0], models[best], {"a": 1.0}) if best else None
+        if champion is not None and champion.difference < 0:
+            losses += bonferroni(champion.p_value, num_listed - 1) < 0.05
+    # 0.05 of 150 draws is 7.5; 14 or more have a chance of 2 %, at a rate of exactly 5 %
+    assert shortlist_claims < 14
+    assert losses < 14

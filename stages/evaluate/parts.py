@@ -32,6 +32,13 @@ class Part:
     prompts: Mapping[str, str] | None = None
     sources: Mapping[str, str] | None = None
 
+    @property
+    def is_mean(self) -> bool:
+        """True where the task's score is the mean of its items' scores."""
+        from lm_eval.api.metrics import mean
+
+        return self.loaded.aggregate is mean
+
 
 def parts_of(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
     """Return the task's part of each split, disjoint by content.

@@ -19,6 +19,7 @@ from stages.params import EvaluateParams
 from stages.scores import SPLITS, Items
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored otherwise
+RESAMPLES_VERSION = 1  # raised when the draws of metrics that are not means would be others
 
 
 class Suite:
@@ -64,10 +65,8 @@ class Suite:
         Raises:
             EvaluationError: one is not.
         """
-        from lm_eval.api.metrics import mean
-
         for part in self.parts["search"]:
-            if part.loaded.aggregate is not mean:
+            if not part.is_mean:
                 raise EvaluationError(
                     f"task {part.label}, {key}: metric {part.loaded.metric} is not the mean of "
                     "its items' scores, so a few items do not tell it. Choose another metric of "
@@ -200,6 +199,7 @@ def _identity_of(part: Part) -> dict[str, Any]:
     scoring = part.loaded.scoring
     return {
         **({"scoring": plain(scoring.identity)} if scoring is not None else {}),
+        **({} if part.is_mean else {"resamples": RESAMPLES_VERSION}),
         **({"prompts": part.prompts} if part.prompts is not None else {}),
         **({"sources": part.sources} if part.sources is not None else {}),
         "config": part.loaded.config,

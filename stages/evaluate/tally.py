@@ -8,10 +8,10 @@ import numpy as np
 
 from stages.errors import EvaluationError
 from stages.evaluate.parts import Part
-from stages.scores import ItemScore, TaskScore
+from stages.scores import ItemScore, Resamples, TaskScore
 from stages.seeds import key, random_words
 
-NUM_RESAMPLES = 200  # of the bootstrap: the standard error is itself good to 5 %
+NUM_RESAMPLES = 500  # of the bootstrap: the standard error is itself good to 3 %
 
 Aggregate = Callable[[Sequence[Any]], float]
 
@@ -19,27 +19,30 @@ Aggregate = Callable[[Sequence[Any]], float]
 def tally(part: Part, values: Mapping[str, Any]) -> tuple[TaskScore, list[ItemScore]]:
     """Return a part's score and its items' scores, both in the order of the split.
 
-    An item's score is the metric's aggregation of that item alone, so that it is a number also
-    where the metric keeps a pair (perplexity, F1). The standard error is that of the mean; for
-    any other aggregation a bootstrap over items, whose resamples depend on the items' number only.
+    The task's score is the aggregation of all items, as lm-eval computes it. Where that is their
+    mean, each item has a score and the standard error is that of the mean. Any other aggregation
+    (F1, perplexity, a ratio of sums) is never applied to one item: items have no score, and the
+    standard error is that of a bootstrap over items, whose draws are kept to compare models.
 
     Raises:
         EvaluationError: a score is not a finite number.
     """
-    from lm_eval.api.metrics import mean
-
     loaded = part.loaded
-    ordered = {item: values[item] for item in part.places}
-    items = [
-        ItemScore(part.label, item, _finite(part, f"item {item}", loaded.aggregate, [value]))
-        for item, value in ordered.items()
-    ]
-    answers = list(ordered.values())
-    score = _finite(part, "the split as a whole", loaded.aggregate, answers)
-    if loaded.aggregate is mean:
-        stderr = _stderr_of_mean([i.score for i in items])
+    answers = {item: values[item] for item in part.places}
+    resamples = None
+    if part.is_mean:
+        scores = {
+            item: _finite(part, f"item {item}", loaded.aggregate, [value])
+            for item, value in answers.items()
+        }
+        items = [ItemScore(part.label, item, value) for item, value in scores.items()]
+        stderr = _stderr_of_mean(list(scores.values()))
     else:
-        stderr = _bootstrap(loaded.aggregate, answers)
+        items = [ItemScore(part.label, item, None) for item in answers]
+        resamples = _resamples(loaded.aggregate, list(answers.values()))
+        drawn = [value for value in resamples.drawn if value is not None]
+        stderr = float(np.std(drawn, ddof=1)) if len(drawn) > 1 and len(answers) > 1 else 0.0
+    score = _finite(part, "the split as a whole", loaded.aggregate, list(answers.values()))
     total = TaskScore(
         task=part.label,
         metric=loaded.metric,
@@ -47,6 +50,7 @@ def tally(part: Part, values: Mapping[str, Any]) -> tuple[TaskScore, list[ItemSc
         stderr=stderr,
         num_items=len(items),
         higher_is_better=loaded.higher_is_better,
+        resamples=resamples,
     )
     return total, items
 
@@ -77,19 +81,23 @@ def _stderr_of_mean(scores: Sequence[float]) -> float:
     return float(np.std(scores, ddof=1) / math.sqrt(len(scores)))
 
 
-def _bootstrap(aggregate: Aggregate, answers: Sequence[Any]) -> float:
-    """Return the standard deviation of the aggregate over resamples that have one."""
+def _resamples(aggregate: Aggregate, answers: Sequence[Any]) -> Resamples:
+    """Return the aggregate of each draw of items with replacement, and of the items left out."""
     size = len(answers)
-    if size < 2:
-        return 0.0
     words = random_words(key("bootstrap", size), 0, NUM_RESAMPLES * size)
     draws = (words.astype(np.int64) % size).reshape(NUM_RESAMPLES, size)
-    found = []
+    drawn, left_out = [], []
     for draw in draws:
-        try:
-            value = float(aggregate([answers[i] for i in draw]))
-        except (OverflowError, ZeroDivisionError, ValueError):
-            continue
-        if math.isfinite(value):
-            found.append(value)
-    return float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+        others = np.setdiff1d(np.arange(size), draw)
+        drawn.append(_value(aggregate, [answers[i] for i in draw]))
+        left_out.append(_value(aggregate, [answers[i] for i in others]))
+    return Resamples(tuple(drawn), tuple(left_out))
+
+
+def _value(aggregate: Aggregate, answers: Sequence[Any]) -> float | None:
+    """Return an aggregate of some items; None where they have none."""
+    try:
+        value = float(aggregate(answers)) if answers else math.nan
+    except (ArithmeticError, ValueError, LookupError):
+        return None
+    return value if math.isfinite(value) else None

@@ -1,6 +1,7 @@
 """The page: everything a reader needs in one file, without scripts or links to other files."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.lineage import Row
+from stages.paired import p_text
 from stages.params import ReportParams
 from stages.report.summary import headline
 from stages.selection import Selection
@@ -39,6 +41,7 @@ def render_page(
         keep_trailing_newline=True,
     )
     environment.filters["number"] = _number
+    environment.filters["p_value"] = _p_value
     return environment.get_template("page.html.j2").render(
         title=params.title,
         headline=headline(selection, params.confidence),
@@ -50,6 +53,7 @@ def render_page(
         recipe=json.dumps(selection.winner.recipe, indent=2, sort_keys=True, ensure_ascii=False),
         selection=selection,
         failed=[row for row in rows if row.status == "failed"],
+        num_pairs=math.comb(sum(i.validation_fitness is not None for i in selection.shortlist), 2),
         num_rows=len(rows),
         num_distinct=len({row.id for row in rows}),
     )
@@ -67,7 +71,7 @@ def markdown_table(summary: pd.DataFrame) -> str:
             str(record["kind"]),
             _with_error(record["fitness"], record["fitness_stderr"]),
             _with_error(record["difference"], record["difference_stderr"]),
-            "" if record["p_value"] is None else f"{record['p_value']:.2g}",
+            "" if record["p_value"] is None else _p_value(record["p_value"]),
             *(
                 _with_error(record[task], record[f"{task.removesuffix('.score')}.stderr"])
                 for task in tasks
@@ -87,6 +91,10 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "" if value is None else f"{value:.{digits}f}"
+
+
+def _p_value(value: float, num_tests: int = 1) -> str:
+    return p_text(value, num_tests).removeprefix("= ")
 
 
 def _with_error(value: float | None, stderr: float | None) -> str:

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from stages.paired import Comparison, compare
-from stages.scores import Evaluation
+from stages.paired import Comparison, bonferroni, compare, p_text
+from stages.scores import Evaluation, fitness_error, task_error
 from stages.selection import Entry, EntryKind, Selection
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The paired difference of the champion and the best entry of a kind."""
+    """The paired difference of the champion and the best entry of a kind.
+
+    ``p_value`` was multiplied by ``num_tests``.
+    """
 
     rival: Entry
     difference: float
     stderr: float
     p_value: float
+    num_tests: int = 1
 
 
 def summary_frame(selection: Selection, confidence: float) -> pd.DataFrame:
@@ -35,12 +39,12 @@ def summary_frame(selection: Selection, confidence: float) -> pd.DataFrame:
             "name": entry.name,
             "kind": entry.kind,
             "fitness": entry.evaluation.fitness(selection.task_weights),
-            "fitness_stderr": entry.evaluation.fitness_stderr(selection.task_weights),
+            "fitness_stderr": fitness_error(entry.evaluation, selection.task_weights),
         }
         record |= _difference("", winner.evaluation, rival, selection.task_weights, confidence)
         for score in entry.evaluation.tasks:
             record[f"{score.task}.score"] = score.score
-            record[f"{score.task}.stderr"] = score.stderr
+            record[f"{score.task}.stderr"] = task_error(entry.evaluation, score.task)
             record |= _difference(
                 f"{score.task}.",
                 _only(winner.evaluation, score.task),
@@ -55,14 +59,18 @@ def summary_frame(selection: Selection, confidence: float) -> pd.DataFrame:
 def gain_over(selection: Selection, kind: EntryKind) -> Gain | None:
     """Return the champion's gain over the best of ``kind`` by test fitness; None if there is none.
 
-    The best is chosen on the test split itself, which favours the rival.
+    The best is chosen on the test split itself, which favours the rival. That makes a win harder,
+    so its p-value stands; a loss may be the rival's luck, so its p-value is corrected for the
+    number of rivals (Bonferroni).
     """
     entries = selection.of_kind(kind)
     if not entries:
         return None
     rival = max(entries, key=lambda entry: entry.evaluation.fitness(selection.task_weights))
     found = compare(selection.winner.evaluation, rival.evaluation, selection.task_weights)
-    return Gain(rival, found.difference, found.stderr, found.p_value)
+    num_tests = len(entries) if found.difference < 0 else 1
+    p_value = bonferroni(found.p_value, num_tests)
+    return Gain(rival, found.difference, found.stderr, p_value, num_tests)
 
 
 def headline(selection: Selection, confidence: float) -> str:
@@ -74,10 +82,11 @@ def headline(selection: Selection, confidence: float) -> str:
         if gain is not None:
             parts.append(
                 f"{_verdict(gain, confidence)} the best {kind}, {gain.rival.name} "
-                f"({gain.difference:+.3f} ± {gain.stderr:.3f}, p = {gain.p_value:.2g})"
+                f"({gain.difference:+.3f} ± {gain.stderr:.3f}, "
+                f"p {p_text(gain.p_value, gain.num_tests)})"
             )
     fitness = winner.fitness(selection.task_weights)
-    stderr = winner.fitness_stderr(selection.task_weights)
+    stderr = fitness_error(winner, selection.task_weights)
     start = f"{selection.champion} scores {fitness:.3f} ± {stderr:.3f} on the test split"
     return f"{start}: it {', and '.join(parts)}." if parts else f"{start}."
 
@@ -88,7 +97,7 @@ def metrics(selection: Selection) -> dict[str, dict[str, float]]:
     found = {
         "champion": {
             "test_fitness": selection.winner.evaluation.fitness(weights),
-            "test_stderr": selection.winner.evaluation.fitness_stderr(weights),
+            "test_stderr": fitness_error(selection.winner.evaluation, weights),
             "search_fitness": selection.chosen.search_fitness,
             "validation_fitness": selection.chosen.validation_fitness or 0.0,
             "validation_corrected": selection.corrected_validation,

@@ -1,10 +1,11 @@
 """The shortlist against its champion: how surely each differs from it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from stages.lineage import Row
 from stages.paired import bonferroni, compare
-from stages.scores import Evaluation
+from stages.scores import Evaluation, fitness_error
 from stages.selection import Shortlisted
 
 
@@ -16,10 +17,11 @@ def against(
 ) -> tuple[Shortlisted, ...]:
     """Return the shortlist, each with how surely the champion differs from it on validation.
 
-    The p-values are corrected (Bonferroni) for the number of candidates compared.
+    The p-values are corrected (Bonferroni) for all pairs of candidates: the champion was chosen
+    on these very items as the best, so each comparison with it is the largest of many.
     """
     best = validation[winner.name]
-    num_tests = sum(e is not None for e in validation.values()) - 1
+    num_tests = math.comb(sum(e is not None for e in validation.values()), 2)
     found = []
     for row in listed:
         mine = validation[row.name]
@@ -33,7 +35,7 @@ def against(
                 genes=row.genes,
                 search_fitness=row.fitness or 0.0,
                 validation_fitness=mine.fitness(weights) if mine else None,
-                validation_stderr=mine.fitness_stderr(weights) if mine else None,
+                validation_stderr=fitness_error(mine, weights) if mine else None,
                 p_value=p_value,
                 scores={t.task: t.score for t in mine.tasks} if mine else {},
             )

@@ -176,7 +176,7 @@ def joined(parts: Sequence[Evaluation], order: Items) -> Evaluation:
     items = tuple(ItemScore(*pair, scores[pair]) for pair in order if pair in scores)
     tasks = []
     for task in dict.fromkeys(pair[0] for pair in order):
-        values = [item.score for item in items if item.task == task]
+        values = [item.value for item in items if item.task == task]
         mean = math.fsum(values) / len(values)
         spread = math.fsum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
         tasks.append(

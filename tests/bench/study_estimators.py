@@ -62,7 +62,7 @@ def asked(evaluation: Evaluation, estimator: Estimator) -> Evaluation:
 
 
 def _shrunk(task: TaskScore, items: Sequence[ItemScore]) -> TaskScore:
-    scores = [i.score for i in items if i.task == task.task]
+    scores = [i.value for i in items if i.task == task.task]
     mean = sum(scores) / len(scores)
     return TaskScore(task.task, task.metric, mean, 0.0, len(scores), task.higher_is_better)
 

@@ -23,7 +23,7 @@ Rows = dict[str, dict[str, Any]]
 class Both:
     """What both say: ours by (task, item), lm-eval's logged samples by task and item."""
 
-    scores: dict[tuple[str, str], float]
+    scores: dict[tuple[str, str], float | None]
     answers: dict[tuple[str, str], list[Any]]
     logged: dict[str, Rows]
 

@@ -180,7 +180,7 @@ def test_scorer_and_language_work_on_tasks_of_lm_eval(
     params = make_params({"task": "sums", "scorer": "mine.py:score", "language": "es"})
     evaluation = ResidentEvaluator(model_folder, params, Suite.load(params)).evaluate("search")
     assert "scorer" == evaluation.tasks[0].metric
-    assert all(item.score >= 100 for item in evaluation.items)  # a dozen letters tell no language
+    assert all(item.value >= 100 for item in evaluation.items)  # a dozen letters tell no language
 
 
 @pytest.mark.usefixtures("at_project")

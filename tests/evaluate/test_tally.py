@@ -9,8 +9,9 @@ from lm_eval.api.metrics import mean, perplexity, weighted_perplexity
 
 from stages.errors import EvaluationError
 from stages.evaluate.parts import Part
-from stages.evaluate.tally import tally
+from stages.evaluate.tally import NUM_RESAMPLES, tally
 from stages.evaluate.tasks import LoadedTask
+from stages.scores import TaskScore
 
 
 def part_of(aggregate: Callable[[Sequence[Any]], float], num: int) -> Part:
@@ -32,12 +33,32 @@ def test_one_item_has_no_spread() -> None:
     assert tally(part_of(perplexity, 1), {"a": -1.0})[0].stderr == 0.0
 
 
-def test_pairs_become_numbers() -> None:
-    """Where a metric keeps pairs, an item's score is the aggregate of that item alone."""
-    answers = {"a": (-2.0, 2), "b": (-9.0, 3)}
-    total, items = tally(part_of(weighted_perplexity, 2), answers)
-    assert [pytest.approx(math.e), pytest.approx(math.exp(3))] == [i.score for i in items]
-    assert pytest.approx(math.exp(11 / 5)) == total.score
+def test_a_metric_that_is_not_a_mean_gives_items_no_score() -> None:
+    """The aggregate of all items is the score; of one alone it may not even exist."""
+
+    def ratio(pairs: Sequence[tuple[float, float]]) -> float:
+        return sum(hits for hits, _ in pairs) / sum(wanted for _, wanted in pairs)
+
+    total, items = tally(part_of(ratio, 3), {"a": (1.0, 0.0), "b": (1.0, 2.0), "c": (0.0, 2.0)})
+    assert [None, None, None] == [i.score for i in items]
+    assert 0.5 == total.score
+    assert total.resamples is not None
+    assert NUM_RESAMPLES == len(total.resamples.drawn) == len(total.resamples.left_out)
+    assert None in total.resamples.drawn  # all of a draw was item a
+    assert total == TaskScore.from_dict(total.to_dict())
+
+
+def test_draws_are_the_same_for_every_model() -> None:
+    """Two models on the same items hold the same draws, so their differences are paired."""
+    answers = {chr(97 + i): (-2.0 - i, 2) for i in range(8)}
+    more = {item: (value * 1.5, words) for item, (value, words) in answers.items()}
+    first = tally(part_of(weighted_perplexity, 8), answers)[0].resamples
+    second = tally(part_of(weighted_perplexity, 8), more)[0].resamples
+    assert first is not None
+    assert second is not None
+    for one, other in zip(first.drawn, second.drawn, strict=True):
+        assert one is not None
+        assert pytest.approx(one**1.5) == other
 
 
 def test_bootstrap_is_deterministic_and_near_the_truth() -> None:
@@ -62,7 +83,7 @@ def test_score_that_is_not_finite_is_refused(value: float) -> None:
 
 def test_metric_that_overflows_is_refused() -> None:
     """A perplexity beyond floating point is not a score."""
-    with pytest.raises(EvaluationError, match="item a: metric m is inf"):
+    with pytest.raises(EvaluationError, match="the split as a whole: metric m is inf"):
         tally(part_of(perplexity, 1), {"a": -1e6})
 
 

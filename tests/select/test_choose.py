@@ -148,7 +148,7 @@ def test_warm_start_names_are_checked() -> None:
 
 
 def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
-    """Ten items won are p = 2/1024, times three compared; what failed has none."""
+    """Ten items won are p = 2/1024, times the six pairs of four; what failed has none."""
 
     def answers(*scores: float) -> Evaluation:
         items = tuple(ItemScore("arc", str(place), score) for place, score in enumerate(scores))
@@ -164,7 +164,7 @@ def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
         "g00-c04": answers(*[0.0] * 10),
     }
     found = against(rows[1], rows, validation, {"arc": 1.0})
-    p = 3 * 2 / 1024
+    p = 6 * 2 / 1024
     assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in found])
     assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in found]
 

@@ -18,7 +18,7 @@ def answers(skill: float, items: Items, *, metric: str = "acc") -> Evaluation:
     found = tuple(ItemScore(t, i, float(int(i[1:]) < skill * 20)) for t, i in items)
     totals = []
     for task in dict.fromkeys(t for t, _ in items):
-        scores = [item.score for item in found if item.task == task]
+        scores = [item.value for item in found if item.task == task]
         totals.append(TaskScore(task, metric, sum(scores) / len(scores), 0.0, len(scores), True))
     return Evaluation("search", tuple(totals), found)
 

@@ -31,7 +31,7 @@ class Answers:
             EvaluationError: a model was scored on other items than the first.
         """
         rows = [
-            {i.item: i.score for i in evaluation.items if i.task == task}
+            {i.item: i.value for i in evaluation.items if i.task == task}
             for evaluation in (*parents, *others)
         ]
         items = tuple(rows[0])

@@ -122,7 +122,7 @@ class Estimator:
         """
         scores: dict[str, dict[str, float]] = {}
         for item in evaluation.items:
-            scores.setdefault(item.task, {})[item.item] = item.score
+            scores.setdefault(item.task, {})[item.item] = item.value
         with _pools().limit(limits=1, user_api="blas"):
             tasks = tuple(
                 self._tasks[task.task].apply(task, scores[task.task], self.params.kind)

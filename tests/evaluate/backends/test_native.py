@@ -41,8 +41,8 @@ def test_scores_of_lm_evals_own_class_are_the_resident_ones(
     assert [i.score for i in resident.items if i.task != "prose"] == [
         i.score for i in found.items if i.task != "prose"
     ]
-    assert pytest.approx([i.score for i in resident.items], rel=1e-5) == [
-        i.score for i in found.items
+    assert pytest.approx([t.score for t in resident.tasks], rel=1e-5) == [
+        t.score for t in found.tasks
     ]
 
 

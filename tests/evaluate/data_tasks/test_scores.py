@@ -32,7 +32,7 @@ def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float]:
         (part,) = suite.parts[split]
         for row in evaluator.evaluate(split).items:
             doc = part.loaded.task.eval_docs[part.places[row.item]]
-            found[doc.get("prompt") or doc["text"]] = row.score
+            found[doc.get("prompt") or doc["text"]] = row.value
     return found
 
 

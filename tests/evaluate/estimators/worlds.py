@@ -38,5 +38,5 @@ def evaluation(
     """Return the evaluation of a model with ``scores``, or of some of its items."""
     places = range(len(scores)) if places is None else places
     items = tuple(ItemScore(task, f"{place:016x}", float(scores[place])) for place in places)
-    mean = sum(item.score for item in items) / len(items)
+    mean = sum(item.value for item in items) / len(items)
     return Evaluation("search", (TaskScore(task, "acc", mean, 0.0, len(items), True),), items)
