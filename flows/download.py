@@ -1,8 +1,11 @@
 """The download stage's entry: check all of params.yaml, then fetch the parents."""
 
+import click
+
 from flows.console import main, say
 from flows.preflight import check
-from stages.download import stage
+from stages.download import parents_lock, stage
+from stages.download.request import requests
 from stages.params import load_params
 
 
@@ -11,8 +14,29 @@ def run() -> None:
     params = load_params()
     check(params, fetches=True)
     say(f"download: the base and {len(params.download.parents)} parents")
-    stage.run(params.download, stage.PARENTS, tokenizer=params.merge.tokenizer)
+    for note in stage.run(params.download, stage.PARENTS, tokenizer=params.merge.tokenizer):
+        say(f"note: {note}")
+
+
+def update() -> None:
+    """Lock each branch and tag of params.yaml where it stands now; nothing is fetched."""
+    told = parents_lock.update(requests(load_params().download, stage.PARENTS))
+    for line in told or ("params.yaml names no branch or tag of the hub",):
+        say(line)
+    say(f"{parents_lock.LOCK} is up to date; `dvc repro` fetches what it names")
+
+
+@click.command()
+@click.option(
+    "--update",
+    "is_update",
+    is_flag=True,
+    help="Move the commits in parents.lock to where branches and tags stand now; fetch nothing.",
+)
+def command(*, is_update: bool) -> None:
+    """Fetch the parents, or move the commits that they are fetched at."""
+    main(update if is_update else run)
 
 
 if __name__ == "__main__":
-    main(run)
+    command()

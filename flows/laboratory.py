@@ -79,7 +79,8 @@ def download(params: Params) -> Parents:
         if list(parents.sources.items()) == list(asked.items()):
             return parents
     tokenizer = params.merge.tokenizer
-    download_stage.run(params.download, download_stage.PARENTS, tokenizer=tokenizer)
+    for note in download_stage.run(params.download, download_stage.PARENTS, tokenizer=tokenizer):
+        say(f"note: {note}")
     return Parents.read(download_stage.PARENTS)
 
 

@@ -12,7 +12,8 @@ from stages.checkpoint import Checkpoint
 from stages.download import checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
-from stages.download.request import gather, raise_all, requests
+from stages.download.parents_lock import ParentsLock
+from stages.download.request import Request, gather, raise_all, requests
 from stages.download.vocabulary import tokenizer_faults
 from stages.errors import CheckpointError
 from stages.params import DownloadParams
@@ -21,28 +22,34 @@ from stages.tokens import has_tokenizer
 PARENTS = Path("data/parents")
 
 
-def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
+def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> tuple[str, ...]:
     """Put the base and its fine-tunes at ``out/<name>`` and list them in ``out/manifest.json``.
 
     ``out`` is replaced as a whole, or left as it was where anything is at fault. What an earlier
     run put there is kept where its source has not changed. Configurations and tokenizers are
     checked before the first weight is fetched. With ``tokenizer`` ``base`` all models must have
-    the base's vocabulary; otherwise merges move their rows, and it may differ.
+    the base's vocabulary; otherwise merges move their rows, and it may differ. Branches and tags
+    of the hub stand for the commits in parents.lock (stages/download/parents_lock.py).
+
+    Returns:
+        Notes for a person: what is legal and worth a look.
 
     Raises:
         ParamsError: a source is not legal.
         CheckpointError: a model is missing, damaged or cannot be merged with the base; the faults
             of all models are listed, one a line.
     """
-    wanted = requests(params, out)
     earlier = _earlier(out)
-    jobs = gather(partial(prepare, r, earlier.get(r.name), out) for r in wanted)
+    lock = ParentsLock()
+    wanted = requests(params, out)
+    jobs = gather(partial(_prepared, r, lock, earlier.get(r.name), out) for r in wanted)
+    lock.write()
     shared = tokenizer == "base"
     raise_all(_light_faults(jobs, shared=shared))
     kept = [job.kept for job in jobs]
     if kept == list(earlier.values()):
         _check_weights(jobs, out, shared=shared)
-        return
+        return lock.notes
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
     staging.mkdir(parents=True)
@@ -54,6 +61,11 @@ def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
         _replace(staging, out)
     finally:
         _remove(staging)
+    return lock.notes
+
+
+def _prepared(request: Request, lock: ParentsLock, earlier: Entry | None, out: Path) -> Job:
+    return prepare(lock.pinned(request, earlier), earlier, out)
 
 
 def _earlier(out: Path) -> dict[str, Entry]:
