@@ -11,29 +11,10 @@ from typing import Any
 import torch
 
 from stages.checkpoint import Checkpoint
+from stages.config_differences import differences
 from stages.errors import CheckpointError
 
 REMEDY = "Parents must match the base; take this one out of params.yaml, or change the base."
-# What decides the function that the weights stand for; a key that either config leaves out passes,
-# as its tensors are compared too.
-_ARCHITECTURE = (
-    "architectures",
-    "model_type",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "vocab_size",
-    "hidden_act",
-    "rms_norm_eps",
-    "layer_norm_eps",
-    "sliding_window",
-    "tie_word_embeddings",
-    "num_local_experts",
-    "num_experts_per_tok",
-)
 
 
 def read_config(folder: Path, *, where: str) -> dict[str, Any]:
@@ -71,20 +52,27 @@ def architecture_faults(
 
     Without a ``shared`` vocabulary its size may differ.
     """
-    keys = [key for key in _ARCHITECTURE if shared or key != "vocab_size"]
-    pairs = [(key, base.get(key), config.get(key)) for key in keys]
-    pairs.append(("rope_theta", _rope_theta(base), _rope_theta(config)))
-    unlike = [
-        f"{key} is {theirs!r}, the base's {ours!r}"
-        for key, ours, theirs in pairs
-        if ours is not None and theirs is not None and ours != theirs
+    unlike = [*differences(base, config).deciding]
+    sizes = (_vocab_size(base), _vocab_size(config))
+    if shared and () not in sizes and sizes[0] != sizes[1]:
+        unlike.append(f"vocab_size is {sizes[1][0]}, the base's {sizes[0][0]}")
+    if not unlike:
+        return []
+    return [
+        f"another architecture than the base: {'; '.join(unlike)}. Equal weights then compute "
+        f"different things. {REMEDY}"
     ]
-    return [f"another architecture than the base: {'; '.join(unlike)}. {REMEDY}"] if unlike else []
 
 
-def _rope_theta(config: Mapping[str, Any]) -> Any:
-    """Return the rotary base under its old name or, as transformers 5 writes it, its new one."""
-    return config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta")
+def architecture_notes(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return one sentence on keys that differ and that transformers does not read, or none."""
+    unknown = differences(base, config).unknown
+    if not unknown:
+        return []
+    return [
+        f"config.json: {'; '.join(unknown)}. transformers does not read this; see that it changes "
+        "nothing."
+    ]
 
 
 def tensor_faults(base: Checkpoint, parent: Checkpoint, *, shared: bool = True) -> list[str]:

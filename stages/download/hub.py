@@ -194,9 +194,7 @@ def is_offline() -> bool:
 def _in_cache(repo: str, commit: str) -> Path:
     """Return the folder of a commit in the hub's cache; it may hold a part of the files."""
     return Path(
-        _api().snapshot_download(
-            repo, revision=commit, allow_patterns=[], local_files_only=True
-        )
+        _api().snapshot_download(repo, revision=commit, allow_patterns=[], local_files_only=True)
     )
 
 

@@ -25,8 +25,8 @@ LOCK = Path("parents.lock")
 UPDATE = "python -m flows.download --update"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HEAD = f"""\
-# The commit of each branch and tag of the hub that params.yaml names. The download stage writes this
-# file and fetches these commits; `{UPDATE}` moves them. Keep it in git.
+# The commit of each branch and tag of the hub that params.yaml names. The download stage writes
+# this file and fetches these commits; `{UPDATE}` moves them. Keep it in git.
 """
 
 
@@ -117,7 +117,7 @@ def read(path: Path = LOCK) -> dict[str, str]:
 
 
 def _fetched(request: Request, entry: Entry | None) -> dict[str, str]:
-    """Return the commits of what is there already: the lock was lost, or they are from before locks."""
+    """Return the commits of what is there already: for a lock that was lost, or is new."""
     if entry is None or entry.source != request.source.text:
         return {}
     pairs = zip(request.source.places, (entry.revision, entry.adapter_revision), strict=False)

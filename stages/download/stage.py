@@ -4,12 +4,13 @@ dvc.yaml runs it through flows/download.py and declares its deps, params and out
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stages.checkpoint import Checkpoint
-from stages.download import checks
+from stages.download import ancestry, checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.parents_lock import ParentsLock
@@ -20,6 +21,7 @@ from stages.params import DownloadParams
 from stages.tokens import has_tokenizer
 
 PARENTS = Path("data/parents")
+Config = Mapping[str, Any]
 
 
 def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> tuple[str, ...]:
@@ -45,11 +47,13 @@ def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> tuple[
     jobs = gather(partial(_prepared, r, lock, earlier.get(r.name), out) for r in wanted)
     lock.write()
     shared = tokenizer == "base"
-    raise_all(_light_faults(jobs, shared=shared))
+    configs = [checks.read_config(job.light, where=job.request.at) for job in jobs]
+    raise_all(_light_faults(jobs, configs, shared=shared))
+    notes = [*lock.notes, *_config_notes(jobs, configs)]
     kept = [job.kept for job in jobs]
     if kept == list(earlier.values()):
         _check_weights(jobs, out, shared=shared)
-        return lock.notes
+        return tuple(notes)
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
     staging.mkdir(parents=True)
@@ -57,11 +61,12 @@ def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> tuple[
         entries = gather(partial(build, job, staging, out) for job in jobs)
         _check_weights(jobs, staging, shared=shared)
         raise_all(_twins(jobs, entries))
+        notes += _check_ancestry(jobs, staging)
         write_entries(staging, entries)
         _replace(staging, out)
     finally:
         _remove(staging)
-    return lock.notes
+    return tuple(notes)
 
 
 def _prepared(request: Request, lock: ParentsLock, earlier: Entry | None, out: Path) -> Job:
@@ -75,10 +80,9 @@ def _earlier(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
+def _light_faults(jobs: Sequence[Job], configs: Sequence[Config], *, shared: bool) -> list[str]:
     """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
-    configs = [checks.read_config(job.light, where=job.request.at) for job in jobs]
     faults = []
     for job, config in zip(jobs, configs, strict=True):
         found = checks.config_faults(config)
@@ -97,6 +101,15 @@ def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
     return faults
 
 
+def _config_notes(jobs: Sequence[Job], configs: Sequence[Config]) -> list[str]:
+    base, *others = configs
+    return [
+        f"{job.request.at}: {note}"
+        for job, config in zip(jobs[1:], others, strict=True)
+        for note in checks.architecture_notes(base, config)
+    ]
+
+
 def _check_weights(jobs: Sequence[Job], folder: Path, *, shared: bool) -> None:
     """Check every model's tensors against the base's, and the numbers of those not kept."""
     base, *_ = models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
@@ -107,6 +120,15 @@ def _check_weights(jobs: Sequence[Job], folder: Path, *, shared: bool) -> None:
             found = checks.number_faults(model)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     raise_all(faults)
+
+
+def _check_ancestry(jobs: Sequence[Job], folder: Path) -> list[str]:
+    """Check that the base can be what the parents were trained from; return notes on the odd."""
+    base, *parents = (ancestry.samples_of(Checkpoint(folder / j.request.name)) for j in jobs)
+    at = {job.request.name: job.request.at for job in jobs[1:]}
+    faults, notes = ancestry.judged(base, dict(zip(at, parents, strict=True)))
+    raise_all(f"{at[name]}: {fault}" for name, fault in faults.items())
+    return [f"{at[name]}: {note}" for name, note in notes.items()]
 
 
 def _twins(jobs: Sequence[Job], entries: Sequence[Entry]) -> list[str]:
