@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.console import say
 from flows.preflight import check
 from flows.scoring import Scorer
 from flows.server import Server

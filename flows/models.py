@@ -101,10 +101,10 @@ class Resolver:
             )
         if not (self.offline or is_offline()):
             return _of_hub(path, revision or "main", where)
-        switch = "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set: run once"
-        advice = (
-            f"{switch} where the hub can be reached, with the same HF_HOME, or give a folder."
+        switch = (
+            "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set. Run once"
         )
+        advice = f"{switch} where the hub can be reached, with the same HF_HOME, or give a folder."
         repository = Repository.cached(path, revision or "main", where=where, unasked=advice)
         if repository is None:
             raise CheckpointError(

@@ -102,7 +102,8 @@ def differences(
 def _compared(
     ours: Config, theirs: Config, owner: str, *, layers: bool, is_read: bool
 ) -> Differences:
-    deciding, unknown = [], []
+    deciding: list[str] = []
+    unknown: list[str] = []
     for path, a, b in _unequal(ours, theirs, layers=layers):
         if is_read:
             is_deciding = _is_known(ours, path) or _is_known(theirs, path)
@@ -119,7 +120,8 @@ def _across_types(ours: Config, theirs: Config, owner: str, *, layers: bool) -> 
     not be what the models were trained with, the difference is only said.
     """
     usual = [_flat(_read({"model_type": _kind(c)}) or {}, layers) for c in (ours, theirs)]
-    deciding, unknown = [], []
+    deciding: list[str] = []
+    unknown: list[str] = []
     for path, a, b in _unequal(ours, theirs, layers=layers):
         if None in (a, b):
             continue
@@ -189,7 +191,7 @@ def _is_known(config: Config, path: str) -> bool:
     """Return whether transformers' class for this section of a config reads a key."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    section = config
+    section: Any = config
     for part in path.split("."):
         if _kind(section) is None:
             return True  # inside a plain value, as rope_parameters

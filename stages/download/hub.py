@@ -34,6 +34,7 @@ _HTTP_ERRORS: tuple[type[Exception], ...] = tuple(
     c for c in HfHubHTTPError.__bases__ if issubclass(c, Exception)
 )
 _HUB_ERRORS: tuple[type[Exception], ...] = (*_HTTP_ERRORS, OSError, HFValidationError)
+_UNCACHED: tuple[type[Exception], ...] = (*_HUB_ERRORS, RevisionResolutionError)
 _UNREACHED = (ConnectionError, TimeoutError, LocalEntryNotFoundError)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -98,7 +99,7 @@ class Repository:
         try:
             commit = _api().resolve_revision(repo, revision=revision, local_files_only=True)
             folder = _in_cache(repo, commit)
-        except (*_HUB_ERRORS, RevisionResolutionError):
+        except _UNCACHED:
             return None
         sizes: dict[str, int | None] = {
             path.relative_to(folder).as_posix(): None

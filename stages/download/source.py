@@ -85,11 +85,11 @@ class Source:
 
     def at(self, commits: Mapping[str, str]) -> "Source":
         """Return the same source with each branch and tag as its commit in ``commits``."""
-        pinned = [
+        model, adapter = (
             Hub(p.repo, commits.get(str(p), p.revision)) if isinstance(p, Hub) else p
-            for p in self.places
-        ]
-        return replace(self, **dict(zip(("model", "adapter"), pinned, strict=False)))
+            for p in (self.model, self.adapter)
+        )
+        return replace(self, model=model or self.model, adapter=adapter)
 
 
 def parse(text: str, *, where: str = "params.yaml: download") -> Source:

@@ -16,6 +16,7 @@ from stages.merge.heads import stand_in, tied_twin
 from stages.merge.layout import Layout, layout_of
 
 Fault = Callable[[str], None]
+_WIDTHS = ("hidden_size ", "text_config.hidden_size ", "n_embd ", "d_model ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,11 @@ class Match:
     def check_config(self, fault: Fault, *, layers: bool = True) -> None:
         """Check that weights of equal shapes mean the same in both models, by their configs.
 
-        Without ``layers`` their number, and lists with an entry for each, may differ.
+        Without ``layers`` their number, and lists with an entry for each, may differ. A model of
+        another width is left to the shapes of its tensors, each of which is told.
         """
         facts = self._differences(layers=layers).deciding
-        if facts:
+        if facts and not any(fact.startswith(_WIDTHS) for fact in facts):
             fault(
                 f": {self.other.label}: {'; '.join(facts)}. Equal weights then compute different "
                 f"things; leave {self.other.label} out."

@@ -32,7 +32,10 @@ def other(root: Path, tmp_path: Path, **changes: object) -> Path:
     [
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"rms_norm_eps": 0.1}, "rms_norm_eps is 0.1"),
-        ({"rope_parameters": {"rope_theta": 7.0, "rope_type": "default"}}, "rope_theta is 7.0"),
+        (
+            {"rope_parameters": {"rope_theta": 7.0, "rope_type": "default"}},
+            r"rope_parameters\.rope_theta is 7.0",
+        ),
         ({"model_type": "mistral"}, "model_type is 'mistral'"),
     ],
 )
@@ -58,7 +61,7 @@ def test_a_key_that_nobody_reads_is_said(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_donor_of_tokens_may_be_another_model(root: Path, tmp_path: Path) -> None:
-    """Of a model that gives only its tokenizer no weight is used, so its config is not compared."""
+    """A model that gives only its tokenizer may compute something else: no weight is used."""
     folder = other(root, tmp_path, hidden_act="relu")
     whole = "merge_method: passthrough\nmodels: [{model: $one}]\ntokenizer_source: %s"
 
