@@ -11,13 +11,12 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from filelock import FileLock
-from huggingface_hub import snapshot_download
 from platformdirs import user_cache_path
 
 from stages.checkpoint import Checkpoint, digest
 from stages.download.build import Job, build
 from stages.download.files import check_files
-from stages.download.hub import Repository
+from stages.download.hub import Repository, is_offline
 from stages.download.places import Located, adapter_among, model_among
 from stages.download.request import Request
 from stages.download.source import Hub, Local, Source
@@ -108,16 +107,18 @@ class Resolver:
                 f"{where}: no such folder.{nearest(folder.name, sorted(legal))} Give a folder, or "
                 "ORG/NAME of the hub."
             )
-        if not self.offline:
+        if not (self.offline or is_offline()):
             return _of_hub(path, revision or "main", where)
-        try:
-            held = snapshot_download(path, revision=revision, local_files_only=True)
-        except (OSError, ValueError) as error:
+        switch = (
+            "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set. Run once"
+        )
+        advice = f"{switch} where the hub can be reached, with the same HF_HOME, or give a folder."
+        repository = Repository.cached(path, revision or "main", where=where, unasked=advice)
+        if repository is None:
             raise CheckpointError(
-                f"{where}: no such folder, and not among what the hub sent before. Run once "
-                "without --offline, or give a folder."
-            ) from error
-        return _of_folder(Path(held))
+                f"{where}: no such folder, and not among what the hub sent before. {advice}"
+            )
+        return Located(repository.names, repository=repository)
 
 
 def remember(folder: Path, weights_hash: str) -> None:
@@ -141,9 +142,11 @@ def _fetched(model: Located, where: str) -> Path:
         held = json.loads(path.read_text(encoding="utf-8"))
         folder = Path(held["folder"])
         if folder.is_dir() and held["stamp"] == _stamp(folder, model.names):
+            model.repository.remember(folder)
             return folder
     folder = model.fetch(model.names)
     check_files(folder, model.light, where=where)
+    model.repository.remember(folder)
     _keep(path, json.dumps({"folder": str(folder), "stamp": _stamp(folder, model.names)}))
     return folder
 

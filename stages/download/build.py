@@ -43,7 +43,11 @@ def prepare(request: Request, earlier: Entry | None, out: Path) -> Job:
     """
     before = earlier if earlier and _is_whole(earlier, request, out) else None
     has_code = before is not None and any(f.path.endswith(".py") for f in before.inputs)
-    if before and request.source.is_fixed and has_code <= request.with_code:
+    is_same = before is not None and request.source.revisions == (
+        before.revision,
+        before.adapter_revision,
+    )
+    if before and is_same and request.source.is_fixed and has_code <= request.with_code:
         return Job(request, out / request.name, kept=before)
     model, adapter = locate(request.source, where=request.where, with_code=request.with_code)
     if before and _is_current(before, model, adapter):

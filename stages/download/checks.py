@@ -10,25 +10,9 @@ from typing import Any
 import torch
 
 from stages.checkpoint import Checkpoint
+from stages.config_differences import differences
 
 REMEDY = "Parents must match the base; take this one out of params.yaml, or change the base."
-# What decides the function that the weights stand for; a key that either config leaves out passes,
-# as its tensors are compared too. What tensors alone decide (the number of rows, a tied head, the
-# class that saved them) is not here.
-_ARCHITECTURE = (
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "hidden_act",
-    "rms_norm_eps",
-    "layer_norm_eps",
-    "sliding_window",
-    "num_local_experts",
-    "num_experts_per_tok",
-)
 
 
 def config_faults(config: Mapping[str, Any]) -> list[str]:
@@ -48,31 +32,24 @@ def architecture_faults(base: Mapping[str, Any], config: Mapping[str, Any]) -> l
 
     A text-only model is compared with the language model inside a vision-language base.
     """
-    ours, theirs = _text_of(base), _text_of(config)
-    is_text_alone = ours is not base and theirs is config
-    pairs = [(key, ours.get(key), theirs.get(key)) for key in _ARCHITECTURE]
-    pairs.append(("rope_theta", _rope_theta(ours), _rope_theta(theirs)))
-    if not is_text_alone:
-        pairs.append(("model_type", base.get("model_type"), config.get("model_type")))
-    unlike = [
-        f"{key} is {theirs!r}, the base's {ours!r}"
-        for key, ours, theirs in pairs
-        if ours is not None and theirs is not None and ours != theirs
+    unlike = differences(base, config).deciding
+    if not unlike:
+        return []
+    return [
+        f"another architecture than the base: {'; '.join(unlike)}. Equal weights then compute "
+        f"different things. {REMEDY}"
     ]
-    return [f"another architecture than the base: {'; '.join(unlike)}. {REMEDY}"] if unlike else []
 
 
-def _text_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of a config that describes the language model."""
-    section = config.get("text_config")
-    return section if isinstance(section, dict) else config
-
-
-def _rope_theta(config: Mapping[str, Any]) -> Any:
-    """Return the rotary base under its old name or, as transformers 5 writes it, its new one."""
-    parameters = config.get("rope_parameters")
-    newer = parameters.get("rope_theta") if isinstance(parameters, dict) else None
-    return config.get("rope_theta") or newer
+def architecture_notes(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return one sentence on keys that differ and that transformers does not read, or none."""
+    unknown = differences(base, config).unknown
+    if not unknown:
+        return []
+    return [
+        f"config.json: {'; '.join(unknown)}. transformers does not read this; see that it changes "
+        "nothing."
+    ]
 
 
 def number_faults(model: Checkpoint) -> list[str]:

@@ -1,7 +1,8 @@
 """Where a model comes from, as params.yaml spells it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from stages.errors import ParamsError
@@ -43,6 +44,9 @@ class Hub:
         """Whether the revision names one state for ever, as a tag or branch does not."""
         return _COMMIT.fullmatch(self.revision) is not None
 
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision}"
+
 
 Place = Zoo | Local | Hub
 
@@ -58,8 +62,34 @@ class Source:
     @property
     def is_fixed(self) -> bool:
         """Whether it names the same bytes for ever: hub commits and nothing else."""
-        places = [place for place in (self.model, self.adapter) if place is not None]
-        return all(isinstance(place, Hub) and place.is_commit for place in places)
+        return all(isinstance(place, Hub) and place.is_commit for place in self.places)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places of the model and of its adapter, if any."""
+        return (self.model,) if self.adapter is None else (self.model, self.adapter)
+
+    @property
+    def revisions(self) -> tuple[str | None, str | None]:
+        """The revision of the model and that of the adapter; None where there is none."""
+        model, adapter = (
+            place.revision if isinstance(place, Hub) else None
+            for place in (self.model, self.adapter)
+        )
+        return model, adapter
+
+    @property
+    def branches(self) -> tuple[Hub, ...]:
+        """Those of its places that a hub may move: branches and tags."""
+        return tuple(p for p in self.places if isinstance(p, Hub) and not p.is_commit)
+
+    def at(self, commits: Mapping[str, str]) -> "Source":
+        """Return the same source with each branch and tag as its commit in ``commits``."""
+        model, adapter = (
+            Hub(p.repo, commits.get(str(p), p.revision)) if isinstance(p, Hub) else p
+            for p in (self.model, self.adapter)
+        )
+        return replace(self, model=model or self.model, adapter=adapter)
 
 
 def parse(text: str, *, where: str = "params.yaml: download") -> Source:

@@ -4,15 +4,17 @@ dvc.yaml runs it through flows/download.py and declares its deps, params and out
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stages.checkpoint import Checkpoint
-from stages.download import checks
+from stages.download import ancestry, checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
-from stages.download.request import gather, raise_all, requests
+from stages.download.parents_lock import ParentsLock
+from stages.download.request import Request, gather, raise_all, requests
 from stages.download.vocabulary import tokenizer_faults
 from stages.errors import CheckpointError, GermlineError
 from stages.headers import read_json
@@ -20,34 +22,45 @@ from stages.params import DownloadParams
 from stages.tokens import has_tokenizer, read_tokens
 
 PARENTS = Path("data/parents")
+Config = Mapping[str, Any]
 
 # From the models, the base first, and their names to what keeps each from being merged.
 Misfits = Callable[[Sequence[Checkpoint], Sequence[str]], Sequence[Sequence[str]]]
 
 
-def run(params: DownloadParams, out: Path, *, misfits: Misfits, tokenizer: str = "base") -> None:
+def run(
+    params: DownloadParams, out: Path, *, misfits: Misfits, tokenizer: str = "base"
+) -> tuple[str, ...]:
     """Put the base and its fine-tunes at ``out/<name>`` and list them in ``out/manifest.json``.
 
     ``out`` is replaced as a whole, or left as it was where anything is at fault. What an earlier
     run put there is kept where its source has not changed. Configurations and tokenizers are
     checked before the first weight is fetched. With ``tokenizer`` ``base`` all models must have
     the base's vocabulary; otherwise merges move their rows, and it may differ. ``misfits`` is the
-    merge's own check of the tensors: what it accepts is accepted here.
+    merge's own check of the tensors: what it accepts is accepted here. Branches and tags of the
+    hub stand for the commits in parents.lock (stages/download/parents_lock.py).
+
+    Returns:
+        Notes for a person: what is legal and worth a look.
 
     Raises:
         ParamsError: a source is not legal.
         CheckpointError: a model is missing, damaged or cannot be merged with the base; the faults
             of all models are listed, one a line.
     """
-    wanted = requests(params, out)
     earlier = _earlier(out)
-    jobs = gather(partial(prepare, r, earlier.get(r.name), out) for r in wanted)
+    lock = ParentsLock()
+    wanted = requests(params, out)
+    jobs = gather(partial(_prepared, r, lock, earlier.get(r.name), out) for r in wanted)
+    lock.write()
     shared = tokenizer == "base"
-    raise_all(_light_faults(jobs, shared=shared))
+    configs = [read_json(job.light / "config.json") for job in jobs]
+    raise_all(_light_faults(jobs, configs, shared=shared))
+    notes = [*lock.notes, *_config_notes(jobs, configs)]
     kept = [job.kept for job in jobs]
     if kept == list(earlier.values()):
         _check_weights(jobs, out, misfits)
-        return
+        return tuple(notes)
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
     staging.mkdir(parents=True)
@@ -55,10 +68,16 @@ def run(params: DownloadParams, out: Path, *, misfits: Misfits, tokenizer: str =
         entries = gather(partial(build, job, staging, out) for job in jobs)
         _check_weights(jobs, staging, misfits)
         raise_all(_twins(jobs, entries))
+        notes += _check_ancestry(jobs, staging)
         write_entries(staging, entries)
         _replace(staging, out)
     finally:
         _remove(staging)
+    return tuple(notes)
+
+
+def _prepared(request: Request, lock: ParentsLock, earlier: Entry | None, out: Path) -> Job:
+    return prepare(lock.pinned(request, earlier), earlier, out)
 
 
 def _earlier(out: Path) -> dict[str, Entry]:
@@ -68,10 +87,9 @@ def _earlier(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
+def _light_faults(jobs: Sequence[Job], configs: Sequence[Config], *, shared: bool) -> list[str]:
     """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
-    configs = [read_json(job.light / "config.json") for job in jobs]
     faults = []
     for job, config in zip(jobs, configs, strict=True):
         found = checks.config_faults(config)
@@ -97,6 +115,15 @@ def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
     return faults
 
 
+def _config_notes(jobs: Sequence[Job], configs: Sequence[Config]) -> list[str]:
+    base, *others = configs
+    return [
+        f"{job.request.at}: {note}"
+        for job, config in zip(jobs[1:], others, strict=True)
+        for note in checks.architecture_notes(base, config)
+    ]
+
+
 def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
     """Check that every model can be merged with the base, and the numbers of those not kept."""
     models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
@@ -109,6 +136,15 @@ def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
         damaged = checks.number_faults(model) if not found and job.kept is None else []
         faults += [f"{job.request.at}: {fault}" for fault in (*found, *damaged)]
     raise_all(faults)
+
+
+def _check_ancestry(jobs: Sequence[Job], folder: Path) -> list[str]:
+    """Check that the base can be what the parents were trained from; return notes on the odd."""
+    base, *parents = (ancestry.samples_of(Checkpoint(folder / j.request.name)) for j in jobs)
+    at = {job.request.name: job.request.at for job in jobs[1:]}
+    faults, notes = ancestry.judged(base, dict(zip(at, parents, strict=True)))
+    raise_all(f"{at[name]}: {fault}" for name, fault in faults.items())
+    return [f"{at[name]}: {note}" for name, note in notes.items()]
 
 
 def _twins(jobs: Sequence[Job], entries: Sequence[Entry]) -> list[str]:

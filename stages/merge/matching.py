@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stages.checkpoint import Checkpoint
+from stages.config_differences import Differences, differences
 from stages.errors import RecipeError
 from stages.merge.components import is_buffer
 from stages.merge.heads import stand_in, tied_twin
 from stages.merge.layout import Layout, layout_of
-from stages.merge.stacks import text_section
 
 Fault = Callable[[str], None]
-_HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "num_heads")
+_WIDTHS = ("hidden_size ", "text_config.hidden_size ", "n_embd ", "d_model ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def source_names(
     rows = {name: [twins.get(name, name)] for name in names}
     for model, label in zip(models[1:], labels[1:], strict=True):
         match = Match(known(model, label), frame, modules)
-        match.check_heads(fault)
+        match.check_config(fault)
         found = match.found(names, twins, fault)
         match.check_rest(model.tensors, set(found.values()), fault)
         for name, row in rows.items():
@@ -143,16 +143,28 @@ class Match:
                 )
         return found
 
-    def check_heads(self, fault: Fault) -> None:
-        """Check that rows of equal matrices belong to the same attention heads."""
-        mine = text_section(self.frame.model.config)
-        theirs, label = text_section(self.other.model.config), self.other.label
-        for key in _HEADS:
-            if key in mine and key in theirs and mine[key] != theirs[key]:
-                fault(
-                    f": {label} has {key} {theirs[key]}, {self.frame.label} has {mine[key]}. "
-                    f"Equal shapes then mean different heads; leave {label} out."
-                )
+    def check_config(self, fault: Fault, *, layers: bool = True) -> None:
+        """Check that weights of equal shapes mean the same in both models, by their configs.
+
+        Without ``layers`` their number, and lists with an entry for each, may differ. A model of
+        another width is left to the shapes of its tensors, each of which is told.
+        """
+        facts = self._differences(layers=layers).deciding
+        if facts and not any(fact.startswith(_WIDTHS) for fact in facts):
+            fault(
+                f": {self.other.label}: {'; '.join(facts)}. Equal weights then compute different "
+                f"things; leave {self.other.label} out."
+            )
+
+    def config_notes(self, *, layers: bool = True) -> tuple[str, ...]:
+        """Return a sentence on keys that differ and that transformers does not read, or none."""
+        facts = self._differences(layers=layers).unknown
+        where = f"config.json of {self.other.label}"
+        return (f"{where}: {'; '.join(facts)}. transformers does not read this",) if facts else ()
+
+    def _differences(self, *, layers: bool) -> Differences:
+        mine, theirs = self.frame.model.config, self.other.model.config
+        return differences(mine, theirs, owner=f"{self.frame.label} has", layers=layers)
 
     def check_rest(self, names: Iterable[str], used: Collection[str], fault: Fault) -> None:
         """Check that what the other model has besides is passed over by rule."""

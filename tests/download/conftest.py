@@ -83,9 +83,9 @@ def params(base: str = "zoo:base", **parents: str) -> DownloadParams:
     return DownloadParams(base=base, parents=parents or {"math": "zoo:math"})
 
 
-def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> None:
+def run(params: DownloadParams, out: Path, *, tokenizer: str = "base") -> tuple[str, ...]:
     """Run the download stage with the merge's check of tensors, as the flows do."""
-    stage.run(params, out, misfits=partial(unfit, tokenizer=tokenizer), tokenizer=tokenizer)
+    return stage.run(params, out, misfits=partial(unfit, tokenizer=tokenizer), tokenizer=tokenizer)
 
 
 def edit_json(path: Path, **changes: object) -> None:

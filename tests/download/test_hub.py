@@ -40,22 +40,6 @@ def test_a_pinned_commit_is_fetched(hub: HubServer, pico: dict[str, Path]) -> No
 
 
 @pytest.mark.usefixtures("project")
-def test_a_branch_is_recorded_as_its_commit(hub: HubServer, pico: dict[str, Path]) -> None:
-    """A branch is resolved to a commit; when it moves, the next run follows and records it."""
-    first = hub.push("org/math", pico["math"])
-    run(params(math="org/math@main"), OUT)
-    assert first == entry("math")["revision"]
-
-    second = hub.push("org/math", pico["lang"])
-    run(params(math="org/math@main"), OUT)
-
-    assert second == entry("math")["revision"]
-    assert file_hash(pico["lang"] / "model.safetensors") == file_hash(
-        OUT / "math/model.safetensors"
-    )
-
-
-@pytest.mark.usefixtures("project")
 def test_only_needed_files_are_asked_for(
     hub: HubServer, pico: dict[str, Path], tmp_path: Path
 ) -> None:

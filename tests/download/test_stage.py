@@ -191,6 +191,19 @@ def test_other_architecture_is_refused_before_weights_are_read(project: Path) ->
     assert "rms_norm_eps is 0.1, the base's 1e-06" in str(caught.value)
 
 
+def test_a_config_that_changes_the_function_is_refused(project: Path) -> None:
+    """Equal shapes under another RoPE are an error; a key that nobody reads is a note."""
+    edit_json(project / "data/zoo/math/config.json", my_gate=3)
+    rope = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+    edit_json(project / "data/zoo/lang/config.json", rope_parameters=rope)
+
+    with pytest.raises(CheckpointError, match=r"zoo:lang: .*rope_type is 'linear', the base"):
+        run(params(math="zoo:math", lang="zoo:lang"), OUT)
+    first, *_ = run(params(math="zoo:math"), OUT)
+
+    assert "zoo:math: config.json: my_gate is 3, the base's None. transformers does not" in first
+
+
 def test_other_shape_is_refused_by_tensor_and_both_shapes(project: Path) -> None:
     """The first tensor of another shape is named with its shape and the base's."""
     break_tensor(project / "data/zoo/math", "model.norm.weight", torch.ones(17))

@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a vision tower that the base lacks": (
         _tower_in_parent,
-        "another architecture than the base: model_type|make data/zoo/math the base",
+        "make (data/zoo/)?math the base",
     ),
 }
 

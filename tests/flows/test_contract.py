@@ -14,6 +14,7 @@ from pydantic import BaseModel
 import flows.evolve
 import flows.laboratory
 import flows.select
+import stages.download.parents_lock
 import stages.download.stage
 import stages.report.stage
 from stages.merge.methods import METHODS
@@ -57,7 +58,7 @@ def declared(stage: str, kinds: tuple[str, ...] = ("outs", "metrics", "plots")) 
 def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
     """Each stage's outs are those of its code."""
     written = {
-        "download": {stages.download.stage.PARENTS},
+        "download": {stages.download.stage.PARENTS, stages.download.parents_lock.LOCK},
         "evolve": {flows.laboratory.LINEAGE, flows.evolve.KEPT},
         "select": {flows.select.CHAMPION, flows.select.SELECTION, flows.select.METRICS},
         "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},

@@ -1,6 +1,7 @@
 """From the models that a file names to folders: on this machine, from the hub, with adapters."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,35 @@ def test_a_model_comes_from_the_hub(
     merged(text % commit, "--offline", out="again")
     result = merged(text % "main", "--offline", out="never", code=1)
     assert "Run once without --offline" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("here")
+def test_what_was_fetched_by_branch_is_found_offline(
+    llamas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ORG/NAME and a tag, as they were last fetched, with --offline and with HF_HUB_OFFLINE."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    text = "merge_method: passthrough\nmodels: [{model: %s}]"
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        one = shutil.copytree(llamas / "one", tmp_path / "one")
+        (one / "README.md").write_text("never fetched", encoding="utf-8")
+        commit = server.push("org/one", one, name="v1")
+        merged(text % f"org/one@{commit}", out="pinned")
+        server.push("org/one", llamas / "two")
+        for number, name in enumerate(("org/one@v1", "org/one")):
+            merged(text % name, out=f"online-{number}")
+    merged(text % "org/one@v1", "--offline", out="tag")
+    merged(text % "org/one", "--offline", out="branch")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    merged(text % "org/one", out="switch")
+    result = merged(text % "org/two", out="never", code=1)
+    assert Checkpoint(llamas / "one").hash() == Checkpoint(Path("tag")).hash()
+    assert Checkpoint(llamas / "two").hash() == Checkpoint(Path("branch")).hash()
+    assert Checkpoint(llamas / "two").hash() == Checkpoint(Path("switch")).hash()
+    assert "HF_HUB_OFFLINE" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ class _Lowering:
             config=child,
             vocabulary=vocabulary,
         )
-        return Lowered(plan, (*self._table.notes, *unused_filters(config, found.rows)))
+        notes = (*self._table.notes, *unused_filters(config, found.rows), *found.notes)
+        return Lowered(plan, notes)
 
     @property
     def _checkpoints(self) -> Mapping[Reference, Checkpoint]:

@@ -46,11 +46,12 @@ class Stack:
     """The child's rows, and of each of its layers the model and the layer that come first.
 
     ``origins`` are what config.json describes: those of the main module, or of each half of an
-    encoder-decoder whose layers changed.
+    encoder-decoder whose layers changed. ``notes`` are on what configs say besides.
     """
 
     rows: tuple[Row, ...]
     origins: Mapping[str, Origins]
+    notes: tuple[str, ...] = ()
 
 
 def stack(
@@ -68,6 +69,8 @@ def stack(
     outside = Outside(frame, merged, met, fault)
     found: list[Row] = []
     origins: dict[str, Origins] = {}
+    notes: dict[str, None] = {}
+    are_whole = all(module.is_whole for module in config.modules)
     for name, module in parts:
         used = {i.model for s in module.slices for i in s.inputs} | {reference}
         used |= {config.base} if config.base and adds_base else set()
@@ -77,7 +80,9 @@ def stack(
             fault(f"{module.where}: {text} Merged models are of one kind.")
             continue
         for r in sorted(used, key=str):
-            met[r].match.check_heads(lambda message: fault(f"{config.where}{message}"))
+            match = met[r].match
+            match.check_config(lambda text: fault(f"{config.where}{text}"), layers=are_whole)
+            notes |= dict.fromkeys(match.config_notes(layers=are_whole))
         builder = _Builder(config, name, met, outside, fault)
         built, origin = builder.build(module, adds_base=adds_base)
         found += built
@@ -92,7 +97,7 @@ def stack(
     rows |= {n: replace(rows[twin], name=n) for n, twin in outside.twins.items() if twin in rows}
     alone = Input(reference, None, {}, config.where)
     copies = [Row(n, (n,), (alone,), config.where, is_copied=True) for n in outside.copied]
-    return Stack((*rows.values(), *copies), origins)
+    return Stack((*rows.values(), *copies), origins, tuple(notes))
 
 
 def _why_fixed(name: str, model: Modules, origin: Origins) -> str | None:

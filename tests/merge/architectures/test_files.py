@@ -203,7 +203,7 @@ def test_heads_must_be_counted_alike(trees: Trees, tmp_path: Path) -> None:
     """Equal shapes under another number of attention heads are not the same weights."""
     base, one, two = trees["llama"]
     odd = changed(one, tmp_path / "odd", dict, num_attention_heads=4)
-    with pytest.raises(RecipeError, match="odd has num_attention_heads 4"):
+    with pytest.raises(RecipeError, match="odd: num_attention_heads is 4"):
         by_file("ties", [base, odd, two])
 
 

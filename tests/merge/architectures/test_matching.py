@@ -198,7 +198,7 @@ def test_heads_must_be_counted_alike(trees: Trees, tmp_path: Path) -> None:
     """Equal shapes under another number of attention heads are not the same weights."""
     base, one = trees["llama"][:2]
     odd = changed(one, tmp_path / "odd", dict, num_attention_heads=4)
-    with pytest.raises(RecipeError, match="odd has num_attention_heads 4, base has 2"):
+    with pytest.raises(RecipeError, match="odd: num_attention_heads is 4, base has 2"):
         _plan(base, [odd])
 
 
