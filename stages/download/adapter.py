@@ -14,11 +14,11 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
-from stages.download.convert import read_file
-from stages.download.files import ADAPTER_CONFIG, check_files
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.safetensors_header import check_pointer, read_json
+from stages.download.pickled_weights import read_file
+from stages.download.wanted_files import ADAPTER_CONFIG, check_files
 from stages.errors import CheckpointError
-from stages.headers import check_pointer, read_json
 
 # Settings that training used or that only describe; any other that is set changes the weights.
 _NEUTRAL = {

@@ -15,7 +15,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 
 SAMPLE = 4096  # entries of a matrix: the correlation of unrelated ones is then 0 ± 0.016
 UNRELATED = 0.1  # largest correlation, either way, that counts as none; more in small matrices

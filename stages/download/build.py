@@ -6,17 +6,17 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.checkpoint import Checkpoint, info_of
-from stages.checkpoint_writer import CheckpointWriter
+from stages.checkpoint.reader import Checkpoint, info_of
+from stages.checkpoint.safetensors_header import read_json
+from stages.checkpoint.weight_files import WeightFiles
+from stages.checkpoint.writer import CheckpointWriter
 from stages.download.adapter import Adapter
-from stages.download.convert import plain, read_pickled
-from stages.download.files import check_files
 from stages.download.manifest import Entry, FileEntry, file_entries
+from stages.download.pickled_weights import plain, read_pickled
 from stages.download.places import Located, locate
 from stages.download.request import Request
+from stages.download.wanted_files import check_files
 from stages.errors import CheckpointError
-from stages.headers import read_json
-from stages.weight_files import WeightFiles
 
 SHARD_BYTES = 5_000_000_000
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.download.files import adapter_files, model_files
+from stages.checkpoint.weight_files import WeightFiles, first_of, is_index
 from stages.download.hub import Repository
 from stages.download.source import Hub, Local, Place, Source, Zoo
+from stages.download.wanted_files import adapter_files, model_files
 from stages.errors import CheckpointError
 from stages.hashing import nearest
-from stages.weight_files import WeightFiles, first_of, is_index
 
 ZOO = Path("data/zoo")
 

@@ -1,6 +1,6 @@
 """Download stage: the sources of params.yaml in, checked and hashed model folders out.
 
-dvc.yaml runs it through flows/download.py and declares its deps, params and outs.
+dvc.yaml runs it through flows/pipeline/download.py and declares its deps, params and outs.
 """
 
 import shutil
@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import Checkpoint
-from stages.download import ancestry, checks
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.safetensors_header import read_json
+from stages.checkpoint.tokenizer_vocabulary import has_tokenizer, read_tokens
+from stages.download import ancestry, parent_checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.parents_lock import ParentsLock
 from stages.download.request import Request, gather, raise_all, requests
-from stages.download.vocabulary import tokenizer_faults
+from stages.download.same_tokens import tokenizer_faults
 from stages.errors import CheckpointError, GermlineError
-from stages.headers import read_json
-from stages.params import DownloadParams
-from stages.tokens import has_tokenizer, read_tokens
+from stages.params.load import DownloadParams
 
 PARENTS = Path("data/parents")
 Config = Mapping[str, Any]
@@ -92,9 +92,9 @@ def _light_faults(jobs: Sequence[Job], configs: Sequence[Config], *, shared: boo
     base, *parents = jobs
     faults = []
     for job, config in zip(jobs, configs, strict=True):
-        found = checks.config_faults(config)
+        found = parent_checks.config_faults(config)
         if job is not base:
-            found += checks.architecture_faults(configs[0], config)
+            found += parent_checks.architecture_faults(configs[0], config)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     if not has_tokenizer(base.light):
         faults.append(
@@ -120,7 +120,7 @@ def _config_notes(jobs: Sequence[Job], configs: Sequence[Config]) -> list[str]:
     return [
         f"{job.request.at}: {note}"
         for job, config in zip(jobs[1:], others, strict=True)
-        for note in checks.architecture_notes(base, config)
+        for note in parent_checks.architecture_notes(base, config)
     ]
 
 
@@ -133,7 +133,7 @@ def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
         raise CheckpointError(f"params.yaml: download: {error}") from error
     faults = []
     for job, model, found in zip(jobs, models, unfit, strict=True):
-        damaged = checks.number_faults(model) if not found and job.kept is None else []
+        damaged = parent_checks.number_faults(model) if not found and job.kept is None else []
         faults += [f"{job.request.at}: {fault}" for fault in (*found, *damaged)]
     raise_all(faults)
 

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 
 from stages.errors import EvaluationError
+from stages.evaluate.aggregate import tally
 from stages.evaluate.backends.backend import Backend
+from stages.evaluate.item_values import values_of
 from stages.evaluate.metric_values import apply_filter, value_of
-from stages.evaluate.parts import Part
+from stages.evaluate.own_python.random_state import kept
 from stages.evaluate.prompts import Prompts, build
-from stages.evaluate.random_state import kept
-from stages.evaluate.scored import values_of
-from stages.evaluate.sealed import sealed
-from stages.evaluate.suite import Suite
-from stages.evaluate.tally import tally
-from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation, Items, ItemScore, TaskScore
+from stages.evaluate.quiet_lm_eval import sealed
+from stages.evaluate.tasks.parts import Part
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import SPLITS, Evaluation, Items, ItemScore, TaskScore
+from stages.params.load import EvaluateParams
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
 _NUM_SUBSETS = 16  # whose batches are kept; those of a subset asked again later are made again
@@ -112,7 +112,7 @@ class Evaluator:
         return self._batched(part, prompts)
 
     def _batched(self, part: Part, prompts: Prompts) -> Ready:
-        from stages.evaluate.requests import Request
+        from stages.evaluate.resident.requests import Request
 
         by_kind: dict[str, tuple[list[Any], list[Request]]] = {}
         for item, asked in prompts.instances.items():

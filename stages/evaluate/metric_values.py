@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.errors import EvaluationError
-from stages.evaluate.tasks import LoadedTask
+from stages.evaluate.tasks.lm_eval_task import LoadedTask
 
 
 def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from stages.paired import Comparison, bonferroni, compare, p_text
-from stages.scores import Evaluation, fitness_error, task_error
-from stages.selection import Entry, EntryKind, Selection
+from stages.lineage.evaluation import Evaluation, fitness_error, task_error
+from stages.lineage.paired_tests import Comparison, bonferroni, compare, p_text
+from stages.lineage.selection import Entry, EntryKind, Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.errors import CheckpointError
-from stages.merge.engine import merge
-from stages.merge.from_recipe import plan
+from stages.merge.engine.tensor_ranges import merge
+from stages.merge.plan.planner import plan
 from tests.download.conftest import edit_json, make_model, params, run
 from tests.flows.typed import merged
-from tests.merge.architectures.families import make
+from tests.merge.architecture.families import make
 from tests.merge.recipes import recipe_of
 
 OUT = Path("data/parents")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
+from stages.evaluate.tasks.suite import Suite
+from stages.params.load import EvaluateParams
 
 MakeSuite = Callable[..., Suite]
 NUM_ITEMS = 12

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from stages.evaluate.own_python.random_state import RandomState
 from stages.evaluate.prompts import build
-from stages.evaluate.random_state import RandomState
-from stages.evaluate.resident import ResidentEvaluator
-from stages.params import EvaluateParams
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.params.load import EvaluateParams
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 PARAMS = EvaluateParams.model_validate({"tasks": [{"task": "own"}]})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.evaluate.suite import Suite
+from stages.evaluate.tasks.suite import Suite
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 CODE = """

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from stages.errors import EvaluationError
-from stages.evaluate.task_process import TaskProcess
+from stages.evaluate.own_python.task_process import TaskProcess
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 HARM = """
@@ -79,7 +79,7 @@ def test_process_is_as_before(own: Path, load: MakeSuite, place: str) -> None:
 def test_process_ends_where_a_task_leaves_a_thread(own: Path) -> None:
     """A thread that a task starts keeps no process from ending."""
     (own / "own.py").write_text(
-        "import threading, time\nfrom stages.evaluate.task_process import TaskProcess\n"
+        "import threading, time\nfrom stages.evaluate.own_python.task_process import TaskProcess\n"
         "with TaskProcess().entered():\n"
         "    threading.Thread(target=time.sleep, args=(60,)).start()\n"
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate import built_in
+from stages.evaluate.tasks import built_in_tasks
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 CLASS = """
@@ -111,14 +111,14 @@ def test_metric_that_is_not_used_may_be_any(own: Path, load: MakeSuite) -> None:
 
 def test_built_in_names_are_those_of_lm_eval() -> None:
     """Tasks, a group and a tag are found without parsing all files; a wrong name has its hint."""
-    assert len(built_in.task_names()) > 10_000
-    path = built_in.task_file("gsm8k")
+    assert len(built_in_tasks.task_names()) > 10_000
+    path = built_in_tasks.task_file("gsm8k")
     assert path is not None
     assert path.name == "gsm8k.yaml"
-    assert built_in.task_file("mmlu") is None
-    assert "mmlu_stem" in built_in.members("mmlu")
-    assert "arc_easy" in built_in.members("ai2_arc")
-    assert built_in.members("gsm8k_cott") == []
+    assert built_in_tasks.task_file("mmlu") is None
+    assert "mmlu_stem" in built_in_tasks.members("mmlu")
+    assert "arc_easy" in built_in_tasks.members("ai2_arc")
+    assert built_in_tasks.members("gsm8k_cott") == []
 
 
 @pytest.mark.usefixtures("own")
@@ -138,10 +138,10 @@ def test_built_in_names_are_all_of_lm_evals_index() -> None:
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager()
-    assert manager.all_subtasks == built_in.task_names()
+    assert manager.all_subtasks == built_in_tasks.task_names()
     index = manager.task_index
-    assert {n: index[n].yaml_path for n in built_in.task_names()} == {
-        n: built_in.task_file(n) for n in built_in.task_names()
+    assert {n: index[n].yaml_path for n in built_in_tasks.task_names()} == {
+        n: built_in_tasks.task_file(n) for n in built_in_tasks.task_names()
     }
     for name in (*manager.all_groups, *manager.all_tags):
-        assert built_in.members(name)
+        assert built_in_tasks.members(name)

@@ -1,0 +1,60 @@
+"""The download stage's entry: check all of params.yaml, then fetch the parents."""
+
+from functools import partial
+
+import click
+
+from flows.pipeline.preflight import check
+from flows.prefect_runtime.console import main, say
+from stages.download import parents_lock, stage
+from stages.download.manifest import read_entries
+from stages.download.request import requests
+from stages.merge.plan.compatibility import unfit
+from stages.params.load import Params, load_params
+
+
+def run() -> None:
+    """Check what can be checked before the first byte is fetched, then fetch."""
+    params = load_params()
+    check(params, fetches=True)
+    say(f"download: the base and {len(params.download.parents)} parents")
+    fetch(params)
+
+
+def fetch(params: Params) -> None:
+    """Put the parents that ``params`` name into place; what the merge can merge is accepted.
+
+    Raises:
+        GermlineError: a source is not legal, is missing or damaged, or cannot be merged.
+    """
+    rule = params.merge.tokenizer
+    misfits = partial(unfit, tokenizer=rule, modules=params.merge.modules)
+    for note in stage.run(params.download, stage.PARENTS, misfits=misfits, tokenizer=rule):
+        say(f"note: {note}")
+    for entry in read_entries(stage.PARENTS):
+        for note in entry.notes:
+            say(f"note: {entry.name}: {note}")
+
+
+def update() -> None:
+    """Lock each branch and tag of params.yaml where it stands now; nothing is fetched."""
+    told = parents_lock.update(requests(load_params().download, stage.PARENTS))
+    for line in told or ("params.yaml names no branch or tag of the hub",):
+        say(line)
+    say(f"{parents_lock.LOCK} is up to date; `dvc repro` fetches what it names")
+
+
+@click.command()
+@click.option(
+    "--update",
+    "is_update",
+    is_flag=True,
+    help="Move the commits in parents.lock to where branches and tags stand now; fetch nothing.",
+)
+def command(*, is_update: bool) -> None:
+    """Fetch the parents, or move the commits that they are fetched at."""
+    main(update if is_update else run)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,235 @@
+"""From the models that a MergeKit file names to folders and hashes on this machine."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from stages.checkpoint.reader import Checkpoint, digest
+from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.weight_files import WeightFiles
+from stages.download.build import Job, build
+from stages.download.hub import Repository, is_offline
+from stages.download.places import Located, adapter_among, model_among
+from stages.download.request import Request
+from stages.download.source import Hub, Local, Source
+from stages.download.wanted_files import check_files
+from stages.errors import CheckpointError
+from stages.hashing import content_hash, nearest, weights_hash
+from stages.merge.mergekit.schema import Reference
+
+KEY_DIGITS = 32
+CONVERSION = 2  # raised when the same files would be converted to others: part of every key
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be computed again; ``GERMLINE_CACHE`` moves it."""
+    return Path(os.environ.get("GERMLINE_CACHE") or user_cache_path("germline"))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Finds models, each once; with ``offline`` the hub is not asked, only what it sent before.
+
+    ``notes`` say of the models found so far which files that look like weights were not read.
+    """
+
+    where: str
+    offline: bool = False
+    threads: int = 1
+    notes: list[str] = field(default_factory=list)
+    _known: dict[Reference, Path] = field(default_factory=dict)
+
+    def folder(self, reference: Reference) -> Path:
+        """Return the folder of a model, fetched, converted and with its adapter as need be.
+
+        Raises:
+            CheckpointError: there is no such folder or repository, it holds no model, or the
+                adapter does not fit.
+        """
+        if reference not in self._known:
+            self._known[reference] = self._made(reference)
+        return self._known[reference]
+
+    def _made(self, reference: Reference) -> Path:
+        where = f"{self.where}: {reference}"
+        listed = self._found(reference.path, reference.revision, where)
+        model = model_among(listed, where=where, with_code=True)
+        weights = model.weights
+        self.notes.extend(f"{reference}: {note}" for note in (weights.notes if weights else ()))
+        if reference.adapter is None and not (weights and weights.is_pickled):
+            return _fetched(model, where)
+        adapter = None
+        if reference.adapter is not None:
+            found = self._found(reference.adapter, reference.adapter_revision, where)
+            adapter = adapter_among(found, where=f"{where}: the adapter")
+        return _built(reference, model, adapter, where)
+
+    def hash(self, model: Checkpoint) -> str:
+        """Return a model's weights hash, read from the cache where its files are as they were."""
+        stamp = _weights_stamp(model.folder)
+        path = _hash_file(stamp)
+        if path.is_file() and len(text := path.read_text(encoding="ascii").strip()) == 64:
+            return text
+        found = self._hashed(model)
+        if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
+            _keep(path, found)
+        return found
+
+    def _hashed(self, model: Checkpoint) -> str:
+        with ThreadPoolExecutor(self.threads) as pool:
+            digests = list(pool.map(lambda name: digest(model.read(name)), model.tensors))
+        infos = model.tensors.items()
+        return weights_hash(
+            {n: (i.dtype, i.shape, d) for (n, i), d in zip(infos, digests, strict=True)}
+        )
+
+    def _found(self, path: str, revision: str | None, where: str) -> Located:
+        folder = Path(path).expanduser()
+        if folder.is_dir():
+            if revision is not None:
+                raise CheckpointError(
+                    f"{where}: {path} is a folder, which has no revisions. Remove @{revision}."
+                )
+            return _of_folder(folder)
+        if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
+            beside = folder.parent
+            legal = [p.name for p in beside.iterdir() if p.is_dir()] if beside.is_dir() else []
+            raise CheckpointError(
+                f"{where}: no such folder.{nearest(folder.name, sorted(legal))} Give a folder, or "
+                "ORG/NAME of the hub."
+            )
+        if not (self.offline or is_offline()):
+            return _of_hub(path, revision or "main", where)
+        switch = (
+            "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set. Run once"
+        )
+        advice = f"{switch} where the hub can be reached, with the same HF_HOME, or give a folder."
+        repository = Repository.cached(path, revision or "main", where=where, unasked=advice)
+        if repository is None:
+            raise CheckpointError(
+                f"{where}: no such folder, and not among what the hub sent before. {advice}"
+            )
+        return Located(repository.names, repository=repository)
+
+
+def remember(folder: Path, weights_hash: str) -> None:
+    """Keep the weights hash of a model folder, for as long as its files stay as they are."""
+    _keep(_hash_file(_weights_stamp(folder)), weights_hash)
+
+
+def _hash_file(stamp: str) -> Path:
+    return cache_folder() / "weights" / f"{stamp}.txt"
+
+
+def _fetched(model: Located, where: str) -> Path:
+    """Return the folder of a model's files; those of the hub are checked when they are new."""
+    if model.repository is None:
+        folder = model.fetch(model.names)
+        check_files(folder, model.light, where=where)
+        return folder
+    asked = [model.repository.repo, model.repository.commit, *model.names]
+    path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
+    if path.is_file():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        folder = Path(held["folder"])
+        if folder.is_dir() and held["stamp"] == _stamp(folder, model.names):
+            model.repository.remember(folder)
+            return folder
+    folder = model.fetch(model.names)
+    check_files(folder, model.light, where=where)
+    model.repository.remember(folder)
+    _keep(path, json.dumps({"folder": str(folder), "stamp": _stamp(folder, model.names)}))
+    return folder
+
+
+def _keep(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    partial.write_text(f"{text}\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _of_hub(path: str, revision: str, where: str) -> Located:
+    try:
+        repository = Repository.open(path, revision, where=where)
+    except CheckpointError as error:
+        beside = Path(path).parent
+        folders = [p.name for p in beside.iterdir() if p.is_dir()] if beside.is_dir() else []
+        hint = nearest(Path(path).name, sorted(folders))
+        raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
+    return Located(repository.names, repository=repository)
+
+
+def _of_folder(folder: Path) -> Located:
+    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return Located(tuple(sorted(names)), folder)
+
+
+def _built(reference: Reference, model: Located, adapter: Located | None, where: str) -> Path:
+    """Return the folder of a model that is made of others, from the cache or made now.
+
+    Its key covers every file that it is made of. Of processes that want it at once, one makes it
+    and the others wait.
+    """
+    parts = [located for located in (model, adapter) if located is not None]
+    folders = [_fetched(located, where) for located in parts]
+    stamps = [_stamp(f, part.names) for f, part in zip(folders, parts, strict=True)]
+    out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
+    if out.is_dir():
+        return out
+    place = Hub(reference.path, reference.revision or "main") if model.repository else None
+    source = Source(str(reference), place or Local(PurePosixPath(reference.path)))
+    job = Job(Request("model", source, where), folders[0], model=model, adapter=adapter)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        if not out.is_dir():
+            _make(job, out)
+    return out
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Wait until no other process makes ``out``; on a disk without locks each makes its own."""
+    with ExitStack() as held:
+        with suppress(NotImplementedError):
+            held.enter_context(FileLock(out.with_name(f".{out.name}.lock")))
+        yield
+
+
+def _make(job: Job, out: Path) -> None:
+    """Build a model at ``out``, which appears whole; what another process put there stays."""
+    staging, lock = claim(out)
+    try:
+        build(job, staging, staging)
+        (staging / "model").rename(out)
+    except OSError as error:
+        if isinstance(error, CheckpointError) or not out.is_dir():
+            raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        os.close(lock)
+
+
+def _weights_stamp(folder: Path) -> str:
+    files = WeightFiles.in_folder(folder)
+    return _stamp(folder, files.names if files else ())
+
+
+def _stamp(folder: Path, names: Iterable[str]) -> str:
+    """Return a hash that changes when one of the named files is written to; none is read."""
+    found: list[list[str | int]] = []
+    for name in sorted(names):
+        real = (folder / name).resolve()
+        stat = real.stat() if real.is_file() else None
+        times = [stat.st_size, stat.st_mtime_ns, stat.st_ino] if stat else []
+        found.append([name, str(real), *times])
+    return content_hash(found)

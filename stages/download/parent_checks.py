@@ -1,0 +1,68 @@
+"""Whether a fine-tune can be merged with the base, as far as configs and single numbers show.
+
+Each check returns its faults as sentences, so that all parents' faults are shown at once. Whether
+the tensors fit is for the merge to say; it is handed to the stage.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from stages.checkpoint.config_differences import differences
+from stages.checkpoint.reader import Checkpoint
+
+REMEDY = "Parents must match the base; take this one out of params.yaml, or change the base."
+
+
+def config_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return why a model of this config cannot be merged at all."""
+    said = config.get("quantization_config")
+    if not said:
+        return []
+    method = said.get("quant_method", "unknown") if isinstance(said, dict) else said
+    return [
+        f"its weights are quantised ({method!s:.40}). Merging needs full weights; name the "
+        "repository that holds them."
+    ]
+
+
+def architecture_faults(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return one sentence on where ``config`` is another architecture than ``base``, or none.
+
+    A text-only model is compared with the language model inside a vision-language base.
+    """
+    unlike = differences(base, config).deciding
+    if not unlike:
+        return []
+    return [
+        f"another architecture than the base: {'; '.join(unlike)}. Equal weights then compute "
+        f"different things. {REMEDY}"
+    ]
+
+
+def architecture_notes(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Return one sentence on keys that differ and that transformers does not read, or none."""
+    unknown = differences(base, config).unknown
+    if not unknown:
+        return []
+    return [
+        f"config.json: {'; '.join(unknown)}. transformers does not read this; see that it changes "
+        "nothing."
+    ]
+
+
+def number_faults(model: Checkpoint) -> list[str]:
+    """Return one sentence on the first tensor that holds NaN or an infinity, or none."""
+    for name in model.tensors:
+        tensor = model.read(name)
+        if not tensor.is_floating_point():
+            continue
+        finite = torch.isfinite(tensor if tensor.element_size() > 1 else tensor.float())
+        if not bool(finite.all()):
+            num_bad = int((~finite).sum())
+            return [
+                f"tensor {name}: {num_bad} of {finite.numel()} numbers are not finite. The "
+                "weights are damaged or the training diverged; use another checkpoint."
+            ]
+    return []

@@ -1,0 +1,112 @@
+"""Which files of a model or an adapter are fetched: weights, configuration and tokenizer."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from stages.checkpoint.safetensors_header import check_pointer, read_json
+from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
+from stages.errors import CheckpointError
+from stages.hashing import nearest
+
+_PLAIN = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "additional_chat_templates/*.jinja",
+)
+ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that is there
+
+
+def model_files(
+    names: Iterable[str], weights: WeightFiles | None, *, where: str, with_code: bool = False
+) -> tuple[str, ...]:
+    """Return those of ``names`` that make up a model, sorted; ``with_code`` adds its Python files.
+
+    Raises:
+        CheckpointError: there is no config.json among ``names``, or there are no ``weights``.
+    """
+    listed = sorted(names)
+    _check_config(listed, "config.json", where, "a model")
+    if weights is None:
+        raise CheckpointError(f"{where}: {_no_weights(listed)}")
+    plain = (*_PLAIN, "*.py") if with_code else _PLAIN
+    return tuple(sorted({*_matching(listed, plain), *weights.names}))
+
+
+def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
+    """Return those of ``names`` that make up a PEFT adapter, sorted.
+
+    Raises:
+        CheckpointError: there is no adapter_config.json, or no weights among ``names``.
+    """
+    listed = sorted(names)
+    _check_config(listed, ADAPTER_CONFIG, where, "a PEFT adapter")
+    weights = next((name for name in _ADAPTER_WEIGHTS if name in listed), None)
+    if weights is None:
+        raise CheckpointError(
+            f"{where}: holds no weights. A PEFT adapter needs {' or '.join(_ADAPTER_WEIGHTS)}; it "
+            f"holds: {', '.join(listed[:8])}."
+        )
+    return tuple(sorted((ADAPTER_CONFIG, weights)))
+
+
+def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
+    """Check that files are what their names say: JSON where it is so, and not git-lfs pointers.
+
+    Raises:
+        CheckpointError: some are not; all are listed, one a line.
+    """
+    faults = []
+    for name in sorted(names):
+        try:
+            check_pointer(folder / name)
+            if name.endswith(".json"):
+                read_json(folder / name)
+        except CheckpointError as error:
+            faults.append(f"{where}: {str(error).removeprefix(f'{folder}/')}")
+    if faults:
+        raise CheckpointError("\n".join(faults))
+
+
+def _matching(listed: list[str], patterns: tuple[str, ...]) -> list[str]:
+    # A pattern's * matches a slash too; a file counts only at the depth its pattern has.
+    return [
+        name
+        for name in listed
+        if any(fnmatchcase(name, p) and name.count("/") == p.count("/") for p in patterns)
+    ]
+
+
+def _check_config(listed: list[str], config: str, where: str, what: str) -> None:
+    if config not in listed:
+        raise CheckpointError(
+            f"{where}: holds no {config}, so it is not {what}.{nearest(config, listed)} "
+            f"It holds: {', '.join(listed[:8]) or 'nothing'}."
+        )
+
+
+def _no_weights(listed: list[str]) -> str:
+    shards = orphans(listed)
+    if shards:
+        kind = ".bin" if shards[0].endswith(".bin") else ".safetensors"
+        index = next(name for name in FIRST if name.endswith(f"{kind}.index.json"))
+        return (
+            f"holds shards ({', '.join(shards[:3])}) without {index}, which says what is in "
+            "which. Fetch the index too, or save the model again."
+        )
+    return (
+        "holds no weights. A model needs safetensors (or PyTorch .bin) files under their usual "
+        f"names, which are {', '.join(FIRST)}; it holds: {', '.join(listed[:8])}."
+    )

@@ -1,0 +1,121 @@
+"""A language model as judge, behind an OpenAI-compatible address (POST <url>/chat/completions).
+
+It is shown ``judge.prompt`` with the item and the answer filled in, and must reply with a number
+on ``judge.scale`` and nothing else. The score is that number's place on the scale, from 0 to 1.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+
+from stages.errors import EvaluationError, ParamsError
+from stages.evaluate.measures import answer_files, judge_client
+from stages.evaluate.measures.judge_client import Question
+from stages.hashing import content_hash
+from stages.params.task_params import JudgeParams
+from stages.templates import sandbox, shows
+
+_ANSWER = "response"  # the name under which a prompt shows the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One answer to be graded; ``where`` names its task and item in messages."""
+
+    item: Mapping[str, Any]
+    answer: str
+    where: str
+
+
+class Judge:
+    """Grades answers; equal ones are asked once in the life of the project (``verdicts.py``)."""
+
+    def __init__(self, params: JudgeParams, where: str) -> None:
+        """Take ``params``; nothing is asked yet.
+
+        Raises:
+            EvaluationError: the prompt is not a template.
+        """
+        self._params = params
+        self._where = where
+        try:
+            self._prompt = sandbox().from_string(params.prompt)
+        except TemplateError as error:
+            raise EvaluationError(f"{where}: judge.prompt: {error}. Fix the template.") from error
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides a verdict: the model's name, the prompt, the scale and the request's body.
+
+        Not the address: the same model may be served elsewhere.
+        """
+        wanted = {"model", "prompt", "scale", "body"}
+        return self._params.model_dump(mode="json", include=wanted)
+
+    def check(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Check that the prompt shows the answer to each of ``items``.
+
+        Raises:
+            ParamsError: to one of them it does not, or an item has a column of the answer's name.
+        """
+        for place, item in enumerate(items):
+            self._refuse_blind(item, f"{self._where}, document {place} (the first is 0)")
+
+    def grade(self, cases: Sequence[Case]) -> list[float]:
+        """Return each case's score, from 0 to 1.
+
+        Verdicts are kept as they come, so that a failure or a kill loses none of them.
+
+        Raises:
+            ServiceError: the judge cannot be reached, is busy or too slow, or does not reply with
+                a number on the scale, also when tried again.
+            ParamsError: it refuses the request, the API key is not in the environment, or the
+                prompt cannot be filled in or does not show the answer.
+        """
+        prompts = [self._shown(case) for case in cases]
+        keys = [content_hash(["judge", self.identity, prompt]) for prompt in prompts]
+        known = {key: answer_files.find(key) for key in keys}
+        missing = {k: place for place, k in reversed(list(enumerate(keys))) if known[k] is None}
+        if missing:
+            places = sorted(missing.values())
+            questions = [Question(prompts[p], cases[p].where, keys[p]) for p in places]
+            asked = judge_client.ask(self._params, questions)
+            known |= dict(zip((keys[p] for p in places), asked, strict=True))
+        low, high = self._params.scale
+        return [(known[key] - low) / (high - low) for key in keys]  # type: ignore[operator]
+
+    def _shown(self, case: Case) -> str:
+        self._refuse_blind(case.item, case.where)
+        try:
+            return self._prompt.render({**case.item, _ANSWER: case.answer})
+        except Exception as error:
+            raise ParamsError(  # the same for every candidate: the run ends
+                f"{case.where}: judge.prompt: {str(error).rstrip('.')}. It may name {_ANSWER} and "
+                f"the item's columns: {', '.join(map(str, case.item))}."
+            ) from error
+
+    def _refuse_blind(self, item: Mapping[str, Any], where: str) -> None:
+        """Raise where the judge would not see what it grades."""
+        if _ANSWER in item:
+            raise ParamsError(
+                f"{where}: has a column {_ANSWER!r}, and judge.prompt calls the answer that is "
+                f"graded {{{{ {_ANSWER} }}}}. Give the column another name."
+            )
+        try:
+            is_shown = shows(self._prompt, item, _ANSWER)
+        except SecurityError as error:
+            raise ParamsError(
+                f"{where}: judge.prompt: {error}. A template may show columns and the answer, and "
+                "reach nothing else."
+            ) from error
+        except Exception:  # noqa: BLE001  told when the real answer is filled in
+            return
+        if not is_shown:
+            raise ParamsError(
+                f"{where}: judge.prompt does not show {{{{ {_ANSWER} }}}}: two different answers "
+                "make the same request, or it is cut out of both. Show the whole answer for "
+                "every item."
+            )

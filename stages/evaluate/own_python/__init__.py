@@ -1,0 +1,1 @@
+"""The Python of a task's author: contained, repeated, hashed."""

@@ -1,0 +1,118 @@
+"""Python's, NumPy's and torch's generators, seeded as lm-eval's command line seeds them.
+
+Tasks draw from them where they shuffle choices or vary prompts. What is drawn stays the same in
+every process, and other code in the process draws what it would have drawn without the task.
+"""
+
+import contextlib
+import copy
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.evaluate.tasks.task_hash import plain
+
+_KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomState:
+    """How far the generators have come: the three global ones, and a task's ``own``."""
+
+    shared: tuple[Any, ...]
+    own: tuple[tuple[Any, Any], ...] = ()  # (generator, its state)
+
+    @classmethod
+    def now(cls, modules: Iterable[ModuleType] = ()) -> "RandomState":
+        """Return the present state, of the generators that ``modules`` hold, too."""
+        shared = (random.getstate(), _numpy_state(), torch.get_rng_state())
+        return cls(shared, tuple((one, _state_of(one)) for one in _generators(modules)))
+
+    def restore(self) -> None:
+        """Set all of them to this state."""
+        python, numpy, torch_state = self.shared
+        random.setstate(python)
+        np.random.set_state(copy.deepcopy(numpy))  # noqa: NPY002  the global one, as tasks use it
+        torch.set_rng_state(torch_state)
+        for generator, state in self.own:
+            _set_state(generator, state)
+
+    def is_now(self) -> bool:
+        """Return whether nothing was drawn since."""
+        shared = RandomState.now().shared
+        own = tuple(_state_of(one) for one, _ in self.own)
+        return bool(plain([self.shared, [s for _, s in self.own]]) == plain([shared, own]))
+
+
+@contextlib.contextmanager
+def seeded() -> Iterator[None]:
+    """Run the block with the seeds of lm-eval's command line; afterwards all is as before."""
+    from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
+
+    with kept():
+        random.seed(DEFAULT_RANDOM_SEED)  # noqa: TID251  tasks draw from the global generators
+        np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002  as above
+        torch.default_generator.manual_seed(DEFAULT_OTHER_SEED)
+        yield
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Run the block, and set the global generators to what they were before it."""
+    before = RandomState.now()
+    try:
+        yield
+    finally:
+        before.restore()
+
+
+def _numpy_state() -> Any:
+    return np.random.get_state(legacy=False)  # noqa: NPY002  the global one, as tasks use it
+
+
+def is_generator(value: Any) -> bool:
+    """Return whether ``value`` is a generator whose state can be read and set."""
+    return isinstance(value, _KINDS) and not isinstance(value, random.SystemRandom)
+
+
+def _generators(modules: Iterable[ModuleType]) -> list[Any]:
+    """Return the generators that modules, classes and functions' defaults hold, each once."""
+    found: dict[int, Any] = {}
+    for module in modules:
+        for value in list(vars(module).values()):
+            for one in (value, *_held(value, module)):
+                if is_generator(one):
+                    found[id(one)] = one
+    return list(found.values())
+
+
+def _held(value: Any, module: ModuleType) -> tuple[Any, ...]:
+    if getattr(value, "__module__", None) != module.__name__:
+        return ()
+    if isinstance(value, type):
+        return tuple(vars(value).values())
+    defaults = getattr(value, "__defaults__", None) or ()
+    return (*defaults, *(getattr(value, "__kwdefaults__", None) or {}).values())
+
+
+def _state_of(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.Generator):
+        return copy.deepcopy(generator.bit_generator.state)
+    state = generator.get_state()
+    return state.clone() if isinstance(state, torch.Tensor) else copy.deepcopy(state)
+
+
+def _set_state(generator: Any, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)

@@ -1,0 +1,221 @@
+"""Keep a task's own Python to itself: what it changes in the process, imports or raises.
+
+lm-eval runs each task in a process that ends; a worker scores one candidate after the other.
+"""
+
+import contextlib
+import copy
+import logging
+import os
+import signal
+import sys
+import threading
+import types
+import warnings
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.errors import EvaluationError, GermlineError
+from stages.evaluate.own_python.registered_names import Registered
+
+_Change = tuple[Callable[[], Any], Callable[[Any], Any]]
+
+
+def _set_environment(value: dict[str, str]) -> None:
+    if value == dict(os.environ):
+        return
+    for name in os.environ.keys() - value.keys():
+        del os.environ[name]
+    os.environ.update(value)
+
+
+def _set_streams(stdin: Any, stdout: Any, stderr: Any) -> None:
+    sys.stdin, sys.stdout, sys.stderr = stdin, stdout, stderr
+
+
+def _set_list(target: list[Any]) -> _Change:
+    return lambda: list(target), lambda value: target.__setitem__(slice(None), value)
+
+
+# What Python code can change for everyone in its process: how to read it, and how to put it back.
+_SETTINGS: tuple[_Change, ...] = (
+    (os.getcwd, os.chdir),
+    _set_list(sys.path),
+    (lambda: dict(os.environ), _set_environment),
+    (lambda: (sys.stdin, sys.stdout, sys.stderr), lambda value: _set_streams(*value)),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (lambda: logging.root.manager.disable, logging.disable),
+    (lambda: logging.root.level, logging.root.setLevel),
+    _set_list(logging.root.handlers),
+    (np.geterr, lambda value: np.seterr(**value)),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+)
+
+
+class TaskProcess:
+    """The process as one task's Python sees it, which others in the process do not.
+
+    Within ``entered`` it finds the working folder, environment, ``sys.path`` and modules that
+    loading the task left; after it all is as before. The task's modules are of this object alone:
+    another one loads them from their files again.
+    """
+
+    def __init__(self, folders: Iterable[Path] = ()) -> None:
+        """``folders`` hold the task's own Python; what is imported from them is its own.
+
+        So is what is imported from anywhere else in the project, the folder of this moment.
+        """
+        self._modules: dict[str, types.ModuleType] = {}
+        self._known: set[str] | None = None  # the modules that were there; None outside
+        self._folders = [folder.resolve() for folder in (*folders, Path.cwd())]
+        self._left: tuple[str, list[str], dict[str, str]] | None = None
+        self._registered = Registered()
+        self._is_interrupted = False
+
+    @property
+    def modules(self) -> dict[str, types.ModuleType]:
+        """The task's own modules by name, as far as they were imported."""
+        known = self._known
+        listed = list(sys.modules.items()) if known is not None else []
+        new = {n: m for n, m in listed if n not in (known or ()) and self._is_own(m)}
+        return {**self._modules, **new}
+
+    def pass_on(self, error: BaseException) -> None:
+        """Raise ``error`` again where it is not the task's fault: Ctrl-C, and germline's own."""
+        is_interrupt = isinstance(error, KeyboardInterrupt) and self._is_interrupted
+        if is_interrupt or isinstance(error, GermlineError | CancelledError):
+            raise error
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Run the block as the task's own process; leave the real one as it was."""
+        if self._known is not None:  # within another block of this task
+            yield
+            return
+        before = [read() for read, _ in _SETTINGS]
+        self._known = set(sys.modules) - set(self._modules)
+        thread = threading.current_thread()
+        was_daemon = thread.daemon
+        with warnings.catch_warnings(), self._own_interrupts():
+            warnings.simplefilter("ignore")
+            covered = self._enter()
+            # Threads that the task starts are daemons, too: none keeps the process from ending.
+            thread._daemonic = True  # type: ignore[attr-defined]  # noqa: SLF001  started threads refuse the public name
+            try:
+                yield
+            finally:
+                thread._daemonic = was_daemon  # type: ignore[attr-defined]  # noqa: SLF001  as above
+                self._leave(covered)
+                for (_, restore), value in zip(_SETTINGS, before, strict=True):
+                    with contextlib.suppress(OSError):  # a working folder that is gone
+                        restore(value)
+
+    @contextlib.contextmanager
+    def blamed(self, where: str, remedy: str) -> Iterator[None]:
+        """Make whatever the block raises the error of ``where``; only a real Ctrl-C passes.
+
+        Raises:
+            EvaluationError: the block raised, or asked the process to end.
+        """
+        try:
+            yield
+        except BaseException as error:
+            self.pass_on(error)
+            raise EvaluationError(_said(where, error, remedy)) from error
+
+    def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return ``function`` as one that runs in here, on a copy of what it is given.
+
+        What it raises is raised, but that a wish to end the process is a RuntimeError.
+        """
+
+        def inside(values: Any) -> Any:
+            with self.entered():
+                try:
+                    return function(copy.deepcopy(values))
+                except Exception:
+                    raise
+                except BaseException as error:
+                    self.pass_on(error)
+                    raise RuntimeError(type(error).__name__) from error
+
+        return inside
+
+    def _enter(self) -> dict[str, types.ModuleType]:
+        """Give the task its modules, path and folder; return the modules that this covers."""
+        covered = {name: sys.modules[name] for name in self._modules if name in sys.modules}
+        sys.modules.update(self._modules)
+        self._registered.enter()
+        if self._left is not None:
+            folder, sys.path[:], environment = self._left
+            _set_environment(environment)
+            with contextlib.suppress(OSError):
+                os.chdir(folder)
+        return covered
+
+    def _leave(self, covered: dict[str, types.ModuleType]) -> None:
+        if self._left is None:
+            with contextlib.suppress(OSError):  # it may have removed the folder that it works in
+                self._left = str(Path.cwd()), list(sys.path), dict(os.environ)
+        self._registered.leave()
+        self._modules = self.modules
+        self._known = None
+        for name in self._modules:
+            sys.modules.pop(name, None)
+        sys.modules.update(covered)
+
+    def _is_own(self, module: Any) -> bool:
+        """Return whether lm-eval loaded the module for a task, or it lies in its folders."""
+        file = getattr(module, "__file__", None)
+        if file is None:  # a folder without __init__.py
+            listed = list(getattr(module, "__path__", ()))
+            file = listed[0] if listed else None
+        if file is None or str(getattr(module, "__name__", "")).startswith("stages."):
+            return False
+        if hasattr(module, "__mtime__"):
+            return True
+        path = Path(file).resolve()
+        if "site-packages" in path.parts:  # a virtual environment within the project
+            return False
+        return any(path.is_relative_to(f) for f in self._folders)
+
+    @contextlib.contextmanager
+    def _own_interrupts(self) -> Iterator[None]:
+        """Note a real Ctrl-C, to tell it from a KeyboardInterrupt that the task raises."""
+        self._is_interrupted = False
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread is interrupted, and only it may handle signals
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        interrupted = before[signal.SIGINT]
+
+        def note(number: int, frame: types.FrameType | None) -> None:
+            self._is_interrupted = True
+            interrupted(number, frame)  # type: ignore[operator,misc]
+
+        if callable(interrupted):
+            signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                if handler is not None:  # one that was not set from Python cannot be set again
+                    signal.signal(number, handler)
+
+
+def asks_to_end(error: BaseException | None) -> bool:
+    """Return whether ``error`` is a wish to end the process, not a fault with some answer."""
+    return error is not None and not isinstance(error, Exception)
+
+
+def _said(where: str, error: BaseException, remedy: str) -> str:
+    text = str(error).strip()
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{where}: {what.rstrip('.')}. {remedy}"

@@ -1,0 +1,135 @@
+"""Find an lm-eval task by name and build it once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.evaluate.own_python.task_support import refuse_flagged, refuse_unsupported
+from stages.evaluate.tasks import built_in_tasks
+from stages.evaluate.tasks.data_task import Shelf
+from stages.hashing import nearest
+
+_LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
+
+
+class Catalogue:
+    """The tasks a name may mean: the project's own first, then those that come with lm-eval."""
+
+    def __init__(self, include_path: str | None) -> None:
+        from lm_eval.tasks import TaskManager
+
+        self.folder = _inside_project(include_path) if include_path is not None else None
+        own = [self.folder] if self.folder else None
+        self._own = TaskManager(include_path=own, include_defaults=False)
+        self.files = Shelf()
+
+    def build(self, name: str, *, is_scored_here: bool = False) -> Any:
+        """Return the lm-eval task called ``name``, its data loaded.
+
+        ``is_scored_here`` says that none of its own metrics is used.
+
+        Raises:
+            EvaluationError: there is no such task, it is a group, it cannot be supported, or it
+                cannot be built.
+        """
+        spec, file = self._find(name)
+        if file is not None:  # before any of its Python runs, and before its data are fetched
+            refuse_unsupported(name, file, is_scored_here=is_scored_here)
+        try:
+            loaded = self._own.load([spec])
+        except Exception as error:
+            raise EvaluationError(_why_not_built(name, error)) from error
+        (task,) = loaded["tasks"].values()
+        refuse_flagged(name, task)
+        return task
+
+    def _find(self, name: str) -> tuple[str, Path | None]:
+        """Return what lm-eval is to be asked for, and the task's file."""
+        entry = self._own.task_index.get(name)
+        if entry is None:
+            path = built_in_tasks.task_file(name)
+            if path is not None:
+                return str(path), path
+            members = built_in_tasks.members(name)
+            if not members:
+                raise EvaluationError(self._unknown(name))
+        elif entry.kind.name in ("TASK", "PY_TASK"):
+            return name, entry.yaml_path
+        else:
+            members = _members(entry)
+        listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
+        raise EvaluationError(
+            f"task {name}: is a group of tasks ({listed}), and scores are kept task by task. "
+            "List the tasks of it that you want under evaluate.tasks."
+        )
+
+    def _unknown(self, name: str) -> str:
+        own, others = self._own.all_subtasks, built_in_tasks.task_names()
+        if self.folder is None:
+            listed = "evaluate.include_path names no folder of your own tasks"
+        else:
+            listed = f"Your own, in {self.folder}: {', '.join(own) or 'none'}"
+        broken = "".join(f" {fault}" for fault in _broken_files(self.folder))
+        hint = nearest(name, own) or nearest(name, others)
+        return (
+            f"task {name}: no such task. {listed}; or one of the {len(others)} that "
+            f"`lm-eval ls tasks` prints.{hint}{broken}"
+        )
+
+
+def _inside_project(include_path: str) -> Path:
+    """Return the folder of own tasks, relative to the project; it may hold links, not lead out."""
+    project = Path.cwd()
+    folder = Path(os.path.normpath(project / include_path))
+    if not folder.is_relative_to(project):
+        raise EvaluationError(
+            f"evaluate.include_path: {include_path!r} leads out of the project folder. Give a "
+            "folder inside it, relative to params.yaml; copy the tasks there."
+        )
+    if not folder.is_dir():
+        raise EvaluationError(
+            f"evaluate.include_path: {include_path!r} is not a folder. Give a folder of lm-eval "
+            "task files (*.yaml), relative to params.yaml."
+        )
+    return folder.relative_to(project)
+
+
+def _broken_files(folder: Path | None) -> Iterator[str]:
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    for path in sorted(folder.rglob("*.yaml")) if folder else ():
+        try:
+            load_yaml(path, resolve_func=False)
+        except Exception as error:  # noqa: BLE001  whatever lm-eval skips silently is named here
+            yield f"{path} cannot be read: {_first_line(error)}."
+
+
+def _members(entry: Any) -> list[str]:
+    listed = entry.tags or (entry.cfg or {}).get("task") or []
+    return sorted(
+        str(m.get("task") or m.get("group")) if isinstance(m, dict) else str(m) for m in listed
+    )
+
+
+def _why_not_built(name: str, error: Exception) -> str:
+    text = _first_line(error)
+    if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
+        return (
+            f"task {name}: its data are missing: {text}. Paths under dataset_kwargs in the task's "
+            "file are relative to the project folder; put the file there or fix the path."
+        )
+    if isinstance(error, ConnectionError | FileNotFoundError) or "Hub" in text:
+        return (
+            f"task {name}: its data are on the Hugging Face hub and not in the local cache "
+            f"({text}). Fetch them once with HF_HUB_OFFLINE=0 in the environment, or keep the "
+            f"data in the project and load them with dataset_path: one of "
+            f"{', '.join(_LOCAL_FORMATS)}."
+        )
+    return f"task {name}: cannot be built: {type(error).__name__}: {text}. Fix the task's file."
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

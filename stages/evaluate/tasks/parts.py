@@ -1,0 +1,122 @@
+"""Divide a task's items into the parts of the splits, and check that the task repeats itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from stages.errors import EvaluationError
+from stages.evaluate.own_python.repeats import prompt_hashes, refuse_other_documents
+from stages.evaluate.own_python.source_files import sources_of
+from stages.evaluate.tasks.catalogue import Catalogue
+from stages.evaluate.tasks.lm_eval_task import LoadedTask, load_task
+from stages.evaluate.tasks.splits import divide, refuse_overlap, refuse_shown, take
+from stages.evaluate.tasks.task_hash import item_id
+from stages.hashing import content_hash
+from stages.lineage.evaluation import SPLITS
+from stages.params.load import EvaluateParams
+from stages.params.task_params import TaskParams
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One task's share of one split; ``places``: item id -> place among the task's documents.
+
+    Where the task has Python of its own, ``prompts`` are the hashes of what each item is asked,
+    and ``sources`` those of the files that the Python is made of.
+    """
+
+    label: str
+    loaded: LoadedTask
+    places: Mapping[str, int]
+    examples: str | None  # the hash of the few-shot documents; None where none are shown
+    prompts: Mapping[str, str] | None = None
+    sources: Mapping[str, str] | None = None
+
+    @property
+    def is_mean(self) -> bool:
+        """True where the task's score is the mean of its items' scores."""
+        from lm_eval.api.metrics import mean
+
+        return self.loaded.aggregate is mean
+
+
+def parts_of(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
+    """Return the task's part of each split, disjoint by content.
+
+    Raises:
+        EvaluationError: the task cannot be loaded, has too few items, shows them as examples, or
+            does not do the same thing each time it is asked.
+    """
+    names = {split: chosen.for_split(split) for split in SPLITS}
+    loaded = {n: load_task(n, chosen, params, shelf) for n in dict.fromkeys(names.values())}
+    places = {name: _places(task, params.limit) for name, task in loaded.items()}
+    sizes, seed = params.splits.model_dump(), params.seed
+    if chosen.splits is None:
+        queues = divide(chosen.label, places[names["search"]], sizes, seed)
+    else:
+        queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
+    refuse_overlap(chosen.label, queues)
+    shown = {name: _shown(task) for name, task in loaded.items()}
+    for split, name in names.items():
+        refuse_shown(name, split, queues[split], shown[name])
+    parts = {
+        split: Part(
+            label=chosen.label,
+            loaded=loaded[name],
+            places={item: places[name][item] for item in queues[split]},
+            examples=content_hash(shown[name]) if shown[name] else None,
+        )
+        for split, name in names.items()
+    }
+    for name, task in loaded.items():
+        if task.scoring is not None and task.scoring.check is not None:
+            task.scoring.check(dict(task.task.eval_docs[0]), f"task {name}")
+        if task.has_code:
+            again = load_task(name, chosen, params, shelf)
+            refuse_other_documents(
+                name, task, list(places[name]), list(_places(again, params.limit))
+            )
+            served = {split: part for split, part in parts.items() if part.loaded is task}
+            parts |= _checked(served, again, params)
+    return parts
+
+
+def _checked(
+    parts: Mapping[str, Part], again: LoadedTask, params: EvaluateParams
+) -> dict[str, Part]:
+    """Return the parts of one task with what of its Python decides scores."""
+    places = {split: part.places for split, part in parts.items()}
+    loaded = next(iter(parts.values())).loaded
+    hashes = prompt_hashes(loaded.name, (loaded, again), places, params)
+    # The second task was scored, too: it has imported what scoring imports.
+    sources = sources_of([*loaded.process.modules.values(), *again.process.modules.values()])
+    return {
+        split: replace(part, prompts=hashes[split], sources=sources)
+        for split, part in parts.items()
+    }
+
+
+def _places(loaded: LoadedTask, limit: int | None) -> dict[str, int]:
+    """Return each distinct item's first place among the task's documents."""
+    found: dict[str, int] = {}
+    for place, doc in enumerate(islice(loaded.task.eval_docs, limit)):
+        found.setdefault(item_id(doc), place)
+    return found
+
+
+def _shown(loaded: LoadedTask) -> list[str]:
+    """Return the ids of the documents that the task's few-shot examples are drawn from, in order.
+
+    Raises:
+        EvaluationError: there are fewer than it shows.
+    """
+    wanted = loaded.task.get_config("num_fewshot")
+    if not wanted or not hasattr(loaded.task, "sampler"):
+        return []
+    docs = loaded.task.sampler.fewshot_docs()
+    if len(docs) < wanted:
+        raise EvaluationError(
+            f"task {loaded.name}: has {len(docs)} few-shot examples, num_fewshot asks for "
+            f"{wanted}. Lower num_fewshot or give the task's fewshot_split more data."
+        )
+    return [item_id(doc) for doc in docs]

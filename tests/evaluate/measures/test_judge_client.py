@@ -1,0 +1,165 @@
+"""A judge's server that misbehaves: every wait has an end, and nothing is asked after it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from stages.errors import ParamsError, ServiceError
+from stages.evaluate.measures import answer_files, judge_client
+from stages.evaluate.measures.judge_client import Question, ask
+from stages.params.task_params import JudgeParams
+from tests.evaluate.completions_server import CompletionsServer, Reply, Request
+from tests.evaluate.judge_server import judging, verdict
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, and no long waits between tries."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(judge_client, "_FIRST_WAIT_S", 0.01)
+    return tmp_path
+
+
+def ask_of(server: CompletionsServer, num: int = 1, **keys: Any) -> list[float]:
+    """Ask ``server`` about answers 0 to ``num`` - 1."""
+    given = {"url": server.url, "model": "m", "prompt": "{{ response }}", "retries": 0, **keys}
+    params = JudgeParams.model_validate(given)
+    return ask(params, [Question(str(i), f"item {i}", f"{i:02d}" * 32) for i in range(num)])
+
+
+def test_deadline_bounds_the_whole_reply() -> None:
+    """A server that sends a byte now and then is not waited for longer than timeout_s."""
+    drip = verdict()
+    drip.drip_s = 0.1
+    with judging(lambda *_: drip) as server:
+        start = time.perf_counter()
+        with pytest.raises(
+            ServiceError, match=r"no reply within judge\.timeout_s = 0\.4, tried 1"
+        ):
+            ask_of(server, timeout_s=0.4)
+        assert time.perf_counter() - start < 2
+
+
+def test_interrupt_ends_the_asking_at_once() -> None:
+    """Ctrl-C waits for no verdict and lets nothing more be asked; verdicts so far are kept."""
+    with judging(lambda asked, _: verdict(wait_s=0.0 if asked.prompt == "0" else 30)) as server:
+        threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+        start = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            ask_of(server, 24, parallel=2, timeout_s=60)
+        assert time.perf_counter() - start < 3
+        assert 3 == len(server.asked)
+    assert 7.0 == answer_files.find("00" * 32)
+
+
+def test_refusal_ends_the_asking_at_once() -> None:
+    """A 401 is told while a slow question is open; no other is asked."""
+
+    def decide(asked: Request, _: int) -> Reply:
+        return Reply(status=401) if asked.prompt == "1" else verdict(wait_s=30)
+
+    with judging(decide) as server:
+        start = time.perf_counter()
+        with pytest.raises(ParamsError, match="HTTP status 401"):
+            ask_of(server, 40, parallel=2, timeout_s=60)
+        assert time.perf_counter() - start < 3
+        assert 2 == len(server.asked)
+
+
+def test_first_question_without_a_verdict_is_named() -> None:
+    """Whichever reply comes first, the fault told is that of the first item; none follow it."""
+
+    def decide(asked: Request, _: int) -> Reply:
+        waits = {"0": 0.4, "2": 0.4}
+        return verdict("?" if asked.prompt in "13" else "7", wait_s=waits.get(asked.prompt, 0.2))
+
+    with judging(decide) as server:
+        with pytest.raises(ServiceError, match=r"^item 1: judge m: replied '\?', tried 1 times"):
+            ask_of(server, 20, parallel=4)
+        assert 4 == len(server.asked)
+    assert 7.0 == answer_files.find("00" * 32) == answer_files.find("02" * 32)
+
+
+def after(seconds: int) -> dict[str, Callable[[], str]]:
+    """Return how a server may ask to be left alone for some seconds."""
+    return {
+        "seconds": lambda: str(seconds),
+        "date": lambda: format_datetime(
+            datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True
+        ),
+    }
+
+
+@pytest.mark.parametrize(("form", "seconds"), [("seconds", 1), ("date", 2)])
+def test_server_that_asks_to_wait_is_left_alone(form: str, seconds: int) -> None:
+    """Retry-After holds for every question: none is asked before."""
+    times: list[float] = []
+
+    def decide(asked: Request, before: int) -> Reply:
+        times.append(time.perf_counter())
+        busy = Reply(status=429, headers={"Retry-After": after(seconds)[form]()})
+        return verdict(wait_s=0.1) if before or asked.prompt != "0" else busy
+
+    with judging(decide) as server:
+        assert [7.0] * 6 == ask_of(server, 6, retries=1, parallel=2)
+    gap = max(later - earlier for earlier, later in pairwise(times))
+    assert 0.85 < gap < 4  # a date has no fractions of a second
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_server_that_asks_for_hours_is_given_up(form: str) -> None:
+    """It is not asked before its time, and a run does not wait for it either."""
+    busy = Reply(status=503, headers={"Retry-After": after(7200)[form]()})
+    with judging(lambda *_: busy) as server:
+        with pytest.raises(
+            ServiceError, match=r"status 503 and a wait of 7\d\d\d s .* tried 1 tim"
+        ):
+            ask_of(server, retries=5)
+        assert 1 == len(server.asked)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["soon", "-5", "Wed, 99 Nov 2026 00:00:00 GMT", "", "Sun, 06 Nov 1994 08:49:37 GMT"]
+)
+def test_wait_that_cannot_be_read_or_is_over_is_none(wanted: str) -> None:
+    """The request is tried again as after any passing trouble."""
+    busy = Reply(status=503, headers={"Retry-After": wanted})
+    with judging(lambda _, before: verdict() if before else busy) as server:
+        assert [7.0] == ask_of(server, retries=1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(raw=b"[" * 100_000),
+        Reply(raw=b"\xff\xfe"),
+        Reply(raw=b"x", headers={"Content-Encoding": "gzip"}),
+        Reply(body=[]),
+        Reply(body={"choices": {}}),
+        verdict("9" * 5000),
+    ],
+)
+def test_garbled_reply_is_a_fault_of_the_service(reply: Reply) -> None:
+    """Whatever bytes come, the message names item and judge, and the candidate may be retried."""
+    with (
+        judging(lambda *_: reply) as server,
+        pytest.raises(ServiceError, match=r"^item 0: judge m: .*Verdicts so far are kept"),
+    ):
+        ask_of(server)
+
+
+@pytest.mark.parametrize("url", ["http://host:99999/v1", "http://:80/v1", "http://host:0/v1"])
+def test_address_that_cannot_be_one_is_refused(url: str) -> None:
+    """A port out of range, and an address without a host, are faults of the params."""
+    with pytest.raises(ValidationError, match=r"url\n.*(Port out of range|names no host)"):
+        JudgeParams(url=url, model="m", prompt="{{ response }}")
