@@ -1,6 +1,7 @@
 """Write the table of readings in docs/tasks.md from the table that the tests read.
 
-Run it by ``make docs`` after a change of tests/evaluate/measures/numerals.tsv; a test holds the file to it.
+Run it by ``make docs`` after a change of tests/evaluate/measures/numerals.tsv; a test holds the file
+to it.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 DOCS = Path("docs/tasks.md")
-TABLE = Path(__file__).parents[1] / "tests" / "evaluate" / "numerals.tsv"
+TABLE = Path(__file__).parents[1] / "tests/evaluate/measures/numerals.tsv"
 BEGIN, END = "<!-- from tests/evaluate/measures/numerals.tsv, by `make docs` -->", "<!-- end -->"
 _BLOCK = re.compile(rf"(?s){re.escape(BEGIN)}\n.*?{re.escape(END)}")
 _UNSEEN = "\u00a0\u202f\u2009\n"

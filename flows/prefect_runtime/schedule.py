@@ -22,7 +22,7 @@ from flows.prefect_runtime.server import Server
 from flows.prefect_runtime.timetable import Timetable
 from stages.errors import GermlineError
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 NAME = "scheduled"
 PORT = 4200
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

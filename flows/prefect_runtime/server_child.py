@@ -94,7 +94,7 @@ class ServerChild:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                cwd=Path(__file__).parents[1],
+                cwd=Path(__file__).parents[2],
                 env=self._environment,
                 pass_fds=(handle,),
                 start_new_session=True,  # Ctrl-C is for the flow, which then reports to the server
