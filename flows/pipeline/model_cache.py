@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from uuid import uuid4
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -23,6 +22,7 @@ from stages.download.request import Request
 from stages.download.source import Hub, Local, Source
 from stages.download.wanted_files import check_files
 from stages.errors import CheckpointError
+from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
 from stages.merge.mergekit.schema import Reference
 
@@ -81,7 +81,7 @@ class Resolver:
             return text
         found = self._hashed(model)
         if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
-            _keep(path, found)
+            write_whole(path, f"{found}\n")
         return found
 
     def _hashed(self, model: Checkpoint) -> str:
@@ -123,7 +123,7 @@ class Resolver:
 
 def remember(folder: Path, weights_hash: str) -> None:
     """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    _keep(_hash_file(_weights_stamp(folder)), weights_hash)
+    write_whole(_hash_file(_weights_stamp(folder)), f"{weights_hash}\n")
 
 
 def _hash_file(stamp: str) -> Path:
@@ -147,15 +147,9 @@ def _fetched(model: Located, where: str) -> Path:
     folder = model.fetch(model.names)
     check_files(folder, model.light, where=where)
     model.repository.remember(folder)
-    _keep(path, json.dumps({"folder": str(folder), "stamp": _stamp(folder, model.names)}))
+    known = {"folder": str(folder), "stamp": _stamp(folder, model.names)}
+    write_whole(path, json.dumps(known) + "\n")
     return folder
-
-
-def _keep(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")
-    partial.write_text(f"{text}\n", encoding="utf-8")
-    partial.replace(path)
 
 
 def _of_hub(path: str, revision: str, where: str) -> Located:

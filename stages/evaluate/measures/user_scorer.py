@@ -13,7 +13,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.own_python.task_process import TaskProcess, asks_to_end
-from stages.evaluate.tasks.tables import inside_project
+from stages.evaluate.tasks.tables import project_file
 from stages.hashing import file_hash, nearest
 
 
@@ -27,7 +27,7 @@ class Scorer:
             EvaluationError: the file is not there, cannot be loaded, or has no such function.
         """
         name, self._function_name = spec.rsplit(":", 1)
-        self._path = inside_project("scorer", name)
+        self._path = project_file("scorer", name)
         self._process = TaskProcess([self._path.parent])
         self._function = self._load()
         # What decides a score, as of now: the file, what it imported, and the function's name.

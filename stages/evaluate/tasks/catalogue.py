@@ -1,6 +1,5 @@
 """Find an lm-eval task by name and build it once."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.own_python.task_support import refuse_flagged, refuse_unsupported
 from stages.evaluate.tasks import built_in_tasks
 from stages.evaluate.tasks.data_task import Shelf
+from stages.files import inside_project
 from stages.hashing import nearest
 
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
@@ -20,7 +20,7 @@ class Catalogue:
     def __init__(self, include_path: str | None) -> None:
         from lm_eval.tasks import TaskManager
 
-        self.folder = _inside_project(include_path) if include_path is not None else None
+        self.folder = _own_folder(include_path) if include_path is not None else None
         own = [self.folder] if self.folder else None
         self._own = TaskManager(include_path=own, include_defaults=False)
         self.files = Shelf()
@@ -79,11 +79,10 @@ class Catalogue:
         )
 
 
-def _inside_project(include_path: str) -> Path:
+def _own_folder(include_path: str) -> Path:
     """Return the folder of own tasks, relative to the project; it may hold links, not lead out."""
-    project = Path.cwd()
-    folder = Path(os.path.normpath(project / include_path))
-    if not folder.is_relative_to(project):
+    folder = inside_project(include_path)
+    if folder is None:
         raise EvaluationError(
             f"evaluate.include_path: {include_path!r} leads out of the project folder. Give a "
             "folder inside it, relative to params.yaml; copy the tasks there."
@@ -93,7 +92,7 @@ def _inside_project(include_path: str) -> Path:
             f"evaluate.include_path: {include_path!r} is not a folder. Give a folder of lm-eval "
             "task files (*.yaml), relative to params.yaml."
         )
-    return folder.relative_to(project)
+    return folder
 
 
 def _broken_files(folder: Path | None) -> Iterator[str]:
