@@ -1,7 +1,7 @@
 """Write the table of readings in docs/tasks.md from the table that the tests read.
 
-Run it by ``make docs`` after a change of tests/evaluate/measures/numerals.tsv; a test holds the file
-to it.
+Run it by ``make docs`` after a change of tests/evaluate/measures/numerals.tsv; a test holds the
+file to it.
 """
 
 import json

@@ -2,10 +2,8 @@
 
 from functools import partial
 
-import click
-
 from flows.pipeline.preflight import check
-from flows.prefect_runtime.console import main, say
+from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.manifest import read_entries
 from stages.download.request import requests
@@ -42,19 +40,3 @@ def update() -> None:
     for line in told or ("params.yaml names no branch or tag of the hub",):
         say(line)
     say(f"{parents_lock.LOCK} is up to date; `dvc repro` fetches what it names")
-
-
-@click.command()
-@click.option(
-    "--update",
-    "is_update",
-    is_flag=True,
-    help="Move the commits in parents.lock to where branches and tags stand now; fetch nothing.",
-)
-def command(*, is_update: bool) -> None:
-    """Fetch the parents, or move the commits that they are fetched at."""
-    main(update if is_update else run)
-
-
-if __name__ == "__main__":
-    command()

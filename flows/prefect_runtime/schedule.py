@@ -1,10 +1,9 @@
 """The scheduled deployment: `dvc repro` on a timetable, its output in the run's log.
 
 It is the command a person types, so both share the cache, the lock file and every result.
-``python -m flows.prefect_runtime.schedule`` serves it; prefect.yaml deploys the same flow to a work pool.
+``germline serve`` serves it; prefect.yaml deploys the same flow to a work pool.
 """
 
-import argparse
 import os
 import re
 import signal
@@ -16,7 +15,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.prefect_runtime.console import say, telling
+from flows.prefect_runtime.console import say
 from flows.prefect_runtime.schedule_runner import ScheduleRunner, stop_signals
 from flows.prefect_runtime.server import Server
 from flows.prefect_runtime.timetable import Timetable
@@ -122,18 +121,3 @@ def serve(cron: str, *, port: int, push: bool) -> None:
             runner.stop()
         if not stopped.is_set():
             raise GermlineError(f"Prefect's runner ended: {runner.reason} Start it again.")
-
-
-def _main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--cron", default="0 3 * * *", help="five fields, in UTC; 03:00 each day if absent"
-    )
-    parser.add_argument("--port", type=int, default=PORT, help="of the server and its page")
-    parser.add_argument("--push", action="store_true", help="send results to the DVC remote")
-    chosen = parser.parse_args()
-    telling(lambda: serve(chosen.cron, port=chosen.port, push=chosen.push))
-
-
-if __name__ == "__main__":
-    _main()

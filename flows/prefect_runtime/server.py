@@ -2,7 +2,7 @@
 
 Prefect starts one by itself where none is named, but Ctrl-C at a terminal then ends that server
 along with the flow, which waits a minute for it, and after kill -9 the server lives on. This one
-is in a session of its own and ends when its standard input does (flows/prefect_runtime/server_process.py).
+is in a session of its own and ends when its standard input does (server_process.py).
 """
 
 import os

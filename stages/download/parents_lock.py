@@ -22,7 +22,7 @@ from stages.download.source import Hub
 from stages.errors import ParamsError
 
 LOCK = Path("parents.lock")
-UPDATE = "python -m flows.pipeline.download --update"
+UPDATE = "germline download --update"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HEAD = f"""\
 # The commit of each branch and tag of the hub that params.yaml names. The download stage writes

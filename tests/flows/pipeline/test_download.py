@@ -43,7 +43,7 @@ def test_a_fresh_clone_fetches_the_locked_commit(
 
         assert before == of_download(project)
         assert all(word in said for word in ("org/math@main has moved", first, second))
-        said = project.run("flows.pipeline.download", "--update")
+        said = project.run("germline", "download", "--update")
         assert f"org/math@main: moved from {first} to {second}" in said
         project.run("dvc", "repro", "download")
         assert second == of_download(project)[1]
