@@ -1,5 +1,5 @@
 """Prefect: the only code that wires stages together, and the deployments."""
 
-from flows.environment import prepare
+from flows.prefect_runtime.environment import prepare
 
 prepare()

@@ -2,7 +2,7 @@
 
 import math
 
-from stages.scores import Evaluation, ItemScore, TaskScore
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 
 
 def evaluation_of(higher_is_better: bool = True, **tasks: list[float]) -> Evaluation:

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from safetensors import SafetensorError
 
-from flows.console import main
+from flows.prefect_runtime.console import main
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 

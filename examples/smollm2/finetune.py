@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from examples.smollm2.fetch import BASE, is_finished
 from examples.smollm2.skills import SKILLS, Turn, turns
-from flows.console import main
+from flows.prefect_runtime.console import main
 from stages.errors import CheckpointError
 from stages.seeds import key
 

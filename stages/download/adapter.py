@@ -15,9 +15,9 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
-from stages.download.convert import read_pickled
-from stages.download.files import ADAPTER_CONFIG
+from stages.checkpoint.reader import Checkpoint
+from stages.download.pickled_weights import read_pickled
+from stages.download.wanted_files import ADAPTER_CONFIG
 from stages.errors import CheckpointError
 
 # Settings that training used or that only describe; any other that is set changes the weights.

@@ -6,15 +6,15 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.checkpoint import Checkpoint, info_of
-from stages.checkpoint_writer import CheckpointWriter
+from stages.checkpoint.reader import Checkpoint, info_of
+from stages.checkpoint.writer import CheckpointWriter
 from stages.download.adapter import Adapter
-from stages.download.checks import read_config
-from stages.download.convert import plain, read_pickled
-from stages.download.files import is_pickled, is_weights
 from stages.download.manifest import Entry, FileEntry, file_entries
+from stages.download.parent_checks import read_config
+from stages.download.pickled_weights import plain, read_pickled
 from stages.download.places import Located, locate
 from stages.download.request import Request
+from stages.download.wanted_files import is_pickled, is_weights
 from stages.errors import CheckpointError
 
 SHARD_BYTES = 5_000_000_000

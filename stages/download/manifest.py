@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
-from stages.recipe import Model
+from stages.recipe.recipe import Model
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1

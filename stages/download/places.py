@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.download.files import adapter_files, model_files
 from stages.download.hub import Repository
 from stages.download.source import Hub, Local, Place, Source, Zoo
+from stages.download.wanted_files import adapter_files, model_files
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from stages.download.manifest import BASE
 from stages.download.source import Local, Source, parse
 from stages.errors import CheckpointError, ParamsError
-from stages.params import DownloadParams
+from stages.params.load import DownloadParams
 
 T = TypeVar("T")
 

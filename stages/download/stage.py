@@ -1,6 +1,6 @@
 """Download stage: the sources of params.yaml in, checked and hashed model folders out.
 
-dvc.yaml runs it through flows/download.py and declares its deps, params and outs.
+dvc.yaml runs it through flows/pipeline/download.py and declares its deps, params and outs.
 """
 
 import shutil
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from stages.checkpoint import Checkpoint
-from stages.download import checks
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.tokenizer_vocabulary import has_tokenizer
+from stages.download import parent_checks
 from stages.download.build import Job, build, prepare
 from stages.download.manifest import Entry, read_entries, write_entries
 from stages.download.request import gather, raise_all, requests
-from stages.download.vocabulary import tokenizer_faults
+from stages.download.same_tokens import tokenizer_faults
 from stages.errors import CheckpointError
-from stages.params import DownloadParams
-from stages.tokens import has_tokenizer
+from stages.params.load import DownloadParams
 
 PARENTS = Path("data/parents")
 
@@ -66,12 +66,12 @@ def _earlier(out: Path) -> dict[str, Entry]:
 def _light_faults(jobs: Sequence[Job], *, shared: bool) -> list[str]:
     """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
-    configs = [checks.read_config(job.light, where=job.request.at) for job in jobs]
+    configs = [parent_checks.read_config(job.light, where=job.request.at) for job in jobs]
     faults = []
     for job, config in zip(jobs, configs, strict=True):
-        found = checks.config_faults(config)
+        found = parent_checks.config_faults(config)
         if job is not base:
-            found += checks.architecture_faults(configs[0], config, shared=shared)
+            found += parent_checks.architecture_faults(configs[0], config, shared=shared)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     if not has_tokenizer(base.light):
         faults.append(
@@ -90,9 +90,9 @@ def _check_weights(jobs: Sequence[Job], folder: Path, *, shared: bool) -> None:
     base, *_ = models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
     faults = []
     for job, model in zip(jobs, models, strict=True):
-        found = checks.tensor_faults(base, model, shared=shared)
+        found = parent_checks.tensor_faults(base, model, shared=shared)
         if not found and job.kept is None:
-            found = checks.number_faults(model)
+            found = parent_checks.number_faults(model)
         faults += [f"{job.request.at}: {fault}" for fault in found]
     raise_all(faults)
 

@@ -7,16 +7,16 @@ from typing import Any
 import torch
 
 from stages.errors import EvaluationError
+from stages.evaluate.aggregate import tally
 from stages.evaluate.backends.backend import Backend
-from stages.evaluate.memory import remember
-from stages.evaluate.scored import values_of
-from stages.evaluate.sealed import sealed
-from stages.evaluate.settings import multiturn
-from stages.evaluate.suite import Part, Suite
-from stages.evaluate.tally import tally
-from stages.evaluate.tasks import FEWSHOT_SEED
-from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation, Items
+from stages.evaluate.item_values import values_of
+from stages.evaluate.lm_eval_arguments import multiturn
+from stages.evaluate.quiet_lm_eval import sealed
+from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED
+from stages.evaluate.tasks.rendered_documents import remember
+from stages.evaluate.tasks.suite import Part, Suite
+from stages.lineage.evaluation import SPLITS, Evaluation, Items
+from stages.params.load import EvaluateParams
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
 _NUM_SUBSETS = 16  # whose batches are kept; those of a subset asked again later are made again
@@ -105,7 +105,7 @@ class Evaluator:
         return self._batched(part, instances)
 
     def _batched(self, part: Part, instances: Mapping[str, list[Any]]) -> Ready:
-        from stages.evaluate.requests import Request
+        from stages.evaluate.resident.requests import Request
 
         by_kind: dict[str, tuple[list[Any], list[Request]]] = {}
         for item, asked in instances.items():

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from stages.evaluate.backends.native import NativeLM
+from stages.evaluate.backends.lm_eval_model import NativeLM
 from stages.evaluate.evaluator import Evaluator
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
-from stages.scores import Evaluation
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import Evaluation
+from stages.params.load import EvaluateParams
 
 
 def run(model_folder: Path, params: EvaluateParams, split: str) -> Evaluation:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.checkpoint import Checkpoint
-from stages.collection import uncollected
-from stages.merge.from_recipe import plan
-from stages.merge.sinks import write_model
-from stages.recipe import Recipe
+from stages.checkpoint.gc_pause import uncollected
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.outputs.model_folder import write_model
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Recipe
 
 
 def run(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from stages.lineage import MEAN, Row, finished
+from stages.lineage.rows import MEAN, Row, finished
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.lineage import Row
-from stages.params import ReportParams
+from stages.lineage.rows import Row
+from stages.lineage.selection import Selection
+from stages.params.load import ReportParams
 from stages.report.summary import headline
-from stages.selection import Selection
 
 _FOLDER = Path(__file__).parent
 

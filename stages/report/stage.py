@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.lineage import frame, read_rows
-from stages.params import ReportParams, load_params
+from stages.lineage.rows import frame, read_rows
+from stages.lineage.selection import Selection
+from stages.params.load import ReportParams, load_params
 from stages.report.history import fitness_svg, history_frame
 from stages.report.page import markdown_table, render_page
 from stages.report.summary import headline, summary_frame
-from stages.selection import Selection
 
 LINEAGE = Path("data/selection/genomes.jsonl")
 SELECTION = Path("data/selection/selection.json")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from stages.paired import Comparison, compare
-from stages.scores import Evaluation
-from stages.selection import Entry, EntryKind, Selection
+from stages.lineage.evaluation import Evaluation
+from stages.lineage.paired_tests import Comparison, compare
+from stages.lineage.selection import Entry, EntryKind, Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ import pytest
 import yaml
 from torch import nn
 
-from stages.checkpoint import Checkpoint
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.merge.from_recipe import plan
-from stages.merge.sinks import ResidentSink
-from stages.params import EvaluateParams
-from stages.recipe import Model, Recipe, Rule
+from stages.checkpoint.reader import Checkpoint
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.merge.outputs.model_folder import ResidentSink
+from stages.merge.plan.planner import plan
+from stages.params.load import EvaluateParams
+from stages.recipe.recipe import Model, Recipe, Rule
 from tests.bench.items import write_items, write_tokenizer
 from tests.bench.shapes import SHAPES, warm, write_models
 

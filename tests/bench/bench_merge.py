@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from stages.merge.methods import METHODS
-from stages.recipe import Model, Recipe, Rule, Value
+from stages.recipe.recipe import Model, Recipe, Rule, Value
 from tests.bench.programs import OURS, Cost, Program
 from tests.bench.shapes import NAMES, SHAPES, Shape, warm, write_models
 

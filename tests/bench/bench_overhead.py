@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from stages.merge.stage import run
-from stages.recipe import Model, Recipe, Rule
+from stages.recipe.recipe import Model, Recipe, Rule
 
 FEW, MANY = 5_000, 20_000
 SHARD_BYTES = 10**9

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.merge.stage import run
-from stages.recipe import Recipe
+from stages.recipe.recipe import Recipe
 
 BLOCK = 1 << 20
 SHARD_BYTES = 5 * 10**9  # MergeKit's default

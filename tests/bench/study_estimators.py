@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stages.evaluate.estimators.estimator import KINDS, Estimator
-from stages.lineage import Row, read_rows
-from stages.params import EstimatorParams
-from stages.scores import Evaluation, ItemScore, TaskScore
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.rows import Row, read_rows
+from stages.params.load import EstimatorParams
 
 LINEAGE = Path("data/lineage")
 BUDGETS = [5, 10, 20, 50, 100]

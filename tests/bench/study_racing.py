@@ -17,25 +17,25 @@ from typing import Any
 
 import torch
 
-from flows.preflight import specs
-from flows.worker import Outcome
-from stages.checkpoint import Checkpoint
+from flows.execution.worker import Outcome
+from flows.pipeline.preflight import specs
+from stages.checkpoint.reader import Checkpoint
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.lineage import Row, candidate_name
-from stages.merge.from_recipe import plan
-from stages.merge.layout import layout_of
-from stages.merge.sinks import ResidentSink
-from stages.params import Params, RacingParams, load_params
-from stages.recipe import Candidate, Recipe
-from stages.scores import Evaluation, Items
-from stages.select.baselines import warm_starts
-from stages.select.choose import shortlist
-from stages.select.racing import Race
-from stages.select.search import Search
-from stages.select.space import Genome, Space
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import Evaluation, Items
+from stages.lineage.rows import Row, candidate_name
+from stages.merge.architecture.layout import layout_of
+from stages.merge.outputs.model_folder import ResidentSink
+from stages.merge.plan.planner import plan
+from stages.params.load import Params, RacingParams, load_params
+from stages.recipe.recipe import Candidate, Recipe
+from stages.select.final.baselines import warm_starts
+from stages.select.final.shortlist import shortlist
+from stages.select.racing.race import Race
+from stages.select.space.space import Genome, Space
+from stages.select.strategies.nevergrad_strategy import Search
 
 FIFTH = 5
 SHORTLIST = 12

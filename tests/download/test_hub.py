@@ -264,7 +264,7 @@ def test_environment_alone_points_at_a_mirror(
     code = (
         "from pathlib import Path\n"
         "from stages.download.stage import run\n"
-        "from stages.params import DownloadParams\n"
+        "from stages.params.load import DownloadParams\n"
         f"params = DownloadParams(base='zoo:base', parents={{'math': 'org/math@{commit}'}})\n"
         "run(params, Path('data/parents'))\n"
     )

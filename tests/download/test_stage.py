@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import Parents
 from stages.download.stage import run
 from stages.errors import CheckpointError, ParamsError

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.params.load import EvaluateParams
 
 SPLIT = "validation"
 Rows = dict[str, dict[str, Any]]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
-from stages.scores import Items
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import Items
+from stages.params.load import EvaluateParams
 
 pytestmark = pytest.mark.usefixtures("at_project")
 

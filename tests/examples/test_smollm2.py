@@ -15,13 +15,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from examples.smollm2 import fetch, finetune, tasks
 from examples.smollm2.skills import ASKED, DICTATED, SKILLS, sums, turns
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.download import stage
 from stages.download.manifest import Parents
 from stages.download.source import Local, parse
 from stages.errors import CheckpointError
-from stages.evaluate.suite import Suite
-from stages.params import load_params
+from stages.evaluate.tasks.suite import Suite
+from stages.params.load import load_params
 from tests.examples.conftest import EXAMPLE
 
 ROOT = EXAMPLE.parents[1]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.merge.config.llamas import save_family
+from tests.merge.mergekit.llamas import save_family
 
 ROOT = Path(__file__).parents[2]
 COPIED = (

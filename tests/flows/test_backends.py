@@ -31,12 +31,12 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     """lm_eval's own class gives each candidate the score and hash of the resident model."""
     project = make_project("folders")
     project.set({"evaluate": {"tasks": [TASK]}, "select": SHORT})
-    project.run("flows.download")
-    project.run("flows.evolve")
+    project.run("flows.pipeline.download")
+    project.run("flows.pipeline.evolve")
     resident = lineage(project)
     native = {"model": "hf", "model_args": {"dtype": "float32"}}
     project.set({"evaluate": {"backend": native}})
-    said = project.run("flows.evolve")
+    said = project.run("flows.pipeline.evolve")
 
     assert resident == lineage(project)
     assert {"ok"} == {row["status"] for row in resident}
@@ -73,14 +73,14 @@ def test_reference_is_measured_beside_parents_and_baselines(
                 "select": SHORT,
             }
         )
-        for flow in ("flows.download", "flows.evolve"):
+        for flow in ("flows.pipeline.download", "flows.pipeline.evolve"):
             project.run(flow)
-        failed = project.run("flows.select", code=1)
+        failed = project.run("flows.pipeline.select", code=1)
         is_up = True
-        project.run("flows.select")
+        project.run("flows.pipeline.select")
         num_asked = len(server.asked)
         first = project.files("data/selection")
-        project.run("flows.select")
+        project.run("flows.pipeline.select")
 
     assert "error: evaluate.references.big: HTTP status 503" in failed
     assert KEY not in failed

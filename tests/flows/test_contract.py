@@ -11,13 +11,13 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import flows.evolve
-import flows.laboratory
-import flows.select
+import flows.pipeline.evolve
+import flows.pipeline.select
+import flows.pipeline.session
 import stages.download.stage
 import stages.report.stage
 from stages.merge.methods import METHODS
-from stages.params import Params, _models_in, load_params
+from stages.params.load import Params, _models_in, load_params
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -26,20 +26,20 @@ REPORTS = Path("reports")
 # What decides no byte of any output: how a run is shown, started, stored, checked and told off.
 NOT_DECIDING = {
     "flows",
-    "flows.console",
-    "flows.environment",
-    "flows.preflight",
-    "flows.server",
+    "flows.prefect_runtime.console",
+    "flows.prefect_runtime.environment",
+    "flows.pipeline.preflight",
+    "flows.prefect_runtime.server",
     "stages",
     "stages.errors",
     "stages.hashing",
-    "stages.model_params",
-    "stages.params",
-    "stages.records",
-    "stages.section",
-    "stages.space_params",
-    "stages.store",
-    "stages.task_params",
+    "stages.params.model_params",
+    "stages.params.load",
+    "stages.store.index",
+    "stages.params.section",
+    "stages.params.space_params",
+    "stages.store.candidate_store",
+    "stages.params.task_params",
 }
 
 # Rooms whose output is among a stage's deps: what they import decides nothing more.
@@ -56,8 +56,12 @@ def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
     """Each stage's outs are those of its code."""
     written = {
         "download": {stages.download.stage.PARENTS},
-        "evolve": {flows.laboratory.LINEAGE, flows.evolve.KEPT},
-        "select": {flows.select.CHAMPION, flows.select.SELECTION, flows.select.METRICS},
+        "evolve": {flows.pipeline.session.LINEAGE, flows.pipeline.evolve.KEPT},
+        "select": {
+            flows.pipeline.select.CHAMPION,
+            flows.pipeline.select.SELECTION,
+            flows.pipeline.select.METRICS,
+        },
         "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},
     }
 

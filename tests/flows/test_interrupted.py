@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.test_command import SPARSE, sparse
+from tests.flows.cli.test_merge_command import SPARSE, sparse
 from tests.flows.typed import merged
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def _started(*options: str, limit: int | None = None) -> subprocess.Popen[str]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.command", "merge", "merge.yml", "out", *options],
+        [sys.executable, "-m", "flows.cli.merge", "merge", "merge.yml", "out", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.command import main
-from stages.checkpoint import Checkpoint
+from flows.cli.merge import main
+from stages.checkpoint.reader import Checkpoint
 from tests.flows.typed import merged
 
 ROOT = Path(__file__).parents[2]

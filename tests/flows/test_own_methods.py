@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages.checkpoint import Checkpoint
-from stages.merge import plugins
-from stages.merge.engine import merge
-from stages.merge.from_recipe import plan
-from stages.recipe import Value
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.engine.tensor_ranges import merge
+from stages.merge.methods import plugins
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Value
 from tests.flows.typed import merged
 from tests.merge.recipes import recipe_of
 

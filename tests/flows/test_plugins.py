@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.preflight import check
+from flows.pipeline.preflight import check
 from stages.errors import ParamsError
-from stages.params import Params
+from stages.params.load import Params
 from tests.flows.conftest import ROOT, Project
 
 MakeProject = Callable[[str], Project]
@@ -52,7 +52,7 @@ def test_pipeline_runs_a_plugin_and_sees_its_edit(make_project: MakeProject) -> 
     first = _methods(project)
     own.write_text(FADE.replace("(size + half)", "(size + half + half)"), encoding="utf-8")
     status = project.run("dvc", "status", "evolve")
-    edited = project.run("flows.evolve")
+    edited = project.run("flows.pipeline.evolve")
 
     (name,) = first
     assert re.fullmatch(r"fade@[0-9a-f]{12}", name)

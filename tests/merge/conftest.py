@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", "one", "two", "three", "plus", "is"]
 NUM_LAYERS = 2

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.checkpoint import Checkpoint
-from stages.recipe import Model, Recipe, Rule, Value
+from stages.checkpoint.reader import Checkpoint
+from stages.recipe.recipe import Model, Recipe, Rule, Value
 
 VALUES: dict[str, dict[str, Value]] = {
     "linear": {"weight": (0.2, 0.5)},

@@ -10,10 +10,10 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from stages.errors import RecipeError
-from stages.merge.method import Method, Sources
+from stages.merge.arithmetic.method import Method, Sources
 from stages.merge.methods import METHODS
-from stages.merge.rules import settings_of
-from stages.recipe import Parameter, Rule, Value
+from stages.merge.plan.rule_settings import settings_of
+from stages.recipe.recipe import Parameter, Rule, Value
 from stages.seeds import key
 
 # Methods that add sparse task vectors, each times its weight: with the election, and without.

@@ -15,8 +15,8 @@ Those of MergeKit that are not here have their tests beside what they are defect
   another prefix: architectures/test_matching.py and, by files, architectures/test_files.py;
 - options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
   from a random model, older names of norms: config/test_defects.py;
-- stages taken because they exist: tests/flows/test_command.py; adapters and what they leave:
-  tests/flows/test_models.py; writes that are not atomic: tests/flows/test_interrupted.py.
+- stages taken because they exist: tests/flows/cli/test_merge_command.py; adapters and what they leave:
+  tests/flows/pipeline/test_model_cache.py; writes that are not atomic: tests/flows/test_interrupted.py.
 
 bakllama and layershuffle have no counterpart: `slices` are what they wrote.
 """
@@ -27,12 +27,12 @@ from typing import Any
 import pytest
 import torch
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.errors import CheckpointError, RecipeError
-from stages.merge.engine import merge
-from stages.merge.from_recipe import plan
+from stages.merge.engine.tensor_ranges import merge
 from stages.merge.methods import METHODS
-from stages.recipe import Rule
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Rule
 from tests.merge.conftest import save_tensors
 from tests.merge.recipes import VALUES, recipe_of
 from tests.merge.strategies import merged

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.checkpoint import Checkpoint
-from stages.merge.cuts import num_kept
-from stages.merge.engine import merge_tensor
-from stages.merge.from_recipe import plan
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.arithmetic.thresholds import num_kept
+from stages.merge.engine.tensor_ranges import merge_tensor
 from stages.merge.methods import METHODS
-from stages.recipe import Law
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Law
 from tests.merge.recipes import recipe_of
 from tests.merge.strategies import matrices, merged, settings_of_any, usual
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages.merge.cuts import in_memory
+from stages.merge.arithmetic.thresholds import in_memory
 from stages.merge.methods import METHODS
 from stages.merge.methods.arcee_fusion import fence_of
 from stages.seeds import key, random_bytes

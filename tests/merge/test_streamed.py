@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.merge.cuts import Magnitudes, cuts_of, in_memory
-from stages.merge.method import Sources
+from stages.merge.arithmetic.method import Sources
+from stages.merge.arithmetic.thresholds import Magnitudes, cuts_of, in_memory
 from stages.merge.methods import sce
 from stages.merge.methods.arcee_fusion import fence_of
 from tests.merge.strategies import merged

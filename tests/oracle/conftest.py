@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
-from stages.merge.engine import merge
-from stages.merge.from_recipe import plan
-from stages.recipe import Value
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.engine.tensor_ranges import merge
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Value
 from tests.bench.programs import Program
 from tests.merge.conftest import save_model, save_tensors
 from tests.merge.recipes import recipe_of

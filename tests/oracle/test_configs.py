@@ -11,10 +11,10 @@ import torch
 import yaml
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
-from stages.merge.engine import merge
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.engine.tensor_ranges import merge
 from tests.bench.programs import Program
-from tests.merge.config.llamas import lowered, save_family
+from tests.merge.mergekit.llamas import lowered, save_family
 
 PYTHON = Path(".scratch/oracle/bin/python")
 PROGRAM = Path("tests/oracle/mergekit_program.py")

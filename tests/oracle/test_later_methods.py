@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages.recipe import Value
+from stages.recipe.recipe import Value
 from tests.bench.programs import Program
 from tests.oracle.conftest import Models, assert_close, ours_of, theirs_of
 

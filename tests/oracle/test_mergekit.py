@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.merge.cuts import num_kept
-from stages.recipe import Value
+from stages.merge.arithmetic.thresholds import num_kept
+from stages.recipe.recipe import Value
 from tests.bench.programs import Program
 from tests.oracle.conftest import Models, assert_close, ours_of, theirs_of
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.lineage import MEAN, Row, candidate_name, write_rows
-from stages.recipe import Candidate, Model, Recipe, Rule
-from stages.scores import Evaluation, ItemScore, TaskScore
-from stages.selection import Entry, EntryKind, Selection, Shortlisted
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
+from stages.lineage.selection import Entry, EntryKind, Selection, Shortlisted
+from stages.recipe.recipe import Candidate, Model, Recipe, Rule
 
 ERROR = "<script>alert('error')</script> merge failed"
 TASK_WEIGHTS = {"maths": 1.0, "french": 3.0}

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from stages.errors import LineageError
-from stages.lineage import Row, write_rows
-from stages.params import ReportParams
+from stages.lineage.rows import Row, write_rows
+from stages.lineage.selection import Selection
+from stages.params.load import ReportParams
 from stages.report import stage
 from stages.report.history import fitness_svg, history_frame
 from stages.report.summary import metrics
-from stages.selection import Selection
 from tests.report.conftest import rows_of, selection_of
 
 Finished = Callable[[], tuple[Path, Path]]
@@ -41,7 +41,7 @@ def test_stage_writes_its_outputs_and_nothing_else(reports: Path) -> None:
 def test_two_runs_give_equal_bytes(reports: Path, finished: Finished, tmp_path: Path) -> None:
     """Another process, with other hash seeds, writes the same bytes."""
     code = (
-        "import sys; from pathlib import Path; from stages.params import ReportParams; "
+        "import sys; from pathlib import Path; from stages.params.load import ReportParams; "
         "from stages.report import stage; "
         "stage.run(*map(Path, sys.argv[1:3]), ReportParams(title=sys.argv[4]), Path(sys.argv[3]), "
         "is_raced=False)"

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stages.recipe import MethodSpec, Parameter
-from stages.select.space import Genome, Space
-from stages.space_params import SpaceParams
+from stages.params.space_params import SpaceParams
+from stages.recipe.recipe import MethodSpec, Parameter
+from stages.select.space.space import Genome, Space
 
 WEIGHT = Parameter("weight", "parent", None, -math.inf, math.inf, "")
 DENSITY = Parameter("density", "parent", 1.0, 0.0, 1.0, "")

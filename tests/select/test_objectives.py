@@ -3,9 +3,9 @@
 import pytest
 
 from stages.errors import ParamsError
-from stages.params import SelectParams
-from stages.select.search import Search
-from stages.select.space import Genome
+from stages.params.load import SelectParams
+from stages.select.space.space import Genome
+from stages.select.strategies.nevergrad_strategy import Search
 from tests.select.specs import space_of
 
 

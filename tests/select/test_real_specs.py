@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from stages.checkpoint import Checkpoint
-from stages.merge.from_recipe import plan
+from stages.checkpoint.reader import Checkpoint
 from stages.merge.methods import METHODS
-from stages.params import MergeParams
-from stages.recipe import MethodSpec, Model, Parameter
-from stages.select.baselines import references, warm_starts
-from stages.select.space import Space
-from stages.select.spans import NORMALIZE, SEARCHED
-from stages.space_params import SpaceParams
+from stages.merge.plan.planner import plan
+from stages.params.load import MergeParams
+from stages.params.space_params import SpaceParams
+from stages.recipe.recipe import MethodSpec, Model, Parameter
+from stages.select.final.baselines import references, warm_starts
+from stages.select.space.gene_ranges import NORMALIZE, SEARCHED
+from stages.select.space.space import Space
 from tests.merge.conftest import save_tensors
 from tests.merge.recipes import model_of
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import torch
 
-from stages.evaluate.requests import Request
+from stages.evaluate.resident.requests import Request
 
 
 class Backend(Protocol):

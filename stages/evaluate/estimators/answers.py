@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import EvaluationError
-from stages.scores import Evaluation
+from stages.lineage.evaluation import Evaluation
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -18,8 +18,8 @@ from stages.evaluate.estimators.mean import mean
 from stages.evaluate.estimators.mp_irt import mp_irt
 from stages.evaluate.estimators.p_irt import p_irt
 from stages.evaluate.estimators.stratified import stratified
-from stages.params import EstimatorParams
-from stages.scores import Evaluation, Items, TaskScore
+from stages.lineage.evaluation import Evaluation, Items, TaskScore
+from stages.params.load import EstimatorParams
 
 KINDS: Mapping[str, Callable[[Answers, EstimatorParams], Fitted]] = {
     "anchors": anchors,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.evaluate.estimators import irt
 from stages.evaluate.estimators.answers import Answers, Array, Places
 from stages.evaluate.estimators.stratified import stratified
-from stages.params import EstimatorParams
+from stages.params.load import EstimatorParams
 
 Ability = Callable[[Places, Array], Array]
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from stages.evaluate.estimators.answers import Answers, Weighted
-from stages.evaluate.splits import ordered
-from stages.params import EstimatorParams
+from stages.evaluate.tasks.splits import ordered
+from stages.params.load import EstimatorParams
 
 
 def stratified(answers: Answers, params: EstimatorParams) -> Weighted:

@@ -1,6 +1,6 @@
 """The merge methods by name: one file each, and this list of them."""
 
-from stages.merge.method import Method
+from stages.merge.arithmetic.method import Method
 from stages.merge.methods import (
     arcee_fusion,
     breadcrumbs,

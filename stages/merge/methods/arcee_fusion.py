@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.merge.cuts import Magnitudes, cuts_of
-from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
-from stages.merge.ranks import density_of
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.magnitude_bands import density_of
+from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.thresholds import Magnitudes, cuts_of
+from stages.recipe.recipe import MethodSpec
 
 FENCE = 1.5  # interquartile ranges above the median from which an importance is an outlier's
 

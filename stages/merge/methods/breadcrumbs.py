@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from stages.merge.cuts import num_kept
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
-from stages.merge.ranks import Band, band_of, finder, keep_band
-from stages.merge.rescale import RESTORE, restored
-from stages.merge.task_sum import Sparse, added, used_parents
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.magnitude_bands import Band, band_of, finder, keep_band
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.rescale import RESTORE, restored
+from stages.merge.arithmetic.task_vector_sums import Sparse, added, used_parents
+from stages.merge.arithmetic.thresholds import num_kept
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs",

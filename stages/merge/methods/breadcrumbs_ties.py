@@ -1,11 +1,11 @@
 """Breadcrumbs with the election of TIES (Davari & Belilovsky 2023, arXiv:2312.06795)."""
 
-from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.rescale import RESTORE
+from stages.merge.arithmetic.task_vector_sums import elected
 from stages.merge.methods.breadcrumbs import masked
-from stages.merge.parameters import DENSITY, GAMMA, SCALE, WEIGHT, normalize
-from stages.merge.rescale import RESTORE
-from stages.merge.task_sum import elected
-from stages.recipe import MethodSpec
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs_ties",

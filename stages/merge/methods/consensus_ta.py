@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from stages.merge.combine import coefficients
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE, WEIGHT, normalize
-from stages.merge.task_sum import on_base, used_parents
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.task_vector_sums import on_base, used_parents
+from stages.merge.arithmetic.weighted_sums import coefficients
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="consensus_ta",

@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
-from stages.merge.rescale import INVERSE_DENSITY, RESCALE, restored
-from stages.merge.sparsify import chance, keep_drawn
-from stages.merge.task_sum import Sparse, summed
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.rescale import INVERSE_DENSITY, RESCALE, restored
+from stages.merge.arithmetic.sparsify import chance, keep_drawn
+from stages.merge.arithmetic.task_vector_sums import Sparse, summed
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_linear",

@@ -1,11 +1,11 @@
 """DARE with the sign election of TIES (Yu et al. 2024, arXiv:2311.03099)."""
 
-from stages.merge.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.rescale import RESCALE
+from stages.merge.arithmetic.task_vector_sums import elected
 from stages.merge.methods.dare_linear import dropped
-from stages.merge.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
-from stages.merge.rescale import RESCALE
-from stages.merge.task_sum import elected
-from stages.recipe import MethodSpec
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_ties",

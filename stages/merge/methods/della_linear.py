@@ -1,11 +1,18 @@
 """DELLA with a plain sum: MAGPRUNE, then add (Deep et al. 2024, arXiv:2406.11617)."""
 
-from stages.merge.magprune import pruned
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import BY_CHANCE, DENSITY, EPSILON, SCALE, WEIGHT, normalize
-from stages.merge.rescale import RESCALE
-from stages.merge.task_sum import added
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.magprune import pruned
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import (
+    BY_CHANCE,
+    DENSITY,
+    EPSILON,
+    SCALE,
+    WEIGHT,
+    normalize,
+)
+from stages.merge.arithmetic.rescale import RESCALE
+from stages.merge.arithmetic.task_vector_sums import added
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="della_linear",

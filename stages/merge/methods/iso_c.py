@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from stages.merge.combine import coefficients, weighted_sum
-from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE, WEIGHT, normalize
-from stages.merge.spectral import isotropic, on_base
-from stages.merge.task_sum import added, used_parents
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.singular_values import isotropic, on_base
+from stages.merge.arithmetic.task_vector_sums import added, used_parents
+from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="iso_c",

@@ -2,12 +2,12 @@
 
 import math
 
-from stages.merge.combine import MIN_SUM, coefficients
-from stages.merge.gram import cosines, gram
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import MAY_ROUND, SHARE
-from stages.merge.sphere import karcher_factors, mixture
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.inner_products import cosines, gram
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import MAY_ROUND, SHARE
+from stages.merge.arithmetic.spherical_means import karcher_factors, mixture
+from stages.merge.arithmetic.weighted_sums import MIN_SUM, coefficients
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="karcher",

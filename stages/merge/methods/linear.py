@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from stages.merge.combine import coefficients, weighted_sum
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import MAY_ROUND, WEIGHT, mean_fault, normalize
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import MAY_ROUND, WEIGHT, mean_fault, normalize
+from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="linear",

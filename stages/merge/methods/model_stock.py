@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.merge.combine import weighted_sum
-from stages.merge.gram import cosines, gram
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import switch
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.inner_products import cosines, gram
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import switch
+from stages.merge.arithmetic.weighted_sums import weighted_sum
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="model_stock",

@@ -9,12 +9,12 @@ import math
 
 from torch import Tensor
 
-from stages.merge.combine import coefficients
-from stages.merge.gram import cosines, gram, vectors_of
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import WEIGHT, mean_fault, normalize
-from stages.merge.sphere import mean_factors, mixture
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.inner_products import cosines, gram, vectors_of
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import WEIGHT, mean_fault, normalize
+from stages.merge.arithmetic.spherical_means import mean_factors, mixture
+from stages.merge.arithmetic.weighted_sums import coefficients
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="multislerp",

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="nearswap",

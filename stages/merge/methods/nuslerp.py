@@ -4,11 +4,11 @@ import math
 
 from torch import Tensor
 
-from stages.merge.gram import column_grams, cosines, gram, vectors_of
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import WEIGHT, switch
-from stages.merge.sphere import arc_factors, mixture
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.inner_products import column_grams, cosines, gram, vectors_of
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import WEIGHT, switch
+from stages.merge.arithmetic.spherical_means import arc_factors, mixture
+from stages.recipe.recipe import MethodSpec
 
 MIN_SUM = 1e-6  # weights that sum to less than this have no ratio: the middle is taken
 

@@ -4,9 +4,9 @@ import math
 
 from torch import Tensor
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="passthrough",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import ACTIVE
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import ACTIVE
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="ram",

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.merge.cuts import Cut, Magnitudes, cuts_of, in_memory
-from stages.merge.method import BLOCK, Kernel, Method, Settings, Sources
-from stages.merge.ranks import density_of
-from stages.merge.sparsify import keep_largest
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.magnitude_bands import density_of
+from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.sparsify import keep_largest
+from stages.merge.arithmetic.thresholds import Cut, Magnitudes, cuts_of, in_memory
+from stages.recipe.recipe import MethodSpec, Parameter
 
 MOST_HELD = 1 << 25  # entries whose variances are kept: 128 MiB; of more they are found anew
 

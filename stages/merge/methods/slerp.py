@@ -4,11 +4,11 @@ import math
 
 from torch import Tensor
 
-from stages.merge.combine import weighted_sum
-from stages.merge.gram import cosines, gram
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import MAY_ROUND
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.inner_products import cosines, gram
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import MAY_ROUND
+from stages.merge.arithmetic.weighted_sums import weighted_sum
+from stages.recipe.recipe import MethodSpec, Parameter
 
 MAX_COSINE = 0.9995  # nearer to parallel than this, the arc is taken as straight
 

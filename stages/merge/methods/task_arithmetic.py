@@ -1,9 +1,9 @@
 """Task arithmetic: the base plus task vectors (Ilharco et al. 2023, arXiv:2212.04089)."""
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE, WEIGHT, normalize
-from stages.merge.task_sum import summed
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.task_vector_sums import summed
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="task_arithmetic",

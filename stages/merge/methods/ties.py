@@ -2,14 +2,14 @@
 
 from torch import Tensor
 
-from stages.merge.cuts import Cut
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import DENSITY, SCALE, WEIGHT, normalize
-from stages.merge.ranks import finder
-from stages.merge.rescale import RESTORE, restored
-from stages.merge.sparsify import keep_largest
-from stages.merge.task_sum import Sparse, elected, used_parents
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.magnitude_bands import finder
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.rescale import RESTORE, restored
+from stages.merge.arithmetic.sparsify import keep_largest
+from stages.merge.arithmetic.task_vector_sums import Sparse, elected, used_parents
+from stages.merge.arithmetic.thresholds import Cut
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="ties",

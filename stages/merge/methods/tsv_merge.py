@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE, WEIGHT
-from stages.merge.spectral import decorrelated, is_linear_map, on_base, task_matrix
-from stages.merge.task_sum import averaged, used_parents
-from stages.recipe import MethodSpec
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE, WEIGHT
+from stages.merge.arithmetic.singular_values import (
+    decorrelated,
+    is_linear_map,
+    on_base,
+    task_matrix,
+)
+from stages.merge.arithmetic.task_vector_sums import averaged, used_parents
+from stages.recipe.recipe import MethodSpec
 
 SPEC = MethodSpec(
     name="tsv_merge",

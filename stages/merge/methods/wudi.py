@@ -4,11 +4,16 @@ The inputs of a linear map are near the span of its task matrix's rows, so (M - 
 for how far a merged matrix M departs from task i on its own inputs.
 """
 
-from stages.merge.method import Kernel, Method, Settings, Sources
-from stages.merge.parameters import SCALE, SHARE
-from stages.merge.spectral import is_linear_map, least_interference, on_base, task_matrix
-from stages.merge.task_sum import averaged, used_parents
-from stages.recipe import MethodSpec, Parameter
+from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.parameters import SCALE, SHARE
+from stages.merge.arithmetic.singular_values import (
+    is_linear_map,
+    least_interference,
+    on_base,
+    task_matrix,
+)
+from stages.merge.arithmetic.task_vector_sums import averaged, used_parents
+from stages.recipe.recipe import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="wudi",

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.checkpoint import Checkpoint, TensorInfo
+from stages.checkpoint.reader import Checkpoint, TensorInfo
 from stages.errors import RecipeError
 from stages.hashing import content_hash
-from stages.merge.tokenizers.files import write_tokenizer
-from stages.merge.tokenizers.joining import joined
-from stages.merge.tokenizers.matrices import INPUT, OUTPUT
-from stages.merge.tokenizers.moving import Rows
-from stages.merge.tokenizers.placing import Placing
+from stages.merge.tokenizers.row_moves import Rows
+from stages.merge.tokenizers.row_placement import Placing
+from stages.merge.tokenizers.token_matrices import INPUT, OUTPUT
+from stages.merge.tokenizers.tokenizer_files import write_tokenizer
+from stages.merge.tokenizers.union_tokenizer import joined
 
 
 @dataclass(frozen=True, eq=False)

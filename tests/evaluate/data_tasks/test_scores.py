@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stages.evaluate.resident import ResidentEvaluator
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
-from stages.scores import SPLITS, Evaluation
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import SPLITS, Evaluation
+from stages.params.load import EvaluateParams
 from tests.evaluate.data_tasks.conftest import colours
 
 MakeParams = Callable[..., EvaluateParams]

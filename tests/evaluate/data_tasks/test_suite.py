@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.suite import Suite
-from stages.params import EvaluateParams
-from stages.scores import SPLITS
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import SPLITS
+from stages.params.load import EvaluateParams
 from tests.evaluate.conftest import write_lines
 from tests.evaluate.data_tasks.conftest import SCORER, colours, write_choices
 

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import KINDS, NEED_FRACTIONS, Estimator
-from stages.evaluate.suite import Suite
-from stages.params import EstimatorParams, EvaluateParams
-from stages.scores import Evaluation
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import Evaluation
+from stages.params.load import EstimatorParams, EvaluateParams
 from tests.evaluate.estimators.worlds import NUM_PARENTS, answered, evaluation
 
 MakeParams = Callable[..., EvaluateParams]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from stages.evaluate.estimators.answers import Answers, Array
-from stages.scores import Evaluation, ItemScore, TaskScore
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 
 NUM_PARENTS = 3
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from tests.merge.conftest import save_tensors
 
 EMBEDDING, HEAD, BIAS = "model.embed_tokens.weight", "lm_head.weight", "lm_head.bias"

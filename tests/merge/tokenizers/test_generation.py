@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from stages.checkpoint import Checkpoint
-from stages.merge.from_recipe import plan
-from stages.merge.sinks import ResidentSink, hash_weights, write_model
-from stages.merge.tokenizers.pinning import pinned
-from stages.recipe import Recipe, Value
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.outputs.model_folder import ResidentSink, hash_weights, write_model
+from stages.merge.plan.planner import plan
+from stages.merge.tokenizers.recipe_tokenizer import pinned
+from stages.recipe.recipe import Recipe, Value
 from tests.merge.recipes import recipe_of
 from tests.merge.tokenizers.conftest import write_words
 

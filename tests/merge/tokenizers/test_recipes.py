@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
-from stages.merge.engine import merge
-from stages.merge.from_recipe import plan
-from stages.merge.plan import Plan
-from stages.merge.sinks import write_model
-from stages.merge.tokenizers.pinning import pinned
-from stages.recipe import Recipe
+from stages.merge.engine.tensor_ranges import merge
+from stages.merge.outputs.model_folder import write_model
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
+from stages.merge.tokenizers.recipe_tokenizer import pinned
+from stages.recipe.recipe import Recipe
 from tests.merge.recipes import recipe_of
 from tests.merge.tokenizers.conftest import BIAS, EMBEDDING, HEAD, speaker, write_words
 

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
 from stages.errors import CheckpointError, RecipeError
 from stages.merge.tokenizers import TokenizerRule, TokenSource, Vocabulary, prepare
-from stages.merge.tokenizers.moving import read
+from stages.merge.tokenizers.row_moves import read
 from tests.merge.conftest import save_tensors
 from tests.merge.tokenizers.conftest import BIAS, EMBEDDING, HEAD, speaker
 

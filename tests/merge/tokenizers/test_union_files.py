@@ -9,10 +9,10 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer
 
-from stages.checkpoint import Checkpoint
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.tokenizer_vocabulary import read_tokens
 from stages.errors import RecipeError
 from stages.merge.tokenizers import TokenizerRule, TokenSource, Vocabulary, prepare
-from stages.tokens import read_tokens
 from tests.merge.tokenizers.conftest import speaker
 
 ENGLISH = ["the cat sat on the mat", "hello world, this is a test of the arithmetic"]

@@ -1,0 +1,1 @@
+"""The ``germline`` command: one file for each of its commands."""

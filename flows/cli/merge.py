@@ -1,0 +1,151 @@
+"""The ``germline`` command."""
+
+import errno
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+
+from flows.prefect_runtime.console import say
+from stages.errors import GermlineError
+
+T = TypeVar("T")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full. Free some.",
+    errno.EDQUOT: "your quota of the disk is used up. Free some.",
+    errno.EFBIG: "a file would be larger than is allowed. Give a smaller --shard-size.",
+}
+_NO_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes, as 5GB, 500MB or 1000000."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number of bytes that a text stands for."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+        if size < 1:
+            self.fail(f"{value!r} is no size. Write 5GB, 500MB or a number of bytes.", param, ctx)
+        return size
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Merge language models, reproducibly."""
+
+
+@main.command("merge")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan, or all that is wrong. Write nothing."
+)
+@click.option("--seed", default=0, show_default=True, help="Of methods that draw at random.")
+@click.option(
+    "--compat",
+    type=click.Choice(["mergekit"]),
+    help="Round, and place gradients, as MergeKit does.",
+)
+@click.option(
+    "--stages",
+    type=click.Path(path_type=Path),
+    help="Folder for the models of named documents.  [default: OUT-stages]",
+)
+@click.option(
+    "--shard-size", default="5GB", show_default=True, type=Size(), help="Of weight files."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="[default: as many as cores]")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A Python file with a merge method of your own; may be given again.",
+)
+@click.option("--offline", is_flag=True, help="Do not ask the hub; take what it sent before.")
+def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
+    config: Path,
+    out: Path,
+    dry_run: bool,
+    seed: int,
+    compat: str | None,
+    stages: Path | None,
+    shard_size: int,
+    threads: int | None,
+    plugins: tuple[Path, ...],
+    offline: bool,
+) -> None:
+    """Merge models as the MergeKit file CONFIG says, into the new folder OUT.
+
+    OUT is then a model that transformers loads. It appears whole or not at all. Models are
+    folders, or ORG/NAME@REVISION of the Hugging Face hub, with +ADAPTER for a LoRA.
+
+    \b
+    Example:
+      germline merge ties.yml merged --dry-run
+      germline merge ties.yml merged
+    """  # noqa: D301  # click reads the backspace as: leave these lines as they are
+    # Torch takes seconds to import, which help and usage errors need not wait for.
+    from flows.pipeline.merge_file import Job, merge, preview
+    from stages.merge.outputs.model_folder import num_cores
+
+    job = Job(
+        file=config,
+        out=out,
+        stages=stages or out.with_name(f"{out.name}-stages"),
+        seed=seed,
+        shard_bytes=shard_size,
+        threads=threads or num_cores(),
+        offline=offline,
+        compat=compat is not None,
+        plugins=plugins,
+    )
+    if dry_run:
+        say(_guarded(lambda: preview(job), out))
+        return
+    found = _guarded(lambda: merge(job), out)
+    say(f"{out}: weights {found}")
+    extra = ["--compat", compat] if compat else []
+    extra += [part for path in plugins for part in ("--plugin", str(path))]
+    again = ["germline", "merge", str(config), "OUT", "--seed", str(seed), *extra]
+    say(f"The same models, and `{shlex.join(again)}`, give these weights again, bit for bit.")
+
+
+def _guarded(job: Callable[[], T], out: Path) -> T:
+    """Return what ``job`` returns; where it fails, say why on one line each and exit."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        return job()
+    except GermlineError as error:
+        for line in str(error).splitlines():
+            console.print(f"error: {line}", markup=False)
+    except KeyboardInterrupt:
+        console.print(f"stopped: {out} was not written", markup=False)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            message = f"{_NO_ROOM[error.errno]} Nothing was left there; then run again."
+        elif error.errno in _NO_PLACE:
+            message = f"cannot be written: {error.strerror}: {error.filename}. Give another OUT."
+        else:
+            raise
+        console.print(f"error: {out}: {message}", markup=False)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Evaluations by the thousand: a cache, an executor, workers."""

@@ -1,0 +1,50 @@
+"""Estimates in the search: what the estimator is fitted to, and what it makes of outcomes.
+
+The parents, the baselines and generation 0 are evaluated in full, all later candidates on the
+items that the estimator asks for. It is fitted once, when generation 0 is done, to those outcomes
+in a fixed order: a replay fits the same and tells the same.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from flows.execution.worker import Outcome
+from flows.pipeline.session import Laboratory, evaluate_all
+from stages.errors import EvaluationError
+from stages.evaluate.estimators.estimator import Estimator
+from stages.select.final.baselines import references
+
+SPLIT = "search"
+
+
+def learn(lab: Laboratory, generation: Iterable[Outcome]) -> Estimator | None:
+    """Return the estimator of ``evaluate.estimator``; None where every item is to be evaluated.
+
+    ``generation``: the outcomes of generation 0 on the whole split, in ask order.
+
+    Raises:
+        EvaluationError: a parent cannot be scored, or too few models could.
+    """
+    params = lab.params.evaluate.estimator
+    if params.kind == "none":
+        return None
+    fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=lab.params.merge)
+    known = evaluate_all(lab, {ref.name: ref.recipe for ref in fixed}, SPLIT)
+    parents = []
+    for name in (ref.name for ref in fixed if ref.kind == "parent"):
+        evaluation = known[name].evaluation
+        if evaluation is None:
+            raise EvaluationError(
+                f"evaluate.estimator: parent {name} cannot be scored: {known[name].error} An "
+                "estimator learns from the parents; mend the cause, or set kind: none."
+            )
+        parents.append(evaluation)
+    others = [known[ref.name] for ref in fixed if ref.kind != "parent"] + list(generation)
+    return Estimator.fit(params, parents, [o.evaluation for o in others if o.evaluation])
+
+
+def estimated(estimator: Estimator | None, outcome: Outcome) -> Outcome:
+    """Return ``outcome`` with its scores on some items replaced by estimates of those on all."""
+    if estimator is None or outcome.evaluation is None:
+        return outcome
+    return replace(outcome, evaluation=estimator.estimate(outcome.evaluation))

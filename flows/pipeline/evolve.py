@@ -1,0 +1,192 @@
+"""The evolve flow: download, merge, evaluate and select, generation after generation.
+
+There is no checkpoint file. A rerun with the same params asks for the same genomes and finds their
+evaluations in the store, up to the point where the last run ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.execution.worker import Outcome
+from flows.pipeline.estimation import estimated, learn
+from flows.pipeline.generation_race import run_race
+from flows.pipeline.search_state import SPLIT, Evolution, Told
+from flows.pipeline.session import (
+    LINEAGE,
+    conduct,
+    evaluate_all,
+    fresh,
+    laboratory,
+    merge,
+    write_json_lines,
+    write_records,
+)
+from flows.prefect_runtime.console import SearchProgress, main, say
+from stages.errors import EvaluationError
+from stages.evaluate.tasks.public_benchmarks import cautions
+from stages.lineage.rows import MEAN, Journal, Row, finished, write_rows
+from stages.params.load import Params, load_params
+from stages.recipe.recipe import Candidate
+from stages.select.final.shortlist import shortlist
+
+KEPT = Path("data/kept")
+JOURNAL = Path("reports/runs/evolve.jsonl")
+
+
+@task(name="select", cache_policy=NO_CACHE, persist_result=False)
+def select(
+    evolution: Evolution,
+    candidates: Sequence[Candidate],
+    outcomes: dict[str, Outcome],
+    told: Mapping[str, Told],
+) -> list[Row]:
+    """Tell the optimiser a whole generation in ask order and record it in the lineage."""
+    evolution.search.tell([told[c.name] for c in candidates])
+    return evolution.record(candidates, outcomes)
+
+
+@flow(name="evolve", validate_parameters=False)
+def evolve(params: Params) -> None:
+    """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
+    with laboratory(params, LINEAGE / "store.jsonl") as lab:
+        for caution in cautions(lab.scorer.suite):
+            say(f"warning: {caution}")
+        evolution = Evolution(lab)
+        total = params.select.population * params.select.generations + 1  # and the mean
+        journal = Journal(JOURNAL)
+        with SearchProgress(total, "evolve") as progress:
+            for generation in range(params.select.generations):
+                candidates = evolution.propose(generation)
+                outcomes, told = score_generation(evolution, candidates, progress)
+                rows = select(evolution, candidates, outcomes, told)
+                journal.add(rows)
+                show(generation, rows, progress)
+                if generation == 0:
+                    refuse_silence(rows)
+                    evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
+            score_mean(evolution, progress)
+        write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
+        write_records(lab, LINEAGE)
+        keep_weights(evolution)
+        progress.say(f"{len(evolution.rows)} candidates, {lab.scorer.num_computed} evaluated now")
+        if params.select.racing.rungs:
+            answered = sum(row.num_items for row in evolution.rows)
+            whole = lab.scorer.suite.num_items(SPLIT) * len(evolution.rows)
+            progress.say(f"{answered} items answered; without racing it were {whole}")
+
+
+def score_generation(
+    evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
+) -> tuple[dict[str, Outcome], Mapping[str, Told]]:
+    """Return each candidate's outcome, and what the optimiser is told of it."""
+    race = evolution.race(candidates)
+    if race is not None:
+        return run_race(evolution.lab, candidates, race, SPLIT, progress), race.told()
+    outcomes = score_candidates(evolution, candidates, progress)
+    return outcomes, {name: evolution.told(outcome) for name, outcome in outcomes.items()}
+
+
+def score_candidates(
+    evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
+) -> dict[str, Outcome]:
+    """Return each candidate's outcome on the search split, or the estimate of it."""
+    estimator = evolution.estimator
+
+    def note(outcome: Outcome, count: int) -> None:
+        progress.best(evolution.fitness(estimated(estimator, outcome)))
+        progress.advance(count)
+
+    recipes = {c.name: c.recipe for c in candidates}
+    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, evolution.items)
+    return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
+
+
+def score_mean(evolution: Evolution, progress: SearchProgress) -> None:
+    """Record the mean of the search distribution, which is less lucky than the best candidate."""
+    mean = evolution.search.mean()
+    if mean is None:
+        return
+    candidate = evolution.candidate(
+        MEAN, mean, evolution.search.generation, evolution.search.better_half
+    )
+    evolution.record([candidate], score_candidates(evolution, [candidate], progress))
+
+
+def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None:
+    """Show a generation at the terminal and as a table on the Prefect page."""
+    scored = [row.fitness for row in rows if row.fitness is not None]
+    failed = len(rows) - len(scored)
+    ends = [row.fitness for row in finished(rows) if row.fitness is not None]
+    best = f"best {max(ends):.4f}, mean {sum(scored) / len(scored):.4f}" if ends else "no score"
+    if len(ends) < len(scored):
+        best += f", {len(scored) - len(ends)} stopped early"
+    progress.say(f"generation {generation}: {best}" + (f", {failed} failed" if failed else ""))
+    for reason, name in _reasons(rows).items():
+        progress.say(f"  {name} failed: {reason}")
+    create_table_artifact(
+        key="generation",
+        table=[row.brief() for row in rows],
+        description=f"Generation {generation}: {best}",
+    )
+
+
+def refuse_silence(rows: Sequence[Row]) -> None:
+    """Check that a candidate of the first generation was scored: else nothing steers a search.
+
+    Raises:
+        EvaluationError: all of them failed; each reason is given once.
+    """
+    if all(row.fitness is None for row in rows):
+        listed = "\n".join(f"{name}: {reason}" for reason, name in _reasons(rows).items())
+        raise EvaluationError(
+            f"generation 0: all {len(rows)} candidates failed. A search needs scores to go by; "
+            f"mend what is wrong with the first, and run again.\n{listed}"
+        )
+
+
+def _reasons(rows: Sequence[Row]) -> dict[str, str]:
+    """Return each reason for a failure, with the name of the first candidate that it befell."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.fitness is None:
+            found.setdefault(str(row.error), row.name)
+    return found
+
+
+def keep_weights(evolution: Evolution) -> None:
+    """Put the weights that merge.keep asks for into data/kept, one folder a recipe.
+
+    ``kept.jsonl`` says which folder holds which candidate.
+    """
+    lab, rows = evolution.lab, evolution.rows
+    wanted = lab.params.select
+    fresh(KEPT)
+    kept = {
+        "none": [],
+        "elite": shortlist(rows, wanted),
+        "all": [row for row in rows if row.fitness is not None],
+    }[lab.params.merge.keep]
+    index = []
+    for recipe_id, row in {row.id: row for row in kept}.items():
+        folder = recipe_id[:16]
+        weights_hash = merge(lab, row.recipe, KEPT / folder)
+        index.append({"folder": folder, "name": row.name, "weights_hash": weights_hash})
+    write_json_lines(KEPT / "kept.jsonl", index)
+
+
+def run() -> None:
+    """Check params.yaml, then evolve with as many threads as there are workers."""
+    params = load_params()
+    say(
+        f"evolve: {params.select.generations} generations of {params.select.population} "
+        f"candidates on {len(params.evaluate.tasks)} tasks, {params.evaluate.workers} at a time"
+    )
+    conduct(evolve, params)
+
+
+if __name__ == "__main__":
+    main(run)

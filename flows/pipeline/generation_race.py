@@ -1,0 +1,36 @@
+"""A generation's race, heat by heat, through the store."""
+
+from collections.abc import Sequence
+
+from flows.execution.worker import Outcome
+from flows.pipeline.session import Laboratory, evaluate_all
+from flows.prefect_runtime.console import SearchProgress
+from stages.lineage.evaluation import Evaluation
+from stages.recipe.recipe import Candidate
+from stages.select.racing.race import Race
+
+
+def run_race(
+    lab: Laboratory,
+    candidates: Sequence[Candidate],
+    race: Race,
+    split: str,
+    progress: SearchProgress,
+) -> dict[str, Outcome]:
+    """Return each candidate's outcome on the items of ``split`` that it met in ``race``."""
+    recipes = {candidate.name: candidate.recipe for candidate in candidates}
+    last: dict[str, Outcome] = {}
+    progress.forget()
+    while (heat := race.next()) is not None:
+        running = {name: recipes[name] for name in heat.names}
+        outcomes = evaluate_all(lab, running, split, items=heat.items)
+        race.take({name: outcome.evaluation for name, outcome in outcomes.items()})
+        last |= outcomes
+        still = race.next()
+        progress.advance(len(heat.names) - (len(still.names) if still else 0))
+    progress.best(max((f for f in race.told().values() if f is not None), default=None))
+    return {name: _whole(outcome, race.evaluations.get(name)) for name, outcome in last.items()}
+
+
+def _whole(outcome: Outcome, evaluation: Evaluation | None) -> Outcome:
+    return Outcome(outcome.weights_hash, evaluation, outcome.error)

@@ -1,0 +1,155 @@
+"""The select flow: the shortlist meets the validation split, then the champion the test split.
+
+The test split is read here and nowhere else, once for each of the champion, the base, the parents,
+the fixed baselines and the references.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.execution.worker import Outcome
+from flows.pipeline.session import (
+    LINEAGE,
+    Laboratory,
+    conduct,
+    evaluate_all,
+    fresh,
+    laboratory,
+    merge,
+    reference,
+    write_records,
+)
+from flows.prefect_runtime.console import SearchProgress, main, say
+from stages.errors import EvaluationError, LineageError
+from stages.evaluate.backends.model_strings import identity
+from stages.evaluate.tasks.public_benchmarks import cautions
+from stages.lineage.evaluation import Evaluation
+from stages.lineage.paired_tests import corrected_best
+from stages.lineage.rows import Row, read_rows, write_rows
+from stages.lineage.selection import Entry, Selection
+from stages.params.load import Params, load_params
+from stages.recipe.recipe import Recipe
+from stages.report.summary import headline, metrics
+from stages.select.final.baselines import Reference, references
+from stages.select.final.shortlist import champion, shortlist
+from stages.select.final.shortlist_comparison import against
+
+SELECTION = Path("data/selection")
+CHAMPION = Path("data/champion")
+METRICS = Path("reports/metrics.json")
+
+
+@flow(name="select", validate_parameters=False)
+def select(params: Params) -> None:
+    """Choose the champion of the lineage, measure it, and write its model and the selection."""
+    rows = read_rows(LINEAGE / "genomes.jsonl")
+    listed = shortlist(rows, params.select)
+    if not listed:
+        raise LineageError(
+            f"{LINEAGE / 'genomes.jsonl'}: of {len(rows)} candidates none that may be listed was "
+            "scored. Read their errors there, mend the cause, and run again."
+        )
+    with laboratory(params, SELECTION / "store.jsonl") as lab:
+        weights = lab.scorer.suite.weights
+        merging = lab.params.merge
+        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=merging)
+        with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
+            validation = _validate(lab, listed, progress)
+            winner = champion(listed, validation, weights)
+            entries = (*_test(lab, winner, fixed, progress), *_ask(lab))
+        shortlisted = against(winner, listed, validation, weights)
+        corrected = corrected_best([e for e in validation.values() if e is not None], weights)
+        selection = Selection(
+            winner.name, weights, shortlisted, entries, corrected, cautions(lab.scorer.suite)
+        )
+        weights_hash = merge(lab, winner.recipe, CHAMPION)
+        scored_hash = selection.winner.weights_hash or ""
+        if weights_hash != scored_hash:
+            raise LineageError(
+                f"{CHAMPION}: its weights hash to {weights_hash[:16]}, those that were scored to "
+                f"{scored_hash[:16]}. The store holds another model under this "
+                "recipe; remove .dvc/cache/candidates and run again."
+            )
+        scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
+        write_rows(fresh(SELECTION) / "genomes.jsonl", _with_scores(rows, scored))
+        selection.write(SELECTION / "selection.json")
+        write_records(lab, SELECTION)
+    _show(selection, params.report.confidence)
+
+
+def _with_scores(
+    rows: Sequence[Row], scored: Sequence[tuple[str, Evaluation | None]]
+) -> list[Row]:
+    """Return the lineage with what the shortlist and the champion scored on later splits."""
+    named = {row.name: row for row in rows}
+    for name, evaluation in scored:
+        if evaluation is not None:
+            named[name] = named[name].also(evaluation)
+    return list(named.values())
+
+
+def _validate(
+    lab: Laboratory, listed: Sequence[Row], progress: SearchProgress
+) -> Mapping[str, Evaluation | None]:
+    recipes = {row.name: row.recipe for row in listed}
+    outcomes = _outcomes(lab, recipes, "validation", progress)
+    return {name: outcome.evaluation for name, outcome in outcomes.items()}
+
+
+def _test(
+    lab: Laboratory, winner: Row, fixed: Sequence[Reference], progress: SearchProgress
+) -> tuple[Entry, ...]:
+    recipes = {winner.name: winner.recipe, **{ref.name: ref.recipe for ref in fixed}}
+    kinds = {winner.name: "champion", **{ref.name: ref.kind for ref in fixed}}
+    entries = []
+    for name, outcome in _outcomes(lab, recipes, "test", progress).items():
+        if outcome.evaluation is None or outcome.weights_hash is None:
+            raise EvaluationError(
+                f"{kinds[name]} {name} on the test split: {outcome.error} Every model of the "
+                "comparison must be scored; mend the cause and run again."
+            )
+        recipe = recipes[name].to_dict()
+        entry = Entry(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _ask(lab: Laboratory) -> Iterator[Entry]:
+    """Yield the references; last, so that one that cannot be scored costs no other its scores."""
+    params = lab.params.evaluate
+    asked = reference.with_options(retries=params.retries)
+    for name, chosen in params.references.items():
+        evaluation = asked.with_options(task_run_name=f"{name} test")(lab.scorer, name, "test")
+        yield Entry(name, "reference", identity(chosen), None, evaluation)
+
+
+def _outcomes(
+    lab: Laboratory, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
+) -> dict[str, Outcome]:
+    return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
+
+
+def _show(selection: Selection, confidence: float) -> None:
+    METRICS.parent.mkdir(exist_ok=True)
+    text = json.dumps(metrics(selection), indent=2, sort_keys=True) + "\n"
+    METRICS.write_text(text, encoding="utf-8")
+    lead = headline(selection, confidence)
+    say(lead)
+    create_markdown_artifact(lead, key="champion")
+
+
+def run() -> None:
+    """Check params.yaml, then choose with as many threads as there are workers."""
+    params = load_params()
+    num_listed = params.select.shortlist
+    listed = f"{num_listed} candidates" if num_listed else "the search's mean"
+    say(f"select: {listed} on validation items, one on test items")
+    conduct(select, params)
+
+
+if __name__ == "__main__":
+    main(run)

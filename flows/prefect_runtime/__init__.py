@@ -1,0 +1,1 @@
+"""Prefect's server, settings, schedule, and what a person sees."""

@@ -1,0 +1,1 @@
+"""Model folders: safetensors headers, reader, writer, staging."""

@@ -1,0 +1,123 @@
+"""Whether the models that params.yaml names can do what is asked of them, before any is loaded."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.evaluate.backends.model_strings import loads_folders, model_class, only_chats
+from stages.params.load import EvaluateParams
+from stages.params.model_params import ModelParams
+
+_BACKEND = "evaluate.backend"
+# Of a candidate's model: what germline says itself, or what would make it another model.
+_NOT_A_CANDIDATES = (
+    "batch_size",
+    "delta",
+    "device",
+    "gguf_file",
+    "lora_local_path",
+    "peft",
+    "pretrained",
+    "revision",
+    "subfolder",
+    "tokenizer",
+)
+_WHOLE_GPU = ("sglang", "trtllm", "vllm", "vllm-vlm")  # these take the memory of a GPU for one
+_PARALLEL = ("data_parallel_size", "tensor_parallel_size")
+
+
+def check_backend(params: EvaluateParams) -> None:
+    """Check that ``evaluate.backend`` can score candidates.
+
+    Raises:
+        EvaluationError: it cannot, or is given what is set elsewhere.
+    """
+    backend = params.backend
+    if backend is None:
+        return
+    _check_arguments(backend)
+    _check_alone(backend, params.workers)
+    if not loads_folders(model_class(backend.model, _BACKEND)):
+        raise EvaluationError(
+            f"{_BACKEND}: {backend.model} has no way to load a candidate's weights, so it cannot "
+            "score candidates. Take hf, vllm or another model that loads a folder; to compare "
+            f"the champion with what {backend.model} serves, name it under evaluate.references."
+        )
+    if params.model_args:
+        raise EvaluationError(
+            "evaluate.model_args: is for the resident model, but evaluate.backend is "
+            f"{backend.model}. Move its keys to evaluate.backend.model_args."
+        )
+    if isinstance(params.apply_chat_template, str):
+        raise EvaluationError(
+            f"evaluate.apply_chat_template: is {params.apply_chat_template!r}; a template by name "
+            "is for the resident model alone. Set true or false, or remove evaluate.backend."
+        )
+
+
+def _check_alone(backend: ModelParams, workers: int) -> None:
+    """Check that an engine which takes a GPU for itself is one process on one GPU."""
+    told = {n: int(backend.model_args.get(n, 1)) for n in _PARALLEL} | {"workers": workers}
+    for name, count in told.items():
+        if backend.model in _WHOLE_GPU and count > 1:
+            raise EvaluationError(
+                f"{_BACKEND}: {name} is {count}, but {backend.model} is run as one engine on one "
+                "GPU, whose memory it takes for itself. Set it to 1."
+            )
+
+
+def _check_arguments(backend: ModelParams) -> None:
+    for name in _NOT_A_CANDIDATES:
+        if name in backend.model_args:
+            raise EvaluationError(
+                f"{_BACKEND}.model_args: {name} is not set here: germline gives each candidate's "
+                "folder, and evaluate.batch_size and evaluate.device say the rest. Remove it."
+            )
+    if backend.api_key_env is not None:
+        raise EvaluationError(
+            f"{_BACKEND}.api_key_env: {backend.model} asks no server. Remove it."
+        )
+
+
+def check_references(params: EvaluateParams, kinds: Iterable[tuple[str, str]]) -> None:
+    """Check that ``evaluate.references`` can answer; ``kinds``: (task, its output type).
+
+    Raises:
+        EvaluationError: one is unknown, names no model, or cannot give what a task asks for.
+    """
+    for name, reference in params.references.items():
+        where = f"evaluate.references.{name}"
+        kind = model_class(reference.model, where)
+        told = reference.model_args
+        if not {"model", "pretrained", "engine"} & set(told):
+            raise EvaluationError(
+                f"{where}: model_args name no model. Set model to the name it is served "
+                "under, or pretrained to its folder or hub name."
+            )
+        if loads_folders(kind):
+            _check_pinned(where, told)
+            continue
+        address = str(told.get("base_url", ""))
+        is_needed = reference.model.startswith("local-") or bool(address)
+        if is_needed and not address.startswith(("http://", "https://")):
+            said = f"base_url is {address!r}" if address else "model_args have no base_url"
+            raise EvaluationError(
+                f"{where}: {said}. Give the whole address, such as "
+                "http://localhost:8000/v1/chat/completions."
+            )
+        for task, output in kinds:
+            if only_chats(kind) and output != "generate_until":
+                raise EvaluationError(
+                    f"{where}: task {task} scores by log-likelihood ({output}), which "
+                    f"{reference.model} does not give. Take local-completions, or only tasks "
+                    "that generate."
+                )
+
+
+def _check_pinned(where: str, told: dict[str, Any]) -> None:
+    if not Path(str(told.get("pretrained"))).is_dir() and "revision" not in told:
+        raise EvaluationError(
+            f"{where}: model_args give {told.get('pretrained')!r}, which is no folder, without a "
+            "revision. A model of the hub can change; set revision to a commit."
+        )

@@ -1,0 +1,55 @@
+"""Answers of servers, kept by content: what was answered once is never asked again."""
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.evaluate.tasks.task_hash import plain
+from stages.hashing import content_hash
+
+FOLDER = Path(".answers")  # in the project, tracked by neither git nor DVC; safe to delete or copy
+
+
+class KeptAnswers:
+    """The answers of one server; lm_eval hands it each as it comes (its ``cache_hook``).
+
+    Texts that are sampled are not kept: equal requests have different ones.
+    """
+
+    def __init__(self, identity: Mapping[str, Any]) -> None:
+        self._identity = identity
+
+    def find(self, kind: str, arguments: Iterable[Any]) -> Any:
+        """Return the answer to a request; None where there is none that can be read."""
+        try:
+            answer = json.loads(self._path(kind, arguments).read_bytes())["answer"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return tuple(answer) if isinstance(answer, list) else answer
+
+    def add_partial(self, attr: str, req: Iterable[Any], res: Any) -> None:
+        """Keep the answer ``res`` to a request; the names are lm_eval's."""
+        arguments = tuple(req)
+        if is_sampled(arguments):
+            return
+        path = self._path(attr, arguments)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        scratch.write_text(json.dumps({"answer": res}) + "\n", encoding="utf-8")
+        scratch.replace(path)
+
+    def _path(self, kind: str, arguments: Iterable[Any]) -> Path:
+        key = content_hash([self._identity, kind, plain(list(arguments))])
+        return FOLDER / key[:2] / f"{key}.json"
+
+
+def is_sampled(arguments: Iterable[Any]) -> bool:
+    """Tell whether a request asks for a text that is drawn at random."""
+    return any(
+        bool(told.get("do_sample")) or bool(told.get("temperature"))
+        for told in arguments
+        if isinstance(told, Mapping)
+    )

@@ -1,0 +1,76 @@
+"""lm_eval's model strings: which there are, what each can do, and what of one decides scores."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.evaluate.quiet_lm_eval import sealed
+from stages.hashing import file_hash, nearest
+from stages.params.model_params import ModelParams
+
+# Where and how patiently a server is asked: the same model may be served elsewhere.
+_NOT_DECIDING = (
+    "base_url",
+    "ca_cert_path",
+    "max_retries",
+    "num_concurrent",
+    "timeout",
+    "verify_certificate",
+)
+
+
+def model_class(name: str, where: str) -> Any:
+    """Return lm_eval's class for a model string.
+
+    Raises:
+        EvaluationError: there is none, or what it needs is not installed.
+    """
+    with sealed():
+        import lm_eval.models  # noqa: F401  it fills the registry
+        from lm_eval.api.registry import get_model, model_registry
+
+        names = sorted(model_registry.keys())
+        if name not in names:
+            raise EvaluationError(
+                f"{where}: lm_eval has no model {name!r}. Legal: {', '.join(names)}."
+                f"{nearest(name, names)}"
+            )
+        try:
+            return get_model(name)
+        except Exception as error:
+            raise EvaluationError(
+                f"{where}: model {name} cannot be imported: {type(error).__name__}: {error}. "
+                "Install what it needs, vllm with pip install 'germline[vllm]'."
+            ) from error
+
+
+def is_server(kind: Any) -> bool:
+    """Tell whether a class asks a server by lm_eval's own client."""
+    from lm_eval.models.api_models import TemplateAPI
+
+    return issubclass(kind, TemplateAPI)
+
+
+def loads_folders(kind: Any) -> bool:
+    """Tell whether a class loads a model folder that it is given as ``pretrained``."""
+    makers = [vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)]
+    named = any("pretrained" in inspect.signature(maker).parameters for maker in makers[:-1])
+    return named and not is_server(kind)
+
+
+def only_chats(kind: Any) -> bool:
+    """Tell whether a class knows conversations alone: no plain prompts, no log-likelihoods."""
+    from lm_eval.models.openai_completions import LocalChatCompletion
+
+    return issubclass(kind, LocalChatCompletion)
+
+
+def identity(chosen: ModelParams) -> dict[str, Any]:
+    """Return what of a model decides its answers, as plain data; a folder by its content."""
+    told = {k: v for k, v in chosen.model_args.items() if k not in _NOT_DECIDING}
+    folder = Path(str(told.get("pretrained", "")))
+    if "pretrained" in told and folder.is_dir():
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        told["pretrained"] = {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
+    return {"model": chosen.model, "model_args": told}

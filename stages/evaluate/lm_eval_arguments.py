@@ -1,0 +1,127 @@
+"""The arguments that lm-eval's model class takes, checked and filled in from params.yaml."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.hashing import nearest
+from stages.params.load import EvaluateParams
+
+# HFLM's arguments that make sense for a resident model whose weights are replaced in place.
+MODEL_ARGS = (
+    "add_bos_token",
+    "attn_implementation",
+    "chat_template_args",
+    "dtype",
+    "enable_thinking",
+    "logits_cache",
+    "max_length",
+    "mixed_precision_dtype",
+    "prefix_token_id",
+    "softmax_dtype",
+    "think_end_token",
+    "trust_remote_code",
+    "truncation",
+    "use_fast_tokenizer",
+)
+_SET_ELSEWHERE = {
+    "batch_size": "evaluate.batch_size",
+    "device": "evaluate.device",
+    "pretrained": "download.base",
+    "tokenizer": "merge.tokenizer",
+}
+# Of generation; where several are given, lm-eval takes the first of them.
+_LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+_DTYPES = ("auto", "bfloat16", "float16", "float32")
+
+
+def model_args(params: EvaluateParams) -> dict[str, Any]:
+    """Return HFLM's arguments; dtype is float32 on a CPU and the checkpoint's own elsewhere.
+
+    Raises:
+        EvaluationError: an argument is unknown, or is set by another key.
+    """
+    for name in params.model_args:
+        if name in _SET_ELSEWHERE:
+            raise EvaluationError(
+                f"evaluate.model_args: {name} is not set here. Set {_SET_ELSEWHERE[name]}."
+            )
+        if name not in MODEL_ARGS:
+            raise EvaluationError(
+                f"evaluate.model_args: unknown argument {name!r}. Legal: {', '.join(MODEL_ARGS)}."
+                f"{nearest(name, list(MODEL_ARGS))}"
+            )
+    given = dict(params.model_args)
+    given.setdefault("dtype", "float32" if params.device.startswith("cpu") else "auto")
+    if given["dtype"] not in _DTYPES:
+        raise EvaluationError(
+            f"evaluate.model_args: dtype is {given['dtype']!r}. Legal: {', '.join(_DTYPES)}."
+        )
+    length = given.get("max_length")
+    if length is not None and not _is_count(length):
+        raise EvaluationError(
+            f"evaluate.model_args: max_length is {length!r}. Give a whole number of tokens from 1."
+        )
+    return given
+
+
+def multiturn(params: EvaluateParams) -> bool:
+    """Return whether few-shot examples are turns of the conversation.
+
+    As on lm-eval's command line they are where a chat template is applied, unless params say.
+
+    Raises:
+        EvaluationError: they should be, but no chat template is applied.
+    """
+    if params.fewshot_as_multiturn is None:
+        return bool(params.apply_chat_template)
+    if params.fewshot_as_multiturn and not params.apply_chat_template:
+        raise EvaluationError(
+            "evaluate.fewshot_as_multiturn: is true, but evaluate.apply_chat_template is not. "
+            "Turns need a chat template; set it to true, or this to false."
+        )
+    return params.fewshot_as_multiturn
+
+
+def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return generation arguments with ``given`` over ``own``; a length has one of four names."""
+    kept = {k: v for k, v in own.items() if k not in _LENGTHS or not given.keys() & set(_LENGTHS)}
+    return {**kept, **given}
+
+
+def check_generation(where: str, kwargs: Mapping[str, Any], *, is_resident: bool) -> None:
+    """Check what lm-eval would only refuse when it generates, or pass over.
+
+    Raises:
+        EvaluationError: a length is no whole number or is given twice, a stop string is no text,
+            sampling is asked for without a temperature above zero, or the resident model is to
+            search with beams.
+    """
+    lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
+    if len(lengths) > 1:
+        raise EvaluationError(
+            f"{where}: {' and '.join(lengths)} all say how long a text may be, and the first "
+            f"would win. Give {next(iter(lengths))} alone."
+        )
+    for name, length in lengths.items():
+        if not _is_count(length):
+            raise EvaluationError(
+                f"{where}: {name} is {length!r}. Give a whole number of tokens from 1."
+            )
+    until = kwargs.get("until") or []
+    if not isinstance(until, str | list) or not all(isinstance(stop, str) for stop in until):
+        raise EvaluationError(f"{where}: until is {until!r}. Give a text, or a list of texts.")
+    if kwargs.get("do_sample") and not kwargs.get("temperature"):
+        raise EvaluationError(
+            f"{where}: do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
+            "needs a temperature above 0; greedy decoding needs do_sample: false."
+        )
+    if is_resident and kwargs.get("num_beams", 1) != 1:
+        raise EvaluationError(
+            f"{where}: num_beams is {kwargs['num_beams']!r}. The resident model searches with no "
+            "beams; remove it, or set evaluate.backend to {model: hf}."
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

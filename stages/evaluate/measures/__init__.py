@@ -1,0 +1,1 @@
+"""How an answer is measured: numbers, languages, judges, a user's scorer."""

@@ -1,0 +1,35 @@
+"""The resident evaluator: one model in this process, whose weights others replace in place."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stages.evaluate.evaluator import Evaluator
+from stages.evaluate.quiet_lm_eval import sealed
+from stages.evaluate.tasks.suite import Suite
+from stages.params.load import EvaluateParams
+
+
+class ResidentEvaluator(Evaluator):
+    """Scores the weights that ``model`` holds at the moment."""
+
+    def __init__(self, model_folder: Path, params: EvaluateParams, suite: Suite) -> None:
+        """Load the model of ``model_folder``.
+
+        Raises:
+            EvaluationError: it cannot be loaded, or has not the chat template that params name.
+        """
+        torch.set_num_threads(params.threads)
+        with sealed():
+            from stages.evaluate.resident.language_model import ResidentLM
+
+            resident = ResidentLM.open(model_folder, params)
+        resident.use_template(params.apply_chat_template)
+        super().__init__(resident, params, suite)
+        self._model: nn.Module = resident.model
+
+    @property
+    def model(self) -> nn.Module:
+        """The model whose weights are scored."""
+        return self._model

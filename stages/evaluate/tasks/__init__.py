@@ -1,0 +1,1 @@
+"""Tasks as the suite knows them: items, splits, keys."""

@@ -1,0 +1,155 @@
+"""Set a task up: build it, few-shot and generation as asked for, its metric and filter chosen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.errors import EvaluationError
+from stages.evaluate.lm_eval_arguments import check_generation, laid_over
+from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
+from stages.evaluate.tasks.catalogue import Catalogue
+from stages.evaluate.tasks.data_task import data_task
+from stages.hashing import nearest
+from stages.params.load import EvaluateParams
+from stages.params.task_params import TaskParams
+
+FEWSHOT_SEED = 1234  # that of lm-eval's command line: the same examples in front of the same item
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """An lm-eval task object with the metric and filter that are scored.
+
+    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing.
+    """
+
+    name: str
+    task: Any
+    metric: str
+    filter: str
+    higher_is_better: bool
+    aggregate: Callable[[Sequence[Any]], float]
+    scoring: Scoring | None = None
+
+
+def load_task(
+    name: str, chosen: TaskParams, params: EvaluateParams, shelf: Catalogue
+) -> LoadedTask:
+    """Return the task ``name``, set up as lm-eval's command line would with the same arguments.
+
+    Raises:
+        EvaluationError: the task, its metric, its filter or its few-shot examples are not there.
+    """
+    if chosen.is_data:
+        task, kind = data_task(name, chosen, shelf.files)
+        preferred = "numeric" if kind == "numeric" else None
+    else:
+        task, preferred = shelf.build(name), None
+    _set_generation(name, task, chosen, params)
+    task.set_config("num_fewshot", _num_fewshot(task, chosen, params))
+    filters = [f.name for f in task._filters]  # noqa: SLF001  lm-eval has no public list of them
+    loaded = LoadedTask(
+        name=name,
+        task=task,
+        filter=_choose(name, "filter", chosen.filter, filters),
+        **_scored(name, task, chosen, preferred),
+    )
+    _check_language(loaded)
+    return loaded
+
+
+def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluateParams) -> None:
+    if task.get_config("output_type") != "generate_until":
+        for key in ("scorer", "judge", "language", "gen_kwargs"):
+            if getattr(chosen, key):
+                raise EvaluationError(
+                    f"task {name}: {key} is set, but the model writes no text: its output_type is "
+                    f"{task.get_config('output_type')}. Remove {key}, or take a task that "
+                    "generates."
+                )
+        return
+    own = task.get_config("generation_kwargs") or {}
+    # A new mapping: the task's own may be shared with others.
+    kwargs = laid_over(laid_over(own, params.gen_kwargs), chosen.gen_kwargs)
+    task.set_config("generation_kwargs", kwargs)
+    where = f"task {name}, generation_kwargs"
+    check_generation(where, kwargs, is_resident=params.backend is None)
+
+
+def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:
+    """Return which metric scores and how: ours where params name one, else the task's own."""
+    from lm_eval.api.metrics import mean
+
+    if chosen.scorer is not None or chosen.judge is not None:
+        metric: str | None = "scorer" if chosen.scorer is not None else "judge"
+    else:
+        metric = _measured(task, chosen, chosen.metric or preferred)
+    scoring = scoring_of(chosen, metric)
+    if metric is not None:
+        return {
+            "metric": metric,
+            "higher_is_better": True,
+            "aggregate": mean,
+            "scoring": scoring,
+        }
+    metrics = task.aggregation()
+    own = [*metrics, *(["numeric"] if _generates(task) and "numeric" not in metrics else [])]
+    metric = _choose(name, "metric", chosen.metric, own)
+    return {
+        "metric": metric,
+        "higher_is_better": bool(task.higher_is_better()[metric]),
+        "aggregate": metrics[metric],
+        "scoring": scoring,
+    }
+
+
+def _measured(task: Any, chosen: TaskParams, metric: str | None) -> str | None:
+    """Return the metric of ours that scores; None where one of the task's own does."""
+    if not _generates(task):
+        return None
+    if chosen.is_data:
+        metric = metric or LISTED[-1]
+        return metric if metric in LISTED else None
+    return metric if metric == "numeric" and metric not in task.aggregation() else None
+
+
+def _generates(task: Any) -> bool:
+    return bool(task.get_config("output_type") == "generate_until")
+
+
+def _check_language(loaded: LoadedTask) -> None:
+    from lm_eval.api.metrics import mean
+
+    if loaded.scoring is None or loaded.scoring.language is None:
+        return
+    if loaded.aggregate is not mean or not loaded.higher_is_better:
+        raise EvaluationError(
+            f"task {loaded.name}: language is set, but its metric {loaded.metric} is no mean over "
+            "items of which higher is better. An answer in another language scores 0; choose "
+            "a metric for which that is the worst, such as exact_match or numeric."
+        )
+
+
+def _num_fewshot(task: Any, chosen: TaskParams, params: EvaluateParams) -> int:
+    if chosen.num_fewshot is not None or chosen.is_data:
+        return int(
+            task.get_config("num_fewshot") if chosen.num_fewshot is None else chosen.num_fewshot
+        )
+    own = task.get_config("num_fewshot")
+    # As lm-eval's --num_fewshot: a task that says 0 itself stays at 0.
+    if params.num_fewshot is not None and own != 0:
+        return params.num_fewshot
+    return int(own or 0)
+
+
+def _choose(task: str, what: str, wanted: str | None, legal: list[str]) -> str:
+    if not legal:
+        raise EvaluationError(f"task {task}: has no {what}. Give it one in its metric_list.")
+    if wanted is None:
+        return legal[0]
+    if wanted not in legal:
+        raise EvaluationError(
+            f"task {task}: has no {what} {wanted!r}. Legal: {', '.join(legal)}; set it under "
+            f"evaluate.tasks.{nearest(wanted, legal)}"
+        )
+    return wanted

@@ -1,0 +1,1 @@
+"""The record of a search: rows, evaluations, the selection, paired tests."""

@@ -1,0 +1,293 @@
+"""The lineage: one row for every genome that was evaluated, and the run's journal.
+
+The JSONL file is the truth; tables are derived from it.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from stages.errors import LineageError
+from stages.hashing import canonical_json
+from stages.lineage.evaluation import SPLITS, Evaluation
+from stages.recipe.recipe import Candidate, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["ok", "failed"]
+MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
+
+
+def candidate_name(generation: int, place: int) -> str:
+    """Return the name of a candidate: g03-c07 is place 7 of generation 3."""
+    return f"g{generation:02d}-c{place:02d}"
+
+
+class Outcome(Protocol):
+    """What became of a candidate: an evaluation, or an error."""
+
+    @property
+    def weights_hash(self) -> str | None:
+        """The hash of the merged weights; None where the merge failed."""
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The scores; None where it failed."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed; None where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One evaluated genome.
+
+    ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}, with
+    ``estimator`` where the score is an estimate from ``num_items`` items. A failed row has an
+    error and no fitness. Ancestors are names of rows, or of the warm start or model that the
+    genome was copied from.
+    """
+
+    name: str
+    id: str
+    generation: int
+    ancestors: tuple[str, ...]
+    genes: Mapping[str, float]
+    recipe: Recipe
+    parents: Mapping[str, str]
+    status: Status
+    weights_hash: str | None = None
+    scores: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    fitness: float | None = None
+    fitness_stderr: float | None = None
+    error: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        candidate: Candidate,
+        genes: Mapping[str, float],
+        outcome: Outcome,
+        *,
+        weights: Mapping[str, float],
+    ) -> Self:
+        """Return the row of a candidate and its outcome; ``weights`` are those of the tasks."""
+        evaluation = outcome.evaluation
+        error = outcome.error or "it was not evaluated, and no error was recorded"
+        return cls(
+            name=candidate.name,
+            id=candidate.id,
+            generation=candidate.generation,
+            ancestors=candidate.ancestors,
+            genes=dict(genes),
+            recipe=candidate.recipe,
+            parents={parent.name: parent.hash for parent in candidate.recipe.parents},
+            status="ok" if evaluation else "failed",
+            weights_hash=outcome.weights_hash,
+            scores={evaluation.split: _scores(evaluation)} if evaluation else {},
+            fitness=evaluation.fitness(weights) if evaluation else None,
+            fitness_stderr=evaluation.fitness_stderr(weights) if evaluation else None,
+            error=None if evaluation else error,
+        )
+
+    def also(self, evaluation: Evaluation) -> Self:
+        """Return the row with the scores of one more split; fitness stays that of the search."""
+        return replace(self, scores={**self.scores, evaluation.split: _scores(evaluation)})
+
+    @property
+    def num_items(self) -> int:
+        """The number of search items that the fitness rests on."""
+        return sum(int(task["num_items"]) for task in self.scores.get("search", {}).values())
+
+    @property
+    def is_estimated(self) -> bool:
+        """True where the search scores are estimates of those on all items."""
+        return any("estimator" in task for task in self.scores.get("search", {}).values())
+
+    @property
+    def objectives(self) -> tuple[float, ...]:
+        """The search scores in the order of the tasks' names; lower-is-better ones negative."""
+        tasks = sorted(self.scores.get("search", {}).items())
+        return tuple(s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
+
+    def brief(self) -> dict[str, Any]:
+        """Return the few columns that a person wants to see while a search runs."""
+        return {
+            "name": self.name,
+            "fitness": self.fitness,
+            "stderr": self.fitness_stderr,
+            "items": self.num_items,
+            "id": self.id[:16],
+            "ancestors": " ".join(self.ancestors),
+            "error": self.error,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as plain JSON data; ``from_dict`` is its inverse."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "ancestors": list(self.ancestors), "recipe": self.recipe.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the row that ``to_dict`` wrote.
+
+        Raises:
+            ValueError: a column is missing, is unknown, or contradicts the status.
+        """
+        names = {f.name for f in fields(cls)}
+        if set(data) != names:
+            raise ValueError(f"columns differ: {', '.join(sorted(set(data) ^ names))}")
+        recipe = Recipe.from_dict(data["recipe"])
+        row = cls(**{**data, "ancestors": tuple(data["ancestors"]), "recipe": recipe})
+        if row.status not in ("ok", "failed") or (row.fitness is None) == (row.status == "ok"):
+            raise ValueError(f"status is {row.status!r} and fitness is {row.fitness}")
+        return row
+
+
+def finished(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose fitness speaks for the whole split: no race stopped them early.
+
+    They answered as many items as any row, or their scores are estimates.
+    """
+    scored = [row for row in rows if row.fitness is not None]
+    most = max((row.num_items for row in scored), default=0)
+    return [row for row in scored if row.num_items == most or row.is_estimated]
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write ``rows`` as JSON lines, by generation then place; equal rows, equal bytes.
+
+    Raises:
+        LineageError: two rows have one name.
+    """
+    ordered = sorted(rows, key=lambda row: (row.generation, len(row.name), row.name))
+    names = [row.name for row in ordered]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LineageError(f"{path}: row {twice} is given twice. Write each candidate once.")
+    text = "".join(canonical_json(row.to_dict()) + "\n" for row in ordered)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8", newline="\n")
+    scratch.replace(path)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows that ``write_rows`` wrote, in order.
+
+    Raises:
+        LineageError: the file is missing, or a line of it is damaged; the message names the line.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError as error:
+        raise LineageError(f"{path}: no such file. Make it with `dvc repro evolve`.") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(Row.from_dict(json.loads(line)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise LineageError(
+                f"{path}, line {number}: not a row of the lineage ({error}). The file is damaged "
+                "or of another version; restore it with `dvc checkout`, or remove it and run "
+                "`dvc repro evolve`, which repeats the run from the cache."
+            ) from error
+    return rows
+
+
+def frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Return the rows as a table with flat columns, one for each gene, parent and score.
+
+    Columns are ordered, and the same for equal rows: what a candidate is, then ``gene.*``,
+    ``parent.*``, ``<split>.<task>.<score|stderr|num_items>``, ``error`` and ``recipe``.
+    """
+    import pandas as pd
+
+    records = [_flat(row) for row in rows]
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    last = [name for name in ("error", "recipe") if name in columns]
+    ordered = [name for name in columns if name not in last] + last
+    return pd.DataFrame.from_records(records, columns=ordered)
+
+
+class Journal:
+    """An append-only log of finished evaluations; it outlives a kill at any moment.
+
+    It is for people and for progress bars, is not tracked, and may hold times. Each record is one
+    line, on disk when ``append`` returns. A last line that a crash tore is dropped on opening.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal at ``path``."""
+        self.path = path
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            whole = path.read_bytes()
+            kept = whole[: whole.rfind(b"\n") + 1]
+            if len(kept) < len(whole):
+                os.truncate(path, len(kept))
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Append a record for each of ``rows``, in full."""
+        for row in rows:
+            self.append(row.to_dict())
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Append one record; threads may call it at once."""
+        line = (canonical_json(dict(record)) + "\n").encode()
+        with self._lock, self.path.open("ab", buffering=0) as file:
+            file.write(line)
+            os.fsync(file.fileno())
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the whole records, oldest first; a torn last line is left out.
+
+        Raises:
+            LineageError: a line before the last is damaged.
+        """
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        records = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise LineageError(
+                    f"{self.path}, line {number}: not JSON ({error}). The journal is only a log; "
+                    "move it away and run again."
+                ) from error
+        return records
+
+
+def _scores(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    scores = {t.task: t.to_dict() for t in evaluation.tasks}
+    return {task: {k: v for k, v in s.items() if k != "task"} for task, s in scores.items()}
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": row.name,
+        "id": row.id,
+        "generation": row.generation,
+        "status": row.status,
+        "fitness": row.fitness,
+        "fitness_stderr": row.fitness_stderr,
+        "method": row.recipe.method,
+        "ancestors": " ".join(row.ancestors),
+        "weights_hash": row.weights_hash,
+    }
+    record |= {f"gene.{name}": value for name, value in row.genes.items()}
+    record |= {f"parent.{name}": value for name, value in row.parents.items()}
+    for split in (s for s in SPLITS if s in row.scores):
+        for task, scores in row.scores[split].items():
+            for key in ("score", "stderr", "num_items"):
+                record[f"{split}.{task}.{key}"] = scores[key]
+    return {**record, "error": row.error, "recipe": canonical_json(row.recipe.to_dict())}

@@ -1,0 +1,153 @@
+"""The result of the final choice: what the flows hand to the report."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from stages.errors import LineageError
+from stages.hashing import canonical_json
+from stages.lineage.evaluation import Evaluation
+
+EntryKind = Literal["champion", "parent", "baseline", "base", "reference"]
+KINDS = ("champion", "parent", "baseline", "base", "reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlisted:
+    """A candidate that was scored again on the validation split; None: that failed.
+
+    ``scores`` are its validation scores by task. ``p_value`` is of no difference from the champion
+    on that split, corrected for the number of such comparisons; None for the champion itself.
+    """
+
+    name: str
+    id: str
+    genes: Mapping[str, float]
+    search_fitness: float
+    validation_fitness: float | None
+    validation_stderr: float | None
+    p_value: float | None
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model that met the test split; ``recipe`` is None for weights that no merge made.
+
+    Of a reference it says which model was asked; its weights are not known, and have no hash.
+    """
+
+    name: str
+    kind: EntryKind
+    recipe: Mapping[str, Any] | None
+    weights_hash: str | None
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The shortlist, the champion (the name of a shortlisted candidate) and the test results.
+
+    ``task_weights`` are those of ``Evaluation.fitness``. Exactly one entry is the champion's, and
+    it holds the champion's recipe and weights hash.
+
+    ``corrected_validation`` is the champion's validation fitness without the luck of having been
+    the best of the shortlist on those very items (``paired.corrected_best``). ``cautions`` are
+    sentences that a reader of the scores must know.
+    """
+
+    champion: str
+    task_weights: Mapping[str, float]
+    shortlist: tuple[Shortlisted, ...]
+    entries: tuple[Entry, ...]
+    corrected_validation: float
+    cautions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the parts contradict each other."""
+        champions = [entry.name for entry in self.entries if entry.kind == "champion"]
+        if champions != [self.champion]:
+            raise ValueError(f"champion is {self.champion!r}, champion entries are {champions}")
+        if self.champion not in {item.name for item in self.shortlist}:
+            raise ValueError(f"champion {self.champion!r} is not on the shortlist")
+        unknown = {entry.kind for entry in self.entries} - set(KINDS)
+        if unknown:
+            raise ValueError(f"unknown kinds of entry: {sorted(unknown)}")
+
+    @property
+    def winner(self) -> Entry:
+        """The champion's entry."""
+        return next(entry for entry in self.entries if entry.kind == "champion")
+
+    @property
+    def chosen(self) -> Shortlisted:
+        """The champion's place on the shortlist: its id, genes and earlier fitnesses."""
+        return next(item for item in self.shortlist if item.name == self.champion)
+
+    def of_kind(self, kind: EntryKind) -> tuple[Entry, ...]:
+        """Return the entries of ``kind``, in order."""
+        return tuple(entry for entry in self.entries if entry.kind == kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the selection as plain JSON data; ``from_dict`` is its inverse."""
+        return {
+            "cautions": list(self.cautions),
+            "champion": self.champion,
+            "corrected_validation": self.corrected_validation,
+            "task_weights": dict(self.task_weights),
+            "shortlist": [asdict(item) for item in self.shortlist],
+            "entries": [
+                {
+                    "name": entry.name,
+                    "kind": entry.kind,
+                    "recipe": entry.recipe,
+                    "weights_hash": entry.weights_hash,
+                    "evaluation": entry.evaluation.to_dict(),
+                }
+                for entry in self.entries
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the selection that ``to_dict`` wrote."""
+        return cls(
+            cautions=tuple(data.get("cautions", ())),
+            champion=data["champion"],
+            corrected_validation=data["corrected_validation"],
+            task_weights=data["task_weights"],
+            shortlist=tuple(Shortlisted(**item) for item in data["shortlist"]),
+            entries=tuple(
+                Entry(**{**entry, "evaluation": Evaluation.from_dict(entry["evaluation"])})
+                for entry in data["entries"]
+            ),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the selection as JSON; equal selections, equal bytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        scratch.write_text(canonical_json(self.to_dict()) + "\n", encoding="utf-8", newline="\n")
+        scratch.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the selection that ``write`` wrote.
+
+        Raises:
+            LineageError: the file is missing or damaged.
+        """
+        try:
+            return cls.from_dict(json.loads(path.read_bytes()))
+        except FileNotFoundError as error:
+            raise LineageError(
+                f"{path}: no such file. Make it with `dvc repro select`."
+            ) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise LineageError(
+                f"{path}: not a selection ({error}). The file is damaged or of another version; "
+                "restore it with `dvc checkout`, or remove it and run `dvc repro select`."
+            ) from error

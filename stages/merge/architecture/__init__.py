@@ -1,0 +1,1 @@
+"""What a model is: layers, components, tied weights, matching names."""

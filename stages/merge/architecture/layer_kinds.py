@@ -1,0 +1,117 @@
+"""Layers of several kinds (dense or with experts, attention or state space) that change places.
+
+A config tells the kinds by lists, which can follow the layers, or by a rule of their numbers
+(``first_k_dense_replace``, ``attn_layer_period``), which cannot: transformers would look for the
+tensors of another kind, not find them, and make random ones.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import RecipeError
+from stages.merge.architecture.components import is_buffer
+from stages.merge.architecture.layout import layout_of
+
+Section = Mapping[str, Any]
+Kind = frozenset[str]  # the names of a layer's tensors, without the layer
+
+_NUMBER_LISTS = ("mlp_only_layers", "cross_attention_layers")  # which may be empty
+_ENTRY_LISTS = (  # that are not called after layers
+    *("activation_sparsity_pattern", "block_configs", "ffn_multipliers", "intermediate_size"),
+    *("num_attention_heads", "num_key_value_heads", "num_kv_heads", "num_query_heads"),
+)
+
+
+def number_lists(section: Section, depth: int | None) -> list[str]:
+    """Return the keys whose lists hold numbers of layers, as ``mlp_only_layers``."""
+    return [
+        key
+        for key, value in section.items()
+        if isinstance(value, list)
+        and (key in _NUMBER_LISTS or ("layer" in key and _are_layers(value, depth or 0)))
+    ]
+
+
+def entry_lists(section: Section, depth: int | None) -> list[str]:
+    """Return the keys whose lists hold an entry for each layer, as ``layer_types``."""
+    numbered = number_lists(section, depth)
+    return [
+        key
+        for key, value in section.items()
+        if isinstance(value, list)
+        and len(value) == depth
+        and ("layer" in key or key in _ENTRY_LISTS)
+        and key not in numbered
+    ]
+
+
+def _are_layers(values: Sequence[Any], depth: int) -> bool:
+    """Return whether a list rises from layer to layer; two flags of two layers do not count."""
+    if not values or len(values) == depth <= 2:
+        return False
+    are_whole = all(type(value) is int and 0 <= value < depth for value in values)
+    return are_whole and all(low < high for low, high in pairwise(values))
+
+
+def kinds_of(model: Checkpoint) -> list[Kind]:
+    """Return the kind of each layer of a model's main module."""
+    layout = layout_of(model)
+    found: dict[int, set[str]] = {}
+    for name, (path, layer) in layout.places.items():
+        is_weight = not is_buffer(name, model.tensors[name].shape)
+        if is_weight and layout.module_of(name) == layout.main:
+            found.setdefault(layer, set()).add(name[len(path) :].lstrip(".").partition(".")[2])
+    return [frozenset(found.get(layer, ())) for layer in range(max(found, default=-1) + 1)]
+
+
+def check_kinds(
+    frame: tuple[Section, Sequence[Kind]], child: tuple[Section, Sequence[Kind]], where: str
+) -> None:
+    """Check that the child's section of the config gives each of its layers the kind that it is.
+
+    Raises:
+        RecipeError: lists do not tell the kinds, and the layers' numbers would tell others.
+    """
+    (ours, kinds), (theirs, found) = frame, child
+    entries, numbers = entry_lists(ours, len(kinds)), number_lists(ours, len(kinds))
+    told: dict[str, Kind] = {}
+    are_told = bool(entries or numbers) and all(
+        told.setdefault(said, kind) == kind
+        for section, row in ((ours, kinds), (theirs, found))
+        for said, kind in zip(_said(section, entries, numbers, len(row)), row, strict=True)
+    )
+    if not are_told and not _goes_on(kinds, found):
+        raise RecipeError(
+            f"{where}: layers differ in the tensors that they have, and only their numbers say "
+            "which is of which kind. This merge puts a layer where one of another kind would be; "
+            "keep the kinds in the order that they have in the model."
+        )
+
+
+def _said(
+    section: Section, entries: Sequence[str], numbers: Sequence[str], depth: int
+) -> list[str]:
+    """Return what the lists of a section say of each layer."""
+    return [
+        json.dumps([[section[k][i] for k in entries], [i in section[k] for k in numbers]])
+        for i in range(depth)
+    ]
+
+
+def _goes_on(kinds: Sequence[Kind], found: Sequence[Kind]) -> bool:
+    """Return whether the child's kinds are the frame's as its rule would continue them.
+
+    The rule may set the first layer, or quarter of the layers, apart; what follows repeats itself.
+    """
+    depth = len(kinds)
+    for period in range(1, depth // 2 + 1):
+        first = max(1, depth // 4)
+        if all(kinds[i] == kinds[i + period] for i in range(first, depth - period)):
+            longer = list(kinds)
+            while len(longer) < len(found):
+                longer.append(longer[-period])
+            return list(found) == longer[: len(found)]
+    return list(found) == list(kinds[: len(found)])

@@ -1,0 +1,211 @@
+"""Which tensor of each model stands for which tensor of the child, and which are only copied.
+
+The child has the first model's tensors, no more and no less. Every tensor of the others is merged
+into one of them, passed over by a rule stated here, or an error. The first model is the frame.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import RecipeError
+from stages.merge.architecture.components import is_buffer
+from stages.merge.architecture.layer_stacks import text_section
+from stages.merge.architecture.layout import Layout, layout_of
+from stages.merge.architecture.tied_weights import stand_in, tied_twin
+
+Fault = Callable[[str], None]
+_HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "num_heads")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One of the models: its checkpoint, its layout, and what messages call it."""
+
+    model: Checkpoint
+    layout: Layout
+    label: str
+
+
+def known(model: Checkpoint, label: str) -> Known:
+    """Return a model with its layout."""
+    return Known(model, layout_of(model), label)
+
+
+def source_names(
+    models: Sequence[Checkpoint],
+    labels: Sequence[str],
+    where: str,
+    modules: Collection[str] = (),
+) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each merged tensor of the first model, its name in every model, sorted.
+
+    A tensor that is not among them is copied from the first model: a buffer, and what is not the
+    language model of a composite model, unless ``modules`` names its module. Where the first
+    model's head is tied, another's own head is passed over if it equals its embedding. Models may
+    differ in the prefix of their names, as a language model and a vision-language model do.
+
+    Raises:
+        RecipeError: a model lacks a tensor, has one too many, or has an untied head of its own;
+            or there is no such module.
+    """
+
+    def fault(message: str) -> None:
+        raise RecipeError(f"{where}{message}")
+
+    frame = known(models[0], labels[0])
+    frame.layout.check_modules(modules, where, frame.label)
+    names = [name for name in models[0].tensors if not is_copied(name, frame, modules)]
+    twins = twins_of(frame, names)
+    rows = {name: [twins.get(name, name)] for name in names}
+    for model, label in zip(models[1:], labels[1:], strict=True):
+        match = Match(known(model, label), frame, modules)
+        match.check_heads(fault)
+        found = match.found(names, twins, fault)
+        match.check_rest(model.tensors, set(found.values()), fault)
+        for name, row in rows.items():
+            row.append(found[twins.get(name, name)])
+    return {name: tuple(row) for name, row in rows.items()}
+
+
+def is_copied(name: str, frame: Known, modules: Collection[str] = ()) -> bool:
+    """Return whether a tensor of the frame is copied, and no other model is asked for it."""
+    layout = frame.layout
+    kept = layout.is_kept(name) and layout.module_of(name) not in modules
+    return kept or is_buffer(name, frame.model.tensors[name].shape)
+
+
+def twins_of(frame: Known, names: Iterable[str]) -> dict[str, str]:
+    """Return, for each tensor that the frame stores again because it is tied, what it repeats."""
+    found = ((name, tied_twin(frame.model, frame.layout, name)) for name in names)
+    return {name: twin for name, twin in found if twin is not None}
+
+
+class Match:
+    """What another model's tensors are in the frame's names; with ``modules`` merged beside."""
+
+    def __init__(self, other: Known, frame: Known, modules: Collection[str] = ()) -> None:
+        self.other = other
+        self.frame = frame
+        self._modules = modules
+        self._is_same = other.model.tensors.keys() == frame.model.tensors.keys()
+
+    def module_of(self, name: str) -> str:
+        """Return the frame's word for the module of a tensor of the other model."""
+        mine, theirs = self.frame.layout, self.other.layout
+        module = theirs.module_of(name)
+        return mine.main if module == theirs.main and module not in mine.modules else module
+
+    def spelled(self, name: str) -> str:
+        """Return what the frame calls a tensor in a layer of the other model."""
+        mine, theirs = (
+            ("", "") if self._is_same else self._stems.get(self.module_of(name), ("", ""))
+        )
+        return mine + name[len(theirs) :] if name.startswith(theirs) else name
+
+    def name_in(self, name: str) -> str | None:
+        """Return the other model's tensor for one of the frame's, or None where it has none.
+
+        ``model.layers.0.x`` is ``language_model.model.layers.0.x`` in a vision-language model,
+        and ``transformer.h.0.x`` is ``h.0.x`` in a model saved without its head. For a head that
+        is tied and not stored the embedding stands.
+        """
+        if self._is_same or name in self.other.model.tensors:
+            return name
+        frame, other = self.frame, self.other
+        return self._renamed(name) or stand_in(
+            other.model, other.layout, name, frame.model, frame.layout
+        )
+
+    def found(
+        self, names: Iterable[str], twins: Mapping[str, str], fault: Fault
+    ) -> dict[str, str]:
+        """Return the other model's tensors for these of the frame; one that it lacks is a fault.
+
+        So is one of its own where the frame's repeats another, as ``twins`` says.
+        """
+        found: dict[str, str] = {}
+        for name in names:
+            theirs = self.name_in(name)
+            if theirs is None:
+                fault(
+                    f", tensor {name}: {self.other.label} has none, {self.frame.label} has one. "
+                    f"Merged models have the same tensors; leave {self.other.label} out."
+                )
+            else:
+                found[name] = theirs
+        for name, twin in twins.items():
+            if name in found and self._is_own(found[name], self.name_in(twin)):
+                fault(
+                    f", tensor {name}: {self.other.label} has one of its own, in "
+                    f"{self.frame.label} it is tied to {twin}. Leave {self.other.label} out."
+                )
+        return found
+
+    def check_heads(self, fault: Fault) -> None:
+        """Check that rows of equal matrices belong to the same attention heads."""
+        mine = text_section(self.frame.model.config)
+        theirs, label = text_section(self.other.model.config), self.other.label
+        for key in _HEADS:
+            if key in mine and key in theirs and mine[key] != theirs[key]:
+                fault(
+                    f": {label} has {key} {theirs[key]}, {self.frame.label} has {mine[key]}. "
+                    f"Equal shapes then mean different heads; leave {label} out."
+                )
+
+    def check_rest(self, names: Iterable[str], used: Collection[str], fault: Fault) -> None:
+        """Check that what the other model has besides is passed over by rule."""
+        other = self.other
+        told: set[str] = set()  # modules: the first of their tensors stands for all
+        for name in names:
+            if name in used or is_buffer(name, other.model.tensors[name].shape):
+                continue
+            module = other.layout.module_of(name)
+            kept = other.layout.is_kept(name) and module not in self._modules
+            if kept and (self.frame.layout.is_composite or module in told):
+                continue
+            if tied_twin(other.model, other.layout, name) in used:
+                continue
+            told |= {module} if kept else set()
+            advice = f"make {other.label} the base" if kept else f"leave {other.label} out"
+            fault(
+                f", tensor {name}: {other.label} has one, {self.frame.label} has none: "
+                f"{_reason(other, name)}. Merged models have the same tensors; {advice}."
+            )
+
+    def _is_own(self, theirs: str, twin: str | None) -> bool:
+        other = self.other
+        return theirs != twin and tied_twin(other.model, other.layout, theirs) != twin
+
+    def _renamed(self, name: str) -> str | None:
+        """Return ``name`` with the other model's prefix, or None where it has none such."""
+        tensors = self.other.model.tensors
+        for mine, theirs in self._stems.values():
+            if name.startswith(mine) and theirs + name[len(mine) :] in tensors:
+                return theirs + name[len(mine) :]
+        layout = self.frame.layout
+        if layout.layer_of(name) is not None:
+            return None
+        parts = name.split(".")
+        shorter = (".".join(parts[cut:]) for cut in range(1, len(parts) - 1))
+        kept, theirs_kept = layout.is_kept(name), self.other.layout.is_kept
+        longer = [n for n in tensors if n.endswith(f".{name}") and theirs_kept(n) == kept]
+        return next((n for n in shorter if n in tensors), longer[0] if len(longer) == 1 else None)
+
+    @cached_property
+    def _stems(self) -> dict[str, tuple[str, str]]:
+        """The prefixes of the modules that both have, in the frame's words, the main one first."""
+        mine, theirs = self.frame.layout, self.other.layout
+        pairs = {mine.main: mine.main if mine.main in theirs.modules else theirs.main}
+        pairs |= {m: m for m in mine.modules if m in theirs.modules and m != mine.main}
+        stems = {m: (mine.stem_of(m), theirs.stem_of(t)) for m, t in pairs.items()}
+        return {m: (a, b) for m, (a, b) in stems.items() if a is not None and b is not None}
+
+
+def _reason(other: Known, name: str) -> str:
+    if other.layout.is_kept(name):
+        return f"it is of the module {other.layout.module_of(name)}"
+    if name in other.layout.vocabulary:
+        return "its head is tied to its embedding"
+    return "it is another architecture"

@@ -1,0 +1,67 @@
+"""Tied tensors: a head that is the input embedding, stored once, twice, or under another name.
+
+transformers stores what it ties once, under the first of its names; other programs store each.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from stages.checkpoint.reader import Checkpoint, digest
+from stages.merge.architecture.components import is_early
+from stages.merge.architecture.layout import Layout
+
+
+def ties(config: dict[str, Any]) -> bool:
+    """Return whether a config ties the head to the embedding; one that does not say so does."""
+    text = config.get("text_config")
+    sections = [config, text] if isinstance(text, dict) else [config]
+    said = [s["tie_word_embeddings"] for s in sections if "tie_word_embeddings" in s]
+    return any(said) or not said
+
+
+def stand_in(
+    other: Checkpoint, theirs: Layout, name: str, frame: Checkpoint, mine: Layout
+) -> str | None:
+    """Return the tensor of ``other`` that it ties ``name`` to, which it does not store, or None.
+
+    ``frame`` is a model that stores it. A matrix is tied to the embedding of its shape, another
+    tensor (BERT's bias of the decoder) to the one that it equals in ``frame``.
+    """
+    shape = frame.tensors[name].shape
+    if not ties(other.config) or not _may_be_tied(name, shape, mine):
+        return None
+    if len(shape) != 2:
+        twin = tied_twin(frame, mine, name)
+        return twin if twin in other.tensors else None
+    found = (n for n, size in theirs.vocabulary.items() if size == shape)
+    return min((n for n in found if not theirs.is_kept(n)), key=_rank, default=None)
+
+
+def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
+    """Return the tensor whose bytes ``name`` repeats because the model ties them, or None.
+
+    Reads both, where the config ties and there is a tensor of the same shape beside it.
+    """
+    if not ties(model.config) or not _may_be_tied(name, model.tensors[name].shape, layout):
+        return None
+    twins = [n for n in _candidates(model, layout, name) if _rank(n) < _rank(name)]
+    wanted = digest(model.read(name)) if twins else ""
+    return next((n for n in sorted(twins, key=_rank) if digest(model.read(n)) == wanted), None)
+
+
+def _candidates(model: Checkpoint, layout: Layout, name: str) -> Iterator[str]:
+    info = model.tensors[name]
+    for other, theirs in model.tensors.items():
+        if other != name and theirs == info and layout.layer_of(other) is None:
+            yield other
+
+
+def _may_be_tied(name: str, shape: tuple[int, ...], layout: Layout) -> bool:
+    """Return whether a tensor has a row for each token and lies outside the layers."""
+    rows = {size[0] for size in layout.vocabulary.values()}
+    return bool(shape) and shape[0] in rows and layout.layer_of(name) is None
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    """Return the order in which names stand for each other: embeddings, then the shortest path."""
+    return not is_early(name), name.count("."), name

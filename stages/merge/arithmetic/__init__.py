@@ -1,0 +1,1 @@
+"""What merge methods are written with: thresholds, sums, spheres, singular values."""

@@ -1,1 +1,0 @@
-"""MergeKit's configuration language: the second front end of the merge engine."""

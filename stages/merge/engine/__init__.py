@@ -1,0 +1,1 @@
+"""A plan carried out as a stream of tensors: ranges and threads."""

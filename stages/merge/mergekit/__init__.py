@@ -1,0 +1,1 @@
+"""MergeKit's language: its documents read, and its rounding."""

@@ -1,0 +1,61 @@
+"""The documents of one file as a graph: which comes before which, and which is the result."""
+
+from collections.abc import Sequence
+
+from stages.errors import RecipeError
+from stages.merge.mergekit.schema import Config
+
+
+def ordered(documents: Sequence[Config]) -> tuple[Config, ...]:
+    """Return the documents so that each comes after those it names; the result is the last.
+
+    The result is the document without a name; where all have one, the one that no other names.
+
+    Raises:
+        RecipeError: two have one name, or none, or the names lead in a circle.
+    """
+    names = [d.name for d in documents if d.name is not None]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults = [
+        f"{d.where}: the name {d.name} is given twice." for d in documents if d.name in twice
+    ]
+    unnamed = [d for d in documents if d.name is None]
+    if len(unnamed) > 1:
+        faults.append(
+            f"{unnamed[0].where}: {len(unnamed)} documents have no name. One is the result; name "
+            "the others, so that they can be used."
+        )
+    if faults:
+        raise RecipeError("\n".join(dict.fromkeys(faults)))
+    known = {d.name: d for d in documents if d.name is not None}
+    used = {needed for d in documents for needed in needs(d, known)}
+    finals = unnamed or [d for d in documents if d.name not in used]
+    found: list[Config] = []
+    for document in documents:
+        _visit(document, known, found, ())
+    if len(finals) > 1:
+        text = ", ".join(str(d.name) for d in finals)
+        raise RecipeError(
+            f"{finals[0].where}: no other document names {text}. One is the result; take its name "
+            "away."
+        )
+    final = finals[0]
+    return (*(d for d in found if d is not final), final)
+
+
+def needs(document: Config, known: dict[str, Config]) -> list[str]:
+    """Return the names of the documents that a document uses as models."""
+    return [r.path for r in document.references if r.path in known and r.revision is None]
+
+
+def _visit(
+    document: Config, known: dict[str, Config], found: list[Config], path: tuple[str, ...]
+) -> None:
+    if document in found:
+        return
+    if document.name is not None and document.name in path:
+        circle = " uses ".join((*path[path.index(document.name) :], document.name))
+        raise RecipeError(f"{document.where}: {circle}. Documents cannot use themselves.")
+    for name in needs(document, known):
+        _visit(known[name], known, found, (*path, str(document.name or "")))
+    found.append(document)

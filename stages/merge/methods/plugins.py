@@ -1,0 +1,194 @@
+"""Merge methods of the user's own: one file each, known by name and content.
+
+A recipe names such a method ``name@hash``, the hash being of its file, so that an edited file is
+another method: its candidates have other ids, and nothing of the old one is found for it.
+"""
+
+import ast
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from stages.errors import ParamsError, RecipeError
+from stages.hashing import nearest
+from stages.merge.arithmetic.method import Method
+from stages.merge.methods import METHODS
+
+GROUP = "germline.methods"  # entry points of installed packages
+ATTRIBUTE = "METHOD"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LOADED: dict[str, Method] = {}  # this process's, by the names that recipes hold
+
+
+@dataclass(frozen=True, slots=True)
+class _Plugin:
+    """A file that defines a method; ``own`` are the modules that its hash would not cover."""
+
+    where: str
+    path: Path
+    own: frozenset[str]
+    attribute: str = ATTRIBUTE
+
+
+def load(paths: Sequence[str], files: Sequence[Path] = ()) -> dict[str, Method]:
+    """Return the plug-in methods by their names: those of files, and of installed packages.
+
+    ``paths`` are files inside the project, relative to params.yaml; ``files`` are of a command
+    line, and may lie anywhere. From now on this process knows the methods by what their specs
+    are named: ``name@hash``.
+
+    Raises:
+        ParamsError: a file is missing, outside the project, cannot be imported, defines no
+            method, imports what its hash does not cover, or has the name of another method.
+    """
+    found: dict[str, Method] = {}
+    given = (*map(_in_project, paths), *map(_of_command, files))
+    for plugin in (*given, *map(_installed, _entry_points())):
+        name, method = _method(plugin)
+        if name in METHODS or name in found:
+            kind = "of germline" if name in METHODS else "of another plug-in"
+            raise ParamsError(
+                f"{plugin.where}: its method is called {name!r}, which is the name of a method "
+                f"{kind}. Give it another name in its spec."
+            )
+        found[name] = _LOADED.setdefault(method.spec.name, method)
+    return found
+
+
+def method_of(name: str, where: str) -> Method:
+    """Return the method that a recipe names: one of germline's, or a plug-in that is loaded.
+
+    Raises:
+        RecipeError: there is none; ``where`` starts the message.
+    """
+    method = METHODS.get(name) or _LOADED.get(name)
+    if method is None and "@" in name:
+        known = ", ".join(sorted(_LOADED)) or "none"
+        raise RecipeError(
+            f"{where}: the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
+            "file under merge.plugins in params.yaml, or give it by --plugin; if it was changed, "
+            "restore it."
+        )
+    if method is None:
+        legal = sorted([*METHODS, *_LOADED])
+        raise RecipeError(
+            f"{where}: unknown method {name!r}. Legal are {', '.join(legal)}."
+            f"{nearest(name, legal)}"
+        )
+    return method
+
+
+def _entry_points() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value))
+
+
+def _in_project(given: str) -> _Plugin:
+    where = f"merge.plugins: {given!r}"
+    project = Path.cwd()
+    path = Path(os.path.normpath(project / given))
+    if not path.is_relative_to(project):
+        raise ParamsError(
+            f"{where} leads out of the project folder. Give a file inside it, relative to "
+            "params.yaml; copy the method there."
+        )
+    if path.suffix != ".py" or not path.is_file():
+        raise ParamsError(
+            f"{where} is not a Python file that is there. Give the path of one, relative to "
+            "params.yaml."
+        )
+    return _Plugin(where, path.relative_to(project), _near(project, path.parent))
+
+
+def _of_command(path: Path) -> _Plugin:
+    where = f"--plugin {path}"
+    if path.suffix != ".py" or not path.is_file():
+        raise ParamsError(f"{where}: not a Python file that is there. Give the path of one.")
+    return _Plugin(where, path, _near(Path.cwd(), path.resolve().parent))
+
+
+def _near(*folders: Path) -> frozenset[str]:
+    """Return the modules that a plug-in could import from folders, which its hash leaves out."""
+    near = {name for folder in folders for name in _modules_in(folder)}
+    return frozenset(near - {"stages"} - sys.stdlib_module_names)
+
+
+def _modules_in(folder: Path) -> Iterator[str]:
+    """Give the names under which what lies in a folder could be imported."""
+    for path in folder.iterdir():
+        if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py"))):
+            yield path.stem
+
+
+def _installed(entry: EntryPoint) -> _Plugin:
+    package = entry.dist.name if entry.dist else entry.module
+    where = f"installed package {package}, entry point {entry.name}"
+    try:
+        spec = find_spec(entry.module)
+    except Exception as error:
+        raise ParamsError(_why_not_imported(where, error)) from error
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise ParamsError(
+            f"{where}: {entry.module} is not a module with a Python file. Mend or remove the "
+            "package."
+        )
+    own = frozenset({entry.module.partition(".")[0]})
+    return _Plugin(where, Path(spec.origin), own, entry.attr or ATTRIBUTE)
+
+
+def _method(plugin: _Plugin) -> tuple[str, Method]:
+    """Return a plug-in's own name, and its method under the name that recipes hold."""
+    source = plugin.path.read_bytes()
+    digest = hashlib.sha256(source).hexdigest()[:12]
+    method = getattr(_module(plugin, source, digest), plugin.attribute, None)
+    if not isinstance(method, Method):
+        raise ParamsError(
+            f"{plugin.where}: defines no {plugin.attribute} that is a Method. End the file with "
+            f"{plugin.attribute} = Method(SPEC, prepare), from stages.merge.arithmetic.method."
+        )
+    name = method.spec.name
+    if not _NAME.fullmatch(name):
+        raise ParamsError(
+            f"{plugin.where}: its method is called {name!r}. Legal are small letters, digits and "
+            "underscores, a letter first; change the name in its spec."
+        )
+    return name, replace(method, spec=replace(method.spec, name=f"{name}@{digest}"))
+
+
+def _module(plugin: _Plugin, source: bytes, digest: str) -> ModuleType:
+    """Return the module of ``source``: of the very bytes that were hashed, from no cache."""
+    module = ModuleType(f"germline_plugin_{digest}")
+    module.__file__ = str(plugin.path)
+    sys.modules[module.__name__] = module  # where dataclasses look up their own module
+    try:
+        uncovered = sorted(plugin.own.intersection(_imports(ast.parse(source))))
+        if not uncovered:
+            exec(compile(source, str(plugin.path), "exec"), module.__dict__)  # noqa: S102
+    except Exception as error:
+        raise ParamsError(_why_not_imported(plugin.where, error)) from error
+    if uncovered:
+        raise ParamsError(
+            f"{plugin.where}: imports {uncovered[0]}, which its hash does not cover. A plug-in is "
+            "one file that imports germline's stages and installed packages; put all of it there."
+        )
+    return module
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Give the top-level names of all modules that a source imports; of relative ones, theirs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def _why_not_imported(where: str, error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{where}: cannot be imported: {type(error).__name__}: {text}. Mend it."

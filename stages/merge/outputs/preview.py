@@ -1,0 +1,107 @@
+"""What a plan will do, in words and numbers, from headers alone."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from stages.checkpoint.reader import Checkpoint
+from stages.merge.engine.tensor_ranges import LONG_CHUNK
+from stages.merge.plan.plan import Plan, TensorPlan
+
+MIB = 1 << 20
+BYTES_PER_S = 1.0e9  # read and written; a plain copy on a laptop's disk, page cache warm
+INTERPRETER_BYTES = 300 * MIB  # Python, torch and what else is loaded
+# How much longer than a plain copy a method takes on two cores: docs/benchmarks.md, rounded up.
+_FACTORS = {"linear": 1, "passthrough": 1, "task_arithmetic": 2, "slerp": 2, "nearswap": 2}
+_SLOWER = 6
+# These hold some of a tensor's statistics in float32: as many copies of it as this.
+_HELD = dict.fromkeys(
+    ("ties", "breadcrumbs", "breadcrumbs_ties", "della", "della_linear", "arcee_fusion", "sce"), 1
+)
+
+
+def describe(plan: Plan, *, threads: int) -> str:
+    """Return a plan as text: models, tensors, sizes, and what memory and time it may take."""
+    return "\n".join(_lines(plan, threads))
+
+
+def bytes_read(plan: Plan) -> int:
+    """Return how many bytes of the models a plan reads."""
+    return sum(
+        plan.models[source.model].tensors[source.name].num_bytes
+        for tensor in plan.tensors
+        for source in tensor.sources
+    )
+
+
+def bytes_written(plan: Plan) -> int:
+    """Return how many bytes of weights a plan writes."""
+    return sum(info.num_bytes for info in plan.outputs.values())
+
+
+def seconds(plan: Plan) -> float:
+    """Return about how long a merge takes; it may well be off by a factor of three."""
+    factor = _FACTORS.get(plan.method.spec.name, _SLOWER)
+    return factor * (bytes_read(plan) + bytes_written(plan)) / BYTES_PER_S
+
+
+def peak_bytes(plan: Plan, threads: int) -> int:
+    """Return about how much memory a merge takes beside mapped files."""
+    sizes = sorted((math.prod(t.info.shape) for t in plan.tensors), reverse=True)[:threads]
+    parents = max((len(tensor.sources) for tensor in plan.tensors), default=0)
+
+    held = _HELD.get(plan.method.spec.name, 0)
+    return INTERPRETER_BYTES + threads * (3 * parents + 4) * LONG_CHUNK * 4 + held * 4 * sum(sizes)
+
+
+def _lines(plan: Plan, threads: int) -> Iterator[str]:
+    yield f"{plan.label}: {plan.method.spec.name}, {plan.method.spec.summary}"
+    for model, identity in zip(plan.models, plan.identities, strict=True):
+        yield f"  model {identity.name}: {_size_of(model)}"
+    yield ""
+    width = max((len(tensor.name) for tensor in plan.tensors), default=0)
+    for tensor in plan.tensors:
+        yield f"  {tensor.name:{width}}  {_row(tensor)}"
+    yield ""
+    entries = sum(math.prod(tensor.info.shape) for tensor in plan.tensors)
+    dtypes = Counter(tensor.info.dtype for tensor in plan.tensors)
+    text = ", ".join(f"{count} {dtype}" for dtype, count in sorted(dtypes.items()))
+    yield f"  child: {len(plan.tensors)} tensors ({text}), {entries:,} weights"
+    num_copied = sum(tensor.is_exact for tensor in plan.tensors)
+    merged = Counter(t.method.spec.name for t in plan.tensors if not t.is_exact)
+    shown = [f"{count} by {name}" for name, count in sorted(merged.items())]
+    yield f"  {', '.join([*shown, f'{num_copied} copied as they are'])}"
+    read, written = bytes_read(plan), bytes_written(plan)
+    yield f"  reads {_shown(read)}, writes {_shown(written)}"
+    memory = peak_bytes(plan, threads) / 1e6
+    yield f"  memory about {memory:.0f} MB with {threads} threads, mapped files not counted"
+    yield f"  time about {seconds(plan):.0f} s, at {BYTES_PER_S / 1e9:g} GB/s (a rough guess)"
+
+
+def _row(tensor: TensorPlan) -> str:
+    shape = "x".join(map(str, tensor.info.shape)) or "scalar"
+    how = "copied" if tensor.is_exact else _settings(tensor)
+    sources = "+".join(str(source.model) for source in tensor.sources)
+    sizes = f"{tensor.info.dtype:4} {shape:>14} {_shown(tensor.info.num_bytes):>9}"
+    return f"{sizes}  of {sources}  {how}"
+
+
+def _settings(tensor: TensorPlan) -> str:
+    groups = {**tensor.settings.parent}
+    groups |= {name: (value,) for name, value in tensor.settings.tensor.items()}
+    shown = [f"{name}={','.join(f'{v:.6g}' for v in group)}" for name, group in groups.items()]
+    shown += [f"{name}={value}" for name, value in tensor.settings.choice.items()]
+    return f"{tensor.method.spec.name} {' '.join(shown)}".rstrip()
+
+
+def _size_of(model: Checkpoint) -> str:
+    total = sum(info.num_bytes for info in model.tensors.values())
+    dtypes = ", ".join(sorted({info.dtype for info in model.tensors.values()}))
+    return f"{len(model.tensors)} tensors, {dtypes}, {_shown(total)}"
+
+
+def _shown(num_bytes: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.2f} {unit}"
+    return f"{num_bytes} B"

@@ -1,0 +1,136 @@
+"""One entry of ``evaluate.tasks``: an lm-eval task, or a file of the user's own questions."""
+
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from stages.params.section import Section
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+DATA_FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+
+Kind = Literal["multiple_choice", "exact_match", "numeric", "free_text", "perplexity"]
+
+_OF_DATA = ("kind", "columns", "template", "delimiter", "fewshot")
+
+
+class ColumnParams(Section):
+    """The columns of a data file; several for ``choices`` are one choice each."""
+
+    prompt: str = "prompt"
+    answer: str = "answer"
+    choices: str | list[str] = "choices"
+    text: str = "text"
+
+
+class JudgeParams(Section):
+    """A language model that grades answers, behind an OpenAI-compatible address."""
+
+    url: str = Field(pattern=r"^https?://[^\s@]+$")
+    model: str = Field(min_length=1)
+    prompt: str
+    scale: tuple[float, float] = (0.0, 10.0)
+    body: dict[str, Any] = {"temperature": 0}
+    api_key_env: str | None = None
+    timeout_s: float = Field(default=60.0, gt=0)
+    retries: int = Field(default=3, ge=0)
+    parallel: int = Field(default=4, ge=1)
+
+    @model_validator(mode="after")
+    def _can_grade(self) -> "JudgeParams":
+        if "response" not in self.prompt:
+            raise ValueError("`prompt` never shows {{ response }}, the answer that is graded")
+        low, high = self.scale
+        if not low < high:
+            raise ValueError(f"scale is [{low:g}, {high:g}]; give [low, high] with low < high")
+        taken = sorted({"model", "messages", "stream"} & set(self.body))
+        if taken:
+            raise ValueError(f"body may not hold {taken[0]!r}, which germline sets itself")
+        return self
+
+
+class TaskParams(Section):
+    """One task: ``task`` or ``data`` serves all three splits, or ``splits`` names one for each."""
+
+    task: str | None = None
+    data: str | None = None
+    splits: dict[Literal["search", "validation", "test"], str] | None = None
+    name: Name | None = None
+    kind: Kind | None = None
+    columns: ColumnParams = ColumnParams()
+    template: str | None = None
+    delimiter: str = " "
+    fewshot: str | None = None
+    metric: str | None = None
+    filter: str | None = None
+    decimal: Literal[".", ","] = "."
+    scorer: str | None = Field(default=None, pattern=r"^[^:]+\.py:[A-Za-z_]\w*$")
+    judge: JudgeParams | None = None
+    language: str | None = None
+    gen_kwargs: dict[str, Any] = {}
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    num_fewshot: int | None = Field(default=None, ge=0)
+
+    @field_validator("data", "fewshot")
+    @classmethod
+    def _is_a_data_file(cls, path: str | None) -> str | None:
+        if path is not None and not is_data(path):
+            raise ValueError(f"not a data file. Legal: a path that ends in {_formats()}")
+        return path
+
+    @model_validator(mode="after")
+    def _names_tasks_once(self) -> "TaskParams":
+        if sum(source is not None for source in (self.task, self.data, self.splits)) != 1:
+            raise ValueError("give one of `task`, `data` and `splits`, and only one")
+        if self.splits is not None and set(self.splits) != {"search", "validation", "test"}:
+            raise ValueError("`splits` names a task for each of search, validation and test")
+        if self.task is not None and is_data(self.task):
+            raise ValueError(f"{self.task!r} is a data file: name it under `data`, not `task`")
+        if len({is_data(name) for name in self.sources}) == 2:
+            raise ValueError("`splits` names lm-eval tasks or data files, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _says_only_what_counts(self) -> "TaskParams":
+        if not self.is_data:
+            said = [name for name in _OF_DATA if name in self.model_fields_set]
+            if said:
+                raise ValueError(
+                    f"`{said[0]}` belongs to a data file; an lm-eval task has its own"
+                )
+        rulers = [n for n in ("metric", "scorer", "judge") if getattr(self, n) is not None]
+        if len(rulers) > 1:
+            raise ValueError(f"`{rulers[0]}` and `{rulers[1]}` both say how to score; give one")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name under which scores are kept: ``name``, else the (search) task's own."""
+        first = self.for_split("search")
+        return self.name or (PurePath(first).stem if self.is_data else first)
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the items come from a file of questions rather than from an lm-eval task."""
+        return is_data(self.for_split("search"))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The lm-eval tasks or data files named, each once, search first."""
+        splits = ("search", "validation", "test")
+        return tuple(dict.fromkeys(self.for_split(split) for split in splits))
+
+    def for_split(self, split: str) -> str:
+        """Return the lm-eval task or the data file that serves ``split``."""
+        return self.task or self.data or (self.splits or {})[split]  # type: ignore[index]
+
+
+def is_data(name: str) -> bool:
+    """Tell whether ``name`` is a data file's path rather than an lm-eval task's name."""
+    return PurePath(name).suffix in DATA_FORMATS
+
+
+def _formats() -> str:
+    return ", ".join(DATA_FORMATS)

@@ -1,0 +1,165 @@
+"""Fixed recipes at their usual settings: what a search must beat, and where it may start.
+
+uniform          Wortsman et al. 2022, "Model soups", arXiv:2203.05482: the plain average.
+task_arithmetic  weight 0.4 for every parent: what Yadav et al. 2023 (arXiv:2306.01708) take for
+                 Ilharco et al. 2023 (arXiv:2212.04089) when no validation data is used.
+ties             density 0.2 and scale 1, the setting of Yadav et al. 2023 without validation data;
+                 their disjoint mean is ``normalize`` 1 with equal weights.
+dare_ties        Yu et al. 2024 (arXiv:2311.03099) drop at random, rescale and then merge as TIES
+                 does; density 0.5 is the usual choice, the rest as for ties.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stages.errors import ParamsError
+from stages.params.load import MergeParams
+from stages.recipe.recipe import Model, Recipe, Rule, Value
+from stages.select.space.space import Genome, Space
+
+BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
+RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # no parent may be called so
+Kind = Literal["parent", "baseline", "base"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model that the champion is compared with on the test split."""
+
+    name: str
+    kind: Kind
+    recipe: Recipe
+
+
+def baselines(*, base: Model, parents: tuple[Model, ...], merge: MergeParams) -> dict[str, Recipe]:
+    """Return the fixed merges of ``parents`` by name, in the order of ``BASELINES``."""
+    found = {}
+    for name in BASELINES:
+        method, values = _settings(name, len(parents))
+        found[name] = _recipe(method, parents, values, base, merge)
+    return found
+
+
+def references(
+    *, base: Model, parents: tuple[Model, ...], merge: MergeParams
+) -> tuple[Reference, ...]:
+    """Return the base, each parent alone and the baselines, as recipes.
+
+    A model alone is a passthrough of it: its own weights in the recipe's dtype. Where the child's
+    tokens are not simply the base's, all models are named, as all have a part in the vocabulary.
+
+    Raises:
+        ParamsError: a parent is called as a baseline is.
+    """
+    check_names([parent.name for parent in parents])
+
+    def alone(model: Model) -> Recipe:
+        named: tuple[Model, ...] = (model,)
+        if merge.tokenizer != "base":
+            named = parents if model in parents else (*parents, base)
+        source = float(named.index(model))
+        return _recipe("passthrough", named, {"source": source}, base, merge)
+
+    fixed = baselines(base=base, parents=parents, merge=merge)
+    return (
+        Reference("base", "base", alone(base)),
+        *(Reference(parent.name, "parent", alone(parent)) for parent in parents),
+        *(Reference(name, "baseline", recipe) for name, recipe in fixed.items()),
+    )
+
+
+def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
+    """Return the genomes nearest to the recipes that ``names`` lists, by source.
+
+    ``parents`` stands for one genome for each parent alone. Of genomes that decode to one recipe
+    the first is kept. Inside the space they are the nearest points, not the recipes themselves.
+
+    Raises:
+        ParamsError: a name is neither in ``BASELINES`` nor ``parents``, or a parent has one.
+    """
+    check_names(space.parent_names)
+    found: dict[str, Genome] = {}
+    seen = []
+    for source, (method, values) in _sources(names, space.parent_names).items():
+        genome = space.encode(method, (Rule(values),))
+        decoded = space.decode(genome)
+        if decoded not in seen:
+            seen.append(decoded)
+            found[source] = genome
+    return found
+
+
+def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()) -> None:
+    """Return if no parent or reference is called as another row of the results is.
+
+    Raises:
+        ParamsError: one is.
+    """
+    for name in reference_names:
+        if name in (*RESERVED, *parent_names):
+            raise ParamsError(
+                f"params.yaml: evaluate.references: one is called {name!r}, as another model of "
+                "the results is. Give it another name."
+            )
+    taken = [name for name in parent_names if name in RESERVED]
+    if taken:
+        raise ParamsError(
+            f"params.yaml: download.parents: a parent is called {taken[0]!r}. The results use "
+            f"{', '.join(RESERVED)} for models of their own; give the parent another name."
+        )
+
+
+def _sources(
+    names: Sequence[str], parent_names: Sequence[str]
+) -> dict[str, tuple[str, Mapping[str, Value]]]:
+    count = len(parent_names)
+    found: dict[str, tuple[str, Mapping[str, Value]]] = {}
+    for name in names:
+        if name == "parents":
+            for place, parent in enumerate(parent_names):
+                weights = tuple(float(i == place) for i in range(count))
+                found[parent] = ("linear", {"weight": weights})
+        elif name in BASELINES:
+            found[name] = _settings(name, count)
+        else:
+            raise ParamsError(
+                f"params.yaml: select.warm_start: unknown start {name!r}. Legal here: "
+                f"{', '.join(BASELINES)}, parents."
+            )
+    return found
+
+
+def _recipe(
+    method: str,
+    parents: tuple[Model, ...],
+    values: Mapping[str, Value],
+    base: Model,
+    merge: MergeParams,
+) -> Recipe:
+    return Recipe(
+        method,
+        parents,
+        (Rule(values),),
+        base,
+        merge.dtype,
+        merge.tokenizer,
+        merge.seed,
+        tuple(merge.modules),
+    )
+
+
+def _settings(name: str, num_parents: int) -> tuple[str, dict[str, Value]]:
+    """Return the method and the values of a baseline."""
+    ones = (1.0,) * num_parents
+    if name == "uniform":
+        return "linear", {"weight": (1.0 / num_parents,) * num_parents, "normalize": 1.0}
+    if name == "task_arithmetic":
+        return name, {"weight": (0.4,) * num_parents, "scale": 1.0, "normalize": 0.0}
+    density = 0.2 if name == "ties" else 0.5
+    return name, {
+        "weight": ones,
+        "density": (density,) * num_parents,
+        "scale": 1.0,
+        "normalize": 1.0,
+    }

@@ -1,0 +1,1 @@
+"""Races within a generation, and the test that ends the hopeless."""

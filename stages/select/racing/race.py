@@ -1,0 +1,192 @@
+"""A race within a generation: many candidates on few items, then fewer on more.
+
+Successive halving over nested subsets of the search split (Jamieson and Talwalkar 2016, arXiv
+1502.07943), with a rule that also ends a candidate that is surely worse than the race's leader.
+Each generation draws its own items: a search on the same few would learn those items by heart.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stages.errors import ParamsError
+from stages.hashing import content_hash
+from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
+from stages.lineage.paired_tests import item_scores
+from stages.params.load import RacingParams
+from stages.select.racing.sequential_test import evidence_above
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """Who answers which items next."""
+
+    names: tuple[str, ...]
+    items: Items
+
+
+class Race:
+    """The race of one generation; every heat is asked and taken in, until ``next`` is None.
+
+    Heat i ends with ``params.rungs[i]`` items of each task answered, and the race with the last.
+    ``evaluations`` are those of all items a candidate has answered so far, in the order of the
+    split; a failed candidate has none. Equal answers give equal races: ties go to the earlier
+    name.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        items: Items,
+        params: RacingParams,
+        weights: Mapping[str, float],
+        *,
+        seed: int,
+        generation: int,
+    ) -> None:
+        """Start with all of ``names``; ``items`` are the split's, as many for each task.
+
+        ``seed`` and ``generation`` decide which come first.
+        """
+        self._items = items
+        self._params = params
+        self._weights = weights
+        self._sizes = params.rungs
+        self._blocks = blocks(items, seed, generation)[: self._sizes[-1]]
+        self._heat = 0
+        self._running = list(names)
+        self._reached = dict.fromkeys(names, 0)
+        self.evaluations: dict[str, Evaluation] = {}
+
+    def next(self) -> Heat | None:
+        """Return the next heat; None when the race is over."""
+        if self._heat == len(self._sizes) or not self._running:
+            return None
+        start = self._sizes[self._heat - 1] if self._heat else 0
+        chosen = self._blocks[start : self._sizes[self._heat]]
+        return Heat(tuple(self._running), tuple(pair for block in chosen for pair in block))
+
+    def take(self, answers: Mapping[str, Evaluation | None]) -> None:
+        """Take in what the heat's candidates scored on its items; None is a failure."""
+        for name in list(self._running):
+            answer = answers[name]
+            if answer is None:
+                self._running.remove(name)
+                self.evaluations.pop(name, None)
+                self._reached[name] = -1
+            else:
+                parts = [self.evaluations[name]] if name in self.evaluations else []
+                self.evaluations[name] = joined([*parts, answer], self._items)
+                self._reached[name] = self._heat + 1
+        self._heat += 1
+        if self._heat < len(self._sizes):
+            self._running = self._go_on()
+
+    def told(self) -> dict[str, float | None]:
+        """Return what the optimiser is told of each candidate: its fitness on what it answered.
+
+        Whoever went further is told as no worse than whoever was stopped earlier. None: it failed.
+        """
+        found: dict[str, float | None] = dict.fromkeys(self._reached)
+        ceiling = math.inf
+        for reached in sorted(set(self._reached.values()) - {-1, 0}, reverse=True):
+            fitness = {n: self._fitness(n) for n, r in self._reached.items() if r == reached}
+            found |= {name: min(value, ceiling) for name, value in fitness.items()}
+            ceiling = min(ceiling, *fitness.values())
+        return found
+
+    def _go_on(self) -> list[str]:
+        """Return who goes on, in the order of the names: the best share, less the hopeless."""
+        wanted = max(1, math.ceil(self._params.keep * len(self._running)))
+        ranked = sorted(self._running, key=lambda name: -self._fitness(name))[:wanted]
+        hopeless = {name for name in ranked[1:] if self._is_worse(name, ranked[0])}
+        return [n for n in self._running if n in ranked and n not in hopeless]
+
+    def _is_worse(self, name: str, leader: str) -> bool:
+        """Return whether a candidate is surely worse than the leader on all items of the race.
+
+        That is, whether the confidence bounds of the two, paired by item, part. They hold for the
+        mean over those items, at every look of the race, whoever of the others leads.
+        """
+        if self._params.confidence is None:
+            return False
+        mine, elite = (item_scores(self.evaluations[n]) for n in (name, leader))
+        total = sum(self._weights.values())
+        leads = []
+        for block in self._blocks[: self._sizes[self._heat - 1]]:
+            lead = sum(
+                self._weights[pair[0]] * (self._unit(elite, pair) - self._unit(mine, pair))
+                for pair in block
+            )
+            leads.append(0.5 + 0.5 * lead / total)
+        alpha = (1 - self._params.confidence) / max(len(self._reached) - 1, 1)
+        return evidence_above(leads, len(self._blocks), mean=0.5, alpha=alpha) >= 1 / alpha
+
+    @staticmethod
+    def _unit(
+        scores: Mapping[str, Mapping[tuple[str, int], float]], pair: tuple[str, str]
+    ) -> float:
+        score = scores[pair[0]][pair[1], 0]
+        if not -1.0 <= score <= 1.0:
+            raise ParamsError(
+                f"params.yaml: select.racing.confidence: task {pair[0]} scores {score:g} on an "
+                "item, and bounds need scores within [0, 1]. Set it to null; candidates are then "
+                "halved, and none is stopped for being worse than the leader."
+            )
+        return score
+
+    def _fitness(self, name: str) -> float:
+        return self.evaluations[name].fitness(self._weights)
+
+
+def course(items: Items, params: RacingParams, seed: int, generation: int) -> Items:
+    """Return all items of a generation's race, in the order of the split."""
+    drawn = blocks(items, seed, generation)[: params.rungs[-1]]
+    chosen = {pair for block in drawn for pair in block}
+    return tuple(pair for pair in items if pair in chosen)
+
+
+def blocks(items: Items, seed: int, generation: int) -> list[Items]:
+    """Return the items in the order that a generation takes them, one of each task to a block.
+
+    Raises:
+        ParamsError: the tasks differ in their number of items.
+    """
+    queues: dict[str, list[tuple[str, str]]] = {}
+    for pair in items:
+        queues.setdefault(pair[0], []).append(pair)
+    if len({len(queue) for queue in queues.values()}) > 1:
+        sizes = ", ".join(f"{task} {len(queue)}" for task, queue in queues.items())
+        raise ParamsError(
+            f"params.yaml: select.racing: tasks differ in their number of search items ({sizes}). "
+            "A race asks for as many of each; use splits with equal numbers."
+        )
+    for queue in queues.values():
+        queue.sort(key=lambda pair: content_hash([seed, generation, *pair]))
+    return [tuple(block) for block in zip(*queues.values(), strict=True)]
+
+
+def joined(parts: Sequence[Evaluation], order: Items) -> Evaluation:
+    """Return the evaluation of all items of ``parts``, which share none, in ``order``.
+
+    A task's score is the mean of its items' scores, as ``Suite.check_means`` has made sure of.
+    """
+    scores = {(item.task, item.item): item.score for part in parts for item in part.items}
+    known = {total.task: total for part in parts for total in part.tasks}
+    items = tuple(ItemScore(*pair, scores[pair]) for pair in order if pair in scores)
+    tasks = []
+    for task in dict.fromkeys(pair[0] for pair in order):
+        values = [item.score for item in items if item.task == task]
+        mean = math.fsum(values) / len(values)
+        spread = math.fsum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
+        tasks.append(
+            TaskScore(
+                task=task,
+                metric=known[task].metric,
+                score=mean,
+                stderr=math.sqrt(spread / len(values)),
+                num_items=len(values),
+                higher_is_better=known[task].higher_is_better,
+            )
+        )
+    return Evaluation(parts[0].split, tuple(tasks), items)

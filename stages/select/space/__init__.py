@@ -1,0 +1,1 @@
+"""The search space: genes, blocks, genomes to recipes and back."""

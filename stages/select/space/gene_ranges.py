@@ -1,0 +1,156 @@
+"""Spans: how far the genes of each parameter reach, from ``select.space`` and the methods' specs.
+
+weight, density, t and scale have keys of their own under ``select.space``, and normalize is a
+switch there. What else a method declares is named under ``select.space.parameters``, or keeps its
+default. A whole number's gene is [low, high + 1), so that each number is a bin of length 1.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from stages.errors import ParamsError
+from stages.hashing import nearest
+from stages.params.space_params import MAX_DECIMALS, Bounds, SpaceParams
+from stages.recipe.recipe import MethodSpec, Parameter
+from stages.select.space.genes import METHOD, SOURCE, Span
+
+NORMALIZE = "normalize"  # a switch in params.yaml, never a gene
+KEYS = ("weight", "density", "t", "scale")  # those with a key of their own
+SEARCHED = (*KEYS, SOURCE)
+
+
+def spans_of(
+    params: SpaceParams, chosen: Sequence[MethodSpec], num_parents: int
+) -> tuple[Span, ...]:
+    """Return the span of every parameter that has genes, in the order of a block's genes.
+
+    Raises:
+        ParamsError: a bound or value of the space is not what each method takes, a bound has more
+            decimals than genes have, a parameter is named that none takes, or one that a method
+            needs is not named.
+    """
+    for spec in chosen:
+        for parameter in spec.parameters:
+            _check_bounds(spec, parameter, params)
+    levels = {p.name: p.level for spec in chosen for p in spec.parameters}
+    searched = [
+        Span(name, levels[name], *_bounds_of(name, params, num_parents), name == SOURCE)
+        for name in SEARCHED
+        if name in levels
+    ]
+    spans = (*searched, *(_span(name, params, chosen) for name in sorted(params.parameters)))
+    for span in spans:
+        _check_decimals(span, params.decimals)
+    return spans
+
+
+def _check_decimals(span: Span, decimals: int) -> None:
+    """Refuse bounds with more decimals than genes have: few genes, or none, could reach them."""
+    if span.is_binned or span.low == span.high:
+        return
+    for bound in (span.low, span.high):
+        if round(bound, decimals) != bound:
+            name = span.parameter if span.parameter in KEYS else f"parameters.{span.parameter}"
+            raise ParamsError(
+                f"params.yaml: select.space.{name} is [{span.low!r}, {span.high!r}], and genes "
+                f"are rounded to {decimals} decimals. Give bounds of at most as many, raise "
+                f"select.space.decimals (up to {MAX_DECIMALS}), or fix it at one number."
+            )
+
+
+def _bounds_of(name: str, params: SpaceParams, num_parents: int) -> Bounds:
+    if name == SOURCE:
+        return (0.0, float(num_parents)) if num_parents > 1 else (0.0, 0.0)
+    bounds: Bounds = getattr(params, name)
+    return bounds
+
+
+def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -> None:
+    name = parameter.name
+    if name in (SOURCE, NORMALIZE):
+        return
+    if name not in KEYS:
+        if parameter.default is None and name not in params.parameters:
+            raise ParamsError(
+                f"params.yaml: select.space.parameters.{name}: missing. {spec.name} takes "
+                f"{name}, {parameter.legal}, and has no default for it; add it."
+            )
+        return
+    low, high = _bounds_of(name, params, 1)
+    if low < parameter.low or high > parameter.high or not (math.isfinite(low + high)):
+        raise ParamsError(
+            f"params.yaml: select.space.{name} is [{low}, {high}]. {spec.name} takes {name} in "
+            f"[{parameter.low}, {parameter.high}]; narrow the bounds."
+        )
+
+
+def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> Span:
+    """Return the span of a parameter that ``params.parameters`` names."""
+    where = f"params.yaml: select.space.parameters.{name}"
+    takers = _takers(name, chosen, where)
+    _check_agreement(takers, where)
+    setting = params.parameters[name]
+    values = setting if isinstance(setting, tuple) else (setting,)
+    for method, parameter in takers.items():
+        _check_values(values, method, parameter, where)
+    first = next(iter(takers.values()))
+    names = tuple(value for value in values if isinstance(value, str))
+    if names:
+        high = float(len(names)) if len(names) > 1 else 0.0
+        return Span(name, "tensor", 0.0, high, is_binned=True, choices=names)
+    low, high = float(values[0]), float(values[-1])
+    if any(parameter.is_whole for parameter in takers.values()):
+        return Span(name, first.level, low, high + (low < high), is_binned=True)
+    return Span(name, first.level, low, high)
+
+
+def _takers(name: str, chosen: Sequence[MethodSpec], where: str) -> dict[str, Parameter]:
+    """Return the parameter ``name`` as each method that takes it declares it."""
+    if name in (*KEYS, NORMALIZE):
+        raise ParamsError(
+            f"{where}: {name} has a key of its own. Give it as select.space.{name}, and take it "
+            "out here."
+        )
+    if name in (SOURCE, METHOD):
+        over = "the parents" if name == SOURCE else "select.space.methods"
+        raise ParamsError(f"{where}: the gene {name} always goes over {over}. Take it out here.")
+    takers = {spec.name: p for spec in chosen for p in spec.parameters if p.name == name}
+    if not takers:
+        taken = {p.name for spec in chosen for p in spec.parameters}
+        legal = sorted(taken - {*SEARCHED, NORMALIZE, METHOD})
+        raise ParamsError(
+            f"{where}: unknown parameter, no method of select.space.methods takes it. "
+            f"Legal here: {', '.join(legal) or 'none'}.{nearest(name, legal)}"
+        )
+    return takers
+
+
+def _check_agreement(takers: Mapping[str, Parameter], where: str) -> None:
+    """Refuse a name that two methods give two meanings, for which there is one gene."""
+    kinds = {method: _kind(parameter) for method, parameter in takers.items()}
+    (one, kind), *others = kinds.items()
+    for other, found in others:
+        if found != kind:
+            raise ParamsError(
+                f"{where}: {one} takes {kind}, {other} takes {found}. One entry cannot be both; "
+                "take one of them out of select.space.methods."
+            )
+
+
+def _kind(parameter: Parameter) -> str:
+    if parameter.choices:
+        return "a name"
+    return "a number for each parent" if parameter.level == "parent" else "one number"
+
+
+def _check_values(
+    values: Sequence[float | str], method: str, parameter: Parameter, where: str
+) -> None:
+    for value in values:
+        if not parameter.is_legal(value):
+            shown = repr(value) if isinstance(value, str) else f"{value:g}"
+            hint = nearest(value, list(parameter.choices)) if isinstance(value, str) else ""
+            raise ParamsError(
+                f"{where}: {shown} is not legal. {method} takes {parameter.name}, "
+                f"{parameter.legal}; change it.{hint}"
+            )

@@ -1,0 +1,198 @@
+"""The search space: genomes to recipes and back.
+
+A genome is a tuple of numbers in the genes' own units, rounded to ``space.decimals``. Genes of
+parameters that the chosen method does not take are inert: genomes that differ only in them decode
+to one recipe, share its id, and cost one evaluation.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from stages.errors import ParamsError, RecipeError
+from stages.params.load import MergeParams
+from stages.params.space_params import SpaceParams
+from stages.recipe.recipe import MethodSpec, Model, Parameter, Recipe, Rule, Value
+from stages.select.space.gene_ranges import NORMALIZE, spans_of
+from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
+from stages.select.space.layer_blocks import blocks_of
+from stages.select.space.nearest_genome import read_rules
+
+Genome = tuple[float, ...]
+
+
+class Space:
+    """The genes over (method, block, parameter, parent) and their bounds.
+
+    ``genes`` are those that are searched, in the order of a genome; ``fixed`` have bounds [x, x].
+    """
+
+    def __init__(
+        self,
+        params: SpaceParams,
+        *,
+        specs: Mapping[str, MethodSpec],
+        num_parents: int,
+        num_layers: int,
+        parent_names: Sequence[str] = (),
+    ) -> None:
+        """Lay out the genes; ``parent_names`` only name them.
+
+        Raises:
+            ParamsError: the space asks for what a method, or these models, cannot do.
+        """
+        names = tuple(parent_names) or tuple(str(i) for i in range(num_parents))
+        if len(names) != num_parents:
+            raise ParamsError(
+                f"search space: {len(names)} parent names for {num_parents} parents. Name each."
+            )
+        self.params = params
+        self.num_parents = num_parents
+        self.parent_names = names
+        self.specs = specs_of(params, specs, num_parents)
+        self.blocks = blocks_of(params, num_layers)
+        spans = spans_of(params, self.specs, num_parents)
+        self._all = genes_of(self.methods, spans, self.blocks, names)
+        self.genes = tuple(gene for gene in self._all if not gene.is_fixed)
+        self.fixed = tuple(gene for gene in self._all if gene.is_fixed)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the methods in the space, in the order of the method gene's bins."""
+        return tuple(spec.name for spec in self.specs)
+
+    def round(self, genome: Sequence[float]) -> Genome:
+        """Return ``genome`` rounded to the space's decimals and held within its bounds."""
+        self._check_length(genome)
+        decimals = self.params.decimals
+        return tuple(g.clip(float(v), decimals) for g, v in zip(self.genes, genome, strict=True))
+
+    def from_unit(self, point: Sequence[float]) -> Genome:
+        """Return the rounded genome at ``point`` of the unit cube."""
+        self._check_length(point)
+        return self.round(
+            [g.low + float(u) * (g.high - g.low) for g, u in zip(self.genes, point, strict=True)]
+        )
+
+    def to_unit(self, genome: Sequence[float]) -> tuple[float, ...]:
+        """Return where in the unit cube the rounded ``genome`` lies."""
+        pairs = zip(self.genes, self.round(genome), strict=True)
+        return tuple((value - g.low) / (g.high - g.low) for g, value in pairs)
+
+    def named(self, genome: Sequence[float]) -> dict[str, float]:
+        """Return the genes of ``genome`` by name, fixed genes included."""
+        values = self._values(genome)
+        return {gene.name: values[gene] for gene in self._all}
+
+    def decode(self, genome: Sequence[float]) -> tuple[str, tuple[Rule, ...]]:
+        """Return the method of ``genome`` and one rule per block; it is rounded first.
+
+        Raises:
+            RecipeError: the genome has another length than the space, or a gene is not finite.
+        """
+        values = self._values(genome)
+        chosen = [gene.value_of(v) for gene, v in values.items() if gene.parameter == METHOD]
+        spec = self.specs[self.methods.index(str(chosen[0]))] if chosen else self.specs[0]
+        rules = tuple(
+            Rule(
+                # A choice that params.yaml does not name is left to its default.
+                {
+                    p.name: self._value(values, p, index)
+                    for p in spec.parameters
+                    if not p.choices or p.name in self.params.parameters
+                },
+                block.layers,
+                block.component,
+            )
+            for index, block in enumerate(self.blocks)
+        )
+        return spec.name, rules
+
+    def encode(self, method: str, rules: Sequence[Rule]) -> Genome:
+        """Return the point of the space nearest to a recipe's method and rules.
+
+        Each gene is the mean of what the rules give to the tensors of its block, rounded and held
+        within its bounds; a binned one is the middle of the bin of that mean, or of the commonest
+        name. What the rules do not give is derived from their weights (``t`` for two
+        parents, ``source`` as the heaviest), else is the parameter's default, else the middle of
+        the bounds. Weights that the rules normalise and the space does not are divided by their
+        sum. A method outside the space becomes the first in it that takes most of what the rules
+        give.
+        """
+        given = {name for rule in rules for name in rule.values}
+        spec = self._nearest_method(method, given)
+        parameters = [p for s in (*self.specs, spec) for p in s.parameters]
+        defaults = {p.name: p.default for p in parameters}
+        read = read_rules(rules, self.blocks, self.num_parents, self.params.normalize)
+        genome = []
+        for gene in self.genes:
+            value = gene.number_of(spec.name) if gene.parameter == METHOD else read(gene)
+            if value is None:
+                value = gene.number_of(defaults.get(gene.parameter))
+            genome.append((gene.low + gene.high) / 2 if value is None else value)
+        return self.round(genome)
+
+    def make_recipe(
+        self,
+        genome: Sequence[float],
+        *,
+        base: Model | None,
+        parents: tuple[Model, ...],
+        merge: MergeParams,
+    ) -> Recipe:
+        """Return the recipe of ``genome`` on these models, merged as ``merge`` says.
+
+        Raises:
+            RecipeError: the number of parents is not that of the space.
+        """
+        if len(parents) != self.num_parents:
+            raise RecipeError(
+                f"recipe: got {len(parents)} parents, the search space has {self.num_parents}. "
+                "Give the parents that the space was made for."
+            )
+        method, rules = self.decode(genome)
+        return Recipe(
+            method,
+            parents,
+            rules,
+            base,
+            merge.dtype,
+            merge.tokenizer,
+            merge.seed,
+            tuple(merge.modules),
+        )
+
+    def _values(self, genome: Sequence[float]) -> dict[Gene, float]:
+        searched = dict(zip(self.genes, self.round(genome), strict=True))
+        return {gene: searched.get(gene, gene.low) for gene in self._all}
+
+    def _value(self, values: Mapping[Gene, float], parameter: Parameter, block: int) -> Value:
+        found = [
+            gene.value_of(value)
+            for gene, value in values.items()
+            if gene.parameter == parameter.name and gene.block == block
+        ]
+        if parameter.name == NORMALIZE:
+            return float(self.params.normalize)
+        if not found:  # not searched: spans_of made sure that it has a default
+            default = float(parameter.default or 0.0)
+            return (default,) * self.num_parents if parameter.level == "parent" else default
+        numbers = tuple(value for value in found if not isinstance(value, str))
+        return numbers if parameter.level == "parent" and numbers else found[0]
+
+    def _nearest_method(self, method: str, given: set[str]) -> MethodSpec:
+        if method in self.methods:
+            return self.specs[self.methods.index(method)]
+        shared = [len(given & {p.name for p in spec.parameters}) for spec in self.specs]
+        return self.specs[shared.index(max(shared))]
+
+    def _check_length(self, genome: Sequence[float]) -> None:
+        if len(genome) != len(self.genes):
+            raise RecipeError(
+                f"genome: holds {len(genome)} genes. The space has {len(self.genes)}: "
+                f"{', '.join(gene.name for gene in self.genes)}."
+            )
+        for gene, value in zip(self.genes, genome, strict=True):
+            if not abs(float(value)) < float("inf"):
+                raise RecipeError(
+                    f"genome: gene {gene.name} is {value}. It must be a number in "
+                    f"[{gene.low}, {gene.high}]."
+                )

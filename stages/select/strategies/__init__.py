@@ -1,0 +1,1 @@
+"""What proposes candidates: nevergrad's optimisers, and orders of several objectives."""

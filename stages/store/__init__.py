@@ -1,0 +1,1 @@
+"""The content-addressed candidate store in DVC's cache."""

@@ -1,0 +1,71 @@
+"""Hidden folders of what is being made: those of dead processes are removed, no others."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from stages.checkpoint.staging_folder import claim
+
+HEX = "0123456789abcdef" * 2
+
+
+def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
+    """A folder that nobody holds goes when the same place is claimed; its files with it."""
+    left = tmp_path / f".out.{HEX}.partial"
+    left.mkdir()
+    (left / "model.safetensors").write_bytes(b"half")
+    folder, descriptor = claim(tmp_path / "out")
+    assert [folder] == list(tmp_path.iterdir())
+    os.close(descriptor)
+
+
+def test_what_is_in_use_stays(tmp_path: Path) -> None:
+    """Two may write to one place at once: each has a folder of its own until it ends."""
+    first, held = claim(tmp_path / "out")
+    second, other = claim(tmp_path / "out")
+    assert {first, second} == set(tmp_path.iterdir())
+    os.close(held)
+    third, last = claim(tmp_path / "out")
+    assert {second, third} == set(tmp_path.iterdir())
+    os.close(other)
+    os.close(last)
+
+
+@pytest.mark.parametrize(
+    "name", ["out", f".other.{HEX}.partial", ".out.mine.partial", f".out.{HEX}", ".out-stages"]
+)
+def test_nothing_else_is_touched(name: str, tmp_path: Path) -> None:
+    """Folders of other places, and those that a person called alike, stay."""
+    (tmp_path / name).mkdir()
+    _, descriptor = claim(tmp_path / "out")
+    assert (tmp_path / name).is_dir()
+    os.close(descriptor)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A link that is called like such a folder leads nowhere that is removed."""
+    (tmp_path / "precious").mkdir()
+    link = tmp_path / f".out.{HEX}.partial"
+    link.symlink_to(tmp_path / "precious")
+    os.close(claim(tmp_path / "out")[1])
+    assert link.is_symlink()
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_a_disk_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nothing can be told to be left behind, so nothing is removed."""
+
+    def fail(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    left = tmp_path / f".out.{HEX}.partial"
+    left.mkdir()
+    folder, descriptor = claim(tmp_path / "out")
+    assert {left, folder} == set(tmp_path.iterdir())
+    os.close(descriptor)

@@ -1,0 +1,97 @@
+"""A user's own scorer: what it is given, and what is said where it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.errors import EvaluationError
+from stages.evaluate.measures.user_scorer import Scorer
+
+GOOD = '''
+"""Scores by the item's own column."""
+
+
+def score(item, answer):
+    """The share of the item's words that the answer holds."""
+    words = item.pop("words")
+    return sum(word in answer for word in words) / len(words)
+
+
+def broken(item, answer):
+    """Fails on every item."""
+    return item["no such column"]
+
+
+def endless(item, answer):
+    """Gives infinity."""
+    return float("inf")
+
+
+def wordy(item, answer):
+    """Gives text."""
+    return "well done"
+
+
+LIMIT = 3
+'''
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with a file of scorers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scorers").mkdir()
+    (tmp_path / "scorers/mine.py").write_text(GOOD)
+    return tmp_path
+
+
+def test_scorer_gets_item_and_answer() -> None:
+    """The score is what the function returns; what it does to the item stays with it."""
+    item = {"words": ["red", "blue"]}
+    scorer = Scorer("scorers/mine.py:score")
+
+    assert [0.5, 0.5] == [scorer.score(item, "red", "task t, item i") for _ in range(2)]
+    assert {"words": ["red", "blue"]} == item
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", r"^task t, item i: scorer scorers/mine\.py: KeyError: .*\(line 13\)"),
+        ("endless", r"^task t, item i: scorer scorers/mine\.py gives inf"),
+        ("wordy", r"^task t, item i: .*ValueError: could not convert string"),
+    ],
+)
+def test_failure_names_the_item(name: str, message: str) -> None:
+    """What a scorer raises is told with item, file and line."""
+    with pytest.raises(EvaluationError, match=message):
+        Scorer(f"scorers/mine.py:{name}").score({}, "", "task t, item i")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("scorers/none.py:score", r"scorer scorers/none\.py: no such file"),
+        ("../mine.py:score", r"leads out of the project folder"),
+        ("scorers/mine.py:scor", r"no function 'scor'. It has: .*Did you mean 'score'\?"),
+        ("scorers/mine.py:LIMIT", r"no function 'LIMIT'"),
+        ("scorers/bad.py:score", r"scorers/bad\.py: cannot be loaded: SyntaxError"),
+        ("scorers/worse.py:score", r"cannot be loaded: ZeroDivisionError: .*\(line 1\)"),
+    ],
+)
+def test_file_that_cannot_be_used_is_named(project: Path, spec: str, message: str) -> None:
+    """A scorer is loaded before the run, and what is wrong with it is one clear line."""
+    (project / "scorers/bad.py").write_text("def score(:\n")
+    (project / "scorers/worse.py").write_text("1 / 0\n")
+    with pytest.raises(EvaluationError, match=message):
+        Scorer(spec)
+
+
+def test_loading_leaves_nothing_behind(project: Path) -> None:
+    """No compiled file is written beside the scorer, and an edited one is loaded as it is."""
+    before = Scorer("scorers/mine.py:score").identity
+    (project / "scorers/mine.py").write_text("def score(item, answer):\n    return 7\n")
+    after = Scorer("scorers/mine.py:score")
+    assert before != after.identity
+    assert 7.0 == after.score({}, "", "task t, item i")
+    assert ["mine.py"] == [path.name for path in (project / "scorers").iterdir()]

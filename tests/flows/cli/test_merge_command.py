@@ -1,0 +1,256 @@
+"""The germline command, as a person types it."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from transformers import AutoModelForCausalLM
+
+from flows.cli.merge import _guarded, main
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.safetensors_header import TensorInfo, lay_out
+from stages.errors import GermlineError
+from tests.flows.typed import merged, said_by
+
+Q = "model.layers.1.self_attn.q_proj.weight"
+TIES = """
+merge_method: ties
+base_model: base
+models:
+  - {model: one, parameters: {weight: 0.5}}
+  - {model: two, parameters: {weight: [0.1, 0.9]}}
+parameters: {density: [{filter: mlp, value: 0.5}, {value: 1}]}
+dtype: bfloat16
+"""
+CHAIN = """
+name: near
+merge_method: linear
+models: [{model: one}, {model: base}]
+parameters: {weight: 0.5}
+---
+merge_method: slerp
+base_model: near
+models: [{model: two}]
+parameters: {t: 0.5}
+"""
+
+
+@pytest.mark.usefixtures("here")
+def test_merge_writes_a_model_and_says_its_hash() -> None:
+    """The child loads, its hash is the one that is said, and again it is the same."""
+    said = said_by(merged(TIES))
+    assert f"out: weights {Checkpoint(Path('out')).hash()}" in said
+    assert "germline merge merge.yml OUT --seed 0" in said
+    merged(TIES, "--threads", "1", "--shard-size", "10kB", out="again")
+    assert Checkpoint(Path("out")).hash() == Checkpoint(Path("again")).hash()
+    assert len(list(Path("again").glob("*.safetensors"))) > 1
+    model = AutoModelForCausalLM.from_pretrained("again")
+    assert torch.isfinite(model(torch.tensor([[1, 2]])).logits).all()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_card_holds_the_file_that_made_the_model() -> None:
+    """The card's config, with the models by their names, makes the same weights."""
+    merged(TIES, "--compat", "mergekit")
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    document = json.loads(card.split("```json")[1].split("```")[0])
+    merged(json.dumps(document["config"]), out="again")
+    assert Checkpoint(Path("out")).hash() == Checkpoint(Path("again")).hash()
+    assert str(Path.cwd()) not in card
+
+
+@pytest.mark.usefixtures("here")
+def test_seed_chooses_the_masks() -> None:
+    """A method that draws at random gives other weights with another seed, and the same again."""
+    text = "merge_method: dare_ties\nbase_model: base\nmodels: [{model: one}]\n"
+    text += "parameters: {weight: 1, density: 0.5}"
+    for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        merged(text, "--seed", seed, out=out)
+    a, b, c = (Checkpoint(Path(out)).hash() for out in "abc")
+    assert a == b != c
+
+
+@pytest.mark.usefixtures("here")
+def test_dry_run_prints_the_plan_and_writes_nothing() -> None:
+    """Tensors, shapes, dtypes, values, sizes, memory and time."""
+    before = {*Path().rglob("*")}
+    said = merged(TIES, "--dry-run").stdout
+    assert {*before, Path("merge.yml")} == {*Path().rglob("*")}
+    for expected in (
+        "model one: 39 tensors, F32",
+        "model.layers.3.mlp.up_proj.weight",
+        "24x16",
+        "weight=0.5,0.9 density=0.5,0.5 scale=1 normalize=1 rescale=none",
+        "child: 39 tensors (39 BF16)",
+        "memory about",
+        "time about",
+    ):
+        assert expected in said
+
+
+def sparse(folder: Path, width: int) -> None:
+    """Write a model of two layers whose weights are a hole in a file."""
+    folder.mkdir()
+    infos = {Q.replace("1", str(i)): TensorInfo("BF16", (width, width)) for i in (0, 1)}
+    infos["model.embed_tokens.weight"] = TensorInfo("BF16", (width, width))
+    header, places = lay_out(folder / "model.safetensors", infos)
+    (folder / "model.safetensors").write_bytes(header)
+    os.truncate(folder / "model.safetensors", max(p.stop for p in places.values()))
+    (folder / "config.json").write_text('{"num_hidden_layers": 2}', encoding="utf-8")
+
+
+SPARSE = "merge_method: linear\nmodels: [{model: big}, {model: vast}]\nparameters: {weight: 1}\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_dry_run_reads_no_weight() -> None:
+    """Two models of 3 TB are planned in seconds."""
+    for name in ("big", "vast"):
+        sparse(Path(name), 700_000)
+    start = time.monotonic()
+    said = merged(SPARSE, "--dry-run").stdout
+    assert time.monotonic() - start < 30
+    assert "reads 5880.00 GB, writes 2940.00 GB" in said
+
+
+@pytest.mark.usefixtures("here")
+def test_room_is_asked_for_before_work() -> None:
+    """A model that does not fit on the disk is refused with both numbers."""
+    for name in ("big", "vast"):
+        sparse(Path(name), 1_200_000)
+    result = merged(SPARSE, code=1)
+    assert "out: needs 8640.00 GB, the disk has" in result.stderr
+
+
+def test_a_disk_that_fills_up_issaid_by(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where others take the room meanwhile, the message says what happened and what to do."""
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(SystemExit):
+        _guarded(fail, Path("out"))
+    assert "error: out: the disk is full. Free some. Nothing was left" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_an_output_that_exists_is_refused_before_work() -> None:
+    """Nothing is read, hashed or overwritten; an empty folder may be filled."""
+    Path("out").mkdir()
+    merged(TIES)
+    result = merged(TIES.replace("model: one", "model: none"), code=1)
+    assert "error: out: already there" in result.stderr
+    assert 1 == len(result.stderr.splitlines())
+
+
+@pytest.mark.usefixtures("here")
+def test_stages_are_made_once() -> None:
+    """A named document is kept by its id; it is made again where a value or a model changes."""
+    merged(CHAIN)
+    (first,) = Path("out-stages").iterdir()
+    stamp = (first / "model.safetensors").stat().st_mtime_ns
+    expected = Checkpoint(Path("out")).hash()
+    shutil.rmtree("out")
+    merged(CHAIN)
+    assert stamp == (first / "model.safetensors").stat().st_mtime_ns
+    assert expected == Checkpoint(Path("out")).hash()
+
+    other = CHAIN.replace("{model: one}", "{model: one, parameters: {weight: 2}}")
+    merged(other, "--stages", "out-stages", out="b")
+    assert 2 == len(list(Path("out-stages").iterdir()))
+    shutil.rmtree("one")
+    shutil.copytree("two", "one")
+    merged(CHAIN, "--stages", "out-stages", out="c")
+    assert 3 == len(list(Path("out-stages").iterdir()))
+    hashes = {Checkpoint(Path(out)).hash() for out in ("out", "b", "c")}
+    assert 3 == len(hashes)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_stage_is_what_it_would_be_alone() -> None:
+    """Two documents give what two merges give, one after the other."""
+    merged(CHAIN)
+    first, second = CHAIN.split("---")
+    merged(first.replace("name: near\n", ""), out="near")
+    merged(second, out="again")
+    assert Checkpoint(Path("out")).hash() == Checkpoint(Path("again")).hash()
+
+
+@pytest.mark.usefixtures("here")
+def test_faults_of_all_documents_come_before_any_work() -> None:
+    """A fault in the last document is found before the first is carried out; all are listed."""
+    text = CHAIN.replace("t: 0.5", "t: 5")
+    text += f"---\nname: other\n{TIES.replace('model: two', 'model: ./too')}"
+    text = text.replace("{model: two}]", "{model: two}, {model: other}]")
+    errors = merged(text, code=1).stderr
+    assert "merge.yml: ./too: no such folder. Did you mean 'two'?" in errors
+    assert not Path("out-stages").exists()
+    errors = merged(CHAIN.replace("t: 0.5", "t: 5"), code=1).stderr
+    assert "t is 5.0. Legal is a number in [0, 1]" in errors
+    assert not Path("out-stages").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_size_that_is_none_is_a_usage_error() -> None:
+    """The error says how the option is written, and ends with 2."""
+    result = merged(TIES, "--shard-size", "many", code=2)
+    assert "'many' is no size. Write 5GB" in result.stderr
+
+
+def test_help_explains_itself() -> None:
+    """A new user reads what CONFIG and OUT are, and sees an example."""
+    said = CliRunner().invoke(main, ["merge", "--help"]).output
+    for expected in (
+        "MergeKit file CONFIG",
+        "\n    germline merge ties.yml merged\n",
+        "--dry-run",
+    ):
+        assert expected in said
+
+
+@pytest.mark.usefixtures("here")
+def test_ctrl_c_leaves_nothing() -> None:
+    """A merge that is stopped half-way ends with 130 and leaves no folder, whole or in part."""
+    for name in ("big", "vast"):
+        sparse(Path(name), 3_500)
+    text = SPARSE.replace("linear", "karcher").replace("parameters: {weight: 1}\n", "")
+    Path("merge.yml").write_text(text, encoding="utf-8")
+    root = Path(__file__).parents[3]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli.merge", "merge", "merge.yml", "out"],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no threads here hold a lock it could need
+    )
+    deadline = time.monotonic() + 60
+    while not list(Path().glob(".out.*.partial")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    assert (130, True) == (child.returncode, "stopped: out was not written" in said), said
+    assert [] == [path.name for path in Path().iterdir() if "out" in path.name]
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_an_unknown_error_is_not_hidden() -> None:
+    """Only what is known to be the user's to mend is put in one line."""
+
+    def fail() -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with pytest.raises(OSError, match="broken") as raised:
+        _guarded(fail, Path("out"))
+    assert not isinstance(raised.value, GermlineError)

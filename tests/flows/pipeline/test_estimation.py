@@ -1,0 +1,41 @@
+"""Estimates in the search: which rows carry one, and that a replay gives the same."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.flows.conftest import Project
+
+MakeProject = Callable[[str], Project]
+FEW = {"kind": "gmp_irt", "num_items": 3}
+
+
+def rows_of(project: Project) -> list[dict[str, Any]]:
+    """Return the lineage."""
+    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
+    """Generation 0 is scored in full, the rest estimated; workers and replays change no byte."""
+    project, other = make_project("one"), make_project("two")
+    other.set({"evaluate": {"workers": 2}})
+    for each in (project, other):
+        each.set({"evaluate": {"estimator": FEW}})
+        each.run("flows.pipeline.download")
+        each.run("flows.pipeline.evolve")
+    lineage = project.files("data/lineage")
+
+    replay = project.run("flows.pipeline.evolve")
+    project.run("flows.pipeline.select")
+
+    assert lineage == other.files("data/lineage") == project.files("data/lineage")
+    assert "9 candidates, 0 evaluated now" in replay
+    for row in rows_of(project):
+        for task in row["scores"]["search"].values():
+            is_first = row["generation"] == 0
+            assert (6 if is_first else 3) == task["num_items"]
+            assert (None if is_first else "gmp_irt") == task.get("estimator")
+        assert 0 <= row["fitness"] <= 1
+    selection = json.loads((project.folder / "data/selection/selection.json").read_text())
+    assert all(item["validation_fitness"] is not None for item in selection["shortlist"])

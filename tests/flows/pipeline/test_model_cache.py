@@ -1,0 +1,96 @@
+"""From the models that a file names to folders: on this machine, from the hub, with adapters."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stages.checkpoint.reader import Checkpoint
+from tests.flows.cli.test_merge_command import TIES, Q
+from tests.flows.typed import merged, said_by
+from tests.hub_server import HubServer
+
+
+@pytest.mark.usefixtures("here")
+def test_weights_are_hashed_once(here: Path) -> None:
+    """The second merge takes the hash from the cache; a model that was changed is hashed anew."""
+    merged(TIES)
+    (cache,) = (here.parent / "cache").iterdir()
+    kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    assert 4 == len(kept)  # three models and the child
+    for path in kept:
+        path.write_text("0" * 64, encoding="ascii")
+    said = said_by(merged(TIES, "--dry-run"))
+    assert "child: 39 tensors" in said
+    merged(TIES, out="again")
+    card = Path("again/README.md").read_text(encoding="utf-8")
+    assert f"- one (`{'0' * 64}`)" in card
+    old = Checkpoint(Path("one"))
+    tensors = {name: old.read(name).clone() for name in old.tensors}
+    save_file({**tensors, Q: tensors[Q] + 1}, "one/model.safetensors")
+    merged(TIES, out="changed")
+    card = Path("changed/README.md").read_text(encoding="utf-8")
+    assert f"- one (`{Checkpoint(Path('one')).hash()}`)" in card
+
+
+@pytest.mark.usefixtures("here")
+def test_an_adapter_is_applied() -> None:
+    """model+lora is the model with scale x B A added, found again in the cache."""
+    Path("lora").mkdir()
+    generator = torch.Generator().manual_seed(3)
+    down, up = torch.randn(2, 16, generator=generator), torch.randn(16, 2, generator=generator)
+    prefix = f"base_model.model.{Q.removesuffix('.weight')}"
+    pair = {f"{prefix}.lora_A.weight": down, f"{prefix}.lora_B.weight": up}
+    save_file(pair, "lora/adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
+    Path("lora/adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    text = "merge_method: passthrough\nmodels: [{model: base+lora}]"
+    for out in ("out", "again"):
+        merged(text, out=out)
+        found = Checkpoint(Path(out)).read(Q)
+        torch.testing.assert_close(found, Checkpoint(Path("base")).read(Q) + 2.0 * (up @ down))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_comes_from_the_hub(
+    llamas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ORG/NAME is fetched at its revision; with --offline what was fetched before is taken."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    text = "merge_method: passthrough\nmodels: [{model: org/one@%s}]"
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        commit = server.push("org/one", llamas / "one")
+        server.push("org/one", llamas / "two")
+        merged(text % commit)
+        asked = len(server.requests)
+        merged(text % commit, out="cached")
+        assert 1 == len(server.requests) - asked  # which commit is it; no file is asked for
+    assert Checkpoint(llamas / "one").hash() == Checkpoint(Path("out")).hash()
+    assert f"org/one@{commit}" in Path("out/README.md").read_text(encoding="utf-8")
+    merged(text % commit, "--offline", out="again")
+    result = merged(text % "main", "--offline", out="never", code=1)
+    assert "Run once without --offline" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("./oen", "no such folder. Did you mean 'one'?"),
+        ("one@main", "is a folder, which has no revisions"),
+        ("one+two", "two"),
+        ("empty", "holds no config.json"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_models_that_are_not_there_aresaid_by(model: str, message: str) -> None:
+    """The message names the file, the model, and what is beside it."""
+    Path("empty").mkdir()
+    text = f"merge_method: passthrough\nmodels: [{{model: {model}}}]"
+    result = merged(text, code=1)
+    assert message in result.stderr.replace("\n", " ")
+    assert f"merge.yml: {model}" in result.stderr

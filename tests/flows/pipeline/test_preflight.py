@@ -1,0 +1,81 @@
+"""What is wrong in params.yaml is said at once, all of it, before any work."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.pipeline.preflight import check
+from stages.errors import ParamsError
+from stages.params.load import Params
+
+GOOD: dict[str, dict[str, Any]] = {
+    "download": {"base": "zoo:base", "parents": {"math": "zoo:math", "order": "zoo:order"}},
+    "evaluate": {"include_path": "data/tasks", "tasks": [{"task": "spanish_arithmetic"}]},
+}
+LOCAL = {"model": "local-completions", "model_args": {"model": "m", "base_url": "http://h/v1"}}
+
+
+def params(**sections: dict[str, object]) -> Params:
+    """Return good params with sections replaced or extended."""
+    data = {name: {**GOOD.get(name, {}), **sections.get(name, {})} for name in Params.model_fields}
+    return Params.model_validate(data)
+
+
+def test_check_accepts_good_params() -> None:
+    """Params without fault raise nothing."""
+    check(params())
+    check(params(merge={"tokenizer": "union"}))
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"download": {"base": "zoo:bse"}}, "Did you mean"),
+        ({"download": {"base": "no/such/folder"}}, "no/such/folder"),
+        ({"download": {"parents": {"uniform": "zoo:math"}}}, "called 'uniform'"),
+        ({"merge": {"tokenizer": "mth"}}, "Legal: base, math, order, union"),
+        ({"download": {"parents": {"union": "zoo:math"}}}, "a parent is called 'union'"),
+        ({"select": {"optimizer": "CAM"}}, "CAM"),
+        ({"evaluate": {"references": {"math": LOCAL}}}, "one is called 'math', as another model"),
+        ({"evaluate": {"references": {"ties": LOCAL}}}, "one is called 'ties', as another model"),
+        ({"evaluate": {"backend": LOCAL}}, "local-completions has no way to load a candidate"),
+        ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
+        ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
+    ],
+)
+def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: str) -> None:
+    """Each fault names what was found and what is legal or near."""
+    with pytest.raises(ParamsError) as caught:
+        check(params(**sections), fetches=True)
+
+    assert said in str(caught.value)
+
+
+def test_a_race_needs_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that is no mean over items is refused before anything is run."""
+    shutil.copytree("data/tasks", tmp_path / "data" / "tasks")
+    monkeypatch.chdir(tmp_path)
+    task = tmp_path / "data" / "tasks" / "spanish_arithmetic.yaml"
+    odd = re.sub("aggregation: mean", "aggregation: median", task.read_text())
+    task.write_text(odd)
+    check(params())
+    said = r"task spanish_arithmetic, select\.racing: metric \w+ is not the mean .* or rungs: \[\]"
+    with pytest.raises(ParamsError, match=said):
+        check(params(select={"racing": {"rungs": [5, 10]}}))
+
+
+def test_check_lists_every_fault_at_once() -> None:
+    """Three faults in three rooms give three lines."""
+    wrong = params(
+        merge={"tokenizer": "mth"},
+        select={"optimizer": "CAM"},
+        evaluate={"tasks": [{"task": "no_such_task"}]},
+    )
+
+    with pytest.raises(ParamsError) as caught:
+        check(wrong)
+
+    assert 3 == len(str(caught.value).splitlines())

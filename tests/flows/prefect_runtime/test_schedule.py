@@ -1,0 +1,72 @@
+"""The scheduled deployment against a real server: registered, triggered and run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.flows.conftest import Project, environment
+from tests.flows.test_pipeline import wait_until
+
+pytestmark = pytest.mark.slow
+
+TRIGGER = """
+import sys
+import flows
+from prefect.deployments import run_deployment
+
+run = run_deployment("germline/scheduled", timeout=float(sys.argv[1]), poll_interval=0.5)
+print(run.state.name, run.state.message or "")
+"""
+
+
+def trigger(project: Project, url: str, timeout_s: float) -> str:
+    """Start a run of the deployment; return its state after at most ``timeout_s``."""
+    child = subprocess.run(
+        [sys.executable, "-c", TRIGGER, str(timeout_s)],
+        cwd=project.folder,
+        env={**environment(), "PREFECT_API_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == child.returncode, child.stderr
+    return child.stdout
+
+
+def test_scheduled_deployment_runs_dvc_repro(make_project: Callable[[str], Project]) -> None:
+    """A triggered run completes with the results of `dvc repro`; Ctrl-C ends server and all."""
+    project = make_project("scheduled")
+    served = project.start(
+        "flows.prefect_runtime.schedule", "--port", "4321", "--cron", "0 3 * * *"
+    )
+    note = project.folder / ".prefect/server.url"
+    wait_until(note.exists)
+    url = note.read_text(encoding="utf-8")
+    wait_until(lambda: "scheduled" in deployments(url))
+
+    state = trigger(project, url, 400)
+    again = project.run("dvc", "repro")
+    os.killpg(served.pid, signal.SIGINT)
+    printed = served.communicate(timeout=60)[0]
+
+    assert "Completed" in state, printed
+    assert "Data and pipelines are up to date." in again
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))
+    assert "champion" in metrics
+    assert not note.exists()
+
+
+def deployments(url: str) -> str:
+    """Return the names of the server's deployments, as JSON."""
+    from urllib.request import Request, urlopen
+
+    request = Request(  # noqa: S310  (this test's own server)
+        f"{url}/deployments/filter", data=b"{}", headers={"Content-Type": "application/json"}
+    )
+    with urlopen(request, timeout=10) as answer:  # noqa: S310
+        return json.dumps([d["name"] for d in json.load(answer)])

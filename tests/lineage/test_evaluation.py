@@ -1,0 +1,30 @@
+"""Scores, held to hand-worked numbers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.hashing import canonical_json
+from stages.lineage.evaluation import Evaluation
+from tests.evaluations import evaluation_of
+
+
+def test_fitness_is_the_weighted_mean_of_the_scores() -> None:
+    """Weights 3 and 1 of scores 1/2 and 1 give 5/8; standard errors add in quadrature."""
+    evaluation = evaluation_of(a=[0.0, 1.0], b=[1.0, 1.0])
+    assert 0.625 == evaluation.fitness({"a": 3.0, "b": 1.0})
+    assert 0.75 * 0.5 == pytest.approx(evaluation.fitness_stderr({"a": 3.0, "b": 1.0}))
+
+
+def test_a_lower_is_better_score_counts_negative() -> None:
+    """A perplexity of 4 is a fitness of -4."""
+    assert -4.0 == evaluation_of(higher_is_better=False, a=[4.0, 4.0]).fitness({"a": 2.0})
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_evaluation_survives_json(values: list[float]) -> None:
+    """``from_dict`` is the inverse of ``to_dict``, to the last bit."""
+    evaluation = evaluation_of(a=values, b=values)
+    again = Evaluation.from_dict(evaluation.to_dict())
+    assert evaluation == again
+    assert canonical_json(evaluation.to_dict()) == canonical_json(again.to_dict())

@@ -1,0 +1,150 @@
+"""Paired comparisons, held to hand-worked numbers, to their laws and to simulated truth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.errors import EvaluationError
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.paired_tests import bonferroni, compare, corrected_best
+from tests.evaluations import evaluation_of
+
+
+def test_compare_gives_the_hand_worked_paired_error() -> None:
+    """Differences 1, 0, 0, 1 have mean 1/2, variance 1/3, so a standard error of 1/sqrt(12)."""
+    first, second = evaluation_of(a=[1.0, 1.0, 0.0, 1.0]), evaluation_of(a=[0.0, 1.0, 0.0, 0.0])
+    found = compare(first, second, {"a": 1.0})
+    assert 0.5 == found.difference
+    assert 1 / math.sqrt(12) == pytest.approx(found.stderr)
+    assert 0.5 == found.p_value  # McNemar: two changed, both to the better: 2 / 2**2
+
+
+def test_compare_weighs_tasks_as_fitness_does() -> None:
+    """The paired difference equals the difference of the fitnesses."""
+    weights = {"a": 1.0, "b": 4.0}
+    first = evaluation_of(a=[1.0, 0.0, 1.0], b=[1.0, 1.0])
+    second = evaluation_of(a=[0.0, 0.0, 1.0], b=[0.0, 1.0])
+    found = compare(first, second, weights)
+    expected = first.fitness(weights) - second.fitness(weights)
+    assert expected == pytest.approx(found.difference)
+    # shares 1/5 and 4/5, variances of the means 1/9 and 1/4
+    assert math.sqrt(0.04 / 9 + 0.64 / 4) == pytest.approx(found.stderr)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
+def test_compare_is_antisymmetric(pairs: list[tuple[float, float]]) -> None:
+    """Swapping the two turns the sign of the difference and nothing else."""
+    first = evaluation_of(a=[left for left, _ in pairs])
+    second = evaluation_of(a=[right for _, right in pairs])
+    there, back = compare(first, second, {"a": 1.0}), compare(second, first, {"a": 1.0})
+    assert there.difference == -back.difference
+    assert (there.stderr, there.p_value) == (back.stderr, back.p_value)
+    assert 0 <= there.p_value <= 1
+
+
+def test_compare_with_itself_finds_nothing() -> None:
+    """The same scores differ by 0 with p-value 1."""
+    evaluation = evaluation_of(a=[0.0, 1.0, 1.0])
+    found = compare(evaluation, evaluation, {"a": 1.0})
+    assert (0.0, 0.0, 1.0) == (found.difference, found.stderr, found.p_value)
+
+
+def test_one_item_is_never_significant() -> None:
+    """A task of one item counts its difference as its error, and has p-value 1."""
+    found = compare(evaluation_of(a=[1.0]), evaluation_of(a=[0.0]), {"a": 1.0})
+    assert (1.0, 1.0) == (found.difference, found.stderr)
+    assert 1.0 == found.p_value
+
+
+def test_one_changed_item_of_several_tasks_is_never_significant() -> None:
+    """One item may as well have gone the other way: p is 1, whatever the tasks."""
+    first = evaluation_of(a=[1.0, 0.0], b=[0.5, 0.5])
+    assert (
+        1.0 == compare(first, evaluation_of(a=[0.0, 0.0], b=[0.5, 0.5]), {"a": 1, "b": 1}).p_value
+    )
+
+
+def test_items_that_all_differ_alike_get_the_sign_test() -> None:
+    """Five items won out of five leave p = 2/32, not 0."""
+    found = compare(evaluation_of(a=[1.0] * 5), evaluation_of(a=[0.0] * 5), {"a": 1.0})
+    assert (1.0, 0.0, 0.0625) == (found.difference, found.stderr, found.p_value)
+
+
+def test_compare_counts_repeated_items_each_time() -> None:
+    """Two items of one content are two pairs: the difference is still that of the means."""
+    first, second = (
+        Evaluation(
+            "test",
+            (TaskScore("a", "acc", sum(values) / 3, 0.0, 3, True),),
+            tuple(ItemScore("a", "same", value) for value in values),
+        )
+        for values in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0])
+    )
+    assert 2 / 3 == pytest.approx(compare(first, second, {"a": 1.0}).difference)
+
+
+def test_compare_refuses_other_items() -> None:
+    """Evaluations on other items cannot be paired."""
+    with pytest.raises(EvaluationError, match="different items"):
+        compare(evaluation_of(a=[1.0]), evaluation_of(a=[1.0, 0.0]), {"a": 1.0})
+
+
+def test_mcnemar_is_exact() -> None:
+    """Nine changed items, eight to the better: p = 2 (1 + 9) / 2**9."""
+    first = evaluation_of(a=[1.0] * 8 + [0.0] + [1.0] * 20)
+    second = evaluation_of(a=[0.0] * 8 + [1.0] + [1.0] * 20)
+    assert 20 / 512 == pytest.approx(compare(first, second, {"a": 1.0}).p_value)
+
+
+def test_few_items_get_the_exact_permutation_p_value() -> None:
+    """Of the 8 signs of 1, 2 and 4, two are as far from 0 as all to the better: p = 1/4."""
+    first = evaluation_of(a=[1.0, 2.0, 4.0])
+    assert 0.25 == compare(first, evaluation_of(a=[0.0] * 3), {"a": 1.0}).p_value
+
+
+def test_no_p_value_is_below_what_the_draws_can_tell() -> None:
+    """Of 9,999 draws none is as far from 0: p is 2 / 10,000, not 0."""
+    first = evaluation_of(a=[0.9] * 60, b=[1.0] * 60)
+    second = evaluation_of(a=[0.0] * 60, b=[0.5] * 60)
+    assert 2e-4 == compare(first, second, {"a": 1.0, "b": 1.0}).p_value
+
+
+def test_permutation_p_values_are_uniform_where_nothing_differs() -> None:
+    """Of 200 comparisons of equals, about a twentieth fall below 0.05."""
+    random = np.random.default_rng(7)
+    found = []
+    for _ in range(200):
+        scores = random.random((4, 40))
+        first, second = (
+            evaluation_of(a=list(s[0]), b=list(s[1])) for s in (scores[:2], scores[2:])
+        )
+        found.append(compare(first, second, {"a": 1.0, "b": 2.0}).p_value)
+    assert 0.01 <= np.mean(np.array(found) < 0.05) <= 0.10
+
+
+def test_corrected_best_takes_away_the_luck_of_the_best() -> None:
+    """Of 20 equals at 0.5 the best looks like 0.6; corrected it is near 0.5."""
+    random = np.random.default_rng(3)
+    evaluations = [evaluation_of(a=list(row)) for row in (random.random((20, 100)) < 0.5) * 1.0]
+    naive = max(e.fitness({"a": 1.0}) for e in evaluations)
+    corrected = corrected_best(evaluations, {"a": 1.0})
+    assert naive > 0.57
+    assert 0.5 == pytest.approx(corrected, abs=0.03)
+
+
+def test_corrected_best_of_one_is_its_fitness() -> None:
+    """Nothing was chosen, so there is no luck to take away."""
+    evaluation = evaluation_of(a=[0.0, 1.0] * 50, b=[1.0] * 10)
+    weights = {"a": 1.0, "b": 3.0}
+    assert evaluation.fitness(weights) == pytest.approx(
+        corrected_best([evaluation], weights), abs=0.01
+    )
+
+
+def test_bonferroni_multiplies_and_stays_a_probability() -> None:
+    """0.02 among three is 0.06, and 0.6 among three is 1."""
+    assert 0.06 == pytest.approx(bonferroni(0.02, 3))
+    assert 1.0 == bonferroni(0.6, 3)

@@ -1,0 +1,179 @@
+"""The lineage, held to round trips, to deterministic bytes, and to what a crash leaves behind."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from stages.errors import LineageError
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.rows import Journal, Row, candidate_name, frame, read_rows, write_rows
+from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+
+WEIGHTS = {"arc": 1.0}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one candidate."""
+
+    weights_hash: str | None
+    evaluation: Evaluation | None
+    error: str | None = None
+
+
+def _candidate(generation: int, place: int) -> Candidate:
+    """Return a candidate of one gene."""
+    recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+    name = candidate_name(generation, place)
+    return Candidate(name, (place / 10,), recipe, generation, ("p0",))
+
+
+def _ok(generation: int, place: int) -> Row:
+    """Return the row of an evaluated candidate."""
+    evaluation = Evaluation(
+        "search",
+        (TaskScore("arc", "acc", place / 10, 0.1, 4, True),),
+        (ItemScore("arc", "i0", 1.0),),
+    )
+    outcome = Result("ff", evaluation)
+    return Row.of(
+        _candidate(generation, place), {"weight.p0": place / 10}, outcome, weights=WEIGHTS
+    )
+
+
+def _failed(generation: int, place: int) -> Row:
+    """Return the row of a failed candidate."""
+    outcome = Result(None, None, "ran out: of time")
+    return Row.of(_candidate(generation, place), {"weight.p0": 0.0}, outcome, weights=WEIGHTS)
+
+
+def test_names_count_from_zero_and_grow() -> None:
+    """Names have two digits, and more where they must."""
+    assert ["g00-c00", "g03-c07", "g12-c110"] == [
+        candidate_name(0, 0),
+        candidate_name(3, 7),
+        candidate_name(12, 110),
+    ]
+
+
+def test_rows_survive_a_round_trip(tmp_path: Path) -> None:
+    """What is read is what was written, failed rows included."""
+    rows = [_ok(0, 1), _failed(0, 2), _ok(1, 0)]
+    write_rows(tmp_path / "genomes.jsonl", rows)
+    assert rows == read_rows(tmp_path / "genomes.jsonl")
+
+
+def test_bytes_do_not_depend_on_the_order_of_evaluation(tmp_path: Path) -> None:
+    """Rows are written by generation and place, 100 after 99."""
+    rows = [_ok(g, p) for g in (0, 1, 10) for p in (0, 9, 99, 100)]
+    write_rows(tmp_path / "a", rows)
+    write_rows(tmp_path / "b", rows[::-1])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert [row.name for row in rows] == [row.name for row in read_rows(tmp_path / "b")]
+    assert ["a", "b"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_a_name_is_written_once(tmp_path: Path) -> None:
+    """Two rows of one name are refused before anything is written."""
+    with pytest.raises(LineageError, match="g00-c01 is given twice"):
+        write_rows(tmp_path / "a", [_ok(0, 1), _failed(0, 1)])
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("damage", ["{", '{"name": 1}', "[]", "torn"])
+def test_damage_is_reported_by_line(tmp_path: Path, damage: str) -> None:
+    """A line that is no row stops the reading; the message says which line and what to do."""
+    path = tmp_path / "genomes.jsonl"
+    write_rows(path, [_ok(0, 1)])
+    path.write_text(path.read_text() + damage + "\n")
+    with pytest.raises(LineageError, match=r"line 2: not a row.*dvc checkout"):
+        read_rows(path)
+
+
+def test_a_row_may_not_contradict_itself(tmp_path: Path) -> None:
+    """A failed row with a fitness is damage."""
+    path = tmp_path / "genomes.jsonl"
+    write_rows(path, [replace(_ok(0, 1), status="failed")])
+    with pytest.raises(LineageError, match=r"status is 'failed' and fitness is 0\.1"):
+        read_rows(path)
+
+
+def test_a_missing_lineage_says_how_to_make_it(tmp_path: Path) -> None:
+    """Reading before the run names the command that makes the file."""
+    with pytest.raises(LineageError, match="dvc repro evolve"):
+        read_rows(tmp_path / "none")
+
+
+def test_frame_is_flat_and_keeps_the_order() -> None:
+    """One row each, columns for genes, parents and scores; a failed row has empty scores."""
+    table = frame([_ok(0, 1), _failed(0, 2)])
+    assert ["g00-c01", "g00-c02"] == list(table["name"])
+    assert 0.1 == table["search.arc.score"][0]
+    assert table["search.arc.score"].isna()[1]
+    assert {"gene.weight.p0", "parent.p0", "search.arc.stderr", "search.arc.num_items"} <= {
+        *table.columns
+    }
+    assert ["error", "recipe"] == list(table.columns[-2:])
+    recipe = Recipe.from_dict(json.loads(table["recipe"][0]))
+    assert table["id"][0] == recipe.id
+
+
+def test_journal_keeps_whole_records_of_a_torn_file(tmp_path: Path) -> None:
+    """A record torn by a crash is dropped, and the next one starts on a line of its own."""
+    path = tmp_path / "journal.jsonl"
+    Journal(path).append({"name": "g00-c00"})
+    with path.open("a") as file:
+        file.write('{"name": "g00-')
+    assert [{"name": "g00-c00"}] == Journal(path).read()
+    Journal(path).append({"name": "g00-c02"})
+    assert [{"name": "g00-c00"}, {"name": "g00-c02"}] == Journal(path).read()
+
+
+def test_journal_records_rows(tmp_path: Path) -> None:
+    """A row in the journal is the row of the lineage."""
+    rows = [_ok(0, 1), _failed(0, 2)]
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.add(rows)
+    assert rows == [Row.from_dict(record) for record in journal.read()]
+
+
+def test_a_row_has_an_evaluation_or_an_error() -> None:
+    """A failed row says why; the brief of either is plain data."""
+    assert ("failed", None, "ran out: of time") == (
+        (row := _failed(0, 2)).status,
+        row.fitness,
+        row.error,
+    )
+    assert {"name": "g00-c01", "fitness": 0.1} == dict(list(_ok(0, 1).brief().items())[:2])
+
+
+def test_journal_takes_records_from_threads(tmp_path: Path) -> None:
+    """Records of parallel evaluations are whole lines."""
+    journal = Journal(tmp_path / "run" / "journal.jsonl")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: journal.append({"i": i, "pad": "x" * 5000}), range(64)))
+    assert set(range(64)) == {record["i"] for record in journal.read()}
+
+
+def test_journal_reports_damage_before_its_end(tmp_path: Path) -> None:
+    """A damaged line that is not the last is not a torn append."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"a": 1}\n{"b"\n{"c": 2}\n')
+    with pytest.raises(LineageError, match="line 2"):
+        Journal(path).read()
+    assert [] == Journal(tmp_path / "none").read()
+
+
+def test_a_row_takes_the_scores_of_later_splits() -> None:
+    """Scores of another split stand beside those of the search, in the order of the splits."""
+    row = _ok(0, 3)
+    task = TaskScore("arc", "acc", 0.5, 0.1, 4, True)
+    later = row.also(Evaluation("test", (task,), ())).also(Evaluation("validation", (task,), ()))
+
+    columns = [c for c in frame([later]).columns if c.endswith(".score")]
+
+    assert row.fitness == later.fitness
+    assert ["search.arc.score", "validation.arc.score", "test.arc.score"] == columns

@@ -1,0 +1,190 @@
+"""The final choice, the baselines and the warm starts."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stages.errors import LineageError, ParamsError
+from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.rows import MEAN, Row, Status, candidate_name
+from stages.params.load import MergeParams, RacingParams, SelectParams
+from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.select.final.baselines import BASELINES, baselines, references, warm_starts
+from stages.select.final.shortlist import champion, shortlist
+from stages.select.final.shortlist_comparison import against
+from tests.select.specs import SPECS, space_of
+
+BASE = Model("base", "00")
+PARENTS = (Model("math", "11"), Model("french", "22"), Model("sort", "33"))
+
+
+def _row(place: int, fitness: float | None, weight: float) -> Row:
+    """Return a row of generation 0."""
+    recipe = Recipe("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
+    candidate = Candidate(candidate_name(0, place), (weight,), recipe, 0)
+    genes = {"weight.math": weight}
+    status: Status = "failed" if fitness is None else "ok"
+    return Row(
+        candidate.name, candidate.id, 0, (), genes, recipe, {}, status, "ff", fitness=fitness
+    )
+
+
+def _evaluation(score: float) -> Evaluation:
+    """Return an evaluation of one task."""
+    return Evaluation("validation", (TaskScore("arc", "acc", score, 0.1, 9, True),), ())
+
+
+def _listed(rows: list[Row], **params: Any) -> list[str]:
+    """Return the names on the shortlist."""
+    return [row.name for row in shortlist(rows, SelectParams(**params))]
+
+
+def test_shortlist_takes_distinct_recipes_best_first() -> None:
+    """A recipe counts once, at its earliest row; ties go to the earliest; failures are out."""
+    rows = [
+        _row(0, 0.5, 0.1),
+        _row(1, 0.9, 0.2),
+        _row(2, 0.9, 0.2),
+        _row(3, None, 0.3),
+        _row(4, 0.9, 0.4),
+    ]
+    assert ["g00-c01", "g00-c04"] == _listed(rows[::-1], shortlist=2)
+
+
+def test_shortlist_adds_the_mean_of_the_search() -> None:
+    """The row called mean is listed whatever its rank, once."""
+    mean = replace(_row(9, 0.1, 0.9), name=MEAN, generation=7)
+    rows = [_row(i, 0.5 + i / 10, i / 10) for i in range(4)]
+    assert ["g00-c03", "g00-c02", MEAN] == _listed([mean, *rows], shortlist=2)
+    assert 5 == len(_listed([mean, *rows], shortlist=9))
+    same = replace(mean, id=rows[3].id)
+    assert ["g00-c03", "g00-c02"] == _listed([same, *rows], shortlist=2)
+
+
+def test_shortlist_of_races_takes_the_last_winners() -> None:
+    """Fitness on other items says nothing: the last generations' best, stopped ones left out."""
+    found = {"g00-c00": (0.9, 8), "g01-c00": (0.5, 8), "g01-c01": (0.6, 8), "g02-c00": (0.4, 8)}
+    found |= {"g02-c01": (0.8, 4), MEAN: (0.3, 8)}
+    rows = []
+    for place, (name, (fitness, count)) in enumerate(found.items()):
+        row = replace(_row(place, fitness, place / 10), name=name)
+        scores = {"search": {"arc": {"num_items": count}}}
+        generation = 3 if name == MEAN else int(name[1:3])
+        rows.append(replace(row, scores=scores, generation=generation))
+    racing = RacingParams(rungs=[4, 8])
+    assert ["g02-c00", "g01-c01", MEAN] == _listed(rows[::-1], shortlist=2, racing=racing)
+    rows[3] = replace(rows[3], id=rows[2].id)  # a winner again
+    assert ["g02-c00", "g00-c00", MEAN] == _listed(rows, shortlist=2, racing=racing)
+    assert [MEAN] == _listed(rows, shortlist=0, racing=racing)
+
+
+def test_champion_has_the_best_validation_fitness() -> None:
+    """The highest validation fitness wins, the first of equals; a failure cannot win."""
+    rows = [_row(i, 0.5, i / 10) for i in range(4)]
+    scores = {row.name: _evaluation(s) for row, s in zip(rows, (0.3, 0.7, 0.7), strict=False)}
+    assert "g00-c01" == champion(rows, {**scores, "g00-c03": None}, {"arc": 2.0}).name
+
+
+def test_choosing_from_nothing_is_an_error() -> None:
+    """A run in which all failed has an empty shortlist, and a failed validation no champion."""
+    assert [] == _listed([_row(0, None, 0.1)], shortlist=3)
+    with pytest.raises(LineageError, match="none of 1 shortlisted"):
+        champion([_row(0, 0.5, 0.1)], {"g00-c00": None}, {})
+
+
+def test_baselines_are_valid_recipes_of_their_methods() -> None:
+    """Each fixed merge gives its method what it needs and nothing it does not take."""
+    found = baselines(base=BASE, parents=PARENTS, merge=MergeParams())
+    assert BASELINES == tuple(found)
+    for recipe in found.values():
+        taken = {p.name: p for p in SPECS[recipe.method].parameters}
+        (rule,) = recipe.rules
+        assert set(rule.values) <= set(taken)
+        assert {p.name for p in taken.values() if p.default is None} <= set(rule.values)
+    assert (0.4,) * 3 == found["task_arithmetic"].rules[0].values["weight"]
+    assert (0.2,) * 3 == found["ties"].rules[0].values["density"]
+    assert (0.5,) * 3 == found["dare_ties"].rules[0].values["density"]
+
+
+def test_references_hold_base_parents_and_baselines() -> None:
+    """Everything the champion meets, each under a name of its own."""
+    found = references(base=BASE, parents=PARENTS, merge=MergeParams())
+    names = ["base", "math", "french", "sort", *BASELINES]
+    assert names == [reference.name for reference in found]
+    assert (PARENTS[1],) == found[2].recipe.parents
+    with pytest.raises(ParamsError, match="a parent is called 'ties'"):
+        references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams())
+
+
+def test_references_of_a_union_name_all_models() -> None:
+    """Where rows are moved a model alone is picked out of all, which make the vocabulary."""
+    found = references(base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"))
+    alone = {r.name: r.recipe for r in found if r.kind in ("base", "parent")}
+    for place, model in enumerate((*PARENTS, BASE)):
+        recipe = alone[model.name if model is not BASE else "base"]
+        assert {"source": place} == recipe.rules[0].values
+        assert model == recipe.parents[place]
+        assert {*PARENTS, BASE} == {*recipe.parents, recipe.base}
+
+
+def test_warm_starts_are_named_distinct_and_in_the_space() -> None:
+    """The uniform average and each parent alone, as weights; what coincides is kept once."""
+    space = space_of("task_arithmetic", parents=3)
+    found = warm_starts(["uniform", "parents", "ties"], space)
+    third = round(1 / 3, 4)
+    assert {
+        "uniform": (third,) * 3,
+        "p0": (1.0, 0.0, 0.0),
+        "p1": (0.0, 1.0, 0.0),
+        "p2": (0.0, 0.0, 1.0),
+    } == found
+
+
+def test_warm_start_names_are_checked() -> None:
+    """An unknown start is refused with the legal ones."""
+    with pytest.raises(ParamsError, match="unknown start 'best'"):
+        warm_starts(["best"], space_of("linear"))
+
+
+def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
+    """Ten items won are p = 2/1024, times three compared; what failed has none."""
+
+    def answers(*scores: float) -> Evaluation:
+        items = tuple(ItemScore("arc", str(place), score) for place, score in enumerate(scores))
+        total = TaskScore("arc", "acc", sum(scores) / 10, 0.1, 10, True)
+        return Evaluation("validation", (total,), items)
+
+    rows = [_row(i, 0.5, i / 10) for i in range(5)]
+    validation = {
+        "g00-c00": answers(*[0.0] * 10),
+        "g00-c01": answers(*[1.0] * 10),
+        "g00-c02": answers(*[1.0] * 10),
+        "g00-c03": None,
+        "g00-c04": answers(*[0.0] * 10),
+    }
+    found = against(rows[1], rows, validation, {"arc": 1.0})
+    p = 3 * 2 / 1024
+    assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in found])
+    assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in found]
+
+
+def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
+    """The ends of the front come first, whatever their weighted fitness; the beaten come last."""
+    scores = [(0.9, 0.1), (0.1, 0.9), (0.5, 0.55), (0.4, 0.5), (0.6, 0.5)]
+    rows = [
+        replace(
+            _row(i, sum(pair) / 2, i / 10),
+            scores={
+                "search": {
+                    task: {"score": score, "num_items": 9, "higher_is_better": True}
+                    for task, score in zip("ab", pair, strict=True)
+                }
+            },
+        )
+        for i, pair in enumerate(scores)
+    ]
+    listed = _listed(rows, shortlist=5, objectives="separate")
+    assert {"g00-c00", "g00-c01"} == set(listed[:2])
+    assert "g00-c03" == listed[4]
+    assert ["g00-c04"] == _listed(rows, shortlist=1)

@@ -1,0 +1,150 @@
+"""The race of a generation: who goes on, who is stopped, and what the optimiser is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.errors import ParamsError
+from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
+from stages.params.load import RacingParams
+from stages.select.racing.race import Race, blocks, course
+
+ITEMS: Items = tuple((task, f"{task}{place}") for task in "ab" for place in range(20))
+WEIGHTS = {"a": 1.0, "b": 3.0}
+
+
+def answers(skill: float, items: Items, *, metric: str = "acc") -> Evaluation:
+    """Return what a candidate scores that gets the first ``skill`` of each task's items right."""
+    found = tuple(ItemScore(t, i, float(int(i[1:]) < skill * 20)) for t, i in items)
+    totals = []
+    for task in dict.fromkeys(t for t, _ in items):
+        scores = [item.score for item in found if item.task == task]
+        totals.append(TaskScore(task, metric, sum(scores) / len(scores), 0.0, len(scores), True))
+    return Evaluation("search", tuple(totals), found)
+
+
+def race_of(skills: dict[str, float | None], **options: object) -> Race:
+    """Run a race of candidates with these skills; None fails."""
+    params = RacingParams.model_validate(
+        {"rungs": [5, 10, 20], "keep": 1 / 3, "confidence": None} | options
+    )
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
+    finish(race, skills)
+    return race
+
+
+def finish(race: Race, skills: dict[str, float | None]) -> list[int]:
+    """Run a race to its end; return how many candidates each heat had."""
+    sizes = []
+    while (heat := race.next()) is not None:
+        skilled = {name: skills[name] for name in heat.names}
+        race.take({n: None if s is None else answers(s, heat.items) for n, s in skilled.items()})
+        sizes.append(len(heat.names))
+    return sizes
+
+
+def test_the_best_third_goes_on() -> None:
+    """Nine start on 5 items of each task, three go on to 10, one to all 20."""
+    skills: dict[str, float | None] = {f"c{i}": i / 10 for i in range(9)}
+    params = RacingParams(rungs=[5, 10, 20], keep=1 / 3, confidence=None)
+    race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
+    assert [9, 3, 1] == finish(race, skills)
+    counts = sorted(len(e.items) for e in race.evaluations.values())
+    assert [10] * 6 + [20] * 2 + [40] == counts
+
+
+def test_items_are_nested_and_asked_once() -> None:
+    """No item is asked twice; the finalist's evaluation is that of the whole split, in order."""
+    race = race_of({"good": 0.7, "bad": 0.1, "worse": 0.0})
+    assert answers(0.7, ITEMS).items == race.evaluations["good"].items
+    assert answers(0.7, ITEMS).fitness(WEIGHTS) == race.evaluations["good"].fitness(WEIGHTS)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_whoever_went_further_is_told_as_no_worse(found: list[float]) -> None:
+    """What is told rises with the number of heats that a candidate ran."""
+    skills: dict[str, float | None] = {f"c{i}": skill for i, skill in enumerate(found)}
+    race = race_of(skills)
+    told = race.told()
+    heats = {name: len(race.evaluations[name].items) for name in skills}
+    for first in skills:
+        for second in skills:
+            if heats[first] > heats[second]:
+                assert (told[first] or 0.0) >= (told[second] or 0.0)
+
+
+def test_a_failure_is_told_as_none_and_stops_no_one() -> None:
+    """The others race on; a race of failures alone ends."""
+    told = race_of({"good": 0.5, "broken": None}).told()
+    assert told["broken"] is None
+    assert 0.5 == told["good"]
+    assert {"x": None} == race_of({"x": None}).told()
+
+
+def test_ties_go_to_the_earlier_name() -> None:
+    """Of equals the first goes on, so the number of workers decides nothing."""
+    race = race_of({"a": 0.5, "b": 0.5, "c": 0.5})
+    assert ["a"] == [n for n, e in race.evaluations.items() if len(e.items) == len(ITEMS)]
+
+
+def test_whoever_is_surely_worse_than_the_leader_is_stopped() -> None:
+    """Of two that both go on, one that loses on nearly every item is stopped; a close one not."""
+    params = RacingParams(rungs=[5, 15, 20], confidence=0.9, keep=0.9)
+    for skill, heats in ((0.0, [2, 1, 1]), (0.95, [2, 2, 2])):
+        race = Race(["good", "bad"], ITEMS, params, WEIGHTS, seed=1, generation=0)
+        assert heats == finish(race, {"good": 1.0, "bad": skill})
+
+
+def test_more_rivals_need_more_evidence() -> None:
+    """Any of many may lead by luck, so one that two alone would stop goes on among many."""
+    params = RacingParams(rungs=[8, 20], confidence=0.9, keep=0.99)
+    sizes = []
+    for count in (1, 50):
+        skills: dict[str, float | None] = {f"c{i}": 1.0 for i in range(count)}
+        skills["bad"] = 0.0
+        race = Race(list(skills), ITEMS, params, WEIGHTS, seed=1, generation=0)
+        finish(race, skills)
+        sizes.append(len(race.evaluations["bad"].items))
+    assert [16, 40] == sizes
+
+
+def test_the_order_of_items_is_drawn_by_seed_and_generation() -> None:
+    """Each orders all items, one of each task to a block; others, otherwise."""
+    first, second, third = blocks(ITEMS, 1, 0), blocks(ITEMS, 2, 0), blocks(ITEMS, 1, 1)
+    assert first != second != third != first
+    assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], 1, 0)]
+    for found in (first, second, third):
+        assert sorted(ITEMS) == sorted(pair for block in found for pair in block)
+        assert all({"a", "b"} == {task for task, _ in block} for block in found)
+
+
+def test_the_course_is_what_the_last_heat_has_answered() -> None:
+    """With a last rung of 10, whoever is never stopped answers those 20 items, in split order."""
+    params = RacingParams(rungs=[4, 10], confidence=None)
+    race = Race(["x"], ITEMS, params, WEIGHTS, seed=3, generation=2)
+    finish(race, {"x": 0.6})
+    assert course(ITEMS, params, 3, 2) == tuple(
+        (i.task, i.item) for i in race.evaluations["x"].items
+    )
+    assert 20 == len(course(ITEMS, params, 3, 2))
+
+
+def test_tasks_of_different_size_are_refused() -> None:
+    """A race asks for as many items of each task."""
+    with pytest.raises(ParamsError, match=r"tasks differ .* \(a 20, b 19\)"):
+        blocks(ITEMS[:-1], 1, 0)
+
+
+def test_bounds_refuse_scores_that_have_none() -> None:
+    """Item scores outside [0, 1] need confidence null, as the message says."""
+    params = RacingParams(rungs=[5, 9], confidence=0.9)
+    race = Race(["x", "y", "z"], ITEMS, params, WEIGHTS, seed=1, generation=0)
+    heat = race.next()
+    assert heat is not None
+    wild = Evaluation(
+        "search",
+        tuple(TaskScore(t, "ppl", 7.0, 0.0, 5, True) for t in "ab"),
+        tuple(ItemScore(t, i, 7.0) for t, i in heat.items),
+    )
+    with pytest.raises(ParamsError, match="Set it to null"):
+        race.take(dict.fromkeys("xyz", wild))
