@@ -5,7 +5,7 @@ BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-SOURCES := stages flows tests zoo tools examples
+SOURCES := germline stages flows tests zoo tools examples
 
 .PHONY: install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle smollm2 zoo clean
 

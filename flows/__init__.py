@@ -1,5 +1,1 @@
-"""Prefect: the only code that wires stages together, and the deployments."""
-
-from flows.prefect_runtime.environment import prepare
-
-prepare()
+"""The only code that wires stages together: pipeline, execution, command line, Prefect."""

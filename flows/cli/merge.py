@@ -1,4 +1,4 @@
-"""The ``germline`` command."""
+"""``germline merge``: one merge, without a search."""
 
 import errno
 import re
@@ -43,12 +43,7 @@ class Size(click.ParamType[int]):
         return size
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def main() -> None:
-    """Merge language models, reproducibly."""
-
-
-@main.command("merge")
+@click.command("merge")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -145,7 +140,3 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
             raise
         console.print(f"error: {out}: {message}", markup=False)
     sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,13 @@
 """Prefect's settings for this project, put into the environment before Prefect is imported.
 
-Prefect reads the environment once, at its first import; flows/__init__.py calls ``prepare`` so
-that every module of flows comes after it. What the user has set is left alone.
+Prefect reads the environment once, at its first import; the package calls ``prepare`` so that
+every module of flows that imports Prefect comes after it. What the user has set is left alone.
 """
 
 import os
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 SETTINGS = {
     # Runs, logs and deployments of this checkout, apart from any other Prefect on the machine.

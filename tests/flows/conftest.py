@@ -17,7 +17,7 @@ from tests.merge.mergekit.llamas import save_family
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
-    *("dvc.yaml", "pyproject.toml", "flows", "stages", "data/tasks", "data/zoo"),
+    *("dvc.yaml", "pyproject.toml", "germline", "flows", "stages", "data/tasks", "data/zoo"),
     *(".dvc/config", ".dvcignore"),
 )
 SMALL: dict[str, Any] = {

@@ -29,7 +29,7 @@ def _started(*options: str, limit: int | None = None) -> subprocess.Popen[str]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.merge", "merge", "merge.yml", "out", *options],
+        [sys.executable, "-m", "germline", "merge", "merge.yml", "out", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.cli.merge import main
+from flows.cli.main import main
 from stages.checkpoint.reader import Checkpoint
 from tests.flows.typed import merged
 

@@ -23,7 +23,7 @@ FADE = re.findall(
     r"(?s)```python\n(.*?)```", DOCS.read_text(encoding="utf-8").partition("# A method of your")[2]
 )[0]
 CURVED = (
-    FADE.replace("SCALE, WEIGHT, normalize", "SCALE, WEIGHT, choice, normalize")
+    FADE.replace("import added, normalize", "import added, choice, normalize")
     .replace(
         "        SCALE,\n",
         '        choice("curve", "soft", ("soft", "hard", "off"), "How."),\n        SCALE,\n',

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from flows.cli.merge import main
+from flows.cli.main import main
 
 
 def merged(text: str, *options: str, out: str = "out", code: int = 0) -> Result:

@@ -12,11 +12,12 @@ Those of MergeKit that are not here have their tests beside what they are defect
 - zero as a token's source: config/test_vocabulary.py; a token in no model, ids beyond the rows, a
   vocab_size that is not true, padding: tokenizers/test_rows.py, tokenizers/test_recipes.py;
 - heads beside tied embeddings, tensors that are dropped, buffers that are merged, names with
-  another prefix: architectures/test_matching.py and, by files, architectures/test_files.py;
+  another prefix: architecture/test_tensor_matching.py and, by files, architecture/test_files.py;
 - options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
-  from a random model, older names of norms: config/test_defects.py;
-- stages taken because they exist: tests/flows/cli/test_merge_command.py; adapters and what they leave:
-  tests/flows/pipeline/test_model_cache.py; writes that are not atomic: tests/flows/test_interrupted.py.
+  from a random model, older names of norms: mergekit/test_defects.py;
+- stages taken because they exist: tests/flows/cli/test_merge_command.py; adapters and what they
+  leave: tests/flows/pipeline/test_model_cache.py; writes that are not atomic:
+  tests/flows/test_interrupted.py.
 
 bakllama and layershuffle have no counterpart: `slices` are what they wrote.
 """

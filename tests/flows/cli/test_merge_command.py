@@ -15,7 +15,8 @@ import torch
 from click.testing import CliRunner
 from transformers import AutoModelForCausalLM
 
-from flows.cli.merge import _guarded, main
+from flows.cli.main import main
+from flows.cli.merge import _guarded
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
 from stages.errors import GermlineError
@@ -226,7 +227,7 @@ def test_ctrl_c_leaves_nothing() -> None:
     Path("merge.yml").write_text(text, encoding="utf-8")
     root = Path(__file__).parents[3]
     child = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.merge", "merge", "merge.yml", "out"],
+        [sys.executable, "-m", "germline", "merge", "merge.yml", "out"],
         env={**os.environ, "PYTHONPATH": str(root)},
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from flows.cli.merge import main
+from flows.cli.main import main
 from stages.errors import RecipeError
 from stages.merge.mergekit.document import read_text
 from tests.merge.mergekit.llamas import lowered

@@ -1,0 +1,38 @@
+"""The ``germline`` command: a command is imported when it is used, so that help is quick."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "merge": "flows.cli.merge:merge_command",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None where there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="germline")
+def main() -> None:
+    """Merge language models, reproducibly."""
