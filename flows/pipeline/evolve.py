@@ -28,7 +28,8 @@ from flows.pipeline.session import (
 from flows.prefect_runtime.console import SearchProgress, main, say
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
-from stages.lineage.rows import MEAN, Journal, Row, finished, write_rows
+from stages.lineage.journal import Journal
+from stages.lineage.rows import MEAN, Row, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Candidate
 from stages.select.final.shortlist import shortlist

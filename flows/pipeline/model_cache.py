@@ -17,6 +17,7 @@ from stages.download.request import Request
 from stages.download.source import Hub, Local, Source
 from stages.download.wanted_files import adapter_files, is_pickled, model_files
 from stages.errors import CheckpointError
+from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
 from stages.merge.mergekit.schema import Reference
 
@@ -114,7 +115,7 @@ class Resolver:
 
 def remember(folder: Path, weights_hash: str) -> None:
     """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    _keep(_hash_file(content_hash(_stamps(folder))), weights_hash)
+    write_whole(_hash_file(content_hash(_stamps(folder))), f"{weights_hash}\n")
 
 
 def _hash_file(stamp: str) -> Path:
@@ -133,15 +134,10 @@ def _fetched(model: Located) -> Path:
         if folder.is_dir() and held["stamp"] == content_hash(_stamps(folder)):
             return folder
     folder = model.fetch(model.names)
-    _keep(path, json.dumps({"folder": str(folder), "stamp": content_hash(_stamps(folder))}))
+    write_whole(
+        path, json.dumps({"folder": str(folder), "stamp": content_hash(_stamps(folder))}) + "\n"
+    )
     return folder
-
-
-def _keep(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(f"{text}\n", encoding="utf-8")
-    partial.replace(path)
 
 
 def _of_hub(path: str, revision: str, where: str) -> Located:

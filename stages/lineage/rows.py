@@ -1,23 +1,22 @@
-"""The lineage: one row for every genome that was evaluated, and the run's journal.
+"""The lineage: one row for every genome that was evaluated.
 
-The JSONL file is the truth; tables are derived from it.
+The JSONL file is the truth; tables are derived from it (table.py).
 """
 
 import json
-import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from stages.errors import LineageError
+from stages.files import write_whole
 from stages.hashing import canonical_json
-from stages.lineage.evaluation import SPLITS, Evaluation
+from stages.lineage.evaluation import Evaluation
 from stages.recipe.recipe import Candidate, Recipe
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
@@ -172,10 +171,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise LineageError(f"{path}: row {twice} is given twice. Write each candidate once.")
     text = "".join(canonical_json(row.to_dict()) + "\n" for row in ordered)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8", newline="\n")
-    scratch.replace(path)
+    write_whole(path, text)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -201,93 +197,6 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def frame(rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return the rows as a table with flat columns, one for each gene, parent and score.
-
-    Columns are ordered, and the same for equal rows: what a candidate is, then ``gene.*``,
-    ``parent.*``, ``<split>.<task>.<score|stderr|num_items>``, ``error`` and ``recipe``.
-    """
-    import pandas as pd
-
-    records = [_flat(row) for row in rows]
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    last = [name for name in ("error", "recipe") if name in columns]
-    ordered = [name for name in columns if name not in last] + last
-    return pd.DataFrame.from_records(records, columns=ordered)
-
-
-class Journal:
-    """An append-only log of finished evaluations; it outlives a kill at any moment.
-
-    It is for people and for progress bars, is not tracked, and may hold times. Each record is one
-    line, on disk when ``append`` returns. A last line that a crash tore is dropped on opening.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open or make the journal at ``path``."""
-        self.path = path
-        self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            whole = path.read_bytes()
-            kept = whole[: whole.rfind(b"\n") + 1]
-            if len(kept) < len(whole):
-                os.truncate(path, len(kept))
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Append a record for each of ``rows``, in full."""
-        for row in rows:
-            self.append(row.to_dict())
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Append one record; threads may call it at once."""
-        line = (canonical_json(dict(record)) + "\n").encode()
-        with self._lock, self.path.open("ab", buffering=0) as file:
-            file.write(line)
-            os.fsync(file.fileno())
-
-    def read(self) -> list[dict[str, Any]]:
-        """Return the whole records, oldest first; a torn last line is left out.
-
-        Raises:
-            LineageError: a line before the last is damaged.
-        """
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]
-        records = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise LineageError(
-                    f"{self.path}, line {number}: not JSON ({error}). The journal is only a log; "
-                    "move it away and run again."
-                ) from error
-        return records
-
-
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     scores = {t.task: t.to_dict() for t in evaluation.tasks}
     return {task: {k: v for k, v in s.items() if k != "task"} for task, s in scores.items()}
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "name": row.name,
-        "id": row.id,
-        "generation": row.generation,
-        "status": row.status,
-        "fitness": row.fitness,
-        "fitness_stderr": row.fitness_stderr,
-        "method": row.recipe.method,
-        "ancestors": " ".join(row.ancestors),
-        "weights_hash": row.weights_hash,
-    }
-    record |= {f"gene.{name}": value for name, value in row.genes.items()}
-    record |= {f"parent.{name}": value for name, value in row.parents.items()}
-    for split in (s for s in SPLITS if s in row.scores):
-        for task, scores in row.scores[split].items():
-            for key in ("score", "stderr", "num_items"):
-                record[f"{split}.{task}.{key}"] = scores[key]
-    return {**record, "error": row.error, "recipe": canonical_json(row.recipe.to_dict())}

@@ -1,13 +1,13 @@
 """The result of the final choice: what the flows hand to the report."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from stages.errors import LineageError
+from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.lineage.evaluation import Evaluation
 
@@ -128,10 +128,7 @@ class Selection:
 
     def write(self, path: Path) -> None:
         """Write the selection as JSON; equal selections, equal bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        scratch.write_text(canonical_json(self.to_dict()) + "\n", encoding="utf-8", newline="\n")
-        scratch.replace(path)
+        write_whole(path, canonical_json(self.to_dict()) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -4,13 +4,14 @@ dvc.yaml runs it as ``python -m stages.report.stage`` and declares its deps, par
 """
 
 import io
-import os
 from pathlib import Path
 
 import pandas as pd
 
-from stages.lineage.rows import frame, read_rows
+from stages.files import write_whole
+from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
+from stages.lineage.table import frame
 from stages.params.load import ReportParams, load_params
 from stages.report.history import fitness_svg, history_frame
 from stages.report.page import markdown_table, render_page
@@ -43,14 +44,13 @@ def run(
     svg = fitness_svg(rows, history, is_raced=is_raced)
     page = render_page(rows, chosen, summary, svg, params=params, is_raced=is_raced)
     lead = headline(chosen, params.confidence)
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / "lineage.csv", _csv(table))
-    _write(out / "lineage.parquet", _parquet(table))
-    _write(out / "summary.csv", _csv(summary))
-    _write(out / "summary.md", f"# {params.title}\n\n{lead}\n\n{markdown_table(summary)}".encode())
-    _write(out / "history.csv", _csv(history))
-    _write(out / "fitness.svg", svg.encode())
-    _write(out / "index.html", page.encode())
+    write_whole(out / "lineage.csv", _csv(table))
+    write_whole(out / "lineage.parquet", _parquet(table))
+    write_whole(out / "summary.csv", _csv(summary))
+    write_whole(out / "summary.md", f"# {params.title}\n\n{lead}\n\n{markdown_table(summary)}")
+    write_whole(out / "history.csv", _csv(history))
+    write_whole(out / "fitness.svg", svg)
+    write_whole(out / "index.html", page)
 
 
 def _csv(table: pd.DataFrame) -> bytes:
@@ -61,12 +61,6 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(content)
-    scratch.replace(path)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """What the candidate store knows of a key, and the index from keys to that."""
 
 import json
-import os
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from stages.errors import LineageError
+from stages.files import write_whole
 from stages.hashing import canonical_json, content_hash
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -97,11 +96,7 @@ class Index:
 
     def enter(self, record: Record) -> None:
         """Make ``record`` what its key holds."""
-        path = self._path(record.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        scratch.write_text(canonical_json(record.to_dict()) + "\n", encoding="utf-8")
-        scratch.replace(path)
+        write_whole(self._path(record.key), canonical_json(record.to_dict()) + "\n")
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):

@@ -9,7 +9,9 @@ import pytest
 
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
-from stages.lineage.rows import Journal, Row, candidate_name, frame, read_rows, write_rows
+from stages.lineage.journal import Journal
+from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
+from stages.lineage.table import frame
 from stages.recipe.recipe import Candidate, Model, Recipe, Rule
 
 WEIGHTS = {"arc": 1.0}

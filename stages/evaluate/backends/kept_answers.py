@@ -1,13 +1,12 @@
 """Answers of servers, kept by content: what was answered once is never asked again."""
 
 import json
-import os
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.evaluate.tasks.task_hash import plain
+from stages.files import write_whole
 from stages.hashing import content_hash
 
 FOLDER = Path(".answers")  # in the project, tracked by neither git nor DVC; safe to delete or copy
@@ -35,11 +34,7 @@ class KeptAnswers:
         arguments = tuple(req)
         if is_sampled(arguments):
             return
-        path = self._path(attr, arguments)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        scratch.write_text(json.dumps({"answer": res}) + "\n", encoding="utf-8")
-        scratch.replace(path)
+        write_whole(self._path(attr, arguments), json.dumps({"answer": res}) + "\n")
 
     def _path(self, kind: str, arguments: Iterable[Any]) -> Path:
         key = content_hash([self._identity, kind, plain(list(arguments))])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
-from stages.evaluate.tasks.tables import inside_project
+from stages.evaluate.tasks.tables import project_file
 from stages.hashing import file_hash, nearest
 
 
@@ -23,7 +23,7 @@ class Scorer:
             EvaluationError: the file is not there, cannot be loaded, or has no such function.
         """
         name, self._function_name = spec.rsplit(":", 1)
-        self._path = inside_project("scorer", name)
+        self._path = project_file("scorer", name)
         self._function = self._load()
 
     @property

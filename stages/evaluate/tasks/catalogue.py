@@ -1,6 +1,5 @@
 """Find an lm-eval task by name and build it once."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.data_task import Shelf
+from stages.files import inside_project
 from stages.hashing import nearest
 
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
@@ -19,7 +19,7 @@ class Catalogue:
     def __init__(self, include_path: str | None) -> None:
         from lm_eval.tasks import TaskManager
 
-        self._folder = _inside_project(include_path) if include_path is not None else None
+        self._folder = _own_folder(include_path) if include_path is not None else None
         own = [self._folder] if self._folder else None
         self._own = TaskManager(include_path=own, include_defaults=False)
         self.files = Shelf()
@@ -81,11 +81,10 @@ class Catalogue:
         )
 
 
-def _inside_project(include_path: str) -> Path:
+def _own_folder(include_path: str) -> Path:
     """Return the folder of own tasks, relative to the project; it may hold links, not lead out."""
-    project = Path.cwd()
-    folder = Path(os.path.normpath(project / include_path))
-    if not folder.is_relative_to(project):
+    folder = inside_project(include_path)
+    if folder is None:
         raise EvaluationError(
             f"evaluate.include_path: {include_path!r} leads out of the project folder. Give a "
             "folder inside it, relative to params.yaml; copy the tasks there."
@@ -95,7 +94,7 @@ def _inside_project(include_path: str) -> Path:
             f"evaluate.include_path: {include_path!r} is not a folder. Give a folder of lm-eval "
             "task files (*.yaml), relative to params.yaml."
         )
-    return folder.relative_to(project)
+    return folder
 
 
 def _built_in_file(name: str) -> Path | None:

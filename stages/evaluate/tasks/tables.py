@@ -7,13 +7,13 @@ in JSON lines it is the line; in JSON and Parquet the first row is 1.
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.files import inside_project
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def read_table(name: str) -> Table:
     Raises:
         EvaluationError: the file is missing, outside the project, empty, or not of its format.
     """
-    path = inside_project("data", name)
+    path = project_file("data", name)
     try:
         rows = dict(_READERS[path.suffix](path))
     except FileNotFoundError as error:
@@ -57,20 +57,19 @@ def read_table(name: str) -> Table:
     return Table(name, rows, tuple(dict.fromkeys(c for row in rows.values() for c in row)))
 
 
-def inside_project(key: str, given: str) -> Path:
+def project_file(key: str, given: str) -> Path:
     """Return ``given`` relative to the project folder; links may lead out of it, the path not.
 
     Raises:
         EvaluationError: the path leads out of the project.
     """
-    project = Path.cwd()
-    path = Path(os.path.normpath(project / given))
-    if not path.is_relative_to(project):
+    path = inside_project(given)
+    if path is None:
         raise EvaluationError(
             f"evaluate.tasks.{key}: {given!r} leads out of the project folder. Give a path inside "
             "it, relative to params.yaml; copy the file there."
         )
-    return path.relative_to(project)
+    return path
 
 
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:

@@ -6,7 +6,6 @@ another method: its candidates have other ids, and nothing of the old one is fou
 
 import ast
 import hashlib
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from stages.errors import ParamsError, RecipeError
+from stages.files import inside_project
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
 from stages.merge.methods import METHODS
@@ -91,9 +91,8 @@ def _entry_points() -> list[EntryPoint]:
 
 def _in_project(given: str) -> _Plugin:
     where = f"merge.plugins: {given!r}"
-    project = Path.cwd()
-    path = Path(os.path.normpath(project / given))
-    if not path.is_relative_to(project):
+    path = inside_project(given)
+    if path is None:
         raise ParamsError(
             f"{where} leads out of the project folder. Give a file inside it, relative to "
             "params.yaml; copy the method there."
@@ -103,7 +102,7 @@ def _in_project(given: str) -> _Plugin:
             f"{where} is not a Python file that is there. Give the path of one, relative to "
             "params.yaml."
         )
-    return _Plugin(where, path.relative_to(project), _near(project, path.parent))
+    return _Plugin(where, path, _near(Path.cwd(), path.absolute().parent))
 
 
 def _of_command(path: Path) -> _Plugin:
