@@ -45,7 +45,7 @@ lock:  ## resolve the dependencies of pyproject.toml again (needs uv)
 		--no-header --no-annotate --quiet -o requirements.lock
 
 serve: $(STAMP)  ## register the scheduled deployment and wait for its runs; CRON="0 3 * * *"
-	@python -m flows.prefect_runtime.schedule --cron "$(or $(CRON),0 3 * * *)"
+	@germline serve --cron "$(or $(CRON),0 3 * * *)"
 
 bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (ten minutes); SHAPE=1b
 	@python tools/oracle_venv.py

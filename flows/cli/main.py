@@ -5,7 +5,12 @@ import importlib
 import click
 
 COMMANDS = {
+    "download": "flows.cli.pipeline_stages:download_command",
+    "evolve": "flows.cli.pipeline_stages:evolve_command",
     "merge": "flows.cli.merge:merge_command",
+    "report": "flows.cli.pipeline_stages:report_command",
+    "select": "flows.cli.pipeline_stages:select_command",
+    "serve": "flows.cli.serve:serve_command",
 }
 
 
@@ -35,4 +40,4 @@ class LazyGroup(click.Group):
 )
 @click.version_option(package_name="germline")
 def main() -> None:
-    """Merge language models, reproducibly."""
+    """Evolve and merge language models, reproducibly."""

@@ -1,7 +1,7 @@
 """The download stage's entry: check all of params.yaml, then fetch the parents."""
 
 from flows.pipeline.preflight import check
-from flows.prefect_runtime.console import main, say
+from flows.prefect_runtime.console import say
 from stages.download import stage
 from stages.params.load import load_params
 
@@ -12,7 +12,3 @@ def run() -> None:
     check(params, fetches=True)
     say(f"download: the base and {len(params.download.parents)} parents")
     stage.run(params.download, stage.PARENTS, tokenizer=params.merge.tokenizer)
-
-
-if __name__ == "__main__":
-    main(run)

@@ -25,7 +25,7 @@ from flows.pipeline.session import (
     write_json_lines,
     write_records,
 )
-from flows.prefect_runtime.console import SearchProgress, main, say
+from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
@@ -187,7 +187,3 @@ def run() -> None:
         f"candidates on {len(params.evaluate.tasks)} tasks, {params.evaluate.workers} at a time"
     )
     conduct(evolve, params)
-
-
-if __name__ == "__main__":
-    main(run)

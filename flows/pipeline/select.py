@@ -23,7 +23,7 @@ from flows.pipeline.session import (
     reference,
     write_records,
 )
-from flows.prefect_runtime.console import SearchProgress, main, say
+from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.public_benchmarks import cautions
@@ -149,7 +149,3 @@ def run() -> None:
     listed = f"{num_listed} candidates" if num_listed else "the search's mean"
     say(f"select: {listed} on validation items, one on test items")
     conduct(select, params)
-
-
-if __name__ == "__main__":
-    main(run)

@@ -1,11 +1,10 @@
 """The scheduled deployment: `dvc repro` on a timetable, its output in the run's log.
 
 It is the command a person types, so both share the cache, the lock file and every result.
-``python -m flows.prefect_runtime.schedule`` serves it; prefect.yaml deploys the same flow to a
+``germline serve`` serves it; prefect.yaml deploys the same flow to a
 work pool.
 """
 
-import argparse
 import os
 import re
 import signal
@@ -88,14 +87,3 @@ def serve(cron: str, *, port: int, push: bool) -> None:
         repro.serve(
             name=NAME, cron=cron, limit=1, parameters={"push": push}, print_starting_message=False
         )
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--cron", default="0 3 * * *", help="five fields; 03:00 each day if absent"
-    )
-    parser.add_argument("--port", type=int, default=PORT, help="of the server and its page")
-    parser.add_argument("--push", action="store_true", help="send results to the DVC remote")
-    chosen = parser.parse_args()
-    serve(chosen.cron, port=chosen.port, push=chosen.push)

@@ -1,6 +1,6 @@
 """Report stage: lineage and selection in; tables, a plot and one page out.
 
-dvc.yaml runs it as ``python -m stages.report.stage`` and declares its deps, params and outs.
+dvc.yaml runs it as ``germline report`` and declares its deps, params and outs.
 """
 
 import io
@@ -12,7 +12,7 @@ from stages.files import write_whole
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
 from stages.lineage.table import frame
-from stages.params.load import ReportParams, load_params
+from stages.params.load import ReportParams
 from stages.report.history import fitness_svg, history_frame
 from stages.report.page import markdown_table, render_page
 from stages.report.summary import headline, summary_frame
@@ -61,8 +61,3 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
-
-
-if __name__ == "__main__":
-    asked = load_params()
-    run(LINEAGE, SELECTION, asked.report, REPORTS, is_raced=bool(asked.select.racing.rungs))

@@ -31,12 +31,12 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     """lm_eval's own class gives each candidate the score and hash of the resident model."""
     project = make_project("folders")
     project.set({"evaluate": {"tasks": [TASK]}, "select": SHORT})
-    project.run("flows.pipeline.download")
-    project.run("flows.pipeline.evolve")
+    project.run("germline", "download")
+    project.run("germline", "evolve")
     resident = lineage(project)
     native = {"model": "hf", "model_args": {"dtype": "float32"}}
     project.set({"evaluate": {"backend": native}})
-    said = project.run("flows.pipeline.evolve")
+    said = project.run("germline", "evolve")
 
     assert resident == lineage(project)
     assert {"ok"} == {row["status"] for row in resident}
@@ -73,14 +73,14 @@ def test_reference_is_measured_beside_parents_and_baselines(
                 "select": SHORT,
             }
         )
-        for flow in ("flows.pipeline.download", "flows.pipeline.evolve"):
-            project.run(flow)
-        failed = project.run("flows.pipeline.select", code=1)
+        for flow in ("download", "evolve"):
+            project.run("germline", flow)
+        failed = project.run("germline", "select", code=1)
         is_up = True
-        project.run("flows.pipeline.select")
+        project.run("germline", "select")
         num_asked = len(server.asked)
         first = project.files("data/selection")
-        project.run("flows.pipeline.select")
+        project.run("germline", "select")
 
     assert "error: evaluate.references.big: HTTP status 503" in failed
     assert KEY not in failed
@@ -92,7 +92,7 @@ def test_reference_is_measured_beside_parents_and_baselines(
     assert server.url not in json.dumps(found)
     items = {name: [row[1] for row in e["evaluation"]["items"]] for name, e in found.items()}
     assert items["big"] == items["base"]
-    project.run("stages.report.stage")
+    project.run("germline", "report")
     assert "| big | reference |" in (project.folder / "reports/summary.md").read_text()
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert {"gain", "gain_p_value", "gain_stderr", "test_fitness"} == set(

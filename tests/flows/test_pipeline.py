@@ -90,13 +90,13 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
     broken.set({"evaluate": {"workers": 2}})
     for project in (whole, broken):
         project.set({"select": {"generations": 3, "racing": {"rungs": [2, 3, 5], "keep": 0.5}}})
-        project.run("flows.pipeline.download")
-    whole.run("flows.pipeline.evolve")
+        project.run("germline", "download")
+    whole.run("germline", "evolve")
 
     child = start_and_wait(broken)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
-    resumed = broken.run("flows.pipeline.evolve")
+    resumed = broken.run("germline", "evolve")
 
     assert "13 candidates" in resumed
     assert "items answered; without racing it were 234" in resumed
@@ -113,10 +113,10 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     (tasks / "hang_once.py").write_text(HANG_ONCE, encoding="utf-8")
     (tasks / "hanging.yaml").write_text(TASK, encoding="utf-8")
     project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 0}})
-    project.run("flows.pipeline.download")
+    project.run("germline", "download")
     (project.folder / "hang").touch()
 
-    said = project.run("flows.pipeline.evolve")
+    said = project.run("germline", "evolve")
 
     rows = rows_of(project)
     failed = [row for row in rows if row["status"] == "failed"]
@@ -124,21 +124,21 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     assert "evaluate.timeout_s = 20" in str(failed[0]["error"])
     assert 9 == len(rows)
     assert f"{failed[0]['name']} failed: evaluation on the search split: ran longer" in said
-    assert "0 evaluated now" in project.run("flows.pipeline.evolve")
+    assert "0 evaluated now" in project.run("germline", "evolve")
     project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 1}})
-    project.run("flows.pipeline.evolve")
+    project.run("germline", "evolve")
     assert {"ok"} == {row["status"] for row in rows_of(project)}
 
 
 def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProject) -> None:
     """Two runs in one checkout would fight; the second says so and ends."""
     project = make_project("busy")
-    first = project.start("flows.pipeline.evolve")
+    first = project.start("germline", "evolve")
     lock = project.folder / ".scratch/run.lock"
     wait_until(lock.exists)
     time.sleep(1)
 
-    said = project.run("flows.pipeline.evolve", code=1)
+    said = project.run("germline", "evolve", code=1)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
 
@@ -155,7 +155,7 @@ def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
 
 def start_and_wait(project: Project) -> subprocess.Popen[str]:
     """Start the search and return its process once the first generation is through."""
-    child = project.start("flows.pipeline.evolve")
+    child = project.start("germline", "evolve")
     journal = project.folder / "reports/runs/evolve.jsonl"
     wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
     return child
@@ -165,7 +165,7 @@ def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) 
     """After kill -9 of the flow no process of it is left at work."""
     project = make_project("orphans")
     project.set({"select": {"generations": 9}})
-    project.run("flows.pipeline.download")
+    project.run("germline", "download")
     child = start_and_wait(project)
 
     os.kill(child.pid, signal.SIGKILL)
@@ -190,7 +190,7 @@ def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
     """Ctrl-C ends flow and workers at once and says that nothing is lost."""
     project = make_project("interrupted")
     project.set({"select": {"generations": 9}})
-    project.run("flows.pipeline.download")
+    project.run("germline", "download")
     child = start_and_wait(project)
 
     os.killpg(child.pid, signal.SIGINT)
@@ -207,9 +207,9 @@ def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProje
     """A prompt longer than the model can read is the run's fault: one message, no failed rows."""
     project = make_project("long")
     project.set({"evaluate": {"system_instruction": "uno " * 80}})
-    project.run("flows.pipeline.download")
+    project.run("germline", "download")
 
-    said = project.run("flows.pipeline.evolve", code=1)
+    said = project.run("germline", "evolve", code=1)
 
     assert said.count("error: ") == 1, said
     assert "Traceback" not in said
@@ -223,9 +223,9 @@ def test_pipeline_stops_where_the_first_generation_has_no_score(make_project: Ma
     (project.folder / "data/tasks/broken.py").write_text(scorer, encoding="utf-8")
     task = {"task": "spanish_arithmetic", "scorer": "data/tasks/broken.py:score"}
     project.set({"evaluate": {"tasks": [task]}})
-    project.run("flows.pipeline.download")
+    project.run("germline", "download")
 
-    said = project.run("flows.pipeline.evolve", code=1)
+    said = project.run("germline", "evolve", code=1)
 
     assert "error: generation 0: all 4 candidates failed" in said
     assert "ZeroDivisionError: division by zero (line 2)" in said

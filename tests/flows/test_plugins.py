@@ -52,7 +52,7 @@ def test_pipeline_runs_a_plugin_and_sees_its_edit(make_project: MakeProject) -> 
     first = _methods(project)
     own.write_text(FADE.replace("(size + half)", "(size + half + half)"), encoding="utf-8")
     status = project.run("dvc", "status", "evolve")
-    edited = project.run("flows.pipeline.evolve")
+    edited = project.run("germline", "evolve")
 
     (name,) = first
     assert re.fullmatch(r"fade@[0-9a-f]{12}", name)

@@ -52,7 +52,7 @@ def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Projec
     """
     plain, other = make_project("plain"), make_project("other")
     respell(other.folder / "data/zoo/order")
-    refused = other.run("flows.pipeline.download", code=1)
+    refused = other.run("germline", "download", code=1)
     other.set({"merge": {"tokenizer": "union"}})
     for project in (plain, other):
         project.set({"select": {"generations": 1}})
@@ -68,4 +68,4 @@ def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Projec
     assert len(AutoTokenizer.from_pretrained(champion)) == 108
     model = AutoModelForCausalLM.from_pretrained(champion)
     assert (108, 108) == (model.config.vocab_size, model.get_input_embeddings().num_embeddings)
-    assert "0 evaluated now" in other.run("flows.pipeline.evolve")
+    assert "0 evaluated now" in other.run("germline", "evolve")

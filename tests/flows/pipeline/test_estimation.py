@@ -22,12 +22,12 @@ def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
     other.set({"evaluate": {"workers": 2}})
     for each in (project, other):
         each.set({"evaluate": {"estimator": FEW}})
-        each.run("flows.pipeline.download")
-        each.run("flows.pipeline.evolve")
+        each.run("germline", "download")
+        each.run("germline", "evolve")
     lineage = project.files("data/lineage")
 
-    replay = project.run("flows.pipeline.evolve")
-    project.run("flows.pipeline.select")
+    replay = project.run("germline", "evolve")
+    project.run("germline", "select")
 
     assert lineage == other.files("data/lineage") == project.files("data/lineage")
     assert "9 candidates, 0 evaluated now" in replay

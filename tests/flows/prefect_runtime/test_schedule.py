@@ -41,9 +41,7 @@ def trigger(project: Project, url: str, timeout_s: float) -> str:
 def test_scheduled_deployment_runs_dvc_repro(make_project: Callable[[str], Project]) -> None:
     """A triggered run completes with the results of `dvc repro`; Ctrl-C ends server and all."""
     project = make_project("scheduled")
-    served = project.start(
-        "flows.prefect_runtime.schedule", "--port", "4321", "--cron", "0 3 * * *"
-    )
+    served = project.start("germline", "serve", "--port", "4321", "--cron", "0 3 * * *")
     note = project.folder / ".prefect/server.url"
     wait_until(note.exists)
     url = note.read_text(encoding="utf-8")

@@ -1,0 +1,14 @@
+"""``germline serve``: `dvc repro` on a timetable, until Ctrl-C."""
+
+import click
+
+
+@click.command("serve")
+@click.option("--cron", default="0 3 * * *", show_default=True, help="Five fields, in UTC.")
+@click.option("--port", type=int, help="Port of the server and its page.  [default: 4200]")
+@click.option("--push", is_flag=True, help="Send results to the DVC remote after each run.")
+def serve_command(cron: str, port: int | None, push: bool) -> None:
+    """Register the scheduled deployment and wait for its runs."""
+    from flows.prefect_runtime.schedule import PORT, serve
+
+    serve(cron, port=port or PORT, push=push)
