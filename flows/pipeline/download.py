@@ -6,7 +6,7 @@ from flows.pipeline.preflight import check
 from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.manifest import read_entries
-from stages.download.request import requests
+from stages.download.sources.model_requests import requests
 from stages.merge.plan.compatibility import unfit
 from stages.params.load import Params, load_params
 

@@ -15,12 +15,12 @@ from platformdirs import user_cache_path
 from stages.checkpoint.reader import Checkpoint, digest
 from stages.checkpoint.staging_folder import claim
 from stages.checkpoint.weight_files import WeightFiles
-from stages.download.build import Job, build
-from stages.download.hub import Repository, is_offline
-from stages.download.places import Located, adapter_among, model_among
-from stages.download.request import Request
-from stages.download.source import Hub, Local, Source
-from stages.download.wanted_files import check_files
+from stages.download.build import ModelJob, build
+from stages.download.sources.hub import Repository, is_offline
+from stages.download.sources.model_places import Located, adapter_among, model_among
+from stages.download.sources.model_requests import ModelRequest
+from stages.download.sources.model_source import Hub, Local, ModelSource
+from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
@@ -181,8 +181,8 @@ def _built(reference: Reference, model: Located, adapter: Located | None, where:
     if out.is_dir():
         return out
     place = Hub(reference.path, reference.revision or "main") if model.repository else None
-    source = Source(str(reference), place or Local(PurePosixPath(reference.path)))
-    job = Job(Request("model", source, where), folders[0], model=model, adapter=adapter)
+    source = ModelSource(str(reference), place or Local(PurePosixPath(reference.path)))
+    job = ModelJob(ModelRequest("model", source, where), folders[0], model=model, adapter=adapter)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         if not out.is_dir():
@@ -199,7 +199,7 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
-def _make(job: Job, out: Path) -> None:
+def _make(job: ModelJob, out: Path) -> None:
     """Build a model at ``out``, which appears whole; what another process put there stays."""
     staging, lock = claim(out)
     try:

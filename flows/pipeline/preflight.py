@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from stages.download.places import locate
-from stages.download.request import requests
-from stages.download.source import Hub
+from stages.download.sources.model_places import locate
+from stages.download.sources.model_requests import requests
+from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import GermlineError, ParamsError
 from stages.evaluate.tasks.suite import Suite

@@ -33,11 +33,11 @@ from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.paired_tests import corrected_best
 from stages.lineage.rows import Row, read_rows, write_rows
-from stages.lineage.selection import Entry, Selection
+from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Recipe
 from stages.report.summary import headline, metrics
-from stages.select.final.baselines import Reference, references
+from stages.select.final.baselines import FixedModel, references
 from stages.select.final.shortlist import champion, shortlist
 from stages.select.final.shortlist_comparison import against
 
@@ -104,8 +104,8 @@ def _validate(
 
 
 def _test(
-    lab: Laboratory, winner: Row, fixed: Sequence[Reference], progress: SearchProgress
-) -> tuple[Entry, ...]:
+    lab: Laboratory, winner: Row, fixed: Sequence[FixedModel], progress: SearchProgress
+) -> tuple[TestedModel, ...]:
     recipes = {winner.name: winner.recipe, **{ref.name: ref.recipe for ref in fixed}}
     kinds = {winner.name: "champion", **{ref.name: ref.kind for ref in fixed}}
     entries = []
@@ -116,18 +116,18 @@ def _test(
                 "comparison must be scored; mend the cause and run again."
             )
         recipe = recipes[name].to_dict()
-        entry = Entry(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
+        entry = TestedModel(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
         entries.append(entry)
     return tuple(entries)
 
 
-def _ask(lab: Laboratory) -> Iterator[Entry]:
+def _ask(lab: Laboratory) -> Iterator[TestedModel]:
     """Yield the references; last, so that one that cannot be scored costs no other its scores."""
     params = lab.params.evaluate
     asked = reference.with_options(retries=params.retries)
     for name, chosen in params.references.items():
         evaluation = asked.with_options(task_run_name=f"{name} test")(lab.scorer, name, "test")
-        yield Entry(name, "reference", identity(chosen), None, evaluation)
+        yield TestedModel(name, "reference", identity(chosen), None, evaluation)
 
 
 def _outcomes(

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from flows.prefect_runtime.server_answer import Answer, Inquiry, asked
+from flows.prefect_runtime.server_answer import ServerAnswer, Inquiry, asked
 from flows.prefect_runtime.server_child import HOST, ServerChild
 from stages.errors import GermlineError
 
@@ -127,7 +127,7 @@ class Server:
             return
         assert self._child is not None  # noqa: S101  (for the type checker)
         deadline = time.monotonic() + _START_LIMIT_S
-        while asked(self.url) is not Answer.YES:
+        while asked(self.url) is not ServerAnswer.YES:
             is_hopeless = self._child.keep()
             if is_hopeless or time.monotonic() > deadline:
                 raise GermlineError(f"Prefect's server did not start; {self._child.hint}")
@@ -148,7 +148,7 @@ class Server:
             now = time.monotonic()
             if child.has_ended:
                 silent_since = None
-            elif asked(self.url) is Answer.YES:
+            elif asked(self.url) is ServerAnswer.YES:
                 silent_since = None
                 child.is_up = True
             elif silent_since is None:
@@ -166,9 +166,9 @@ class Server:
         while True:
             answer = asked(self.url)
             now = time.monotonic()
-            if answer is Answer.YES:
+            if answer is ServerAnswer.YES:
                 last = now
-            limit = _SILENT_LIMIT_S if answer is Answer.SILENT else _REFUSED_LIMIT_S
+            limit = _SILENT_LIMIT_S if answer is ServerAnswer.SILENT else _REFUSED_LIMIT_S
             yield (
                 f"PREFECT_API_URL: Prefect's server at {self.url} does not answer any more. "
                 "Start it and run the same command: it goes on from what is done."

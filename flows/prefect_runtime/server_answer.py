@@ -15,7 +15,7 @@ _REFUSALS = {
 }
 
 
-class Answer(Enum):
+class ServerAnswer(Enum):
     """What comes back from an address."""
 
     YES = auto()  # a server speaks HTTP there
@@ -23,16 +23,16 @@ class Answer(Enum):
     NO = auto()  # the connection is refused, or what answers is not HTTP
 
 
-def asked(url: str) -> Answer:
+def asked(url: str) -> ServerAnswer:
     """Ask a server that is known to be Prefect's whether it is well, in seconds."""
     try:
         # verify: whether to trust it is for Prefect's own client, which has the certificates
         httpx.get(f"{url}/health", timeout=_ASK_LIMIT_S, verify=False)  # noqa: S501
     except httpx.TimeoutException:
-        return Answer.SILENT
+        return ServerAnswer.SILENT
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
-        return Answer.NO
-    return Answer.YES
+        return ServerAnswer.NO
+    return ServerAnswer.YES
 
 
 class Inquiry:

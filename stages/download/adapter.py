@@ -17,7 +17,7 @@ from torch import Tensor
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.download.pickled_weights import read_file
-from stages.download.wanted_files import ADAPTER_CONFIG, check_files
+from stages.download.sources.wanted_files import ADAPTER_CONFIG, check_files
 from stages.errors import CheckpointError
 
 # Settings that training used or that only describe; any other that is set changes the weights.

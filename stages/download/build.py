@@ -11,31 +11,31 @@ from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.weight_files import WeightFiles
 from stages.checkpoint.writer import CheckpointWriter
 from stages.download.adapter import Adapter
-from stages.download.manifest import Entry, FileEntry, file_entries
+from stages.download.manifest import FileEntry, ManifestEntry, file_entries
 from stages.download.pickled_weights import plain, read_pickled
-from stages.download.places import Located, locate
-from stages.download.request import Request
-from stages.download.wanted_files import check_files
+from stages.download.sources.model_places import Located, locate
+from stages.download.sources.model_requests import ModelRequest
+from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError
 
 SHARD_BYTES = 5_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ModelJob:
     """One model to put into place: ``kept`` from an earlier run, or to be built from ``model``.
 
     ``light`` is a folder that holds at least its configuration and tokenizer.
     """
 
-    request: Request
+    request: ModelRequest
     light: Path
-    kept: Entry | None = None
+    kept: ManifestEntry | None = None
     model: Located | None = None
     adapter: Located | None = None
 
 
-def prepare(request: Request, earlier: Entry | None, out: Path) -> Job:
+def prepare(request: ModelRequest, earlier: ManifestEntry | None, out: Path) -> ModelJob:
     """Return the job that ``request`` makes; of a hub's files only the small ones are fetched.
 
     Raises:
@@ -48,16 +48,16 @@ def prepare(request: Request, earlier: Entry | None, out: Path) -> Job:
         before.adapter_revision,
     )
     if before and is_same and request.source.is_fixed and has_code <= request.with_code:
-        return Job(request, out / request.name, kept=before)
+        return ModelJob(request, out / request.name, kept=before)
     model, adapter = locate(request.source, where=request.where, with_code=request.with_code)
     if before and _is_current(before, model, adapter):
-        return Job(request, out / request.name, kept=before)
+        return ModelJob(request, out / request.name, kept=before)
     light = model.fetch(model.light)
     check_files(light, model.light, where=request.at)
-    return Job(request, light, model=model, adapter=adapter)
+    return ModelJob(request, light, model=model, adapter=adapter)
 
 
-def build(job: Job, out: Path, earlier_out: Path) -> Entry:
+def build(job: ModelJob, out: Path, earlier_out: Path) -> ManifestEntry:
     """Put the model of ``job`` at ``out/<name>`` and return its entry.
 
     Raises:
@@ -74,7 +74,7 @@ def build(job: Job, out: Path, earlier_out: Path) -> Entry:
     return _entry(job, job.model, folder, notes)
 
 
-def _assemble(job: Job, model: Located, folder: Path) -> tuple[str, ...]:
+def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
     """Put the files of the model at ``folder``; return notes on what was done to them."""
     source = model.fetch(model.names)
     others = list(model.light)
@@ -128,14 +128,14 @@ def _apply(adapter: Adapter, source: Path, others: list[str], out: Path) -> None
             _put(source / name, writer.folder / name)
 
 
-def _entry(job: Job, located: Located, folder: Path, notes: tuple[str, ...]) -> Entry:
+def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]) -> ManifestEntry:
     try:
         model = Checkpoint(folder)
     except CheckpointError as error:
         fault = str(error).replace(f"{folder}/", "")
         raise CheckpointError(f"{job.request.at}: {fault}") from error
     names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
-    return Entry(
+    return ManifestEntry(
         name=job.request.name,
         source=job.request.source.text,
         revision=located.revision,
@@ -157,7 +157,7 @@ def _inputs(model: Located, adapter: Located | None) -> tuple[FileEntry, ...]:
     return (*entries, *(replace(file, path=f"adapter/{file.path}") for file in added))
 
 
-def _is_whole(earlier: Entry, request: Request, out: Path) -> bool:
+def _is_whole(earlier: ManifestEntry, request: ModelRequest, out: Path) -> bool:
     """Whether ``earlier`` is of the same source and its files in ``out`` are as it lists them."""
     folder = out / earlier.name
     if earlier.source != request.source.text:
@@ -167,7 +167,7 @@ def _is_whole(earlier: Entry, request: Request, out: Path) -> bool:
     return earlier.files == file_entries(folder, (file.path for file in earlier.files))
 
 
-def _is_current(earlier: Entry, model: Located, adapter: Located | None) -> bool:
+def _is_current(earlier: ManifestEntry, model: Located, adapter: Located | None) -> bool:
     """Whether the source is still what ``earlier`` was built from; hub commits never change."""
     revisions = (model.revision, adapter.revision if adapter else None)
     if revisions != (earlier.revision, earlier.adapter_revision):

@@ -31,7 +31,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     """What the manifest holds of one model.
 
     ``revision`` and ``adapter_revision`` are hub commits, or None where the source has none.
@@ -73,7 +73,7 @@ class Parents:
     """The downloaded models: iterating gives the base, then the fine-tunes, in params order."""
 
     out: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[ManifestEntry, ...]
 
     @classmethod
     def read(cls, out: Path) -> Self:
@@ -111,7 +111,7 @@ class Parents:
         return {e.name: e.source for e in self.entries}
 
 
-def read_entries(out: Path) -> list[Entry]:
+def read_entries(out: Path) -> list[ManifestEntry]:
     """Return the entries of ``out/manifest.json``, the base first.
 
     Raises:
@@ -131,7 +131,7 @@ def read_entries(out: Path) -> list[Entry]:
                 f"{path}: version is {data['version']!r}, this germline reads {MANIFEST_VERSION}. "
                 f"{remedy}"
             )
-        entries = [Entry.from_dict(model) for model in data["models"]]
+        entries = [ManifestEntry.from_dict(model) for model in data["models"]]
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: damaged at {error}. {remedy}") from error
     if not entries or entries[0].name != BASE:
@@ -139,7 +139,7 @@ def read_entries(out: Path) -> list[Entry]:
     return entries
 
 
-def write_entries(out: Path, entries: Sequence[Entry]) -> None:
+def write_entries(out: Path, entries: Sequence[ManifestEntry]) -> None:
     """Write ``entries`` to ``out/manifest.json``; equal entries give equal bytes."""
     models = [asdict(entry) for entry in entries]
     data = {"models": models, "version": MANIFEST_VERSION}
@@ -154,7 +154,7 @@ def file_entries(folder: Path, names: Iterable[str]) -> tuple[FileEntry, ...]:
     return tuple(FileEntry.of(folder, name) for name in sorted(names))
 
 
-def _check_sizes(folder: Path, entry: Entry) -> None:
+def _check_sizes(folder: Path, entry: ManifestEntry) -> None:
     for file in entry.files:
         path = folder / file.path
         size = path.stat().st_size if path.is_file() else None

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
-from stages.download.hub import commit_if_known, commit_of
-from stages.download.manifest import Entry
-from stages.download.request import Request, gather
-from stages.download.source import Hub
+from stages.download.manifest import ManifestEntry
+from stages.download.sources.hub import commit_if_known, commit_of
+from stages.download.sources.model_requests import ModelRequest, gather
+from stages.download.sources.model_source import Hub
 from stages.errors import ParamsError
 
 LOCK = Path("parents.lock")
@@ -44,7 +44,7 @@ class ParentsLock:
         """A sentence on each branch that the hub has moved since it was locked."""
         return tuple(self._notes.values())
 
-    def pinned(self, request: Request, earlier: Entry | None) -> Request:
+    def pinned(self, request: ModelRequest, earlier: ManifestEntry | None) -> ModelRequest:
         """Return the request with each branch as its locked commit.
 
         A branch that is not locked is locked at the commit that ``earlier`` was fetched from, or
@@ -75,7 +75,7 @@ class ParentsLock:
             )
 
 
-def update(wanted: Sequence[Request], path: Path = LOCK) -> tuple[str, ...]:
+def update(wanted: Sequence[ModelRequest], path: Path = LOCK) -> tuple[str, ...]:
     """Lock each branch where it stands now; return a sentence on each.
 
     Raises:
@@ -116,7 +116,7 @@ def read(path: Path = LOCK) -> dict[str, str]:
     return commits
 
 
-def _fetched(request: Request, entry: Entry | None) -> dict[str, str]:
+def _fetched(request: ModelRequest, entry: ManifestEntry | None) -> dict[str, str]:
     """Return the commits of what is there already: for a lock that was lost, or is new."""
     if entry is None or entry.source != request.source.text:
         return {}
@@ -124,7 +124,7 @@ def _fetched(request: Request, entry: Entry | None) -> dict[str, str]:
     return {str(place): c for place, c in pairs if place in request.source.branches and c}
 
 
-def _looked_up(branch: Hub, request: Request) -> str:
+def _looked_up(branch: Hub, request: ModelRequest) -> str:
     return commit_of(branch.repo, branch.revision, where=f"{request.where}: {branch}")
 
 

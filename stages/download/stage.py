@@ -12,12 +12,12 @@ from typing import Any
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.tokenizer_vocabulary import has_tokenizer, read_tokens
-from stages.download import ancestry, parent_checks
-from stages.download.build import Job, build, prepare
-from stages.download.manifest import Entry, read_entries, write_entries
+from stages.download.build import ModelJob, build, prepare
+from stages.download.checks import ancestry, parent_checks
+from stages.download.checks.same_tokens import tokenizer_faults
+from stages.download.manifest import ManifestEntry, read_entries, write_entries
 from stages.download.parents_lock import ParentsLock
-from stages.download.request import Request, gather, raise_all, requests
-from stages.download.same_tokens import tokenizer_faults
+from stages.download.sources.model_requests import ModelRequest, gather, raise_all, requests
 from stages.errors import CheckpointError, GermlineError
 from stages.params.load import DownloadParams
 
@@ -76,18 +76,22 @@ def run(
     return tuple(notes)
 
 
-def _prepared(request: Request, lock: ParentsLock, earlier: Entry | None, out: Path) -> Job:
+def _prepared(
+    request: ModelRequest, lock: ParentsLock, earlier: ManifestEntry | None, out: Path
+) -> ModelJob:
     return prepare(lock.pinned(request, earlier), earlier, out)
 
 
-def _earlier(out: Path) -> dict[str, Entry]:
+def _earlier(out: Path) -> dict[str, ManifestEntry]:
     try:
         return {entry.name: entry for entry in read_entries(out)}
     except CheckpointError:
         return {}
 
 
-def _light_faults(jobs: Sequence[Job], configs: Sequence[Config], *, shared: bool) -> list[str]:
+def _light_faults(
+    jobs: Sequence[ModelJob], configs: Sequence[Config], *, shared: bool
+) -> list[str]:
     """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
     base, *parents = jobs
     faults = []
@@ -115,7 +119,7 @@ def _light_faults(jobs: Sequence[Job], configs: Sequence[Config], *, shared: boo
     return faults
 
 
-def _config_notes(jobs: Sequence[Job], configs: Sequence[Config]) -> list[str]:
+def _config_notes(jobs: Sequence[ModelJob], configs: Sequence[Config]) -> list[str]:
     base, *others = configs
     return [
         f"{job.request.at}: {note}"
@@ -124,7 +128,7 @@ def _config_notes(jobs: Sequence[Job], configs: Sequence[Config]) -> list[str]:
     ]
 
 
-def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
+def _check_weights(jobs: Sequence[ModelJob], folder: Path, misfits: Misfits) -> None:
     """Check that every model can be merged with the base, and the numbers of those not kept."""
     models = gather(partial(Checkpoint, folder / job.request.name) for job in jobs)
     try:
@@ -138,7 +142,7 @@ def _check_weights(jobs: Sequence[Job], folder: Path, misfits: Misfits) -> None:
     raise_all(faults)
 
 
-def _check_ancestry(jobs: Sequence[Job], folder: Path) -> list[str]:
+def _check_ancestry(jobs: Sequence[ModelJob], folder: Path) -> list[str]:
     """Check that the base can be what the parents were trained from; return notes on the odd."""
     base, *parents = (ancestry.samples_of(Checkpoint(folder / j.request.name)) for j in jobs)
     at = {job.request.name: job.request.at for job in jobs[1:]}
@@ -147,9 +151,9 @@ def _check_ancestry(jobs: Sequence[Job], folder: Path) -> list[str]:
     return [f"{at[name]}: {note}" for name, note in notes.items()]
 
 
-def _twins(jobs: Sequence[Job], entries: Sequence[Entry]) -> list[str]:
+def _twins(jobs: Sequence[ModelJob], entries: Sequence[ManifestEntry]) -> list[str]:
     """Return one sentence for each fine-tune whose weights an earlier one has too."""
-    first: dict[str, Job] = {}
+    first: dict[str, ModelJob] = {}
     faults = []
     for job, entry in zip(jobs[1:], entries[1:], strict=True):
         twin = first.setdefault(entry.weights_hash, job)

@@ -27,7 +27,7 @@ def candidate_name(generation: int, place: int) -> str:
     return f"g{generation:02d}-c{place:02d}"
 
 
-class Outcome(Protocol):
+class CandidateOutcome(Protocol):
     """What became of a candidate: an evaluation, or an error."""
 
     @property
@@ -72,7 +72,7 @@ class Row:
         cls,
         candidate: Candidate,
         genes: Mapping[str, float],
-        outcome: Outcome,
+        outcome: CandidateOutcome,
         *,
         weights: Mapping[str, float],
     ) -> Self:

@@ -34,7 +34,7 @@ class Shortlisted:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TestedModel:
     """A model that met the test split; ``recipe`` is None for weights that no merge made.
 
     Of a reference it says which model was asked; its weights are not known, and have no hash.
@@ -62,7 +62,7 @@ class Selection:
     champion: str
     task_weights: Mapping[str, float]
     shortlist: tuple[Shortlisted, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[TestedModel, ...]
     corrected_validation: float
     cautions: tuple[str, ...] = ()
 
@@ -78,7 +78,7 @@ class Selection:
             raise ValueError(f"unknown kinds of entry: {sorted(unknown)}")
 
     @property
-    def winner(self) -> Entry:
+    def winner(self) -> TestedModel:
         """The champion's entry."""
         return next(entry for entry in self.entries if entry.kind == "champion")
 
@@ -87,7 +87,7 @@ class Selection:
         """The champion's place on the shortlist: its id, genes and earlier fitnesses."""
         return next(item for item in self.shortlist if item.name == self.champion)
 
-    def of_kind(self, kind: EntryKind) -> tuple[Entry, ...]:
+    def of_kind(self, kind: EntryKind) -> tuple[TestedModel, ...]:
         """Return the entries of ``kind``, in order."""
         return tuple(entry for entry in self.entries if entry.kind == kind)
 
@@ -121,7 +121,7 @@ class Selection:
             task_weights=data["task_weights"],
             shortlist=tuple(Shortlisted(**item) for item in data["shortlist"]),
             entries=tuple(
-                Entry(**{**entry, "evaluation": Evaluation.from_dict(entry["evaluation"])})
+                TestedModel(**{**entry, "evaluation": Evaluation.from_dict(entry["evaluation"])})
                 for entry in data["entries"]
             ),
         )

@@ -8,7 +8,7 @@ from scipy import stats
 
 from stages.lineage.evaluation import Evaluation, fitness_error, task_error
 from stages.lineage.paired_tests import Comparison, bonferroni, compare, p_text
-from stages.lineage.selection import Entry, EntryKind, Selection
+from stages.lineage.selection import EntryKind, Selection, TestedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Gain:
     ``p_value`` was multiplied by ``num_tests``.
     """
 
-    rival: Entry
+    rival: TestedModel
     difference: float
     stderr: float
     p_value: float
@@ -116,7 +116,7 @@ def metrics(selection: Selection) -> dict[str, dict[str, float]]:
     return found
 
 
-def _ordered(selection: Selection) -> list[Entry]:
+def _ordered(selection: Selection) -> list[TestedModel]:
     kinds: tuple[EntryKind, ...] = ("champion", "parent", "baseline", "base", "reference")
     return [entry for kind in kinds for entry in selection.of_kind(kind)]
 

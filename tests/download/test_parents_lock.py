@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from stages.download import parents_lock
-from stages.download.request import requests
+from stages.download.sources.model_requests import requests
 from stages.errors import CheckpointError, ParamsError
 from tests.download.conftest import make_model, params, run
 from tests.hub_server import HubServer

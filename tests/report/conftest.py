@@ -8,7 +8,7 @@ import pytest
 
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
-from stages.lineage.selection import Entry, EntryKind, Selection, Shortlisted
+from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
 from stages.recipe.recipe import Candidate, Model, Recipe, Rule
 
 ERROR = "<script>alert('error')</script> merge failed"
@@ -55,9 +55,9 @@ def selection_of(title_of_parent: str = "p0") -> Selection:
     """Return the selection of that run: a champion, two parents, a baseline and the base."""
     best = rows_of()[11]
 
-    def entry(name: str, kind: EntryKind, right: int) -> Entry:
+    def entry(name: str, kind: EntryKind, right: int) -> TestedModel:
         """Return a model that got ``right`` of twenty items right."""
-        return Entry(name, kind, best.recipe.to_dict(), "ff", evaluation_of("test", right))
+        return TestedModel(name, kind, best.recipe.to_dict(), "ff", evaluation_of("test", right))
 
     return Selection(
         champion=best.name,

@@ -14,7 +14,7 @@ from stages.errors import ParamsError
 from stages.evaluate.measures.judge import Case, Judge
 from stages.evaluate.measures.language import Language
 from stages.evaluate.measures.number_reading import NUMERALS_VERSION, last_number
-from stages.evaluate.measures.user_scorer import Scorer
+from stages.evaluate.measures.user_scorer import UserScorer
 from stages.params.task_params import TaskParams
 
 LISTED = ("numeric", "exact_match")  # what `metric` may name; those of a data file's text tasks
@@ -62,7 +62,7 @@ def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
     measure: Measure | None = None
     check = None
     if chosen.scorer is not None:
-        scorer = Scorer(chosen.scorer)
+        scorer = UserScorer(chosen.scorer)
         identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
     elif chosen.judge is not None:
         judge = Judge(chosen.judge, where)
@@ -111,7 +111,7 @@ def _by_number(decimal: str) -> Measure:
     return measure
 
 
-def _by_scorer(scorer: Scorer) -> Measure:
+def _by_scorer(scorer: UserScorer) -> Measure:
     return lambda answers: scorer.score_all([(a.item, a.text, a.where) for a in answers])
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.data_files.tables import project_file
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.own_python.task_process import TaskProcess, asks_to_end
-from stages.evaluate.tasks.tables import project_file
 from stages.hashing import file_hash, nearest
 
 
-class Scorer:
+class UserScorer:
     """The function that ``scorer: FILE.py:FUNCTION`` names, called as function(item, answer)."""
 
     def __init__(self, spec: str) -> None:

@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Readable)
 
 
 @dataclass(slots=True)
-class Row(Generic[R]):
+class TokenRow(Generic[R]):
     """A tree that grows: requests are added in the lexicographic order of their inputs."""
 
     tokens: list[int] = field(default_factory=list)
@@ -76,14 +76,14 @@ def any_length(length: int) -> int:  # noqa: ARG001  the form of every rule
 
 def rows_of(
     requests: Iterable[R], *, reach: int | None, group: Callable[[int], int] = any_length
-) -> list[Row[R]]:
+) -> list[TokenRow[R]]:
     """Return rows that hold every request, each token as few times as is worth while.
 
     ``reach`` is the most tokens of a path in a tree. A longer request joins a row only as its
     continuation or its very copy, which any causal model can read; None keeps all of them apart.
     Requests whose lengths are of two groups never share a row.
     """
-    rows: list[Row[R]] = []
+    rows: list[TokenRow[R]] = []
     for request in sorted(requests, key=lambda r: (r.inputs, len(r.context))):
         num_shared = rows[-1].shared(request.inputs) if rows else 0
         if (
@@ -91,13 +91,13 @@ def rows_of(
             or group(rows[-1].longest) != group(len(request.inputs))
             or not _may_join(rows[-1], request.inputs, num_shared, reach)
         ):
-            rows.append(Row())
+            rows.append(TokenRow())
             num_shared = 0
         rows[-1].add(request, num_shared)
     return rows
 
 
-def _may_join(row: Row[R], inputs: Sequence[int], num_shared: int, reach: int | None) -> bool:
+def _may_join(row: TokenRow[R], inputs: Sequence[int], num_shared: int, reach: int | None) -> bool:
     if reach is None:
         return False
     if row.is_chain and num_shared == len(row.tokens):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
 from stages.errors import EvaluationError
-from stages.evaluate.resident.prefix_trees import Row, any_length
+from stages.evaluate.resident.prefix_trees import TokenRow, any_length
 
 _MOST_PADDING = 1 / 8  # of a batch's width
 _SMALL_BATCH = 512  # tokens: fewer do not keep a processor busy, so that their padding is free
@@ -126,7 +126,7 @@ class TokenBatch:
 
 
 def batches_of(
-    rows: Sequence[Row[Encoded]],
+    rows: Sequence[TokenRow[Encoded]],
     *,
     num_rows: int,
     num_tokens: int,
@@ -139,7 +139,7 @@ def batches_of(
     vocabulary. An eighth of a row is padding at most, unless the batch is small. The longest
     requests of its rows are of one ``group``.
     """
-    queues: dict[int, list[Row[Encoded]]] = {}
+    queues: dict[int, list[TokenRow[Encoded]]] = {}
     for row in sorted(rows, key=lambda row: (-len(row.tokens), row.tokens)):
         queues.setdefault(group(row.longest), []).append(row)
     batches = [b for queue in queues.values() for b in _divided(queue, num_rows, num_tokens)]
@@ -147,9 +147,9 @@ def batches_of(
 
 
 def _divided(
-    queue: Sequence[Row[Encoded]], num_rows: int, num_tokens: int
-) -> list[list[Row[Encoded]]]:
-    batches: list[list[Row[Encoded]]] = []
+    queue: Sequence[TokenRow[Encoded]], num_rows: int, num_tokens: int
+) -> list[list[TokenRow[Encoded]]]:
+    batches: list[list[TokenRow[Encoded]]] = []
     left = 0
     for row in queue:
         num_read = len({place for _, places in row.paths for place in places})
@@ -168,7 +168,7 @@ def _divided(
     return batches
 
 
-def _batch(rows: Sequence[Row[Encoded]]) -> TokenBatch:
+def _batch(rows: Sequence[TokenRow[Encoded]]) -> TokenBatch:
     width = max(len(row.tokens) for row in rows)
     read = torch.zeros(len(rows), width, dtype=torch.bool)
     places: list[int] = []

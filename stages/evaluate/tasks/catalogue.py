@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.data_files.data_task import Shelf
 from stages.evaluate.own_python.task_support import refuse_flagged, refuse_unsupported
 from stages.evaluate.tasks import built_in_tasks
-from stages.evaluate.tasks.data_task import Shelf
 from stages.files import inside_project
 from stages.hashing import nearest
 

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.data_files.data_task import data_task
 from stages.evaluate.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.own_python.random_state import RandomState, seeded
 from stages.evaluate.own_python.task_process import TaskProcess
 from stages.evaluate.tasks.catalogue import Catalogue
-from stages.evaluate.tasks.data_task import data_task
 from stages.evaluate.tasks.task_hash import config_of
 from stages.hashing import nearest
 from stages.params.load import EvaluateParams

@@ -20,7 +20,7 @@ DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class LayerStack:
     """A numbered run of layers: ``path`` ends before the number; ``num_tensors`` are in it."""
 
     path: str
@@ -33,7 +33,7 @@ def numbers(name: str) -> list[tuple[str, int]]:
     return [(name[: max(m.start() - 1, 0)], int(m[0])) for m in _NUMBER.finditer(name)]
 
 
-def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, Stack], dict[str, tuple[str, int]]]:
+def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, LayerStack], dict[str, tuple[str, int]]]:
     """Return the stacks of a checkpoint by path, and the stack and layer of each tensor in one.
 
     Of several numbers in a name (experts, T5's sublayers) the layer's is the outermost, unless
@@ -58,11 +58,13 @@ def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, Stack], dict[str, tuple
         inner = [run for run in legal if outer not in depths and outer < counts[run[0]] in depths]
         places[name] = (inner or legal)[0]
     sizes = Counter(path for path, _ in places.values())
-    return {path: Stack(path, counts[path], sizes[path]) for path in sorted(sizes)}, places
+    return {path: LayerStack(path, counts[path], sizes[path]) for path in sorted(sizes)}, places
 
 
 def roots_of(
-    stacks: Mapping[str, Stack], vocabulary: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint
+    stacks: Mapping[str, LayerStack],
+    vocabulary: Mapping[str, tuple[int, ...]],
+    checkpoint: Checkpoint,
 ) -> dict[str, str]:
     """Return each module's root, the main module first."""
     if len(stacks) < 2:

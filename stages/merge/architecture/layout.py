@@ -13,7 +13,7 @@ from stages.errors import CheckpointError, RecipeError
 from stages.hashing import nearest
 from stages.merge.architecture.components import component_of, is_early
 from stages.merge.architecture.layer_stacks import (
-    Stack,
+    LayerStack,
     is_composite,
     numbers,
     roots_of,
@@ -33,7 +33,7 @@ class Layout:
     """
 
     folder: str
-    stacks: Mapping[str, Stack]
+    stacks: Mapping[str, LayerStack]
     places: Mapping[str, tuple[str, int]]  # of each tensor in a layer, its stack and its layer
     roots: Mapping[str, str]
     names: tuple[str, ...]
@@ -153,7 +153,7 @@ class Layout:
         rest = name[len(stem) :].split(".", 1)[1]
         return f"{stem}{layer}.{rest}"
 
-    def _largest(self, module: str) -> Stack | None:
+    def _largest(self, module: str) -> LayerStack | None:
         stacks = [s for s in self.stacks.values() if self.module_of(f"{s.path}.") == module]
         return max(stacks, key=lambda s: (s.num_tensors, s.path), default=None)
 

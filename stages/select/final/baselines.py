@@ -24,7 +24,7 @@ Kind = Literal["parent", "baseline", "base"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class FixedModel:
     """A model that the champion is compared with on the test split."""
 
     name: str
@@ -43,7 +43,7 @@ def baselines(*, base: Model, parents: tuple[Model, ...], merge: MergeParams) ->
 
 def references(
     *, base: Model, parents: tuple[Model, ...], merge: MergeParams
-) -> tuple[Reference, ...]:
+) -> tuple[FixedModel, ...]:
     """Return the base, each parent alone and the baselines, as recipes.
 
     A model alone is a passthrough of it: its own weights in the recipe's dtype. Where the child's
@@ -63,9 +63,9 @@ def references(
 
     fixed = baselines(base=base, parents=parents, merge=merge)
     return (
-        Reference("base", "base", alone(base)),
-        *(Reference(parent.name, "parent", alone(parent)) for parent in parents),
-        *(Reference(name, "baseline", recipe) for name, recipe in fixed.items()),
+        FixedModel("base", "base", alone(base)),
+        *(FixedModel(parent.name, "parent", alone(parent)) for parent in parents),
+        *(FixedModel(name, "baseline", recipe) for name, recipe in fixed.items()),
     )
 
 

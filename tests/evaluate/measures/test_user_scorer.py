@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.measures.user_scorer import Scorer
+from stages.evaluate.measures.user_scorer import UserScorer
 
 GOOD = '''
 """Scores by the item's own column."""
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_scorer_gets_item_and_answer() -> None:
     """The score is what the function returns; what it does to the item stays with it."""
     item = {"words": ["red", "blue"]}
-    scorer = Scorer("scorers/mine.py:score")
+    scorer = UserScorer("scorers/mine.py:score")
 
     assert [0.5, 0.5] == [scorer.score(item, "red", "task t, item i") for _ in range(2)]
     assert {"words": ["red", "blue"]} == item
@@ -65,7 +65,7 @@ def test_scorer_gets_item_and_answer() -> None:
 def test_failure_names_the_item(name: str, message: str) -> None:
     """What a scorer raises is told with item, file and line."""
     with pytest.raises(EvaluationError, match=message):
-        Scorer(f"scorers/mine.py:{name}").score({}, "", "task t, item i")
+        UserScorer(f"scorers/mine.py:{name}").score({}, "", "task t, item i")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_file_that_cannot_be_used_is_named(project: Path, spec: str, message: st
     (project / "scorers/bad.py").write_text("def score(:\n")
     (project / "scorers/worse.py").write_text("1 / 0\n")
     with pytest.raises(EvaluationError, match=message):
-        Scorer(spec)
+        UserScorer(spec)
 
 
 def test_loading_leaves_nothing_behind(project: Path) -> None:
     """No compiled file is written beside the scorer, and an edited one is loaded as it is."""
-    before = Scorer("scorers/mine.py:score").identity
+    before = UserScorer("scorers/mine.py:score").identity
     (project / "scorers/mine.py").write_text("def score(item, answer):\n    return 7\n")
-    after = Scorer("scorers/mine.py:score")
+    after = UserScorer("scorers/mine.py:score")
     assert before != after.identity
     assert 7.0 == after.score({}, "", "task t, item i")
     assert ["mine.py"] == [path.name for path in (project / "scorers").iterdir()]
@@ -103,9 +103,9 @@ def test_wish_to_end_the_process_is_the_scorers_error(project: Path, end: str) -
     (project / "scorers/ends.py").write_text(f"def score(item, answer):\n    {end}\n")
     (project / "scorers/at_once.py").write_text(f"import os\nos.chdir('/')\n{end}\n")
     with pytest.raises(EvaluationError, match=r"^task t, item i: scorer scorers/ends\.py: \w+:"):
-        Scorer("scorers/ends.py:score").score({}, "", "task t, item i")
+        UserScorer("scorers/ends.py:score").score({}, "", "task t, item i")
     with pytest.raises(EvaluationError, match=r"^scorer scorers/at_once\.py: cannot be loaded"):
-        Scorer("scorers/at_once.py:score")
+        UserScorer("scorers/at_once.py:score")
     assert Path.cwd() == project
 
 
@@ -118,8 +118,8 @@ def test_scorer_that_remembers_is_refused(project: Path) -> None:
     (project / "scorers/keeps.py").write_text(text)
     for name, message in (("fills", r"keeps\.fills remembers"), ("counts", r"SEEN remembers")):
         with pytest.raises(EvaluationError, match=f"^task t: scored again .*{message}"):
-            Scorer(f"scorers/keeps.py:{name}").check({}, "task t")
-    Scorer("scorers/mine.py:score").check({"words": ["a"]}, "task t")
+            UserScorer(f"scorers/keeps.py:{name}").check({}, "task t")
+    UserScorer("scorers/mine.py:score").check({"words": ["a"]}, "task t")
 
 
 def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
@@ -129,9 +129,9 @@ def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
         "import sys\nsys.path.insert(0, 'scorers')\nimport part\n"
         "def score(item, answer):\n    return part.VALUE\n"
     )
-    before = Scorer("scorers/whole.py:score")
+    before = UserScorer("scorers/whole.py:score")
     (project / "scorers/part.py").write_text("VALUE = 0.5\n")
-    after = Scorer("scorers/whole.py:score")
+    after = UserScorer("scorers/whole.py:score")
     assert before.identity != after.identity
     assert (before.score({}, "", ""), after.score({}, "", "")) == (1.0, 0.5)
-    assert set(Scorer("scorers/mine.py:score").identity) == {"function", "source"}
+    assert set(UserScorer("scorers/mine.py:score").identity) == {"function", "source"}

@@ -14,7 +14,7 @@ import prefect
 import pytest
 
 from flows.prefect_runtime.server import Server
-from flows.prefect_runtime.server_answer import Answer, Inquiry, asked
+from flows.prefect_runtime.server_answer import ServerAnswer, Inquiry, asked
 from stages.errors import GermlineError
 from tests.flows.conftest import environment
 
@@ -103,7 +103,7 @@ def test_server_ends_with_its_process(printed: str) -> None:
     url = printed.split(maxsplit=1)[0]
 
     assert url.startswith("http://127.0.0.1:")
-    assert Answer.NO is asked(url)
+    assert ServerAnswer.NO is asked(url)
 
 
 class _Stub(ThreadingHTTPServer):

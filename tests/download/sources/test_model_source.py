@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.download.source import Hub, Local, Source, Zoo, parse
+from stages.download.sources.model_source import Hub, Local, ModelSource, Zoo, parse
 from stages.errors import ParamsError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -25,7 +25,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 )
 def test_place_is_read(text: str, expected: object) -> None:
     """Each legal spelling gives its place."""
-    assert Source(text, expected) == parse(text)  # type: ignore[arg-type]
+    assert ModelSource(text, expected) == parse(text)  # type: ignore[arg-type]
 
 
 def test_adapter_is_read() -> None:

@@ -257,7 +257,7 @@ def test_environment_alone_points_at_a_mirror(
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": "hf_secret",
         "HF_HOME": str(home),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
     }
 
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stages.download.manifest import BASE
-from stages.download.source import Local, Source, parse
+from stages.download.sources.model_source import Local, ModelSource, parse
 from stages.errors import CheckpointError, ParamsError
 from stages.params.load import DownloadParams
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ModelRequest:
     """One model to fetch; ``where`` is its key in params.yaml, for messages."""
 
     name: str
-    source: Source
+    source: ModelSource
     where: str
     with_code: bool = False
 
@@ -28,7 +28,7 @@ class Request:
         return f"{self.where}: {self.source.text}"
 
 
-def requests(params: DownloadParams, out: Path) -> list[Request]:
+def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
     """Return what to fetch into ``out``: the base, then the fine-tunes in their order.
 
     Raises:
@@ -49,7 +49,7 @@ def requests(params: DownloadParams, out: Path) -> list[Request]:
             faults.append(str(error))
             continue
         faults.extend(_inside(source, out, where))
-        found.append(Request(name, source, where, params.trust_remote_code))
+        found.append(ModelRequest(name, source, where, params.trust_remote_code))
     if faults:
         raise ParamsError("\n".join(faults))
     return found
@@ -78,7 +78,7 @@ def raise_all(faults: Iterable[str]) -> None:
         raise CheckpointError("\n".join(lines))
 
 
-def _inside(source: Source, out: Path, where: str) -> list[str]:
+def _inside(source: ModelSource, out: Path, where: str) -> list[str]:
     target = out.resolve()
     return [
         f"{where}: ./{place.path} is inside {out.as_posix()}, which this stage writes anew. Move "

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from stages.evaluate.data_files.tables import Row, Table
 from stages.evaluate.measures.number_reading import numbers
 from stages.evaluate.quiet_lm_eval import sandboxed
-from stages.evaluate.tasks.tables import Row, Table
 from stages.hashing import nearest
 from stages.params.task_params import ColumnParams, Kind, TaskParams
 

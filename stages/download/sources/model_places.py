@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.checkpoint.weight_files import WeightFiles, first_of, is_index
-from stages.download.hub import Repository
-from stages.download.source import Hub, Local, Place, Source, Zoo
-from stages.download.wanted_files import adapter_files, model_files
+from stages.download.sources.hub import Repository
+from stages.download.sources.model_source import Hub, Local, ModelSource, Place, Zoo
+from stages.download.sources.wanted_files import adapter_files, model_files
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 
@@ -48,7 +48,7 @@ class Located:
 
 
 def locate(
-    source: Source, *, where: str, with_code: bool = False
+    source: ModelSource, *, where: str, with_code: bool = False
 ) -> tuple[Located, Located | None]:
     """Return the files of the model and of the adapter that ``source`` names.
 

@@ -52,7 +52,7 @@ Place = Zoo | Local | Hub
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """A model's place, and the place of the adapter to apply to it, if any."""
 
     text: str
@@ -83,7 +83,7 @@ class Source:
         """Those of its places that a hub may move: branches and tags."""
         return tuple(p for p in self.places if isinstance(p, Hub) and not p.is_commit)
 
-    def at(self, commits: Mapping[str, str]) -> "Source":
+    def at(self, commits: Mapping[str, str]) -> "ModelSource":
         """Return the same source with each branch and tag as its commit in ``commits``."""
         model, adapter = (
             Hub(p.repo, commits.get(str(p), p.revision)) if isinstance(p, Hub) else p
@@ -92,7 +92,7 @@ class Source:
         return replace(self, model=model or self.model, adapter=adapter)
 
 
-def parse(text: str, *, where: str = "params.yaml: download") -> Source:
+def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
     """Return the source that ``text`` spells; nothing is looked up.
 
     Raises:
@@ -105,7 +105,7 @@ def parse(text: str, *, where: str = "params.yaml: download") -> Source:
             "single +; rename a folder whose name holds a +."
         )
     places = [_place(part, f"{where}: got {text!r}") for part in parts]
-    return Source(text, *places)
+    return ModelSource(text, *places)
 
 
 def _place(part: str, where: str) -> Place:

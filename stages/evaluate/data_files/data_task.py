@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.errors import EvaluationError
-from stages.evaluate.tasks.questions import Item, asked_by, items_of, kind_of
-from stages.evaluate.tasks.tables import Table, read_table
+from stages.evaluate.data_files.questions import Item, asked_by, items_of, kind_of
+from stages.evaluate.data_files.tables import Table, read_table
 from stages.params.task_params import Kind, TaskParams
 
 _CONFIGS: dict[Kind, dict[str, Any]] = {

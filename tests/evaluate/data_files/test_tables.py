@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.tasks.tables import read_table
+from stages.evaluate.data_files.tables import read_table
 
 ROWS = [{"prompt": 'say "a, b"\n', "answer": "NA"}, {"prompt": "ñ", "answer": "007"}]
 

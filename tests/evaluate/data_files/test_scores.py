@@ -10,7 +10,7 @@ from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS, Evaluation
 from stages.params.load import EvaluateParams
-from tests.evaluate.data_tasks.conftest import colours
+from tests.evaluate.data_files.conftest import colours
 
 MakeParams = Callable[..., EvaluateParams]
 
@@ -23,17 +23,19 @@ def scored(folder: Path, params: EvaluateParams, split: str = "search") -> Evalu
     return ResidentEvaluator(folder, params, Suite.load(params)).evaluate(split)
 
 
-def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float]:
-    """Return the score of every item of the one task, by what is asked."""
+def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float | None]:
+    """Return the score of each split and of every item of the one task, by what is asked."""
     suite = Suite.load(params)
     evaluator = ResidentEvaluator(folder, params, suite)
-    found = {}
+    scores: dict[str, float | None] = {}
     for split in SPLITS:
         (part,) = suite.parts[split]
-        for row in evaluator.evaluate(split).items:
+        evaluation = evaluator.evaluate(split)
+        scores[split] = evaluation.tasks[0].score
+        for row in evaluation.items:
             doc = part.loaded.task.eval_docs[part.places[row.item]]
-            found[doc.get("prompt") or doc["text"]] = row.value
-    return found
+            scores[doc.get("prompt") or doc["text"]] = row.score
+    return scores
 
 
 @pytest.mark.usefixtures("files")

@@ -11,7 +11,7 @@ from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS
 from stages.params.load import EvaluateParams
 from tests.evaluate.conftest import write_lines
-from tests.evaluate.data_tasks.conftest import SCORER, colours, write_choices
+from tests.evaluate.data_files.conftest import SCORER, colours, write_choices
 
 MakeParams = Callable[..., EvaluateParams]
 

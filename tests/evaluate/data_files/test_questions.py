@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from stages.errors import EvaluationError
-from stages.evaluate.tasks.questions import items_of, kind_of
-from stages.evaluate.tasks.tables import Table, read_table
+from stages.evaluate.data_files.questions import items_of, kind_of
+from stages.evaluate.data_files.tables import Table, read_table
 from stages.params.task_params import TaskParams
 
 JUDGE = {"url": "http://localhost/v1", "model": "m", "prompt": "{{ response }}"}

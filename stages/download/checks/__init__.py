@@ -1,0 +1,1 @@
+"""Whether a fine-tune can be merged with the base."""

@@ -1,0 +1,1 @@
+"""Tasks from a user's own file of questions."""

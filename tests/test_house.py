@@ -1,0 +1,59 @@
+"""The house rules that a count can hold: names are told apart, files are short, folders small."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [p for room in ("germline", "flows", "stages") for p in (ROOT / room).rglob("*.py")]
+# One algorithm, or one command, in each file: these may hold more.
+CATALOGUES = {"methods", "estimators", "arithmetic", "strategies", "mergekit", "operations", "cli"}
+SHARED_NAMES = {"__init__.py", "__main__.py", "stage.py"}
+
+
+def twice(names: list[str]) -> set[str]:
+    """Return the names that occur more than once."""
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def test_no_class_name_occurs_twice() -> None:
+    """A class has a name of its own in the whole house."""
+    classes = [
+        name
+        for path in SOURCES
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert twice(classes) == set()
+
+
+def test_no_file_name_occurs_twice() -> None:
+    """Who has read a file's name knows which file it is."""
+    assert twice([path.name for path in SOURCES]) - SHARED_NAMES == set()
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    """A file that grows is split by meaning."""
+    longest = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in SOURCES}
+    assert {name: lines for name, lines in longest.items() if lines > 300} == {}
+
+
+def test_no_folder_holds_more_than_ten_modules() -> None:
+    """A folder that grows is split into rooms."""
+    modules = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    crowded = {f.relative_to(ROOT).as_posix() for f, count in modules.items() if count > 10}
+    assert {folder for folder in crowded if Path(folder).name not in CATALOGUES} == set()
+
+
+def test_every_room_has_a_readme() -> None:
+    """Each room says in at most 15 lines which question it answers."""
+    rooms = [ROOT / "germline", ROOT / "flows", *(p for p in ROOT.glob("stages/*") if p.is_dir())]
+    rooms = [room for room in rooms if room.name != "__pycache__"]
+    lines = {
+        room.relative_to(ROOT).as_posix(): len(
+            (room / "README.md").read_text(encoding="utf-8").splitlines()
+        )
+        if (room / "README.md").is_file()
+        else 0
+        for room in rooms
+    }
+    assert {room: count for room, count in lines.items() if not 1 <= count <= 15} == {}
