@@ -23,18 +23,23 @@ def scored(folder: Path, params: EvaluateParams, split: str = "search") -> Evalu
     return ResidentEvaluator(folder, params, Suite.load(params)).evaluate(split)
 
 
-def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float | None]:
-    """Return the score of each split and of every item of the one task, by what is asked."""
+def by_prompt(folder: Path, params: EvaluateParams) -> dict[str, float]:
+    """Return the score of every item of the one task, by what is asked.
+
+    Where the metric has none for a single item, it is the item's log-likelihood.
+    """
     suite = Suite.load(params)
     evaluator = ResidentEvaluator(folder, params, suite)
-    scores: dict[str, float | None] = {}
+    scores: dict[str, float] = {}
     for split in SPLITS:
         (part,) = suite.parts[split]
-        evaluation = evaluator.evaluate(split)
-        scores[split] = evaluation.tasks[0].score
-        for row in evaluation.items:
+        rows = evaluator.evaluate(split).items
+        (ready,) = evaluator.prepare(split)
+        for row in rows:
             doc = part.loaded.task.eval_docs[part.places[row.item]]
-            scores[doc.get("prompt") or doc["text"]] = row.score
+            answer = ready.instances[row.item][0].resps[0]
+            score = float(answer) if row.score is None else row.score
+            scores[doc.get("prompt") or doc["text"]] = score
     return scores
 
 
