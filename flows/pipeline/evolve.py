@@ -30,7 +30,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.rows import MEAN, Journal, Row, finished, write_rows
 from stages.params.load import Params, load_params
-from stages.recipe.recipe import Candidate
+from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 
 KEPT = Path("data/kept")

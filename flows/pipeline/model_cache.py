@@ -1,4 +1,4 @@
-"""From the models that a MergeKit file names to folders and hashes on this machine."""
+"""From folders and hub ids to model folders on this machine, and their weights hashes."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from stages.download.source import Hub, Local, Source
 from stages.download.wanted_files import adapter_files, is_pickled, model_files
 from stages.errors import CheckpointError
 from stages.hashing import content_hash, nearest, weights_hash
-from stages.merge.mergekit.schema import Reference
+from stages.recipe.model_reference import ModelReference
 
 KEY_DIGITS = 32
 
@@ -35,9 +35,10 @@ class Resolver:
     where: str
     offline: bool = False
     threads: int = 1
-    _known: dict[Reference, Path] = field(default_factory=dict)
+    _known: dict[ModelReference, Path] = field(default_factory=dict)
+    _commits: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
-    def folder(self, reference: Reference) -> Path:
+    def folder(self, reference: ModelReference) -> Path:
         """Return the folder of a model, fetched, converted and with its adapter as need be.
 
         Raises:
@@ -48,7 +49,7 @@ class Resolver:
             self._known[reference] = self._made(reference)
         return self._known[reference]
 
-    def _made(self, reference: Reference) -> Path:
+    def _made(self, reference: ModelReference) -> Path:
         where = f"{self.where}: {reference}"
         model = self._located(reference.path, reference.revision, where)
         is_plain = reference.adapter is None and not any(is_pickled(n) for n in model.names)
@@ -61,16 +62,31 @@ class Resolver:
             adapter = Located(names, found.folder, found.repository)
         return _built(reference, model, adapter, where)
 
+    def public_place(self, reference: ModelReference) -> str | None:
+        """Return where anybody finds a model, ``ORG/NAME@COMMIT``; None for a folder."""
+        commit = self._commits.get((reference.path, reference.revision))
+        adapter = reference.adapter
+        if commit is None or adapter is None:
+            return None if commit is None else f"{reference.path}@{commit}"
+        adapters = self._commits.get((adapter, reference.adapter_revision))
+        return None if adapters is None else f"{reference.path}@{commit}+{adapter}@{adapters}"
+
     def hash(self, model: Checkpoint) -> str:
         """Return a model's weights hash, read from the cache where its files are as they were."""
         stamp = content_hash(_stamps(model.folder))
-        path = _hash_file(stamp)
-        if path.is_file() and len(text := path.read_text(encoding="ascii").strip()) == 64:
-            return text
+        known = self.known_hash(model)
+        if known is not None:
+            return known
         found = self._hashed(model)
         if content_hash(_stamps(model.folder)) == stamp:  # nobody wrote to it meanwhile
             remember(model.folder, found)
         return found
+
+    def known_hash(self, model: Checkpoint) -> str | None:
+        """Return a model's weights hash where the cache has it; no weight is read."""
+        path = _hash_file(content_hash(_stamps(model.folder)))
+        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        return text if len(text) == 64 else None
 
     def _hashed(self, model: Checkpoint) -> str:
         with ThreadPoolExecutor(self.threads) as pool:
@@ -101,7 +117,9 @@ class Resolver:
                 "ORG/NAME of the hub."
             )
         if not self.offline:
-            return _of_hub(path, revision or "main", where)
+            located = _of_hub(path, revision or "main", where)
+            self._commits[path, revision] = str(located.revision)
+            return located
         try:
             held = snapshot_download(path, revision=revision, local_files_only=True)
         except (OSError, ValueError) as error:
@@ -109,6 +127,7 @@ class Resolver:
                 f"{where}: no such folder, and not among what the hub sent before. Run once "
                 "without --offline, or give a folder."
             ) from error
+        self._commits[path, revision] = Path(held).name  # the cache calls folders after commits
         return _of_folder(Path(held))
 
 
@@ -160,7 +179,7 @@ def _of_folder(folder: Path) -> Located:
     return Located(tuple(sorted(names)), folder)
 
 
-def _built(reference: Reference, model: Located, adapter: Located | None, where: str) -> Path:
+def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:
     """Return the folder of a model that is made of others, from the cache or made now."""
     parts = [located for located in (model, adapter) if located is not None]
     folders = [_fetched(located) for located in parts]

@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.execution.worker import Outcome
+from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
     LINEAGE,
     Laboratory,
@@ -56,7 +57,12 @@ def select(params: Params) -> None:
     with laboratory(params, SELECTION / "store.jsonl") as lab:
         weights = lab.scorer.suite.weights
         merging = lab.params.merge
-        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=merging)
+        fixed = references(
+            base=lab.parents.base,
+            parents=lab.parents.models,
+            merge=merging,
+            specs=specs(params),
+        )
         with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)

@@ -62,9 +62,7 @@ def dvc(*arguments: str) -> None:
     try:
         for line in child.stdout or ():
             if text := _ESCAPES.sub("", line).strip():
-                log.warning(
-                    "%s", text
-                )  # warning: the level that environment.py lets through
+                log.warning("%s", text)  # warning: the level that environment.py lets through
                 last = text
         code = child.wait()
     finally:

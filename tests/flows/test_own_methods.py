@@ -13,10 +13,9 @@ from safetensors.torch import load_file
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.methods import plugins
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Value
 from tests.flows.typed import merged
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "merge-methods.md"
 FADE = re.findall(
@@ -60,7 +59,7 @@ def test_our_own_methods_are_given_by_our_names(method: str) -> None:
     base, *parents = (Checkpoint(Path(name)) for name in ("base", "one", "two"))
     recipe = recipe_of(method, base, parents, {"weight": (0.7, 0.4), **values}, dtype="float32")
     child = Checkpoint(Path("out"))
-    for name, tensor in merge(plan(recipe, base, parents)):
+    for name, tensor in merge(planned(recipe, base, parents)):
         assert torch.equal(tensor, child.read(name))
 
 
@@ -109,7 +108,7 @@ def test_a_name_is_given_as_a_number_is() -> None:
         {"weight": (0.7, 0.4), "curve": "hard"},
         dtype="float32",
     )
-    for name, tensor in merge(plan(recipe, base, parents)):
+    for name, tensor in merge(planned(recipe, base, parents)):
         assert torch.equal(tensor, child.read(name))
     made("{curve: [{filter: mlp, value: hard}, {value: soft}]}", "both")
     for name in child.tensors:

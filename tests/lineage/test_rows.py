@@ -10,7 +10,8 @@ import pytest
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import Journal, Row, candidate_name, frame, read_rows, write_rows
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 
 WEIGHTS = {"arc": 1.0}
 
@@ -26,7 +27,7 @@ class Result:
 
 def _candidate(generation: int, place: int) -> Candidate:
     """Return a candidate of one gene."""
-    recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
     name = candidate_name(generation, place)
     return Candidate(name, (place / 10,), recipe, generation, ("p0",))
 

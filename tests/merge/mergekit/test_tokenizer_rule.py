@@ -75,7 +75,7 @@ def test_a_chat_template_is_written(folder: Path) -> None:
 
 def test_vocabularies_that_contradict_need_a_source(folder: Path) -> None:
     """Without a tokenizer section rows stay where they are, so an id must mean one token."""
-    with pytest.raises(RecipeError, match=r"id 1 is 'two' in .*Give\s+tokenizer_source"):
+    with pytest.raises(RecipeError, match=r"id 1 is 'two' in .*Give a tokenizer source"):
         lowered(TEXT, folder)
 
 
