@@ -52,6 +52,11 @@ def main() -> None:
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
+    "--as-mergekit",
+    is_flag=True,
+    help="Write the recipe of INPUT to the file OUT in MergeKit's language. Merge nothing.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Print the plan, or all that is wrong. Write nothing."
 )
 @click.option(
@@ -91,6 +96,7 @@ def main() -> None:
 def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     source: Path,
     out: Path,
+    as_mergekit: bool,
     dry_run: bool,
     seed: int | None,
     models: tuple[str, ...],
@@ -116,7 +122,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     # Torch takes seconds to import, which help and usage errors need not wait for.
     from flows.pipeline.merge_job import Job
-    from flows.pipeline.merging import merge, preview
+    from flows.pipeline.merging import export, merge, preview
     from stages.merge.outputs.model_folder import num_cores
 
     pairs = tuple((name, place) for name, _, place in (text.partition("=") for text in models))
@@ -134,6 +140,9 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         plugins=plugins,
         models=pairs,
     )
+    if as_mergekit:
+        _guarded(lambda: export(job), out)
+        return
     if dry_run:
         say(_guarded(lambda: preview(job), out))
         return

@@ -7,9 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
+
 from flows.pipeline.merge_job import Job, write
 from flows.pipeline.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
+from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.methods.plugins import load, method_of
 from stages.merge.outputs.merged_model import open_ancestors
 from stages.merge.outputs.model_files import recipe_in
@@ -19,7 +22,7 @@ from stages.merge.plan.planner import plan
 from stages.merge.plan.whole_models import without_needless_layers
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
-from stages.recipe.recipe import Recipe
+from stages.recipe.recipe import Model, NestedRecipe, Recipe
 
 CARD = "README.md"
 
@@ -53,6 +56,31 @@ def merge_recipe(job: Job) -> str:
     """
     with _planned(job) as found:
         return write(job, found, job.out)
+
+
+def export_recipe(job: Job) -> str:
+    """Return the recipe as the text of a MergeKit file, its models by their public places.
+
+    Models without one are called by the folders in which they were found.
+
+    Raises:
+        GermlineError: MergeKit's language cannot say it, or something is not legal or not found.
+    """
+    with _planned(job) as planned:
+        ancestors = planned.recipe.ancestors
+        nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
+        if nested:
+            raise RecipeError(
+                f"{job.source.name}: {', '.join(nested)} is a recipe itself. Merge it to a "
+                "folder first, and name that."
+            )
+        folders = [str(model.folder) for model in planned.models]
+        sources = [a.source if isinstance(a, Model) else None for a in ancestors]
+        places = [s or folder for s, folder in zip(sources, folders, strict=True)]
+        document = from_recipe(planned.recipe, planned.models, places)
+    return f"# germline merge FILE OUT --seed {planned.recipe.seed}\n" + str(
+        yaml.safe_dump(document, sort_keys=False)
+    )
 
 
 @contextmanager

@@ -42,21 +42,44 @@ class _Rules:
         self._main = main
         self._texts = [canonical_json(_plain(tensor.values)) for tensor in tensors]
         self._values = dict(zip(self._texts, (t.values for t in tensors), strict=True))
+        keys = {tensor.key for tensor in tensors}
+        parts = sorted({f for f in filters if f not in keys and any(f in key for key in keys)})
         self._parts: list[str] = []
-        self._masks = [0] * len(tensors)
+        self._masks: list[int] = []
         self._has_modules = False
-        given = sorted({part for part in filters if any(part in t.key for t in tensors)})
-        for part in given:
+        self._tell_apart(parts)
+        while (fewer := self._without_one(parts)) is not None:
+            parts = fewer
+
+    def _without_one(self, parts: Sequence[str]) -> list[str] | None:
+        """Return the parts without one that is not worth it: as few parts and names do, too."""
+        count = len(self._parts)
+        for part in parts:
+            fewer = [other for other in parts if other != part]
+            if self._tell_apart(fewer, most=count):
+                return fewer
+        self._tell_apart(parts)
+        return None
+
+    def _tell_apart(self, parts: Sequence[str], most: int | None = None) -> bool:
+        """Find the cells of the tensors by these parts, and by names where they do not suffice.
+
+        Return False, half-way, where that takes more than ``most`` parts and names.
+        """
+        self._parts, self._masks, self._has_modules = [], [0] * len(self._tensors), False
+        for part in parts:
             self._add(part)
-        self._has_modules = len({t.module for t in tensors}) > 1 and not self._is_told()
+        has_several = len({tensor.module for tensor in self._tensors}) > 1
+        self._has_modules = has_several and not self._is_told()
         while not self._is_told():
             for name in self._unlike():
+                if most is not None and len(self._parts) >= most:
+                    return False
                 self._add(name)
-        for part in given:
-            self._drop_if_needless(part)
+        return True
 
     def rules(self) -> list[Rule]:
-        cells = {cell: self._texts[i] for i, cell in enumerate(self._cells(self._masks))}
+        cells = {cell: self._texts[i] for i, cell in enumerate(self._cells())}
         groups: dict[tuple[int, str], dict[int | None, str]] = {}
         for (mask, module, layer), text in cells.items():
             groups.setdefault((mask, module), {})[layer] = text
@@ -80,28 +103,26 @@ class _Rules:
     def _named(self, mask: int) -> tuple[str, ...]:
         return tuple(sorted(p for place, p in enumerate(self._parts) if mask >> place & 1))
 
-    def _cells(self, masks: Sequence[int]) -> list[_Cell]:
+    def _cells(self) -> list[_Cell]:
         """Return the cell of each tensor; without module conditions only main layers count."""
         if self._has_modules:
-            return [(m, t.module, t.layer) for m, t in zip(masks, self._tensors, strict=True)]
+            pairs = zip(self._masks, self._tensors, strict=True)
+            return [(mask, tensor.module, tensor.layer) for mask, tensor in pairs]
         return [
             (mask, "", tensor.layer if tensor.module in self._main else None)
-            for mask, tensor in zip(masks, self._tensors, strict=True)
+            for mask, tensor in zip(self._masks, self._tensors, strict=True)
         ]
 
-    def _is_told(self, masks: Sequence[int] | None = None) -> bool:
+    def _is_told(self) -> bool:
         """Return whether the tensors of each cell have one value."""
         seen: dict[_Cell, str] = {}
-        cells = self._cells(self._masks if masks is None else masks)
-        return all(
-            seen.setdefault(cell, text) == text
-            for cell, text in zip(cells, self._texts, strict=True)
-        )
+        pairs = zip(self._cells(), self._texts, strict=True)
+        return all(seen.setdefault(cell, text) == text for cell, text in pairs)
 
     def _unlike(self) -> list[str]:
         """Return the names of tensors that have other values than most of their cell."""
         counts: dict[_Cell, Counter[str]] = {}
-        cells = self._cells(self._masks)
+        cells = self._cells()
         for cell, text in zip(cells, self._texts, strict=True):
             counts.setdefault(cell, Counter())[text] += 1
         usual = {cell: max(sorted(c), key=c.__getitem__) for cell, c in counts.items()}
@@ -110,12 +131,6 @@ class _Rules:
         return [name for name in names if name not in self._parts] or sorted(
             {tensor.key for tensor in self._tensors}
         )
-
-    def _drop_if_needless(self, part: str) -> None:
-        bit = 1 << self._parts.index(part)
-        masks = [mask & ~bit for mask in self._masks]
-        if self._is_told(masks):
-            self._masks = masks
 
 
 def _runs(texts: Mapping[int | None, str]) -> list[tuple[tuple[int, int] | None, str]]:

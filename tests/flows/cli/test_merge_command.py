@@ -121,6 +121,18 @@ def test_a_preview_says_the_id_of_the_recipe() -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_child_is_written_down_in_mergekits_language() -> None:
+    """Its MergeKit file gives its weights and its recipe; a MergeKit file has nothing to gain."""
+    merged(TIES)
+    _again("out", "out.yml", "--as-mergekit")
+    _again("out.yml", "again")
+    cards = [Path(out, "README.md").read_text(encoding="utf-8") for out in ("out", "again")]
+    assert cards[0] == cards[1]
+    said = _again("out.yml", "twice.yml", "--as-mergekit", code=1)
+    assert "is a MergeKit file already" in said
+
+
+@pytest.mark.usefixtures("here")
 def test_seed_chooses_the_masks() -> None:
     """A method that draws at random gives other weights with another seed, and the same again."""
     text = "merge_method: dare_ties\nbase_model: base\nmodels: [{model: one}]\n"
