@@ -97,8 +97,7 @@ def _planned(job: Job) -> Iterator[Plan]:
     search.check(recipe)
     with TemporaryDirectory(prefix="germline-merge-") as scratch:
         models = open_ancestors(recipe, search.find, Path(scratch))
-        if not recipe.layers or any(part.slices for part in recipe.layers):
-            recipe = canonical(without_needless_layers(recipe, models), _spec_of)
+        recipe = canonical(without_needless_layers(recipe, models), _spec_of)
         yield plan(recipe, models, label=job.source.name)
 
 

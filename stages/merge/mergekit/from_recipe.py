@@ -56,7 +56,7 @@ class _Exporter:
         planned = plan(recipe, models)
         self._settings = {tensor.name: tensor.settings for tensor in planned.tensors}
         self._layout = layout_of(models[0])
-        rows = child_rows(Arrangement.of(recipe), models).rows
+        rows = child_rows(Arrangement.of(recipe), tuple(models)).rows
         self._rows = [row for row in rows if not row.is_copied]
         spec = method_of(recipe.method).spec
         self._dialect = dialect_of(spec)

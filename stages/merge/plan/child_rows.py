@@ -5,6 +5,7 @@ What stands before the layers comes from the first slice, what stands after them
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
@@ -64,7 +65,8 @@ class ChildRows:
     faults: Faults
 
 
-def child_rows(arrangement: Arrangement, models: Sequence[Checkpoint]) -> ChildRows:
+@lru_cache(maxsize=2)  # who makes a recipe and who plans it ask for the same
+def child_rows(arrangement: Arrangement, models: tuple[Checkpoint, ...]) -> ChildRows:
     """Return what the child of an arrangement of ``models`` is made of, from headers alone."""
     return _Builder(arrangement, models).build()
 
@@ -144,7 +146,8 @@ class _Builder:
         places = [span.ancestor for span in part.spans]
         named = self._outside.of_module(name, places, is_before=is_before)
         for key in sorted(set.intersection(*(set(found) for found in named))):
-            yield self._row(key, name, None, part, [found[key] for found in named], is_before)
+            names = [found[key] for found in named]
+            yield _row(key, name, None, part, names, is_before=is_before)
 
     def _layer(
         self, name: str, part: Slice, index: int, stands_at: int, where: str
@@ -159,8 +162,7 @@ class _Builder:
                 self._missing(key, spans, names, where)
                 continue
             known = [n for n in names if n is not None][: len(part.spans)]
-            row = self._row(key, name, stands_at, part, known, is_before=False)
-            yield replace(row, where=where)
+            yield _row(key, name, stands_at, part, known, where=where)
         span, held = layers[_leading(spans)]
         for key, theirs in held.buffers(span.first + index, stands_at).items():
             own = (Part(span.ancestor, theirs),)
@@ -172,19 +174,6 @@ class _Builder:
         if not self._arrangement.is_whole or 0 in [span.ancestor for span in spans]:
             return spans
         return (*spans, replace(spans[0], ancestor=0))
-
-    @staticmethod
-    def _row(
-        key: str,
-        module: str,
-        layer: int | None,
-        part: Slice,
-        names: Sequence[str],
-        is_before: bool,
-    ) -> Row:
-        parts = [Part(s.ancestor, name) for s, name in zip(part.spans, names, strict=True)]
-        base = None if part.base is None else parts.pop(0)
-        return Row(key, key, module, layer, is_before, base, tuple(parts))
 
     def _missing(
         self, tensor: str, spans: Sequence[Span], names: Sequence[str | None], where: str
@@ -209,3 +198,18 @@ def _leading(spans: Sequence[Span]) -> int:
     """Return the place of the span that gives a slice its kinds of layers and its buffers."""
     places = [span.ancestor for span in spans]
     return places.index(0) if 0 in places else 0
+
+
+def _row(
+    key: str,
+    module: str,
+    layer: int | None,
+    part: Slice,
+    names: Sequence[str],
+    *,
+    is_before: bool = False,
+    where: str = "",
+) -> Row:
+    parts = tuple(Part(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
+    base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
+    return Row(key, key, module, layer, is_before, base, parents, where)

@@ -171,7 +171,8 @@ class _Planner:
 
     def _tensors(self, child: _Child) -> list[TensorPlan]:
         rules = RuleBook(self._recipe.rules, child.main)
-        tensors = []
+        tensors: list[TensorPlan] = []
+        unmatched: list[str] = []
         for fitted, component in child.fitted:
             row = fitted.row
             if row.is_copied:
@@ -183,15 +184,23 @@ class _Planner:
                 continue
             place = rules.place(row.key, row.module, row.layer, component)
             if place is None:
-                with self._faults.at(f"tensor {row.name}"):
-                    self._faults.add(
-                        "no rule matches it. End the rules with one for all layers and components."
-                    )
+                unmatched.append(row.name)
                 continue
             settings = self._settings_of(place, len(fitted.parents))
             if settings is not None and self._is_counted(fitted, self._methods[place]):
                 tensors.append(self._tensor(fitted, self._methods[place], settings))
+        self._refuse(unmatched)
         return tensors
+
+    def _refuse(self, unmatched: Sequence[str]) -> None:
+        """Take the tensors that no rule matches for one fault."""
+        if unmatched:
+            others = f", nor {len(unmatched) - 1} others" if len(unmatched) > 1 else ""
+            with self._faults.at(f"tensor {unmatched[0]}"):
+                self._faults.add(
+                    f"no rule matches it{others}. End the rules with one for all layers and "
+                    "components."
+                )
 
     def _is_counted(self, fitted: Fitted, method: Method) -> bool:
         """Return whether the method takes a slice's sources; what it lacks is a fault."""

@@ -17,6 +17,9 @@ def without_needless_layers(recipe: Recipe, models: Sequence[Checkpoint]) -> Rec
     Every module is then one slice that holds all layers of the same ancestors, and of the frame.
     """
     parts = [joined(part) for part in recipe.layers]
+    named = {s.ancestor for part in parts for one in part.slices for s in one.spans}
+    if not named <= {*range(len(models))}:
+        return recipe  # whose plan says so
     frame = layout_of(models[0])
     merged = [part.module for part in parts]
     needed = {frame.main} if frame.is_composite else {*frame.modules}
