@@ -114,7 +114,8 @@ def _check_spans(part: Slice, name: str, models: Mapping[int, Modules], faults: 
     for span in part.spans:
         model = models[span.ancestor]
         depth = model.layers(name).num_layers
-        if not 0 <= span.first < span.stop <= depth:
+        is_empty = span.first == span.stop == depth == 0  # a projector has no layers
+        if not is_empty and not 0 <= span.first < span.stop <= depth:
             faults.add(
                 f"layers are [{span.first}, {span.stop}]. {model.label} has layers 0 to "
                 f"{depth - 1}; give [first, last + 1] within them."

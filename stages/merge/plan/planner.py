@@ -161,7 +161,7 @@ class _Planner:
                     legal = ", ".join(child.depths)
                     raise RecipeError(f"module is {rule.module!r}. Merged are {legal}; change it.")
                 modules = child.main if rule.module is None else (rule.module,)
-                depth = max(child.depths[module] for module in modules)
+                depth = max((child.depths[module] for module in modules), default=0)
                 depth = depth or layout_of(self._models[0]).num_layers
                 if rule.layers[1] > depth:
                     raise RecipeError(
