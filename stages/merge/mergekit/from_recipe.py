@@ -144,7 +144,9 @@ class _Exporter:
         of their own, comes after the value for all tensors, where it changes nothing.
         """
         held = [part.values for parts in modules.values() for part in parts]
-        unused = [f for f in self._filters if not any(values.names(f) for values in held)]
+        keys = {row.key for row in self._rows}  # names in full are found again where needed
+        parts_of_names = [part for part in self._filters if part not in keys]
+        unused = [f for f in parts_of_names if not any(values.names(f) for values in held)]
         if unused:
             parts = next(iter(modules.values()))
             parts[0] = replace(parts[0], values=parts[0].values.also_naming(unused))
