@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from stages.merge.methods import METHODS
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 DOCS = Path("docs/merge-methods.md")
 BEGIN, END = "<!-- from the spec, by `make docs` -->", "<!-- end -->"

@@ -13,7 +13,8 @@ from stages.errors import RecipeError
 from stages.merge.arithmetic.method import Method, Sources
 from stages.merge.methods import METHODS
 from stages.merge.plan.rule_settings import settings_of
-from stages.recipe.recipe import Parameter, Rule, Value
+from stages.recipe.method_spec import Parameter
+from stages.recipe.recipe import Rule, Value
 from stages.seeds import key
 
 # Methods that add sparse task vectors, each times its weight: with the election, and without.
@@ -87,7 +88,7 @@ def _values_of(parameter: Parameter, count: int) -> st.SearchStrategy[Value]:
 def _is_legal(method: Method, values: dict[str, Any], count: int) -> bool:
     """Return whether the values have a meaning together."""
     try:
-        settings_of(Rule(values), method, count, "rule")
+        settings_of(Rule(values), method, count)
     except RecipeError:
         return False
     return True
@@ -105,7 +106,7 @@ def merged(
 ) -> Tensor:
     """Return what a method makes of one tensor; ``keys`` stand for the parents' hashes."""
     method = METHODS[name] if isinstance(name, str) else name
-    settings = settings_of(Rule(values), method, len(parents), "rule")
+    settings = settings_of(Rule(values), method, len(parents))
     streams = [key(0, k, "x") for k in keys or [str(i) for i in range(len(parents))]]
     sources = Sources(base, parents, streams, is_in_layer=is_in_layer)
     kernel = method.prepare(sources, settings)

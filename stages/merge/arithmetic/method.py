@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stages.merge.arithmetic.array_cache import Memo
 from stages.merge.arithmetic.thresholds import Magnitudes
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 from stages.seeds import at_most, random_bytes
 
 Kernel = Callable[[int, int], Tensor]

@@ -4,7 +4,7 @@ import math
 
 from stages.merge.arithmetic.method import Settings
 from stages.merge.arithmetic.weighted_sums import MIN_SUM
-from stages.recipe.recipe import Parameter
+from stages.recipe.method_spec import Parameter
 
 WEIGHT = Parameter(
     "weight", "parent", None, -math.inf, math.inf, "How much of a parent enters the child."

@@ -15,7 +15,7 @@ from torch import Tensor
 from stages.merge.arithmetic.magnitude_bands import density_of
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.thresholds import Magnitudes, cuts_of
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 FENCE = 1.5  # interquartile ranges above the median from which an importance is an outlier's
 

@@ -8,7 +8,7 @@ from stages.merge.arithmetic.parameters import DENSITY, GAMMA, SCALE, WEIGHT, no
 from stages.merge.arithmetic.rescale import RESTORE, restored
 from stages.merge.arithmetic.task_vector_sums import Sparse, added, used_parents
 from stages.merge.arithmetic.thresholds import num_kept
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs",

@@ -5,7 +5,7 @@ from stages.merge.arithmetic.parameters import DENSITY, GAMMA, SCALE, WEIGHT, no
 from stages.merge.arithmetic.rescale import RESTORE
 from stages.merge.arithmetic.task_vector_sums import elected
 from stages.merge.methods.breadcrumbs import masked
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="breadcrumbs_ties",

@@ -9,7 +9,7 @@ from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
 from stages.merge.arithmetic.task_vector_sums import on_base, used_parents
 from stages.merge.arithmetic.weighted_sums import coefficients
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="consensus_ta",

@@ -7,7 +7,7 @@ from stages.merge.arithmetic.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT
 from stages.merge.arithmetic.rescale import INVERSE_DENSITY, RESCALE, restored
 from stages.merge.arithmetic.sparsify import chance, keep_drawn
 from stages.merge.arithmetic.task_vector_sums import Sparse, summed
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_linear",
@@ -18,6 +18,7 @@ SPEC = MethodSpec(
     source="Yu et al. 2024, arXiv:2311.03099",
     summary="Task arithmetic on task vectors that keep random entries, rescaled.",
     exempt=(("density", BY_CHANCE),),
+    draws=True,
 )
 
 

@@ -5,7 +5,7 @@ from stages.merge.arithmetic.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT
 from stages.merge.arithmetic.rescale import RESCALE
 from stages.merge.arithmetic.task_vector_sums import elected
 from stages.merge.methods.dare_linear import dropped
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_ties",
@@ -16,6 +16,7 @@ SPEC = MethodSpec(
     source="Yu et al. 2024, arXiv:2311.03099; Yadav et al. 2023, arXiv:2306.01708",
     summary="TIES on task vectors that keep random entries, rescaled.",
     exempt=(("density", BY_CHANCE),),
+    draws=True,
 )
 
 

@@ -12,7 +12,7 @@ from stages.merge.arithmetic.parameters import (
 )
 from stages.merge.arithmetic.rescale import RESCALE
 from stages.merge.arithmetic.task_vector_sums import added
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="della_linear",
@@ -23,6 +23,7 @@ SPEC = MethodSpec(
     source="Deep et al. 2024, arXiv:2406.11617",
     summary="Task arithmetic on task vectors that keep random entries, large ones sooner.",
     exempt=(("density", BY_CHANCE),),
+    draws=True,
 )
 
 

@@ -8,7 +8,7 @@ from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
 from stages.merge.arithmetic.singular_values import isotropic, on_base
 from stages.merge.arithmetic.task_vector_sums import added, used_parents
 from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="iso_c",

@@ -7,7 +7,7 @@ from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import MAY_ROUND, SHARE
 from stages.merge.arithmetic.spherical_means import karcher_factors, mixture
 from stages.merge.arithmetic.weighted_sums import MIN_SUM, coefficients
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="karcher",

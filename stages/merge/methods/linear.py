@@ -5,7 +5,7 @@ from torch import Tensor
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import MAY_ROUND, WEIGHT, mean_fault, normalize
 from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="linear",

@@ -11,7 +11,7 @@ from stages.merge.arithmetic.inner_products import cosines, gram
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import switch
 from stages.merge.arithmetic.weighted_sums import weighted_sum
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="model_stock",

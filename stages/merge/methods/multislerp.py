@@ -14,7 +14,7 @@ from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import WEIGHT, mean_fault, normalize
 from stages.merge.arithmetic.spherical_means import mean_factors, mixture
 from stages.merge.arithmetic.weighted_sums import coefficients
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="multislerp",
@@ -28,6 +28,7 @@ SPEC = MethodSpec(
     max_parents=None,
     source="Shoemake 1985, doi:10.1145/325165.325242",
     summary="The mean direction of the task vectors, or parents, with their mean length.",
+    takes_base=True,
 )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="nearswap",

@@ -8,7 +8,7 @@ from stages.merge.arithmetic.inner_products import column_grams, cosines, gram, 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import WEIGHT, switch
 from stages.merge.arithmetic.spherical_means import arc_factors, mixture
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 MIN_SUM = 1e-6  # weights that sum to less than this have no ratio: the middle is taken
 
@@ -25,6 +25,7 @@ SPEC = MethodSpec(
     source="Shoemake 1985, doi:10.1145/325165.325242",
     summary="A point on the arc between two task vectors, or parents, at their weights' ratio.",
     exempt=(("zero weight", "it takes two parents, no less"),),
+    takes_base=True,
 )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="passthrough",

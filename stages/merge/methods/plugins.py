@@ -62,25 +62,24 @@ def load(paths: Sequence[str], files: Sequence[Path] = ()) -> dict[str, Method]:
     return found
 
 
-def method_of(name: str, where: str) -> Method:
+def method_of(name: str) -> Method:
     """Return the method that a recipe names: one of germline's, or a plug-in that is loaded.
 
     Raises:
-        RecipeError: there is none; ``where`` starts the message.
+        RecipeError: there is none.
     """
     method = METHODS.get(name) or _LOADED.get(name)
     if method is None and "@" in name:
         known = ", ".join(sorted(_LOADED)) or "none"
         raise RecipeError(
-            f"{where}: the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
+            f"the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
             "file under merge.plugins in params.yaml, or give it by --plugin; if it was changed, "
             "restore it."
         )
     if method is None:
         legal = sorted([*METHODS, *_LOADED])
         raise RecipeError(
-            f"{where}: unknown method {name!r}. Legal are {', '.join(legal)}."
-            f"{nearest(name, legal)}"
+            f"unknown method {name!r}. Legal are {', '.join(legal)}.{nearest(name, legal)}"
         )
     return method
 

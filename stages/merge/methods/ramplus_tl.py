@@ -5,7 +5,7 @@ import math
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import ACTIVE
 from stages.merge.methods.ram import active_vectors, combined, num_active
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="ramplus_tl",

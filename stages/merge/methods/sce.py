@@ -11,7 +11,7 @@ from stages.merge.arithmetic.magnitude_bands import density_of
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.sparsify import keep_largest
 from stages.merge.arithmetic.thresholds import Cut, Magnitudes, cuts_of, in_memory
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 MOST_HELD = 1 << 25  # entries whose variances are kept: 128 MiB; of more they are found anew
 

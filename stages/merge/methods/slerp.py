@@ -8,7 +8,7 @@ from stages.merge.arithmetic.inner_products import cosines, gram
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import MAY_ROUND
 from stages.merge.arithmetic.weighted_sums import weighted_sum
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 MAX_COSINE = 0.9995  # nearer to parallel than this, the arc is taken as straight
 

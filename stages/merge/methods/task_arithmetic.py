@@ -3,7 +3,7 @@
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
 from stages.merge.arithmetic.task_vector_sums import summed
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="task_arithmetic",

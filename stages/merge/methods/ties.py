@@ -9,7 +9,7 @@ from stages.merge.arithmetic.rescale import RESTORE, restored
 from stages.merge.arithmetic.sparsify import keep_largest
 from stages.merge.arithmetic.task_vector_sums import Sparse, elected, used_parents
 from stages.merge.arithmetic.thresholds import Cut
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="ties",

@@ -13,7 +13,7 @@ from stages.merge.arithmetic.singular_values import (
     task_matrix,
 )
 from stages.merge.arithmetic.task_vector_sums import averaged, used_parents
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="wudi",
