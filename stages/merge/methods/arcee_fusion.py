@@ -9,11 +9,13 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.arithmetic.magnitude_bands import density_of
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.reference_steps import as_rows
 from stages.merge.arithmetic.thresholds import Magnitudes, cuts_of
 from stages.recipe.recipe import MethodSpec
 
@@ -98,3 +100,18 @@ def _log_shares(rows: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(parents: Float[Tensor, " 2 *shape"]) -> Float[Tensor, "*shape"]:
+    """Return the second parent where its importance is an outlier, else the first."""
+    first, second = as_rows(parents).unbind()
+    # The divergence of the second parent's softmax from the first's, row by row.
+    ours, theirs = second.double().log_softmax(-1), first.double().log_softmax(-1)
+    divergence = (ours.exp() * (ours - theirs)).sum(-1, keepdim=True).clamp(min=0)
+    # An entry's importance; in float32, so that equal ones stay equal.
+    importance = (second - first).abs().float() * divergence.float()
+    # Tukey's fence, around the median.
+    ascending = importance.flatten().sort().values
+    low, median, high = (ascending[int(q * (len(ascending) - 1))] for q in (0.25, 0.5, 0.75))
+    is_outlier = importance >= median + FENCE * (high - low)
+    return torch.where(is_outlier, second, first).reshape(parents.shape[1:])

@@ -1,10 +1,12 @@
 """Iso-C: the sum of the task matrices, made isotropic (Marczak et al. 2025, arXiv:2502.04959)."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.reference_steps import normalized, polar_factor
 from stages.merge.arithmetic.singular_values import isotropic, on_base
 from stages.merge.arithmetic.task_vector_sums import added, used_parents
 from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
@@ -48,3 +50,19 @@ def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    scale: float,
+    normalize: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the sum of the task matrices, made isotropic."""
+    total = (normalized(weight, normalize) * task_vectors).sum(0)
+    if base.dim() == 2:
+        # Algorithm 1: every singular value becomes the mean of all.
+        total = torch.linalg.svdvals(total).mean() * polar_factor(total)
+    return base + scale * total

@@ -7,6 +7,7 @@ min(t / d, 1). That share of b - a is b - a held within [-t, t], which is what i
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
@@ -45,3 +46,12 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare, is_entrywise=True)
+
+
+def reference(parents: Float[Tensor, " 2 *shape"], *, t: float) -> Float[Tensor, "*shape"]:
+    """Return the first parent, each entry moved towards the second by at most ``t``."""
+    first, second = parents.unbind()
+    # The share min(t / distance, 1) of the way, as MergeKit writes it.
+    distance = (second - first).abs()
+    share = torch.where(distance > t, t / distance, 1.0)
+    return first + share * (second - first)

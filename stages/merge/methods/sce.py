@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.arithmetic.magnitude_bands import density_of
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.reference_steps import magnitude_rank
 from stages.merge.arithmetic.sparsify import keep_largest
 from stages.merge.arithmetic.thresholds import Cut, Magnitudes, cuts_of, in_memory
 from stages.recipe.recipe import MethodSpec, Parameter
@@ -125,3 +127,27 @@ def _cut(variances: Magnitudes, share: float) -> Cut | None:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    select_topk: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the selected entries' mean by energy, without minorities."""
+    # Section 3.3, select: the entries that vary most between the parents.
+    variance = ((task_vectors - task_vectors.mean(0)) ** 2).mean(0)
+    num_varying = int((variance > 0).sum())
+    is_selected = torch.ones_like(variance)
+    if select_topk < 1 and num_varying > 0:
+        rank = magnitude_rank(variance[None])[0]
+        is_selected = (rank < max(1, int(select_topk * num_varying))).to(variance)
+    selected = task_vectors * is_selected
+    # Calculate: a parent's weight is its share of the sum of squares.
+    energy = (selected**2).reshape(len(selected), -1).sum(1)
+    share = energy / energy.sum() if energy.sum() > 0 else torch.ones_like(energy) / len(energy)
+    # Erase: the entries whose sign is in the minority; then the weighted mean of the others.
+    sign = torch.where(selected.sum(0) < 0, -1.0, 1.0)
+    weight = share.view(-1, *[1] * base.dim()) * (selected * sign > 0)
+    return base + (weight * selected).sum(0) / torch.where(weight.sum(0) > 0, weight.sum(0), 1.0)

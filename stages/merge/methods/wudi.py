@@ -4,8 +4,13 @@ The inputs of a linear map are near the span of its task matrix's rows, so (M - 
 for how far a merged matrix M departs from task i on its own inputs.
 """
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, SHARE
+from stages.merge.arithmetic.reference_steps import normalized
 from stages.merge.arithmetic.singular_values import (
     is_linear_map,
     least_interference,
@@ -55,3 +60,28 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    num_steps: float,
+    scale: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the task matrix of least interference, by gradient descent.
+
+    ``base`` is the matrix of a linear map; of any other tensor the weighted mean is taken.
+    """
+    if base.dim() != 2:
+        return base + scale * (normalized(weight, 1.0) * task_vectors).sum(0)
+    # The loss is the sum of w |(M - T) T'|^2 / |T|^2, its slope that of (M - T) T'T / |T|^2.
+    energy = (task_vectors**2).sum((1, 2), keepdim=True)
+    inner = weight * task_vectors.mT @ task_vectors / torch.where(energy > 0, energy, 1.0)
+    greatest = torch.linalg.eigvalsh(inner.sum(0))[-1]
+    merged = (weight * task_vectors).sum(0)
+    for _ in range(int(num_steps)):
+        slope = ((merged - task_vectors) @ inner).sum(0)
+        merged = merged - slope / torch.where(greatest > 0, greatest, 1.0)
+    return base + scale * merged
