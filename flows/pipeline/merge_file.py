@@ -18,11 +18,11 @@ from stages.merge.mergekit.document import read_file
 from stages.merge.mergekit.document_order import ordered
 from stages.merge.mergekit.schema import Config, Reference
 from stages.merge.mergekit.to_plan import Lowered, Opened, lower
-from stages.merge.methods.plugins import load
 from stages.merge.outputs.header_only_model import write_skeleton
 from stages.merge.outputs.model_folder import write_model
 from stages.merge.outputs.preview import bytes_written, describe
 from stages.merge.plan.plan import Plan
+from stages.merge.plugins import load
 from stages.recipe.recipe import Model
 
 ID_DIGITS = 16  # of a document's id, in the name of its folder

@@ -15,10 +15,10 @@ from stages.merge.mergekit.rounding import in_dtype
 from stages.merge.mergekit.schema import Config, Input, Reference
 from stages.merge.mergekit.tokenizer_rule import vocabulary_of
 from stages.merge.mergekit.unused_filters import unused_filters
-from stages.merge.methods.plugins import method_of
 from stages.merge.plan.compatibility import copied, misfits
 from stages.merge.plan.layer_stacking import Row, stack
 from stages.merge.plan.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
+from stages.merge.plugins import method_of
 from stages.merge.tokenizers.row_moves import Rows
 from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe.recipe import Model

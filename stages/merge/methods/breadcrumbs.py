@@ -1,4 +1,4 @@
-"""Model breadcrumbs: neither largest nor smallest (Davari & Belilovsky 2023, arXiv:2312.06795)."""
+"""Model breadcrumbs: drop largest and smallest (Davari & Belilovsky 2023, arXiv:2312.06795)."""
 
 import torch
 from jaxtyping import Float

@@ -48,7 +48,7 @@ SPEC = MethodSpec(
 def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + scale x masked sum of weight x task vector.
 
-    Differs from the paper: the weights, with which the masks are found, too.
+    Differs from the paper: task vectors have weights, in the masks and in the sum.
     """
     used = used_parents(settings)
     factors = coefficients(

@@ -27,13 +27,13 @@ SPEC = MethodSpec(
 def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + scale x isotropic sum of weight x task matrix.
 
-    A tensor that is no matrix has no singular values: it is merged as by task arithmetic.
+    A tensor that is not a matrix has no singular values: it is merged by task arithmetic.
     """
     shape, used = sources.shape, used_parents(settings)
     if len(shape) != 2 or sources.size == 0 or not used:
         return added(sources, settings, sources.task_vector)
-    found = isotropic(_sum(sources, settings, used).view(shape))
-    return on_base(sources, found, settings.tensor["scale"])
+    merged = isotropic(_sum(sources, settings, used).view(shape))
+    return on_base(sources, merged, settings.tensor["scale"])
 
 
 def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:
@@ -41,12 +41,12 @@ def _sum(sources: Sources, settings: Settings, used: list[int]) -> Tensor:
     factors = coefficients(
         settings.parent["weight"], normalize=settings.tensor["normalize"] == 1.0
     )
-    found = torch.empty(sources.size, dtype=torch.float32)
+    total = torch.empty(sources.size, dtype=torch.float32)
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)
         vectors = [sources.task_vector(i, start, stop) for i in used]
-        found[start:stop] = weighted_sum(vectors, [factors[i] for i in used])
-    return found
+        total[start:stop] = weighted_sum(vectors, [factors[i] for i in used])
+    return total
 
 
 METHOD = Method(SPEC, prepare)

@@ -45,7 +45,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 def fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why these weights have no mean, or None where they have."""
+    """Return why these weights have no mean, or None if they have one."""
     if math.fsum(settings.parent["weight"]) < MIN_SUM:
         return "every weight is 0, so there is no mean. Give one above 0"
     return None

@@ -44,8 +44,8 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     mixed = mixture(read, [factors], sources.size)
 
     def kernel(start: int, stop: int) -> Tensor:
-        found = mixed(start, stop)
-        return found.add_(sources.base(start, stop)) if is_based else found
+        child = mixed(start, stop)
+        return child.add_(sources.base(start, stop)) if is_based else child
 
     return kernel
 

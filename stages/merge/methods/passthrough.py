@@ -37,7 +37,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 def fault(settings: Settings, num_parents: int) -> str | None:
-    """Return why there is no such source, or None where there is."""
+    """Return why there is no such source, or None if there is one."""
     source = settings.tensor["source"]
     if source < num_parents:
         return None

@@ -52,10 +52,10 @@ def active_vectors(
 
 def num_active(vectors: Sequence[Tensor]) -> Tensor:
     """Return, entry by entry, how many of the vectors are not 0."""
-    found = torch.zeros_like(vectors[0])
+    counts = torch.zeros_like(vectors[0])
     for vector in vectors:
-        found += vector != 0
-    return found
+        counts += vector != 0
+    return counts
 
 
 METHOD = Method(SPEC, prepare)

@@ -49,7 +49,7 @@ def overlaps(sources: Sources, epsilon: float) -> list[tuple[int, int]]:
 
 
 def _ratio(shared: int, unique: int) -> float:
-    """Return the ratio; without own entries there is nothing to enlarge."""
+    """Return shared / unique; 0 without unique entries, when there is nothing to enlarge."""
     return shared / unique if unique else 0.0
 
 

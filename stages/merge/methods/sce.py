@@ -15,7 +15,7 @@ from stages.merge.arithmetic.sparsify import keep_largest
 from stages.merge.arithmetic.thresholds import Cut, Magnitudes, cuts_of, in_memory
 from stages.recipe.recipe import MethodSpec, Parameter
 
-MOST_HELD = 1 << 25  # entries whose variances are kept: 128 MiB; of more they are found anew
+MOST_STORED = 1 << 25  # entries: 128 MiB of variances; larger tensors compute them at each read
 
 SPEC = MethodSpec(
     name="sce",
@@ -83,7 +83,7 @@ def elected_mean(vectors: list[Tensor], weights: list[float]) -> Tensor:
 
 
 def _variances(sources: Sources, count: int) -> Magnitudes:
-    """Return each entry's variance over the task vectors; found when read, in a large tensor."""
+    """Return each entry's variance over the task vectors; large tensors compute it when read."""
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         return _variance([sources.task_vector(i, start, stop) for i in range(count)])
@@ -92,13 +92,13 @@ def _variances(sources: Sources, count: int) -> Magnitudes:
         vectors = [sources.task_vector_sample(i, parts, length) for i in range(count)]
         return _variance(vectors).reshape(-1)
 
-    if sources.size > MOST_HELD:
+    if sources.size > MOST_STORED:
         return Magnitudes(sources.size, read, sample)
-    held = np.empty(sources.size, dtype=np.float32)
+    variances = np.empty(sources.size, dtype=np.float32)
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)
-        held[start:stop] = read(start, stop)
-    return in_memory(held)
+        variances[start:stop] = read(start, stop)
+    return in_memory(variances)
 
 
 def _variance(vectors: list[Tensor]) -> NDArray[np.float32]:
@@ -110,12 +110,12 @@ def _variance(vectors: list[Tensor]) -> NDArray[np.float32]:
     for vector in vectors:
         gap = vector - mean
         squares += gap * gap
-    found: NDArray[np.float32] = (squares / len(vectors)).numpy()
-    return found
+    variance: NDArray[np.float32] = (squares / len(vectors)).numpy()
+    return variance
 
 
 def _cut(variances: Magnitudes, share: float) -> Cut | None:
-    """Return the cut of the largest variances; None keeps every entry, as where none varies."""
+    """Return the cut of the largest variances; None keeps every entry, also if none varies."""
     size = variances.size
     num_varying = sum(
         int(np.count_nonzero(variances.read(start, min(start + BLOCK, size))))

@@ -33,14 +33,14 @@ SPEC = MethodSpec(
 def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + scale x the decorrelated sum of weight x task matrix.
 
-    A tensor that is no linear map gets the weighted mean of the task vectors.
+    A tensor that is not a linear map gets the weighted mean of the task vectors.
     """
     used = used_parents(settings)
     if not is_linear_map(sources) or not used:
         return averaged(sources, settings)
     weights = [settings.parent["weight"][i] for i in used]
-    found = decorrelated([task_matrix(sources, i) for i in used], weights)
-    return on_base(sources, found, settings.tensor["scale"])
+    merged = decorrelated([task_matrix(sources, i) for i in used], weights)
+    return on_base(sources, merged, settings.tensor["scale"])
 
 
 METHOD = Method(SPEC, prepare)

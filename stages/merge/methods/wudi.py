@@ -1,7 +1,7 @@
 """WUDI-Merging: the matrix that disturbs no task's inputs (Cheng et al. 2025, arXiv:2503.08099).
 
-The inputs of a linear map are near the span of its task matrix's rows, so (M - T_i) T_i' stands
-for how far a merged matrix M departs from task i on its own inputs.
+The inputs of a linear map lie near the span of its task matrix's rows, so (M - T_i) T_i' measures
+how far a merged matrix M departs from task i on that task's own inputs.
 """
 
 import torch
@@ -47,16 +47,16 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + scale x the task matrix of least interference.
 
     Differs from the paper: the steps are those of plain gradient descent, in closed form, where
-    the paper takes 300 of Adam's. A tensor that is no linear map gets the weighted mean of the
-    task vectors.
+    the paper takes 300 of Adam's. A tensor that is not a linear map gets the weighted mean of
+    the task vectors.
     """
     used = used_parents(settings)
     if not is_linear_map(sources) or not used:
         return averaged(sources, settings)
     weights = [settings.parent["weight"][i] for i in used]
     matrices = [task_matrix(sources, i) for i in used]
-    found = least_interference(matrices, weights, num_steps=int(settings.tensor["num_steps"]))
-    return on_base(sources, found, settings.tensor["scale"])
+    merged = least_interference(matrices, weights, num_steps=int(settings.tensor["num_steps"]))
+    return on_base(sources, merged, settings.tensor["scale"])
 
 
 METHOD = Method(SPEC, prepare)

@@ -7,11 +7,11 @@ from stages.errors import RecipeError
 from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.architecture.tensor_matching import source_names
 from stages.merge.arithmetic.method import Method
-from stages.merge.methods.plugins import method_of
 from stages.merge.outputs.model_files import child_config
 from stages.merge.plan.compatibility import copied, misfits
 from stages.merge.plan.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
 from stages.merge.plan.rule_settings import place_of, settings_of
+from stages.merge.plugins import method_of
 from stages.merge.tokenizers import Vocabulary
 from stages.merge.tokenizers.recipe_tokenizer import vocabulary_of
 from stages.recipe.recipe import MethodSpec, Recipe

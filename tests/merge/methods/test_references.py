@@ -3,13 +3,16 @@
 import importlib
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from beartype import beartype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jaxtyping import jaxtyped
 from torch import Tensor
 
 from stages import seeds
@@ -28,12 +31,12 @@ NUM_EXAMPLES = max(30 * len(METHODS), settings().max_examples)
 methods = st.sampled_from(sorted(METHODS))
 
 
+@cache
 def reference_of(name: str) -> Callable[..., Tensor]:
-    """Return the reference of a method: the last function of its file."""
-    reference: Callable[..., Tensor] = importlib.import_module(
-        f"stages.merge.methods.{name}"
-    ).reference
-    return reference
+    """Return the reference of a method, which raises if a shape is not as annotated."""
+    module = importlib.import_module(f"stages.merge.methods.{name}")
+    checked: Callable[..., Tensor] = jaxtyped(typechecker=beartype)(module.reference)
+    return checked
 
 
 def expected_child(
