@@ -56,9 +56,8 @@ def prepare(sources: Sources, _settings: Settings) -> Kernel:
         first, second = (sources.parent(i, start, stop) for i in (0, 1))
         importances = importance(start, stop)
         child = torch.where(importances < fence, first, second)
-        return torch.where(
-            importances.isfinite(), child, importances
-        )  # a parent that is no number shows
+        # An infinity or NaN of a parent shows in the child.
+        return torch.where(importances.isfinite(), child, importances)
 
     return kernel
 

@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from beartype import beartype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from jaxtyping import jaxtyped
+from jaxtyping import TypeCheckError, jaxtyped
 from torch import Tensor
 
 from stages import seeds
@@ -115,3 +116,15 @@ def test_kernel_gives_the_child_of_the_reference_at_any_settings(
     base, *parents = (torch.randn(shape, generator=generator) for _ in range(count + 1))
     dtype = torch.float32 if name in SINGULAR else torch.float64
     _assert_same_child(name, base, parents, values, dtype)
+
+
+def test_reference_of_other_shapes_is_refused() -> None:
+    """The annotated shapes are checked: a task vector has the base's shape."""
+    with pytest.raises(TypeCheckError):
+        reference_of("task_arithmetic")(
+            torch.zeros(2, 3),
+            torch.zeros(1, 3, 2),
+            weight=torch.ones(1, 1, 1),
+            scale=1.0,
+            normalize=0.0,
+        )
