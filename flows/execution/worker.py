@@ -25,7 +25,7 @@ from stages.evaluate.tasks.suite import Suite
 from stages.evaluate.tasks.task_hash import folder_key
 from stages.hashing import content_hash
 from stages.lineage.evaluation import SPLITS, Evaluation, Items
-from stages.merge.methods import plugins
+from stages.merge import plugins
 from stages.merge.outputs.model_folder import ResidentSink, write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan

@@ -15,12 +15,12 @@ from stages.merge.mergekit.document import read_file
 from stages.merge.mergekit.document_order import ordered
 from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.to_recipe import Opened, to_recipe
-from stages.merge.methods.plugins import load
 from stages.merge.outputs.header_only_model import write_skeleton
 from stages.merge.outputs.model_files import folder_key
 from stages.merge.outputs.preview import bytes_written, describe
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
+from stages.merge.plugins import load
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe
 

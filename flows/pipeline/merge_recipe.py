@@ -13,13 +13,13 @@ from flows.pipeline.merge_job import Job, write
 from flows.pipeline.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
 from stages.merge.mergekit.from_recipe import from_recipe
-from stages.merge.methods.plugins import load, method_of
 from stages.merge.outputs.merged_model import open_ancestors
 from stages.merge.outputs.model_files import recipe_in
 from stages.merge.outputs.preview import describe
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.plan.whole_models import without_needless_layers
+from stages.merge.plugins import load, method_of
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, NestedRecipe, Recipe

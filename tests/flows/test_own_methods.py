@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from stages.checkpoint.reader import Checkpoint
+from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.methods import plugins
 from stages.recipe.recipe import Value
 from tests.flows.typed import merged
 from tests.merge.recipes import planned, recipe_of

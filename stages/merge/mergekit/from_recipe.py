@@ -11,10 +11,10 @@ from stages.merge.arithmetic.method import Settings
 from stages.merge.mergekit.exported_values import Exported, ExportedValues
 from stages.merge.mergekit.method_spellings import dialect_of
 from stages.merge.mergekit.schema import given
-from stages.merge.methods.plugins import method_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import Row, child_rows
 from stages.merge.plan.planner import plan
+from stages.merge.plugins import method_of
 from stages.recipe.recipe import Recipe, Slice, Span
 from stages.recipe.tokenizer import TokenRow
 

@@ -13,10 +13,10 @@ from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.tokenizer_rule import tokenizer_of
 from stages.merge.mergekit.unused_filters import entries_of, unused_filters
 from stages.merge.mergekit.values_to_rules import Valued, rules_of
-from stages.merge.methods.plugins import method_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import Row, child_rows
 from stages.merge.plan.whole_models import without_needless_layers
+from stages.merge.plugins import method_of
 from stages.recipe.canonical import canonical, canonical_values
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import Ancestor, Recipe, Rule

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from stages.errors import Faults, RecipeError
-from stages.merge.methods.plugins import method_of
 from stages.merge.plan.plan import DTYPES
+from stages.merge.plugins import method_of
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Recipe, Slice
 

@@ -12,15 +12,15 @@ import yaml
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import ParamsError, RecipeError
+from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.methods import plugins
 from stages.params.load import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.select.space.space import Space
 from tests.merge.recipes import model_of, planned, recipe_of
 from tests.merge.strategies import merged
 
-DOCS = Path(__file__).parents[3] / "docs" / "merge-methods.md"
+DOCS = Path(__file__).parents[2] / "docs" / "merge-methods.md"
 GUIDE = DOCS.read_text(encoding="utf-8").partition("# A method of your own")[2]
 FADE, CONFIG, ENTRY = re.findall(r"(?s)```\w+\n(.*?)```", GUIDE)
 DIGEST = hashlib.sha256(FADE.encode()).hexdigest()[:12]
@@ -124,7 +124,7 @@ def test_a_recipe_without_its_plugin_is_refused(opened: list[Checkpoint]) -> Non
         ("", "defines no METHOD that is a Method"),
         ("import no_such_package\n", "cannot be imported: ModuleNotFoundError"),
         ("def broken(:\n", "cannot be imported: SyntaxError"),
-        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero. Mend it."),
+        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero. Fix it."),
         (FADE.replace('"fade"', '"ties"'), "'ties', which is the name of a method of germline"),
         (FADE.replace('"fade"', '"fa@de"'), "'fa@de'. Legal are small letters"),
         ("from my_methods.tools import x\n" + FADE, "imports my_methods, which its hash"),
