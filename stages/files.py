@@ -5,15 +5,18 @@ from pathlib import Path
 from uuid import uuid4
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
     """Write a file under a temporary name and rename it: readers see all of it or none.
 
     Folders are made where they are missing. Text is UTF-8 with its line ends as they are.
+    ``mode`` is that of the file; None: what the umask leaves.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = scratch_name(path)
     try:
         scratch.write_bytes(content.encode() if isinstance(content, str) else content)
+        if mode is not None:
+            scratch.chmod(mode)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)  # gone where it was renamed
