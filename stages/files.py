@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 
 
@@ -20,6 +21,17 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)  # gone where it was renamed
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be made in ``folder``, or in the nearest folder above that is there.
+
+    Raises:
+        OSError: they cannot.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with TemporaryFile(dir=there):
+        pass
 
 
 def scratch_name(path: Path) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.staging_folder import claim, sweep
 
 SCRATCH = Path(".scratch")
 _WORK = "work"
@@ -28,7 +28,6 @@ def scratch_folder(root: Path = Path()) -> Iterator[Path]:
 
 
 def clear_scratch(root: Path = Path()) -> None:
-    """Remove what no live process owns: to claim a folder removes those that were left behind."""
-    if (root / SCRATCH).is_dir():
-        with scratch_folder(root):
-            pass
+    """Remove what no live process owns from ``root``'s ``.scratch``."""
+    for folder in (root / SCRATCH, *(root / SCRATCH).glob("*/")):
+        sweep(folder)

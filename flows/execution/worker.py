@@ -4,19 +4,15 @@ Nothing heavy is imported before ``start``, so that a library that cannot be imp
 any other reason why a process cannot start.
 """
 
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.execution.error_log import explained
 from flows.execution.executor import Job, WorkerSettings
 from stages.errors import GermlineError
-from stages.files import write_whole
 from stages.lineage.outcome import Outcome
 
 if TYPE_CHECKING:
     from flows.execution.candidate_scorer import CandidateScorer
-
-ERROR_LOG = Path("reports/runs/worker-error.txt")
 
 
 class _Process:
@@ -66,15 +62,7 @@ def run(job: Job) -> Outcome:
 
 
 def _told(where: str, error: Exception) -> str:
-    """Write the traceback of ``error`` to a file; return one line that says what it is."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    reason = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
-    try:
-        write_whole(ERROR_LOG, "".join(traceback.format_exception(error)))
-        log = f"Its traceback is in {ERROR_LOG}."
-    except OSError as unwritten:
-        log = f"Its traceback cannot be written to {ERROR_LOG}: {unwritten.strerror}."
     return (
-        f"{where}: {reason}. This is not a fault of the candidate. {log} Remove the cause and run "
-        "the same command again; what was evaluated is kept."
+        f"{where}: {explained(error)} This is not a fault of the candidate. Remove the cause and "
+        "run the same command again; what was evaluated is kept."
     )

@@ -24,6 +24,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
+from stages.files import check_writable
 from stages.hashing import canonical_json
 from stages.scratch_folder import SCRATCH, scratch_folder
 from stages.store.faults import store_faults
@@ -57,6 +58,16 @@ class CandidateStore:
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         return type(self), (self.root,)
+
+    def check_writable(self) -> None:
+        """Check that the cache takes objects and index entries.
+
+        Raises:
+            LineageError: it does not.
+        """
+        with store_faults("cannot be written"):
+            for folder in (self._index.folder, Path(self._repo.cache.local.path)):
+                check_writable(folder)
 
     def find(self, key: str) -> Record | None:
         """Return what ``key`` holds; None where nothing whole and undamaged is there.

@@ -30,6 +30,7 @@ from torch import Tensor
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from stages.errors import EvaluationError
+from stages.evaluate.device import check_device
 from stages.evaluate.lm_eval_arguments import model_args
 from stages.evaluate.resident.generation import RefuseNaN, StopWatch, loop_of, stops_at
 from stages.evaluate.resident.out_of_memory import in_halves
@@ -73,10 +74,8 @@ class ResidentLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 "evaluate.model_args."
             ) from error
         if str(model.device) != params.device:  # HFLM takes another one in silence
-            raise EvaluationError(
-                f"evaluate.device: {params.device!r} is not on this machine. Legal: cpu, "
-                "cuda or cuda:<number> where torch finds a GPU, mps on a Mac."
-            )
+            check_device(params.device)
+            raise EvaluationError(f"evaluate.device: lm-eval takes {model.device} for it.")
         model._batch_tokens = params.batch_tokens
         # Autocast runs layers in another dtype than a mask is made for.
         model._reach = 0 if model.mixed_precision_dtype else reach_of(model.model)

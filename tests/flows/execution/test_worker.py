@@ -7,6 +7,7 @@ import pytest
 
 from flows.execution import worker
 from flows.execution.candidate_scorer import CandidateScorer
+from flows.execution.error_log import ERROR_LOG
 from flows.execution.executor import CandidateJob, WorkerSettings
 from stages.errors import GermlineError
 from stages.params.load import MergeParams
@@ -48,8 +49,8 @@ def test_a_start_that_fails_is_told_once_with_its_cause(settings: WorkerSettings
     said = str(caught.value)
     assert "a worker process cannot start: IsADirectoryError" in said
     assert 1 == len(said.splitlines())
-    assert f"Its traceback is in {worker.ERROR_LOG}." in said
-    text = worker.ERROR_LOG.read_text(encoding="utf-8")
+    assert f"Its traceback is in {ERROR_LOG}." in said
+    text = ERROR_LOG.read_text(encoding="utf-8")
     assert "Traceback" in text
     assert "manifest.json" in text
 
@@ -60,7 +61,7 @@ def test_a_start_that_our_own_check_refuses_keeps_its_message(settings: WorkerSe
 
     with pytest.raises(GermlineError, match=r"no/such\.py"):
         worker.run(CandidateJob(a_recipe(), "search"))
-    assert not worker.ERROR_LOG.exists()
+    assert not ERROR_LOG.exists()
 
 
 def test_a_candidate_fails_by_its_weights_alone(settings: WorkerSettings) -> None:
