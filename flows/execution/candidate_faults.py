@@ -14,14 +14,16 @@ import torch
 from flows.execution.executor import UnfinishedError
 from stages.errors import EvaluationError, GermlineError, RecipeError, ServiceError
 
-Step = Literal["merge", "score"]
+Step = Literal["merge", "prepare", "score"]
 
-# By where it is raised: in planning and merging a recipe, or in scoring the merged weights.
+# By where it is raised: in planning and merging a recipe, in building the requests, or in
+# answering and scoring them.
 FAULTS: dict[Step, tuple[type[Exception], ...]] = {
     "merge": (
         RecipeError,  # the recipe does not fit its parents, or a weight overflows
         torch.linalg.LinAlgError,  # type: ignore[attr-defined]  # a decomposition diverges
     ),
+    "prepare": (),  # prompts are the same for all candidates
     "score": (
         EvaluationError,  # logits that are NaN, or an answer that the metric cannot read
     ),

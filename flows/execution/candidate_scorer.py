@@ -35,7 +35,7 @@ class CandidateScorer:
         self._models = ParentModels(Parents.read(settings.parents))
         self._evaluator: Evaluator
         self._sink: Sink
-        device = own_device(settings.evaluate.device, torch.cuda.device_count())
+        device, self._gpu_slot = own_device(settings.evaluate.device, torch.cuda.device_count())
         own = settings.evaluate.model_copy(update={"device": device})
         if own.backend is not None:
             backend = NativeLM(own.backend, own, "evaluate.backend")
@@ -62,6 +62,8 @@ class CandidateScorer:
         weights_hash = None
         try:
             weights_hash = self._sink.load(self._models.plan(job.recipe))
+            step = "prepare"
+            self._evaluator.prepare(job.split, job.items)
             step = "score"
             evaluation = self._evaluator.evaluate(job.split, job.items)
         except Exception as error:

@@ -42,7 +42,7 @@ class TextBatch:
             raise EvaluationError(
                 f"{self.items[0]}: its batch of {len(self.items)} does not fit the memory, and "
                 "what is sampled depends on the batch. Lower evaluate.batch_size."
-            )
+            ) from MemoryError("on this machine")  # so that no candidate is blamed for it
         half = len(self.items) // 2
         return self._part(slice(half)), self._part(slice(half, None))
 

@@ -35,6 +35,7 @@ MACHINES: list[tuple[Step, Exception]] = [
     *(("score", error("x")) for error in (CheckpointError, ParamsError, ServiceError)),
     *(("merge", error("x")) for error in (OSError, MemoryError, ImportError, RuntimeError)),
     *(("score", error("x")) for error in (OSError, MemoryError, ValueError, RuntimeError)),
+    ("prepare", EvaluationError("prompts cannot be built")),
     ("merge", EvaluationError("not raised by a merge")),
     ("score", RecipeError("not raised by scoring")),
     ("score", GermlineError("worker")),
