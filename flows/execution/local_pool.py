@@ -38,7 +38,7 @@ class LocalPool:
         self._open: set[Future[Any]] = set()
         self._is_stopped = False
         self._num_broken = 0  # pools, since a job was last done
-        self._pool = self._new_pool()
+        self._pool: ProcessPool | None = None
 
     def submit(self, job: Job) -> "Future[Outcome]":
         """Return the future outcome of ``job``, as ``Executor`` says.
@@ -52,7 +52,8 @@ class LocalPool:
 
     def close(self) -> None:
         """End the processes after the work they have."""
-        _end(self._pool, at_once=False)
+        if self._pool is not None:
+            _end(self._pool, at_once=False)
 
     def stop(self) -> None:
         """End the processes at once; threads that wait for an outcome are told so."""
@@ -61,7 +62,8 @@ class LocalPool:
             tasks = list(self._open)
         for task in tasks:  # the pool itself would leave them waiting
             task.cancel()
-        _end(self._pool, at_once=True)
+        if self._pool is not None:
+            _end(self._pool, at_once=True)
 
     def _new_pool(self) -> ProcessPool:
         context = get_context("spawn")
@@ -77,16 +79,16 @@ class LocalPool:
         with self._gate:
             if self._is_stopped:
                 raise StoppedError(f"evaluation on the {job.split} split: the run was stopped.")
-            pool = self._pool
+            pool = self._pool = self._pool or self._new_pool()
             try:
-                task = self._task(job)
+                task = self._task(job, pool)
             except RuntimeError:  # it broke between two jobs
                 pool = self._replace(pool)
-                task = self._task(job)
+                task = self._task(job, pool)
         task.add_done_callback(partial(self._pass_on, job, outcome, pool))
 
-    def _task(self, job: Job) -> "Future[Any]":
-        task: Future[Any] = self._pool.schedule(worker.run, args=[job], timeout=job.limit_s)
+    def _task(self, job: Job, pool: ProcessPool) -> "Future[Any]":
+        task: Future[Any] = pool.schedule(worker.run, args=[job], timeout=job.limit_s)
         self._open.add(task)
         return task
 
@@ -96,7 +98,8 @@ class LocalPool:
             self._num_broken += 1
             # Not here: this may be a thread of the broken pool, which cannot wait for itself.
             Thread(target=_end, args=[broken], kwargs={"at_once": True}, daemon=True).start()
-            self._pool = self._new_pool()
+            self._pool = None
+        self._pool = self._pool or self._new_pool()
         return self._pool
 
     def _pass_on(
