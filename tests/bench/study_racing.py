@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from flows.execution.worker import Outcome
 from flows.pipeline.preflight import specs
 from stages.checkpoint.reader import Checkpoint
 from stages.download import stage as download_stage
@@ -25,6 +24,7 @@ from stages.download.manifest import Parents
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, Items
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row, candidate_name
 from stages.merge.architecture.layout import layout_of
 from stages.merge.outputs.model_folder import ResidentSink
