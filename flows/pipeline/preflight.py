@@ -19,7 +19,7 @@ from stages.recipe.recipe import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
-from stages.select.strategies.nevergrad_catalogue import check_optimizer
+from stages.select.strategies.registry import check_strategy
 
 PIPELINE = Path("dvc.yaml")
 
@@ -114,7 +114,7 @@ def _space(params: Params) -> None:
 
 
 def _optimizer(params: Params) -> None:
-    check_optimizer(params.select)
+    check_strategy(params.select)
 
 
 def _tasks(params: Params) -> None:
