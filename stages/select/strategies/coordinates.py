@@ -3,10 +3,12 @@
 Most genes have one coordinate, from their lower bound at 0 to their upper bound at 1. A gene that
 chooses one of several names (of methods, parents or settings) has a coordinate for each name, and
 the name with the highest one is chosen: the order in which params.yaml lists the names then has no
-part in what is found.
+part in what is found. A whole number has one coordinate, cut so that an optimiser's first draws
+are as likely to fall on each number.
 """
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,20 @@ from stages.select.space.space import Genome, Space
 
 Cube = NDArray[np.float64]
 
+_LEAST_SHARE = 1e-12  # a normal distribution has no finite quantile of 0
+
 
 class Coordinates:
     """The genomes of ``space`` as points of the unit cube of ``dimension`` coordinates."""
 
-    def __init__(self, space: Space) -> None:
-        """Lay out the coordinates in the order of the genes."""
+    def __init__(self, space: Space, sigma: float | None = None) -> None:
+        """Lay out the coordinates in the order of the genes.
+
+        ``sigma`` is the standard deviation of the first draws, which are normal about the middle
+        of the cube; None stands for uniform draws.
+        """
         self._space = space
+        self._shares = _Shares(sigma)
         self._slices: list[slice] = []
         start = 0
         for gene in space.genes:
@@ -41,7 +50,9 @@ class Coordinates:
             if gene.is_category:
                 numbers.append(gene.low + int(np.argmax(values)) + 0.5)
             else:
-                numbers.append(gene.low + float(values[0]) * (gene.high - gene.low))
+                unit = float(values[0])
+                unit = self._shares.below(unit) if gene.is_binned else unit
+                numbers.append(gene.low + unit * (gene.high - gene.low))
         return self._space.round(numbers)
 
     def moved(self, point: Sequence[float] | Cube, genome: Genome) -> Cube:
@@ -58,7 +69,7 @@ class Coordinates:
             if gene.is_category:
                 _raise_to_top(moved[part], _bin_of(gene, number))
             else:
-                moved[part] = value
+                moved[part] = self._shares.coordinate(value) if gene.is_binned else value
         return moved
 
     def spread(self, count: int, *parts: str | int) -> list[dict[int, float]]:
@@ -76,6 +87,28 @@ class Coordinates:
                 bins = np.minimum(np.floor(quantiles * gene.num_bins), gene.num_bins - 1)
                 columns[index] = [gene.low + float(number) + 0.5 for number in bins]
         return [{i: numbers[k] for i, numbers in columns.items()} for k in range(count)]
+
+
+class _Shares:
+    """The share of an optimiser's first draws that fall below a coordinate, and its inverse."""
+
+    def __init__(self, sigma: float | None) -> None:
+        self._normal = None if sigma is None else NormalDist(0.5, sigma)
+
+    def below(self, coordinate: float) -> float:
+        """Return the share of the draws within the cube that fall below ``coordinate``."""
+        if self._normal is None:
+            return coordinate
+        low, high = self._normal.cdf(0.0), self._normal.cdf(1.0)
+        return (self._normal.cdf(coordinate) - low) / (high - low)
+
+    def coordinate(self, share: float) -> float:
+        """Return the coordinate below which ``share`` of the draws fall."""
+        if self._normal is None:
+            return share
+        low, high = self._normal.cdf(0.0), self._normal.cdf(1.0)
+        quantile = min(max(low + share * (high - low), _LEAST_SHARE), 1.0 - _LEAST_SHARE)
+        return min(max(self._normal.inv_cdf(quantile), 0.0), 1.0)
 
 
 def _bin_of(gene: Gene, number: float) -> int:

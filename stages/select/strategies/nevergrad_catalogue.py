@@ -24,6 +24,7 @@ SWARMS = ("RealSpacePSO", "QORealSpacePSO", "SQORealSpacePSO")
 SAMPLERS = ("QORandomSearch", "LHSSearch", "ScrHammersleySearch")
 OTHERS = ("OnePlusOne",)
 MANY_OBJECTIVES = ("CMA", "DiagonalCMA", *DIFFERENTIAL_EVOLUTION)
+UNIFORM = ("LHSSearch", "ScrHammersleySearch", "LhsDE", "QrDE")  # generation 0 ignores sigma
 LEGAL = (*DISTRIBUTIONS, *DIFFERENTIAL_EVOLUTION, *SWARMS, *SAMPLERS, *OTHERS)
 
 # pycma stops, and nevergrad then starts it again at the centre, when a generation ties or the

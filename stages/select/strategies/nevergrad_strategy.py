@@ -25,6 +25,7 @@ from stages.select.strategies.generations import Drawn, Generation, GenerationSt
 from stages.select.strategies.nevergrad_catalogue import (
     DIFFERENTIAL_EVOLUTION,
     SWARMS,
+    UNIFORM,
     check_optimizer,
     optimizer_of,
 )
@@ -44,7 +45,8 @@ class NevergradStrategy(GenerationStrategy):
                 more warm starts than candidates in a generation.
         """
         super().__init__(space, params, starts)
-        self._coordinates = Coordinates(space)
+        sigma = None if params.optimizer in UNIFORM else params.sigma
+        self._coordinates = Coordinates(space, sigma)
         self._asked: list[Any] = []
         self._named: dict[str, str] = {}  # our name by nevergrad's uid
         self._num_objectives = 1

@@ -25,8 +25,8 @@ def _methods(*names: str) -> Space:
 
 
 @st.composite
-def points(draw: st.DrawFn) -> tuple[Space, list[float], list[float]]:
-    """A space of every kind of gene, a point of its cube, and one of the genes' own cube."""
+def points(draw: st.DrawFn) -> tuple[Space, list[float], list[float], float | None]:
+    """A space of every kind of gene, a point of its cube, one of the genes' cube, and a sigma."""
     space = space_of("wudi", "della", "passthrough", parents=3, parameters=PARAMETERS)
     numbers = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
     dimension = Coordinates(space).dimension
@@ -34,21 +34,22 @@ def points(draw: st.DrawFn) -> tuple[Space, list[float], list[float]]:
         space,
         draw(st.lists(numbers, min_size=dimension, max_size=dimension)),
         draw(st.lists(st.floats(0, 1), min_size=len(space.genes), max_size=len(space.genes))),
+        draw(st.sampled_from([None, 0.001, 1 / 6, 1.0])),
     )
 
 
 @given(points())
 def test_a_moved_point_is_that_of_its_genome(
-    drawn: tuple[Space, list[float], list[float]],
+    drawn: tuple[Space, list[float], list[float], float | None],
 ) -> None:
     """Whatever an optimiser drew, the point that it is told of decodes to what is merged."""
-    space, point, unit = drawn
-    coordinates = Coordinates(space)
+    space, point, unit, sigma = drawn
+    coordinates = Coordinates(space, sigma)
     genome = space.from_unit(unit)
     moved = coordinates.moved(point, genome)
     again = coordinates.genome(moved)
     for gene, before, after in zip(space.genes, genome, again, strict=True):
-        if gene.is_category:
+        if gene.is_binned:
             assert gene.value_of(before) == gene.value_of(after)
         else:
             assert before == pytest.approx(after, abs=1e-9)
@@ -57,12 +58,24 @@ def test_a_moved_point_is_that_of_its_genome(
 
 
 def test_a_space_without_names_has_a_coordinate_for_each_gene() -> None:
-    """Real genes and whole numbers are searched in the cube of the genes itself."""
-    space = space_of("wudi", parents=3, parameters={"steps": [10, 14]})
-    coordinates = Coordinates(space)
+    """Real genes are searched in the cube of the genes itself, bit for bit."""
+    space = space_of("ties", parents=3)
+    coordinates = Coordinates(space, 1 / 6)
     assert len(space.genes) == coordinates.dimension
     point = np.linspace(0.1, 0.9, len(space.genes))
     assert space.from_unit(point.tolist()) == coordinates.genome(point)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 1 / 6, 0.5])
+def test_first_draws_are_as_likely_to_fall_on_each_whole_number(sigma: float) -> None:
+    """Normal draws about the middle fall on each of five whole numbers a fifth of the time."""
+    space = space_of("wudi", parameters={"steps": [1, 5]}, weight=(1.0, 1.0))
+    coordinates = Coordinates(space, sigma)
+    draws = np.random.default_rng(0).normal(0.5, sigma, 6000)
+    inside = [draw for draw in draws if 0.0 <= draw <= 1.0]
+    counts = Counter(space.genes[0].value_of(coordinates.genome([u])[0]) for u in inside)
+    assert [1.0, 2.0, 3.0, 4.0, 5.0] == sorted(counts)
+    assert all(0.17 <= count / len(inside) <= 0.23 for count in counts.values())
 
 
 @pytest.mark.parametrize("optimizer", LEGAL)
