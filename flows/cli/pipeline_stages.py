@@ -44,7 +44,7 @@ def report_command() -> None:
 
     def write() -> None:
         params = load_params()
-        is_raced = bool(params.select.racing.rungs)
-        run(LINEAGE, SELECTION, params.report, REPORTS, is_raced=is_raced)
+        is_raced, seed = bool(params.select.racing.rungs), params.select.seed
+        run(LINEAGE, SELECTION, params.report, REPORTS, is_raced=is_raced, seed=seed)
 
     main(write)
