@@ -1,10 +1,7 @@
 """The story holds all that the report says."""
 
-import ast
 from dataclasses import replace
-from pathlib import Path
 
-import stages.report.story
 from tests.report.conftest import ERROR, entry_of, rows_of, selection_of, selection_with, told
 
 
@@ -43,22 +40,3 @@ def test_story_of_a_champion_alone() -> None:
     """Without parents and baselines there are no rivals."""
     story = told(selection=selection_with(entry_of("it", "champion", maths=10)))
     assert ((), ()) == (story.rivals, story.task_rivals)
-
-
-def test_story_knows_no_way_of_showing_it() -> None:
-    """The modules of the story import neither pandas, HTML nor matplotlib."""
-    room = Path(stages.report.story.__file__).parent
-    shown = {"pandas", "jinja2", "markupsafe", "matplotlib", "html"}
-    for name in ("story", "comparisons", "search_course", "verdict", "dvc_metrics"):
-        tree = ast.parse((room / f"{name}.py").read_text(encoding="utf-8"))
-        imported = {
-            module.split(".")[0]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for module in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-            )
-        }
-        assert not imported & shown, name
