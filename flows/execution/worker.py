@@ -25,7 +25,7 @@ from stages.evaluate.tasks.suite import Suite
 from stages.evaluate.tasks.task_hash import folder_key
 from stages.hashing import content_hash
 from stages.lineage.evaluation import SPLITS, Evaluation, Items
-from stages.merge.methods import plugins
+from stages.merge import plugins
 from stages.merge.outputs.model_folder import ResidentSink, write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
@@ -49,8 +49,9 @@ class Outcome:
 def pinned(params: Params, parents: Parents) -> Params:
     """Return ``params`` with merge.tokenizer as recipes on these parents spell it."""
     recipe = _frame_recipe(params, parents)
-    tokenizer = tokenizer_of(recipe, [_opened(model.folder) for model in parents])
-    merge = params.merge.model_copy(update={"tokenizer": tokenizer})
+    pin = tokenizer_of(recipe, [_opened(model.folder) for model in parents]).pin
+    rule = params.merge.tokenizer.partition("@")[0]
+    merge = params.merge.model_copy(update={"tokenizer": f"{rule}@{pin}" if pin else rule})
     return params.model_copy(update={"merge": merge})
 
 
@@ -74,15 +75,23 @@ def frame_folder(params: Params, parents: Parents) -> Path:
 
 def _frame_recipe(params: Params, parents: Parents) -> Recipe:
     """Return a recipe on all parents; its weights do not matter."""
-    merge, rules = params.merge, (Rule({"source": 0.0}),)
-    return Recipe("passthrough", parents.models, rules, parents.base, merge.dtype, merge.tokenizer)
+    merge, models = params.merge, parents.models
+    return Recipe.of_models(
+        "passthrough",
+        models,
+        (Rule({}),),
+        parents.base,
+        dtype=merge.dtype,
+        tokenizer=merge.tokenizer,
+    )
 
 
 def plan_of(recipe: Recipe, parents: Parents) -> Plan:
     """Return the plan of ``recipe`` on the downloaded parents, from their headers alone."""
-    models = {m.hash: m.folder for m in parents}
-    base = _opened(models[recipe.base.hash]) if recipe.base else None
-    return plan(recipe, base, [_opened(models[p.hash]) for p in recipe.parents])
+    by_hash = {model.hash: model.folder for model in parents}
+    named = {(model.name, model.hash): model.folder for model in parents}
+    folders = (named.get((a.name, a.id), by_hash[a.id]) for a in recipe.ancestors)
+    return plan(recipe, [_opened(folder) for folder in folders])
 
 
 def _opened(folder: Path) -> Checkpoint:

@@ -31,7 +31,7 @@ from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
 from stages.lineage.rows import MEAN, Row, finished, write_rows
 from stages.params.load import Params, load_params
-from stages.recipe.recipe import Candidate
+from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 
 KEPT = Path("data/kept")

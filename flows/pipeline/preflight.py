@@ -13,9 +13,10 @@ from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import GermlineError, ParamsError
 from stages.evaluate.tasks.suite import Suite
-from stages.merge.methods import METHODS, plugins
+from stages.merge import plugins
+from stages.merge.methods import METHODS
 from stages.params.load import Params
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space

@@ -6,11 +6,12 @@ from flows.execution.worker import Outcome
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import Laboratory
 from stages.checkpoint.reader import Checkpoint
+from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage.evaluation import Items
 from stages.lineage.rows import Row, candidate_name
 from stages.merge.architecture.layout import layout_of
-from stages.recipe.recipe import Candidate
+from stages.recipe.candidate import Candidate
 from stages.select.final.baselines import warm_starts
 from stages.select.racing.race import Race, course
 from stages.select.space.space import Genome, Space
@@ -27,7 +28,10 @@ class Evolution:
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
         layout = layout_of(Checkpoint(lab.parents.base_folder))
-        layout.check_modules(params.merge.modules, "params.yaml: merge", "the base")
+        faults = Faults()
+        with faults.at("params.yaml: merge"):
+            layout.check_modules(params.merge.modules, "the base")
+        faults.raise_as(ParamsError)
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,

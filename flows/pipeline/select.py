@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from flows.execution.worker import Outcome
+from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
     LINEAGE,
     Laboratory,
@@ -59,7 +60,12 @@ def select(params: Params) -> None:
     with laboratory(params, SELECTION / "store.jsonl") as lab:
         weights = lab.scorer.suite.weights
         merging = lab.params.merge
-        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=merging)
+        fixed = references(
+            base=lab.parents.base,
+            parents=lab.parents.models,
+            merge=merging,
+            specs=specs(params),
+        )
         with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)

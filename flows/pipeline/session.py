@@ -25,7 +25,7 @@ from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, ParamsError
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, Items
-from stages.merge.methods import plugins
+from stages.merge import plugins
 from stages.merge.outputs.model_folder import write_model
 from stages.params.load import Params
 from stages.recipe.recipe import Recipe

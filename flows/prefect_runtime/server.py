@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from flows.prefect_runtime.server_answer import ServerAnswer, Inquiry, asked
+from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked
 from flows.prefect_runtime.server_child import HOST, ServerChild
 from stages.errors import GermlineError
 

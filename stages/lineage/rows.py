@@ -13,7 +13,8 @@ from stages.errors import LineageError
 from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.lineage.evaluation import Evaluation
-from stages.recipe.recipe import Candidate, Recipe
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     pass
@@ -86,7 +87,7 @@ class Row:
             ancestors=candidate.ancestors,
             genes=dict(genes),
             recipe=candidate.recipe,
-            parents={parent.name: parent.hash for parent in candidate.recipe.parents},
+            parents={parent.name: parent.id for parent in candidate.recipe.merged},
             status="ok" if evaluation else "failed",
             weights_hash=outcome.weights_hash,
             scores={evaluation.split: _scores(evaluation)} if evaluation else {},

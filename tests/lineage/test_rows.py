@@ -12,7 +12,8 @@ from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.journal import Journal
 from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
 from stages.lineage.table import frame
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 
 WEIGHTS = {"arc": 1.0}
 
@@ -28,7 +29,7 @@ class Result:
 
 def _candidate(generation: int, place: int) -> Candidate:
     """Return a candidate of one gene."""
-    recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
     name = candidate_name(generation, place)
     return Candidate(name, (place / 10,), recipe, generation, ("p0",))
 

@@ -9,7 +9,8 @@ import pytest
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 
 ERROR = "<script>alert('error')</script> merge failed"
 TASK_WEIGHTS = {"maths": 1.0, "french": 3.0}
@@ -40,7 +41,9 @@ def rows_of() -> list[Row]:
     rows = []
     for generation in range(3):
         for place in range(4):
-            recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+            recipe = Recipe.of_models(
+                "linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),)
+            )
             name = candidate_name(generation, place)
             candidate = Candidate(name, (place / 10,), recipe, generation, ("p0",))
             genes = {"weight.p0": place / 10}

@@ -9,7 +9,8 @@ from stages.errors import LineageError, ParamsError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import MEAN, Row, Status, candidate_name
 from stages.params.load import MergeParams, RacingParams, SelectParams
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 from stages.select.final.baselines import BASELINES, baselines, references, warm_starts
 from stages.select.final.shortlist import champion, shortlist
 from stages.select.final.shortlist_comparison import against
@@ -21,7 +22,7 @@ PARENTS = (Model("math", "11"), Model("french", "22"), Model("sort", "33"))
 
 def _row(place: int, fitness: float | None, weight: float) -> Row:
     """Return a row of generation 0."""
-    recipe = Recipe("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
+    recipe = Recipe.of_models("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
     candidate = Candidate(candidate_name(0, place), (weight,), recipe, 0)
     genes = {"weight.math": weight}
     status: Status = "failed" if fitness is None else "ok"
@@ -95,37 +96,38 @@ def test_choosing_from_nothing_is_an_error() -> None:
 
 def test_baselines_are_valid_recipes_of_their_methods() -> None:
     """Each fixed merge gives its method what it needs and nothing it does not take."""
-    found = baselines(base=BASE, parents=PARENTS, merge=MergeParams())
+    found = baselines(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
     assert BASELINES == tuple(found)
     for recipe in found.values():
         taken = {p.name: p for p in SPECS[recipe.method].parameters}
         (rule,) = recipe.rules
         assert set(rule.values) <= set(taken)
         assert {p.name for p in taken.values() if p.default is None} <= set(rule.values)
-    assert (0.4,) * 3 == found["task_arithmetic"].rules[0].values["weight"]
-    assert (0.2,) * 3 == found["ties"].rules[0].values["density"]
-    assert (0.5,) * 3 == found["dare_ties"].rules[0].values["density"]
+    assert 0.4 == found["task_arithmetic"].rules[0].values["weight"]
+    assert 0.2 == found["ties"].rules[0].values["density"]
+    assert 0.5 == found["dare_ties"].rules[0].values["density"]
 
 
 def test_references_hold_base_parents_and_baselines() -> None:
     """Everything the champion meets, each under a name of its own."""
-    found = references(base=BASE, parents=PARENTS, merge=MergeParams())
+    found = references(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
     names = ["base", "math", "french", "sort", *BASELINES]
     assert names == [reference.name for reference in found]
-    assert (PARENTS[1],) == found[2].recipe.parents
+    assert (PARENTS[1],) == found[2].recipe.merged
     with pytest.raises(ParamsError, match="a parent is called 'ties'"):
-        references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams())
+        references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams(), specs=SPECS)
 
 
 def test_references_of_a_union_name_all_models() -> None:
     """Where rows are moved a model alone is picked out of all, which make the vocabulary."""
-    found = references(base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"))
+    found = references(
+        base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"), specs=SPECS
+    )
     alone = {r.name: r.recipe for r in found if r.kind in ("base", "parent")}
-    for place, model in enumerate((*PARENTS, BASE)):
+    for model in (*PARENTS, BASE):
         recipe = alone[model.name if model is not BASE else "base"]
-        assert {"source": place} == recipe.rules[0].values
-        assert model == recipe.parents[place]
-        assert {*PARENTS, BASE} == {*recipe.parents, recipe.base}
+        assert (model,) == recipe.merged
+        assert (BASE, *PARENTS) == recipe.ancestors
 
 
 def test_warm_starts_are_named_distinct_and_in_the_space() -> None:
