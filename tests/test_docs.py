@@ -5,14 +5,17 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import click
 import pytest
+import yaml
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 
 from flows.cli.main import main
+from stages.params.load import load_params
 
 ROOT = Path(__file__).parents[1]
 # Pages of what was: files that they name have moved since.
@@ -196,3 +199,24 @@ def test_tests_that_a_page_names_exist() -> None:
 
     assert named
     assert sorted(name for name in named if f"def {name}(" not in suite) == []
+
+
+def has_key(params: Any, key: str) -> bool:
+    """Tell whether nested mappings have a dotted key."""
+    for part in key.split("."):
+        if not isinstance(params, dict) or part not in params:
+            return False
+        params = params[part]
+    return True
+
+
+def test_whole_params_yaml_of_the_guide_is_valid(tmp_path: Path) -> None:
+    """The params.yaml that the guide prints loads, and has all keys that dvc.yaml names."""
+    (text,) = re.findall(r"(?ms)^```yaml\n(download:.*?)^```", text_of("docs/guide.md"))
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    stages = yaml.safe_load(text_of("dvc.yaml"))["stages"].values()
+    named = {key for stage in stages for key in stage["params"]}
+
+    assert list(load_params(path).download.parents) == ["code", "spanish", "chat"]
+    assert [key for key in sorted(named) if not has_key(yaml.safe_load(text), key)] == []
