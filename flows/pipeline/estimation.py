@@ -8,11 +8,11 @@ in a fixed order: a replay fits the same and tells the same.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from flows.execution.worker import Outcome
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import Laboratory, evaluate_all
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import Estimator
+from stages.lineage.outcome import Outcome
 from stages.select.final.baselines import references
 
 SPLIT = "search"

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from flows.execution.worker import Outcome
 from flows.pipeline.session import Laboratory, evaluate_all
 from flows.prefect_runtime.console import SearchProgress
 from stages.lineage.evaluation import Evaluation
+from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
 from stages.select.racing.race import Race
 
@@ -28,7 +28,7 @@ def run_race(
         last |= outcomes
         still = race.next()
         progress.advance(len(heat.names) - (len(still.names) if still else 0))
-    progress.best(max((f for f in race.told().values() if f is not None), default=None))
+    progress.best(race.best())
     return {name: _whole(outcome, race.evaluations.get(name)) for name, outcome in last.items()}
 
 

@@ -7,17 +7,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from stages.errors import LineageError
 from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.lineage.evaluation import Evaluation
+from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
 
 Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
@@ -26,22 +24,6 @@ MEAN = "mean"  # the row of the search's centre, evaluated after the last genera
 def candidate_name(generation: int, place: int) -> str:
     """Return the name of a candidate: g03-c07 is place 7 of generation 3."""
     return f"g{generation:02d}-c{place:02d}"
-
-
-class CandidateOutcome(Protocol):
-    """What became of a candidate: an evaluation, or an error."""
-
-    @property
-    def weights_hash(self) -> str | None:
-        """The hash of the merged weights; None where the merge failed."""
-
-    @property
-    def evaluation(self) -> Evaluation | None:
-        """The scores; None where it failed."""
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +55,7 @@ class Row:
         cls,
         candidate: Candidate,
         genes: Mapping[str, float],
-        outcome: CandidateOutcome,
+        outcome: Outcome,
         *,
         weights: Mapping[str, float],
     ) -> Self:

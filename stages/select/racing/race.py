@@ -73,7 +73,7 @@ class Race:
             if answer is None:
                 self._running.remove(name)
                 self.evaluations.pop(name, None)
-                self._reached[name] = -1
+                self._reached[name] = 0
             else:
                 parts = [self.evaluations[name]] if name in self.evaluations else []
                 self.evaluations[name] = joined([*parts, answer], self._items)
@@ -82,18 +82,19 @@ class Race:
         if self._heat < len(self._sizes):
             self._running = self._go_on()
 
-    def told(self) -> dict[str, float | None]:
-        """Return what the optimiser is told of each candidate: its fitness on what it answered.
+    def rungs(self) -> dict[str, int]:
+        """Return how many rungs each candidate reached; 0 where it failed.
 
-        Whoever went further is told as no worse than whoever was stopped earlier. None: it failed.
+        A generation is ranked by the rungs first, and by the fitness on what was answered next:
+        fitnesses of different rungs rest on different items.
         """
-        found: dict[str, float | None] = dict.fromkeys(self._reached)
-        ceiling = math.inf
-        for reached in sorted(set(self._reached.values()) - {-1, 0}, reverse=True):
-            fitness = {n: self._fitness(n) for n, r in self._reached.items() if r == reached}
-            found |= {name: min(value, ceiling) for name, value in fitness.items()}
-            ceiling = min(ceiling, *fitness.values())
-        return found
+        return dict(self._reached)
+
+    def best(self) -> float | None:
+        """Return the highest fitness of those who went furthest; None where all failed."""
+        furthest = max(self._reached.values(), default=0)
+        leaders = [n for n, r in self._reached.items() if r == furthest and n in self.evaluations]
+        return max(map(self._fitness, leaders), default=None)
 
     def _go_on(self) -> list[str]:
         """Return who goes on, in the order of the names: the best share, less the hopeless."""
