@@ -220,3 +220,10 @@ def test_whole_params_yaml_of_the_guide_is_valid(tmp_path: Path) -> None:
 
     assert list(load_params(path).download.parents) == ["code", "spanish", "chat"]
     assert [key for key in sorted(named) if not has_key(yaml.safe_load(text), key)] == []
+
+
+def test_no_word_of_the_glossary_occurs_twice() -> None:
+    """A word with two meanings says in brackets or after a comma which one is meant."""
+    words = re.findall(r"(?m)^\| (.+?) \|", text_of("docs/glossary.md"))
+
+    assert sorted({word for word in words if words.count(word) > 1}) == []
