@@ -25,7 +25,7 @@ from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names, warm_starts
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
-from stages.select.strategies.registry import check_strategy
+from stages.select.strategies.registry import check_strategy, strategy_of
 from stages.store.candidate_store import CandidateStore
 
 PIPELINE = Path("dvc.yaml")
