@@ -1,8 +1,8 @@
 """The candidate store: every merge and evaluation by its key, its bytes in DVC's own cache.
 
-An index of small JSON files beside the cache says which objects a key has. An object that is
+An index of small JSON files next to the cache says which objects a key has. An object that is
 missing or damaged makes its key a miss, never an error and never wrong data, so `dvc gc` and a
-kill at any moment cost time alone. No lock is taken: objects and index entries are written under
+kill at any moment cost only time. No lock is taken: objects and index entries are written under
 a temporary name and renamed, so threads, processes and a running `dvc repro` may share a store.
 
 A merge's key is its recipe's id. This is the only module that imports DVC.
@@ -44,7 +44,7 @@ _opening = threading.Lock()
 
 
 class CandidateStore:
-    """The store of the DVC project around ``root``; it may be pickled, and shared by threads.
+    """Keeps merges and evaluations in the DVC project around ``root``; picklable, thread-safe.
 
     In `dvc exp run --temp` that is the temporary workspace, which shares the project's cache.
     """
@@ -79,7 +79,7 @@ class CandidateStore:
         """Return the document of ``record``, straight from the cache.
 
         Raises:
-            LineageError: it is gone or damaged, or ``record`` is of a folder.
+            LineageError: the document is gone or damaged, or ``record`` is of a folder.
         """
         if record.members is not None:
             raise LineageError(f"store, {record.key[:16]}: holds a folder. Use checkout.")
@@ -120,7 +120,7 @@ class CandidateStore:
     def verify(self, record: Record) -> bool:
         """Tell whether every object of ``record`` is there and has its hash, reading each byte.
 
-        A damaged object is removed, so that the next run makes it anew.
+        A damaged object is removed, so that the next run makes it again.
         """
         return self._is_whole(record, trust_state=False)
 
@@ -150,7 +150,7 @@ class CandidateStore:
     def tracked(self, path: Path) -> list[dict[str, Any]]:
         """Return the rows of a file of records as DVC tracks it, even where a stage removed it.
 
-        ``path`` is relative to the project. Empty where none is tracked or it cannot be had.
+        ``path`` is relative to the project. Empty where none is tracked or it cannot be fetched.
 
         Raises:
             LineageError: a line of it is damaged.
@@ -167,9 +167,9 @@ class CandidateStore:
             ) from error
 
     def hydrate(self, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Enter exported rows into the index; return how many keys are found only since.
+        """Enter exported rows into the index; return how many keys it added.
 
-        A key that is already found keeps what it holds.
+        A key that the index has already keeps what it holds.
 
         Raises:
             LineageError: a row is not one that ``export`` made.
@@ -248,10 +248,10 @@ class CandidateStore:
         cache, path = self._repo.cache.local, self._object(name)
         state = cache.state if trust_state else None
         try:
-            _, found = hash_file(str(path), cache.fs, "md5", state=state)
+            _, md5 = hash_file(str(path), cache.fs, "md5", state=state)
         except FileNotFoundError:
             return False
-        sound: bool = found.value == name.removesuffix(".dir")
+        sound: bool = md5.value == name.removesuffix(".dir")
         if not sound:
             path.unlink(missing_ok=True)
         return sound
@@ -281,7 +281,7 @@ class CandidateStore:
         if result.failed:
             raise LineageError(
                 f"store, {direction}: {len(result.failed)} of {len(names)} objects failed; the "
-                "rest was moved. DVC's messages say why; mend it and run the same again."
+                "rest was moved. DVC's messages say why. Fix that and run the same command again."
             )
         return len(result.transferred)
 
@@ -296,5 +296,5 @@ class _Object(Output):  # type: ignore[misc]  # DVC is untyped
 def _damage(record: Record) -> LineageError:
     return LineageError(
         f"store, {record.key[:16]}: an object is gone or was damaged. Run the same command again "
-        "to make it anew, or `dvc fetch` it. Files linked from the cache must not be written to."
+        "to make it, or `dvc fetch` it. Files linked from the cache must not be written to."
     )

@@ -1,4 +1,4 @@
-"""What the candidate store knows of a key, and the index from keys to that."""
+"""What the candidate store knows about a key, and the index from keys to these records."""
 
 import json
 import re
@@ -84,7 +84,7 @@ class Index:
     """One small file for each key; whole at any moment, whoever writes and whatever is killed."""
 
     def __init__(self, folder: Path) -> None:
-        """Take ``folder``, which need not be there yet."""
+        """Use ``folder``, which need not exist yet."""
         self.folder = folder
 
     def find(self, key: str) -> Record | None:
