@@ -1,6 +1,6 @@
 """The error family, named by whose input was wrong.
 
-Every message follows one template: where, what, got, legal, do.
+Every message says where, what was found, what is legal, and what to do.
 """
 
 
@@ -21,7 +21,7 @@ class CheckpointError(GermlineError, OSError):
 
 
 class EvaluationError(GermlineError, RuntimeError):
-    """A task, its data or its metric is not as evaluation needs it."""
+    """A task, its data or its metric cannot be evaluated."""
 
 
 class LineageError(GermlineError, RuntimeError):
@@ -29,4 +29,4 @@ class LineageError(GermlineError, RuntimeError):
 
 
 class ServiceError(GermlineError, ConnectionError):
-    """A service that scores depend on did not answer; the same may be tried again."""
+    """A service that scores depend on did not answer; the same request may be tried again."""
