@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before any long work starts."""
+"""Find every fault that can be known before any long work starts."""
 
 import os
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def _plugins(params: Params) -> None:
 
 
 def _space(params: Params) -> None:
-    # A model's depth is known only once it is there; the most layer groups asked for will do here.
+    # A model's depth is known only after the download; check with the most layer groups asked for.
     Space(
         params.select.space,
         specs=specs(params),

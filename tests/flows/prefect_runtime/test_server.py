@@ -14,7 +14,7 @@ import prefect
 import pytest
 
 from flows.prefect_runtime.server import Server
-from flows.prefect_runtime.server_answer import ServerAnswer, Inquiry, asked
+from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked
 from stages.errors import GermlineError
 from tests.flows.conftest import environment
 
