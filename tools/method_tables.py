@@ -19,7 +19,7 @@ def updated(text: str) -> str:
     """Return the document with every method's block as its spec has it.
 
     Raises:
-        ValueError: a method has no section or a section no block, or a section is of no method.
+        ValueError: a method has no section or a section no block, or a section names no method.
     """
     sections = _SECTION.findall(text)
     names = [name for name, body in sections if len(_BLOCK.findall(body)) == 1]
@@ -29,9 +29,9 @@ def updated(text: str) -> str:
         )
         raise ValueError(
             f"{DOCS}: {', '.join(odd)}: every method, and nothing else, has one section '## name' "
-            f"with one block '{BEGIN}' to '{END}'. Mend the sections."
+            f"with one block '{BEGIN}' to '{END}'. Fix the sections."
         )
-    return _SECTION.sub(lambda found: _with_block(found[0], METHODS[found[1]].spec), text)
+    return _SECTION.sub(lambda section: _with_block(section[0], METHODS[section[1]].spec), text)
 
 
 def _with_block(section: str, spec: MethodSpec) -> str:
@@ -47,8 +47,8 @@ def block(spec: MethodSpec) -> str:
         lines += ["| parameter | per | default | legal | meaning |", "|---|---|---|---|---|"]
         lines += [*map(_row, spec.parameters), ""]
     if spec.exempt:
-        told = "; ".join(f"*{law}*, for {reason}" for law, reason in spec.exempt)
-        lines += [f"Exempt from the law of {told}.", ""]
+        laws = "; ".join(f"*{law}*, for {reason}" for law, reason in spec.exempt)
+        lines += [f"Exempt from the law of {laws}.", ""]
     return "\n".join(lines)
 
 
