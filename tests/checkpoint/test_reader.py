@@ -310,7 +310,7 @@ def test_writer_takes_bytes_that_belong_together(tmp_path: Path) -> None:
         with CheckpointWriter(tmp_path / "m", infos, shard_bytes=shard_bytes) as writer:
             with pytest.raises(CheckpointError, match="a have 39 bytes, but 40 were announced"):
                 writer.add_run(names, data[:-1].data)
-            found = writer.add_run(names, data.data)
+            digests = writer.add_run(names, data.data)
             with pytest.raises(CheckpointError, match="c was added before"):
                 writer.add_run(["b", "c"], data.data)
             for name in ("b", "f"):
@@ -318,7 +318,7 @@ def test_writer_takes_bytes_that_belong_together(tmp_path: Path) -> None:
             (writer.folder / "config.json").write_text("{}", encoding="utf-8")
         read = Checkpoint(tmp_path / "m")
         assert all(torch.equal(tensor, read.read(name)) for name, tensor in TENSORS.items())
-        assert {name: digest(TENSORS[name]) for name in names} == found
+        assert {name: digest(TENSORS[name]) for name in names} == digests
         shutil.rmtree(tmp_path / "m")
 
 

@@ -98,5 +98,5 @@ def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
         source = parse(text)
     except ParamsError:
         return
-    for place in (source.model, source.adapter):
-        assert not isinstance(place, Local) or ".." not in place.path.parts
+    for part in (source.model, source.adapter):
+        assert not isinstance(part, Local) or ".." not in part.path.parts
