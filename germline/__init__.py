@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
     from stages.merge.arithmetic.parameters import DENSITY, SCALE, WEIGHT, choice, normalize
     from stages.merge.arithmetic.task_vector_sums import added, elected
-    from stages.recipe.recipe import MethodSpec, Model, Parameter, Recipe, Rule
+    from stages.recipe.method_spec import MethodSpec, Parameter
+    from stages.recipe.recipe import Model, Recipe, Rule
 
 _HOMES = {
     "stages.errors": (
@@ -38,7 +39,8 @@ _HOMES = {
     "stages.merge.arithmetic.method": ("Kernel", "Method", "Settings", "Sources"),
     "stages.merge.arithmetic.parameters": ("DENSITY", "SCALE", "WEIGHT", "choice", "normalize"),
     "stages.merge.arithmetic.task_vector_sums": ("added", "elected"),
-    "stages.recipe.recipe": ("MethodSpec", "Model", "Parameter", "Recipe", "Rule"),
+    "stages.recipe.method_spec": ("MethodSpec", "Parameter"),
+    "stages.recipe.recipe": ("Model", "Recipe", "Rule"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

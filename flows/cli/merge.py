@@ -44,12 +44,28 @@ class Size(click.ParamType[int]):
 
 
 @click.command("merge")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--as-mergekit",
+    is_flag=True,
+    help="Write the recipe of INPUT to the file OUT in MergeKit's language. Merge nothing.",
+)
 @click.option(
     "--dry-run", is_flag=True, help="Print the plan, or all that is wrong. Write nothing."
 )
-@click.option("--seed", default=0, show_default=True, help="Of methods that draw at random.")
+@click.option(
+    "--seed",
+    type=int,
+    help="Seed of random methods in a MergeKit file.  [default: 0]",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME=PLACE",
+    help="Folder or hub id of a recipe's model; may be given again.",
+)
 @click.option(
     "--compat",
     type=click.Choice(["mergekit"]),
@@ -73,10 +89,12 @@ class Size(click.ParamType[int]):
 )
 @click.option("--offline", is_flag=True, help="Do not ask the hub; take what it sent before.")
 def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
-    config: Path,
+    source: Path,
     out: Path,
+    as_mergekit: bool,
     dry_run: bool,
-    seed: int,
+    seed: int | None,
+    models: tuple[str, ...],
     compat: str | None,
     stages: Path | None,
     shard_size: int,
@@ -84,22 +102,29 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     plugins: tuple[Path, ...],
     offline: bool,
 ) -> None:
-    """Merge models as the MergeKit file CONFIG says, into the new folder OUT.
+    """Merge models as INPUT says, into the new folder OUT.
 
-    OUT is then a model that transformers loads. It appears whole or not at all. Models are
-    folders, or ORG/NAME@REVISION of the Hugging Face hub, with +ADAPTER for a LoRA.
+    INPUT is a MergeKit file, a recipe (JSON), or the folder of a model that germline merged,
+    which is then merged again. OUT is a model that transformers loads. It appears whole or not at
+    all. Models are folders, or ORG/NAME@REVISION of the Hugging Face hub, with +ADAPTER for a
+    LoRA.
 
     \b
     Example:
       germline merge ties.yml merged --dry-run
       germline merge ties.yml merged
+      germline merge merged again
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     # Torch takes seconds to import, which help and usage errors need not wait for.
-    from flows.pipeline.merge_file import Job, merge, preview
+    from flows.pipeline.merge_job import Job
+    from flows.pipeline.merging import export, merge, preview
     from stages.merge.outputs.model_folder import num_cores
 
+    pairs = tuple((name, place) for name, _, place in (text.partition("=") for text in models))
+    if not all(name and place for name, place in pairs):
+        raise click.BadParameter("write NAME=PLACE", param_hint="--model")
     job = Job(
-        file=config,
+        source=source,
         out=out,
         stages=stages or out.with_name(f"{out.name}-stages"),
         seed=seed,
@@ -108,15 +133,18 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         offline=offline,
         compat=compat is not None,
         plugins=plugins,
+        models=pairs,
     )
+    if as_mergekit:
+        _guarded(lambda: export(job), out)
+        return
     if dry_run:
         say(_guarded(lambda: preview(job), out))
         return
     found = _guarded(lambda: merge(job), out)
     say(f"{out}: weights {found}")
-    extra = ["--compat", compat] if compat else []
-    extra += [part for path in plugins for part in ("--plugin", str(path))]
-    again = ["germline", "merge", str(config), "OUT", "--seed", str(seed), *extra]
+    extra = [part for path in plugins for part in ("--plugin", str(path))]
+    again = ["germline", "merge", str(out), "OUT", *extra]
     say(f"The same models, and `{shlex.join(again)}`, give these weights again, bit for bit.")
 
 

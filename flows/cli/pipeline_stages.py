@@ -1,5 +1,7 @@
 """The commands that dvc.yaml runs: download, evolve, select and report."""
 
+import importlib
+
 import click
 
 
@@ -11,40 +13,46 @@ import click
 )
 def download_command(update: bool) -> None:
     """Fetch, check and hash the base and its fine-tunes."""
-    from flows.pipeline import download
-    from flows.prefect_runtime.console import main
-
-    main(download.update if update else download.run)
+    _run("flows.pipeline.download", "update" if update else "run")
 
 
 @click.command("evolve")
 def evolve_command() -> None:
     """Search for the merge that scores best on the search split."""
-    from flows.pipeline.evolve import run
-    from flows.prefect_runtime.console import main
-
-    main(run)
+    _run("flows.pipeline.evolve")
 
 
 @click.command("select")
 def select_command() -> None:
     """Choose the champion and read the test split, once."""
-    from flows.pipeline.select import run
-    from flows.prefect_runtime.console import main
-
-    main(run)
+    _run("flows.pipeline.select")
 
 
 @click.command("report")
 def report_command() -> None:
     """Write tables, plots and the page from the last selection."""
     from flows.prefect_runtime.console import main
-    from stages.params.load import load_params
-    from stages.report.stage import LINEAGE, REPORTS, SELECTION, run
 
     def write() -> None:
+        from stages.params.load import load_params
+        from stages.report.stage import LINEAGE, REPORTS, SELECTION, run
+
         params = load_params()
         is_raced = bool(params.select.racing.rungs)
         run(LINEAGE, SELECTION, params.report, REPORTS, is_raced=is_raced)
 
     main(write)
+
+
+def _run(module: str, function: str = "run") -> None:
+    """Run a function of ``module`` under the lock of the checkout.
+
+    The module is imported under the lock: imports take seconds, and that another run is at work
+    is to be said at once.
+    """
+    from flows.prefect_runtime.console import main
+
+    def work() -> None:
+        getattr(importlib.import_module(module), function)()
+
+    main(work)

@@ -1,73 +1,82 @@
-"""Score recipes through the store: look the evaluation up, or compute it in a worker process."""
+"""Outcomes of recipes on splits, each computed once: look it up in the store, or ask the executor.
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from multiprocessing import get_context
-from threading import Lock
+A score is stored under a key of all that decides it, a failure under a key of its own (see
+``remembered_failures``). What in the store is damaged or is not such a document is a miss.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
-
-from flows.execution.candidate_folder import clear
-from flows.execution.worker import Bench, Outcome, frame_folder, score, score_reference
-from stages.download.manifest import Parents
-from stages.errors import EvaluationError
+from flows.execution.candidate_faults import plain_reason
+from flows.execution.executor import CandidateJob, Executor, Job, ReferenceJob
+from flows.execution.remembered_failures import failure_key
+from flows.execution.unsaved import keep
+from stages.errors import GermlineError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.suite import Suite
-from stages.evaluate.tasks.task_hash import folder_key
 from stages.hashing import content_hash
 from stages.lineage.evaluation import Evaluation, Items
-from stages.params.load import EvaluateParams, Params
+from stages.lineage.outcome import Outcome
+from stages.params.load import EvaluateParams
 from stages.recipe.recipe import Recipe
 from stages.store.candidate_store import CandidateStore, Record, evaluation_key
 
 
-class Scorer:
-    """Outcomes of recipes on splits, each computed once: the store remembers, a pool computes.
+class EvaluationCache:
+    """What was scored before comes from the store; the rest is computed and stored.
 
-    The pool starts with the first miss, so a replay from the store starts no process and loads no
-    model. An evaluation that outlasts ``evaluate.timeout_s`` is ended with its process.
+    ``frame`` is the hash of the files that every candidate has besides its weights. Threads may
+    share it.
     """
 
     def __init__(
-        self, params: Params, parents: Parents, store: CandidateStore, suite: Suite
+        self,
+        params: EvaluateParams,
+        store: CandidateStore,
+        suite: Suite,
+        executor: Executor,
+        *,
+        frame: str,
     ) -> None:
-        self.suite = suite
-        self.store = store
-        self.used: dict[str, Record] = {}
         self.num_computed = 0
-        self._params: EvaluateParams = params.evaluate
-        self._gate = Lock()
-        self._running: set[Future[Any]] = set()
-        self._is_stopped = False
-        self._frame = folder_key(frame_folder(params, parents))
-        clear()  # one run at a time is at work here: what is left is a killed one's
-        self._pool = ProcessPool(
-            max_workers=params.evaluate.workers,
-            initializer=Bench.open,
-            initargs=(params, parents.out, suite.by_task()),
-            context=get_context("spawn"),
-        )
+        self._params = params
+        self._store = store
+        self._suite = suite
+        self._executor = executor
+        self._frame = frame
+        self._used: dict[str, Record] = {}
 
-    def outcome(self, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
-        """Return the outcome of ``recipe`` on ``split``, from the store or computed now.
+    def job(self, recipe: Recipe, split: str, items: Items | None = None) -> CandidateJob:
+        """Return the job of scoring ``recipe`` under the run's time limit.
 
-        With ``items`` it is the outcome on those of the split alone, an entry of its own in the
+        With ``items`` the outcome is that on those of the split alone, an entry of its own in the
         store: that of the whole split is not cut down, so what is in the store decides no bit.
+        """
+        return CandidateJob(recipe, split, items, self._params.timeout_s)
+
+    def outcome(self, job: CandidateJob) -> Outcome:
+        """Return the outcome of ``job``, from the store or computed now.
 
         Raises:
-            EvaluationError: the evaluation hung or its process died; it may be tried again.
+            UnfinishedError: the evaluation hung or its process died; it may be tried again.
             ServiceError: a judge did not answer; it may be tried again.
-            ParamsError: a judge refuses what the params have it asked.
+            GermlineError: the run cannot go on: the machine, the store or the params are at fault.
         """
-        found = self._look_up(recipe, split, items)
-        return found if found is not None else self._compute(recipe, split, items)
+        key = self._key(job)
+        for stored in (key, failure_key(key, self._params)):
+            outcome = self._find(stored, job.recipe.id, is_failure=stored != key)
+            if outcome is not None:
+                return outcome
+        outcome = self._computed(job)
+        if outcome.evaluation is None:
+            key = failure_key(key, self._params)
+        self._remember(key, job.recipe.id, outcome)
+        return outcome
 
     def reference(self, name: str, split: str) -> Evaluation:
         """Return what the reference ``name`` scores on ``split``, from the store or asked now.
 
-        It has no time-out as a whole: each request has one. A failure is not remembered.
+        A failure is not remembered.
 
         Raises:
             ServiceError: its server did not answer; it may be tried again.
@@ -75,117 +84,72 @@ class Scorer:
             ParamsError: its server refuses what the params have it asked.
         """
         chosen = identity(self._params.references[name])
-        key = evaluation_key(content_hash(["reference", chosen]), self.suite.key(split))
-        record = self.store.find(key)
-        if record is None:
-            evaluation: Evaluation = self._work(score_reference, [name, split], split, None)
-            record = self.store.put_json(key, evaluation.to_dict())
-            self.num_computed += 1
-        self.used[key] = record
-        return Evaluation.from_dict(self.store.read_json(record))
+        key = evaluation_key(content_hash(["reference", chosen]), self._suite.key(split))
+        stored = self._read(key)
+        if stored is not None:
+            return stored
+        evaluation = self._computed(ReferenceJob(name, split)).evaluation
+        if evaluation is None:
+            raise GermlineError(f"reference {name} on the {split} split: gave no scores.")
+        self._write(key, evaluation.to_dict())
+        return evaluation
 
-    def failure(
-        self, recipe: Recipe, split: str, error: BaseException, items: Items | None = None
-    ) -> Outcome:
-        """Remember that all tries failed with ``error``; with more retries or time it is tried."""
-        outcome = Outcome(None, None, str(error))
-        self._remember(self._failure_key(recipe, split, items), recipe, outcome)
+    def failure(self, job: CandidateJob, error: GermlineError) -> Outcome:
+        """Remember that all tries of ``job`` failed with ``error``, and return that outcome."""
+        outcome = Outcome(None, None, plain_reason(error))
+        self._remember(failure_key(self._key(job), self._params), job.recipe.id, outcome)
         return outcome
 
     def records(self) -> Sequence[Record]:
         """Return the records of every outcome given so far, sorted by key."""
-        return [self.used[key] for key in sorted(self.used)]
+        return [self._used[key] for key in sorted(self._used)]
 
-    def close(self) -> None:
-        """End the workers after the work they have."""
-        self._pool.close()
-        self._pool.join()
-
-    def stop(self) -> None:
-        """End the workers at once; threads that wait for an outcome are told so."""
-        with self._gate:
-            self._is_stopped = True
-            waited_for = list(self._running)
-        for future in waited_for:  # the pool itself would leave them waiting
-            future.cancel()
-        self._pool.stop()
-        self._pool.join()
-
-    def _look_up(self, recipe: Recipe, split: str, items: Items | None) -> Outcome | None:
-        for key in (self._key(recipe, split, items), self._failure_key(recipe, split, items)):
-            record = self.store.find(key)
-            if record is None:
-                continue
-            self.used[key] = record
-            return _outcome(self.store.read_json(record))
-        return None
-
-    def _compute(self, recipe: Recipe, split: str, items: Items | None) -> Outcome:
-        limit = self._params.timeout_s
-        outcome: Outcome = self._work(score, [recipe, split, items], split, limit)
-        self._remember(self._key(recipe, split, items), recipe, outcome)
+    def _computed(self, job: Job) -> Outcome:
+        outcome = self._executor.submit(job).result()
         self.num_computed += 1
         return outcome
 
-    def _work(
-        self, job: Callable[..., Any], arguments: list[Any], split: str, limit: float | None
-    ) -> Any:
-        """Return what a worker's ``job`` gives; it is ended after ``limit`` seconds."""
-        future = self._schedule(job, arguments, split, limit)
+    def _find(self, key: str, recipe_id: str, *, is_failure: bool) -> Outcome | None:
+        """Return the stored outcome; None where none is that could have been stored here."""
+        record = self._store.find(key)
+        if record is None:
+            return None
+        document = self._store.document(record)
+        outcome = _outcome(document, recipe_id)
+        if outcome is None or (outcome.evaluation is None) is not is_failure:
+            return None
+        self._used[key] = record
+        return outcome
+
+    def _read(self, key: str) -> Evaluation | None:
+        record = self._store.find(key)
+        document = self._store.document(record) if record is not None else None
         try:
-            return future.result()
-        except CancelledError as error:
-            raise _stopped(split) from error
-        except FutureTimeoutError as error:
-            patience = self._params.timeout_s
-            raise EvaluationError(
-                f"evaluation on the {split} split: ran longer than evaluate.timeout_s = "
-                f"{patience:g} and was ended. Raise evaluate.timeout_s or use fewer items."
-            ) from error
-        except ProcessExpired as error:
-            raise EvaluationError(
-                f"evaluation on the {split} split: its process died with exit code "
-                f"{error.exitcode}. Out of memory is the usual cause; lower evaluate.batch_size, "
-                "evaluate.batch_tokens or evaluate.workers. Raise evaluate.retries to try again."
-            ) from error
-        finally:
-            self._running.discard(future)
+            evaluation = Evaluation.from_dict(document)  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError):
+            return None
+        if record is not None:
+            self._used[key] = record
+        return evaluation
 
-    def _schedule(
-        self, job: Callable[..., Any], arguments: list[Any], split: str, limit: float | None
-    ) -> "Future[Any]":
-        with self._gate:
-            if self._is_stopped:
-                raise _stopped(split)
-            future: Future[Any] = self._pool.schedule(job, args=arguments, timeout=limit)
-            self._running.add(future)
-        return future
+    def _remember(self, key: str, recipe_id: str, outcome: Outcome) -> None:
+        self._write(key, {**outcome.to_dict(), "recipe": recipe_id})
 
-    def _remember(self, key: str, recipe: Recipe, outcome: Outcome) -> None:
-        document = {
-            "error": outcome.error,
-            "evaluation": outcome.evaluation.to_dict() if outcome.evaluation else None,
-            "recipe": recipe.id,
-            "weights_hash": outcome.weights_hash,
-        }
-        self.used[key] = self.store.put_json(key, document)
+    def _write(self, key: str, document: dict[str, Any]) -> None:
+        try:
+            self._used[key] = self._store.put_json(key, document)
+        except GermlineError as error:
+            raise LineageError(keep(key, document, error)) from error
 
-    def _key(self, recipe: Recipe, split: str, items: Items | None) -> str:
-        suite_key = self.suite.key(split, items)
-        return evaluation_key(recipe.id, content_hash([suite_key, self._frame]))
-
-    def _failure_key(self, recipe: Recipe, split: str, items: Items | None) -> str:
-        # What a user changes to have it tried again: of judges, too, where there are some.
-        patience = [[self._params.timeout_s, self._params.retries]]
-        patience += [[j.timeout_s, j.retries] for t in self._params.tasks if (j := t.judge)]
-        return content_hash(["failed", self._key(recipe, split, items), *patience])
+    def _key(self, job: CandidateJob) -> str:
+        suite_key = self._suite.key(job.split, job.items)
+        return evaluation_key(job.recipe.id, content_hash([suite_key, self._frame]))
 
 
-def _stopped(split: str) -> EvaluationError:
-    return EvaluationError(f"evaluation on the {split} split: the run was stopped.")
-
-
-def _outcome(document: dict[str, Any]) -> Outcome:
-    data = document["evaluation"]
-    evaluation = Evaluation.from_dict(data) if data else None
-    return Outcome(document["weights_hash"], evaluation, document["error"])
+def _outcome(document: Any, recipe_id: str) -> Outcome | None:
+    try:
+        outcome = Outcome.from_dict(document)
+        is_of_recipe = document["recipe"] == recipe_id
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return outcome if is_of_recipe else None

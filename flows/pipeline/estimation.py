@@ -8,10 +8,11 @@ in a fixed order: a replay fits the same and tells the same.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from flows.execution.worker import Outcome
+from flows.pipeline.preflight import specs
 from flows.pipeline.session import Laboratory, evaluate_all
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import Estimator
+from stages.lineage.outcome import Outcome
 from stages.select.final.baselines import references
 
 SPLIT = "search"
@@ -28,7 +29,12 @@ def learn(lab: Laboratory, generation: Iterable[Outcome]) -> Estimator | None:
     params = lab.params.evaluate.estimator
     if params.kind == "none":
         return None
-    fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=lab.params.merge)
+    fixed = references(
+        base=lab.parents.base,
+        parents=lab.parents.models,
+        merge=lab.params.merge,
+        specs=specs(lab.params),
+    )
     known = evaluate_all(lab, {ref.name: ref.recipe for ref in fixed}, SPLIT)
     parents = []
     for name in (ref.name for ref in fixed if ref.kind == "parent"):

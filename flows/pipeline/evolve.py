@@ -11,7 +11,6 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.execution.worker import Outcome
 from flows.pipeline.estimation import estimated, learn
 from flows.pipeline.generation_race import run_race
 from flows.pipeline.search_state import SPLIT, Evolution, Told
@@ -29,9 +28,10 @@ from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import MEAN, Row, finished, write_rows
 from stages.params.load import Params, load_params
-from stages.recipe.recipe import Candidate
+from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 
 KEPT = Path("data/kept")
@@ -54,7 +54,7 @@ def select(
 def evolve(params: Params) -> None:
     """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
     with laboratory(params, LINEAGE / "store.jsonl") as lab:
-        for caution in cautions(lab.scorer.suite):
+        for caution in cautions(lab.suite):
             say(f"warning: {caution}")
         evolution = Evolution(lab)
         total = params.select.population * params.select.generations + 1  # and the mean
@@ -73,10 +73,10 @@ def evolve(params: Params) -> None:
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         write_records(lab, LINEAGE)
         keep_weights(evolution)
-        progress.say(f"{len(evolution.rows)} candidates, {lab.scorer.num_computed} evaluated now")
+        progress.say(f"{len(evolution.rows)} candidates, {lab.cache.num_computed} evaluated now")
         if params.select.racing.rungs:
             answered = sum(row.num_items for row in evolution.rows)
-            whole = lab.scorer.suite.num_items(SPLIT) * len(evolution.rows)
+            whole = lab.suite.num_items(SPLIT) * len(evolution.rows)
             progress.say(f"{answered} items answered; without racing it were {whole}")
 
 

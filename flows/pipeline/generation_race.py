@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from flows.execution.worker import Outcome
 from flows.pipeline.session import Laboratory, evaluate_all
 from flows.prefect_runtime.console import SearchProgress
 from stages.lineage.evaluation import Evaluation
-from stages.recipe.recipe import Candidate
+from stages.lineage.outcome import Outcome
+from stages.recipe.candidate import Candidate
 from stages.select.racing.race import Race
 
 

@@ -1,180 +1,177 @@
 """Carries out a MergeKit file: its documents in their order, each once, the last one to OUT."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-from flows.pipeline.model_cache import Resolver, remember
+from flows.pipeline.merge_job import Job, check_room, write
+from flows.pipeline.model_cache import Resolver
 from flows.prefect_runtime.console import say
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import CheckpointError, GermlineError, RecipeError
+from stages.errors import Faults, RecipeError
 from stages.merge.mergekit.document import read_file
 from stages.merge.mergekit.document_order import ordered
-from stages.merge.mergekit.schema import Config, Reference
-from stages.merge.mergekit.to_plan import Lowered, Opened, lower
-from stages.merge.methods.plugins import load
+from stages.merge.mergekit.schema import Config
+from stages.merge.mergekit.to_recipe import Opened, to_recipe
 from stages.merge.outputs.header_only_model import write_skeleton
-from stages.merge.outputs.model_folder import write_model
+from stages.merge.outputs.model_files import folder_key
 from stages.merge.outputs.preview import bytes_written, describe
 from stages.merge.plan.plan import Plan
-from stages.recipe.recipe import Model
+from stages.merge.plan.planner import plan
+from stages.merge.plugins import load
+from stages.recipe.model_reference import ModelReference
+from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe
 
-ID_DIGITS = 16  # of a document's id, in the name of its folder
+KEY_DIGITS = 16  # of a document's key, in the name of its folder
+QUICK_BYTES = 2 << 30  # a preview reads no more of a model's weights: hashing takes 1 s per GB
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What is asked for beside the file: where to, and how."""
+class _Planned:
+    """A document's plan, and what it says that has no effect."""
 
-    file: Path
-    out: Path
-    stages: Path
-    seed: int
-    shard_bytes: int
-    threads: int
-    offline: bool
-    compat: bool
-    plugins: tuple[Path, ...] = ()
-
-    def resolver(self) -> Resolver:
-        """Return what finds the models of the file."""
-        return Resolver(self.file.name, offline=self.offline, threads=self.threads)
-
-    def documents(self) -> tuple[Config, ...]:
-        """Return the documents of the file in their order, the result last."""
-        found = ordered(read_file(self.file, load([], self.plugins)))
-        return tuple(
-            replace(document, compat=document.compat or self.compat) for document in found
-        )
+    plan: Plan
+    notes: tuple[str, ...]
 
 
-def preview(job: Job) -> str:
-    """Return what ``merge`` would do, from headers alone: no weight is read and none written.
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A document that was carried out, or stood in for: its recipe and its folder."""
+
+    recipe: Recipe
+    folder: Path
+
+
+def preview_file(job: Job) -> str:
+    """Return what ``merge_file`` would do, and the id of each recipe; no weight is merged.
 
     Raises:
         GermlineError: something is not legal or does not fit; every fault is listed.
     """
     resolver = job.resolver()
-    with _planned(job, resolver) as plans:
-        texts = [_told(lowered, describe(lowered.plan, threads=job.threads)) for lowered in plans]
+    with _planned(job, resolver) as documents:
+        texts = [
+            "\n".join(
+                [describe(one.plan, threads=job.threads)]
+                + [f"  note: {line}" for line in one.notes]
+            )
+            for one in documents
+        ]
     notes = [f"note: {line}" for line in resolver.notes]
     return "\n\n".join([*texts, *(["\n".join(notes)] if notes else [])])
 
 
-def merge(job: Job) -> str:
+def merge_file(job: Job) -> str:
     """Carry out the file; return the weights hash of the model that is then at ``job.out``.
 
     All documents are planned before the first is carried out. Those that others use are kept
-    under ``job.stages``, by their ids, and not made again.
+    under ``job.stages``, by what their folders hold, and not made again.
 
     Raises:
         GermlineError: something is not legal or does not fit, or there is no room for it.
     """
-    if job.out.exists() and not (job.out.is_dir() and not any(job.out.iterdir())):
-        raise CheckpointError(f"{job.out}: already there. Remove it, or write to another folder.")
     resolver = job.resolver()
-    with _planned(job, resolver) as plans:
-        sizes = [bytes_written(lowered.plan) for lowered in plans]
-        notes = [*resolver.notes, *(line for lowered in plans for line in lowered.notes)]
+    with _planned(job, resolver) as documents:
+        size = bytes_written(documents[-1].plan)
+        notes = [*resolver.notes, *(line for one in documents for line in one.notes)]
         for line in dict.fromkeys(notes):
             say(f"note: {line}")
-    _check_room(job.out, sizes[-1])
-    documents = job.documents()
-    places: dict[str, Path] = {}
+    check_room(job.out, size)
+    stages: dict[str, _Stage] = {}
     result = ""
-    for document, size in zip(documents, sizes, strict=True):
-        plan = _lowered(document, _Models(resolver, places), job.seed, hashes=True).plan
-        is_result = document is documents[-1]
-        folder = job.out if is_result else job.stages / plan.id[:ID_DIGITS]
+    configs = _documents(job)
+    for config in configs:
+        found = _plan_of(config, _Models(resolver, stages, hashes=True), job.seed or 0).plan
+        is_result = config is configs[-1]
+        folder = job.out if is_result else job.stages / folder_key(found)[:KEY_DIGITS]
         if is_result or not folder.is_dir():
-            _check_room(folder, size)
-            result = _write(job, plan, folder)
-        if document.name is not None:
-            places[document.name] = folder
+            result = write(job, found, folder)
+        if config.name is not None:
+            stages[config.name] = _Stage(found.recipe, folder)
     return result
 
 
-def _write(job: Job, plan: Plan, folder: Path) -> str:
-    with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
-        found = write_model(
-            plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
-        )
-    remember(folder, found)
-    return found
+def _documents(job: Job) -> tuple[Config, ...]:
+    """Return the documents of the file in their order, the result last."""
+    configs = ordered(read_file(job.source, load([], job.plugins)))
+    return tuple(replace(config, compat=config.compat or job.compat) for config in configs)
 
 
 class _Models:
-    """The models of one file: references to folders, and documents that were already made."""
+    """The models of one file: references to folders, and documents that come before."""
 
-    def __init__(self, resolver: Resolver, places: Mapping[str, Path]) -> None:
-        self._places = places
-        self.resolver = resolver
+    def __init__(self, resolver: Resolver, stages: Mapping[str, _Stage], *, hashes: bool) -> None:
+        self._resolver = resolver
+        self._stages = stages
+        self._hashes = hashes
 
-    def folder(self, reference: Reference) -> Path:
-        place = self._places.get(reference.path) if reference.revision is None else None
-        if place is not None and reference.adapter is None:
-            return place
-        return self.resolver.folder(
-            reference if place is None else replace(reference, path=str(place))
-        )
+    def opened(self, reference: ModelReference, label: str) -> Opened:
+        """Return a model's headers, and what stands for it in a recipe."""
+        stage = self._stages.get(reference.path) if reference.revision is None else None
+        if stage is not None and reference.adapter is None:
+            ancestor: Ancestor = NestedRecipe(label, stage.recipe)
+            return Opened(Checkpoint(stage.folder), ancestor)
+        known = reference if stage is None else replace(reference, path=str(stage.folder))
+        checkpoint = Checkpoint(self._resolver.folder(known))
+        weights = self._resolver.hash(checkpoint) if self._hashes else self._quick_hash(checkpoint)
+        return Opened(checkpoint, Model(label, weights, self._resolver.public_place(known)))
+
+    def _quick_hash(self, checkpoint: Checkpoint) -> str:
+        """Return a model's weights hash, or nothing where finding it would take long."""
+        size = sum(info.num_bytes for info in checkpoint.tensors.values())
+        if size <= QUICK_BYTES:
+            return self._resolver.hash(checkpoint)
+        return self._resolver.known_hash(checkpoint) or ""
 
 
 @contextmanager
-def _planned(job: Job, resolver: Resolver) -> Iterator[list[Lowered]]:
+def _planned(job: Job, resolver: Resolver) -> Iterator[list[_Planned]]:
     """Give the plans of all documents; one that others use is stood in for by its headers.
+
+    Where hashing a model would take long, and nobody did it yet, ids are not known.
 
     Raises:
         GermlineError: the faults of all documents, one a line.
     """
-    faults: list[str] = []
-    plans: list[Lowered] = []
+    faults = Faults()
+    documents: list[_Planned] = []
     with TemporaryDirectory(prefix="germline-plan-") as scratch:
-        places: dict[str, Path] = {}
+        stages: dict[str, _Stage] = {}
         failed: set[str] = set()
-        for number, document in enumerate(job.documents()):
-            if any(reference.path in failed for reference in document.references):
-                failed.add(document.name or "")
+        for number, config in enumerate(_documents(job)):
+            failed.add(config.name or "")
+            if any(reference.path in failed for reference in config.references):
                 continue  # what it uses is at fault; whether it fits cannot be told
-            try:
-                lowered = _lowered(document, _Models(resolver, places), job.seed, hashes=False)
-            except GermlineError as error:
-                faults.append(str(error))
-                failed.add(document.name or "")
-                continue
-            plans.append(lowered)
-            if document.name is not None:
-                places[document.name] = Path(scratch) / str(number)
-                write_skeleton(lowered.plan, places[document.name])
-        if faults:
-            raise RecipeError("\n".join(faults))
-        yield plans
+            with faults.at(""):
+                models = _Models(resolver, stages, hashes=False)
+                found = _plan_of(config, models, job.seed or 0)
+                documents.append(found)
+                failed.discard(config.name or "")
+                if config.name is not None:
+                    folder = Path(scratch) / str(number)
+                    write_skeleton(found.plan, folder)
+                    stages[config.name] = _Stage(found.plan.recipe, folder)
+        faults.raise_as(RecipeError)
+        yield documents
 
 
-def _lowered(document: Config, models: _Models, seed: int, *, hashes: bool) -> Lowered:
-    """Return the plan of one document; without ``hashes`` its id means nothing."""
-    opened, faults = {}, []
-    labels = _labels(document.references)
-    for reference in document.references:
-        try:
-            checkpoint = Checkpoint(models.folder(reference))
-            found = models.resolver.hash(checkpoint) if hashes else ""
-            opened[reference] = Opened(checkpoint, Model(labels[reference], found))
-        except GermlineError as error:
-            faults.append(str(error))
-    if faults:
-        raise RecipeError("\n".join(faults))
-    return lower(document, opened, seed=seed)
+def _plan_of(config: Config, models: _Models, seed: int) -> _Planned:
+    """Return the plan of one document."""
+    opened, faults = {}, Faults()
+    for reference, label in _labels(config.references).items():
+        with faults.at(""):
+            opened[reference] = models.opened(reference, label)
+    faults.raise_as(RecipeError)
+    translation = to_recipe(config, opened, seed=seed)
+    made = plan(translation.recipe, translation.models, label=config.where)
+    return _Planned(made, translation.notes)
 
 
-def _labels(references: Sequence[Reference]) -> dict[Reference, str]:
+def _labels(references: Sequence[ModelReference]) -> dict[ModelReference, str]:
     """Return a name for each model that says nothing of this machine: hub ids, last folders."""
-    found: dict[Reference, str] = {}
+    labels: dict[ModelReference, str] = {}
     for reference in references:
         is_folder = Path(reference.path).expanduser().is_dir()
         path = Path(reference.path).resolve().name if is_folder else reference.path
@@ -182,37 +179,6 @@ def _labels(references: Sequence[Reference]) -> dict[Reference, str]:
         if adapter is not None and Path(adapter).expanduser().is_dir():
             adapter = Path(adapter).name
         label = str(replace(reference, path=path, adapter=adapter))
-        taken = [other for other in found.values() if other.split("#")[0] == label]
-        found[reference] = f"{label}#{len(taken) + 1}" if taken else label
-    return found
-
-
-def _check_room(folder: Path, num_bytes: int) -> None:
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if num_bytes > free:
-        raise CheckpointError(
-            f"{folder}: needs {num_bytes / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB free. "
-            "Free some, or write to another disk."
-        )
-
-
-def _told(lowered: Lowered, text: str) -> str:
-    return "\n".join([text, *(f"  note: {line}" for line in lowered.notes)])
-
-
-@contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes note of bytes written, and show them at a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda num_bytes: progress.advance(task, num_bytes)
+        taken = [other for other in labels.values() if other.split("#")[0] == label]
+        labels[reference] = f"{label}#{len(taken) + 1}" if taken else label
+    return labels

@@ -1,4 +1,4 @@
-"""From the models that a MergeKit file names to folders and hashes on this machine."""
+"""From folders and hub ids to model folders on this machine, and their weights hashes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
-from stages.merge.mergekit.schema import Reference
+from stages.recipe.model_reference import ModelReference
 
 KEY_DIGITS = 32
 CONVERSION = 2  # raised when the same files would be converted to others: part of every key
@@ -46,9 +46,10 @@ class Resolver:
     offline: bool = False
     threads: int = 1
     notes: list[str] = field(default_factory=list)
-    _known: dict[Reference, Path] = field(default_factory=dict)
+    _known: dict[ModelReference, Path] = field(default_factory=dict)
+    _commits: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
-    def folder(self, reference: Reference) -> Path:
+    def folder(self, reference: ModelReference) -> Path:
         """Return the folder of a model, fetched, converted and with its adapter as need be.
 
         Raises:
@@ -59,7 +60,7 @@ class Resolver:
             self._known[reference] = self._made(reference)
         return self._known[reference]
 
-    def _made(self, reference: Reference) -> Path:
+    def _made(self, reference: ModelReference) -> Path:
         where = f"{self.where}: {reference}"
         listed = self._found(reference.path, reference.revision, where)
         model = model_among(listed, where=where, with_code=True)
@@ -73,16 +74,31 @@ class Resolver:
             adapter = adapter_among(found, where=f"{where}: the adapter")
         return _built(reference, model, adapter, where)
 
+    def public_place(self, reference: ModelReference) -> str | None:
+        """Return where anybody finds a model, ``ORG/NAME@COMMIT``; None for a folder."""
+        commit = self._commits.get((reference.path, reference.revision))
+        adapter = reference.adapter
+        if commit is None or adapter is None:
+            return None if commit is None else f"{reference.path}@{commit}"
+        adapters = self._commits.get((adapter, reference.adapter_revision))
+        return None if adapters is None else f"{reference.path}@{commit}+{adapter}@{adapters}"
+
     def hash(self, model: Checkpoint) -> str:
         """Return a model's weights hash, read from the cache where its files are as they were."""
         stamp = _weights_stamp(model.folder)
-        path = _hash_file(stamp)
-        if path.is_file() and len(text := path.read_text(encoding="ascii").strip()) == 64:
-            return text
+        known = self.known_hash(model)
+        if known is not None:
+            return known
         found = self._hashed(model)
         if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
-            write_whole(path, f"{found}\n")
+            write_whole(_hash_file(stamp), f"{found}\n")
         return found
+
+    def known_hash(self, model: Checkpoint) -> str | None:
+        """Return a model's weights hash where the cache has it; no weight is read."""
+        path = _hash_file(_weights_stamp(model.folder))
+        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        return text if len(text) == 64 else None
 
     def _hashed(self, model: Checkpoint) -> str:
         with ThreadPoolExecutor(self.threads) as pool:
@@ -108,7 +124,9 @@ class Resolver:
                 "ORG/NAME of the hub."
             )
         if not (self.offline or is_offline()):
-            return _of_hub(path, revision or "main", where)
+            located = _of_hub(path, revision or "main", where)
+            self._commits[path, revision] = str(located.revision)
+            return located
         switch = (
             "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set. Run once"
         )
@@ -118,6 +136,7 @@ class Resolver:
             raise CheckpointError(
                 f"{where}: no such folder, and not among what the hub sent before. {advice}"
             )
+        self._commits[path, revision] = repository.commit
         return Located(repository.names, repository=repository)
 
 
@@ -168,7 +187,7 @@ def _of_folder(folder: Path) -> Located:
     return Located(tuple(sorted(names)), folder)
 
 
-def _built(reference: Reference, model: Located, adapter: Located | None, where: str) -> Path:
+def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:
     """Return the folder of a model that is made of others, from the cache or made now.
 
     Its key covers every file that it is made of. Of processes that want it at once, one makes it

@@ -7,21 +7,38 @@ from pathlib import Path
 
 import yaml
 
+from stages.checkpoint.reader import Checkpoint
+from stages.download.manifest import read_entries
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
-from stages.errors import GermlineError, ParamsError
+from stages.errors import GermlineError, LineageError, ParamsError
+from stages.evaluate.device import check_device
 from stages.evaluate.tasks.suite import Suite
-from stages.merge.methods import METHODS, plugins
+from stages.files import check_writable
+from stages.merge import plugins
+from stages.merge.architecture.layout import layout_of
+from stages.merge.methods import METHODS
 from stages.params.load import Params
-from stages.recipe.recipe import MethodSpec
-from stages.select.final.baselines import check_names
+from stages.recipe.method_spec import MethodSpec
+from stages.select.final.baselines import check_names, warm_starts
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
 from stages.select.strategies.nevergrad_catalogue import check_optimizer
+from stages.select.strategies.nevergrad_strategy import Search
+from stages.store.candidate_store import CandidateStore
 
 PIPELINE = Path("dvc.yaml")
+
+
+OUTPUTS = tuple(
+    Path(folder)
+    for folder in (
+        *(".scratch", "data/parents", "data/lineage", "data/kept", "data/champion"),
+        *("data/selection", "reports/runs"),
+    )
+)
 
 
 def specs(params: Params) -> dict[str, MethodSpec]:
@@ -44,11 +61,7 @@ def check(params: Params, *, fetches: bool = False) -> None:
         ParamsError: at least one is wrong; every fault found is listed, one a line.
     """
     folders = (_folders,) if fetches else ()
-    faults = [
-        message
-        for probe in (_sources, *folders, _tokenizer, _plugins, _space, _optimizer, _tasks)
-        if (message := _fault(probe, params))
-    ]
+    faults = [message for probe in (*_PROBES, *folders) if (message := _fault(probe, params))]
     if faults:
         raise ParamsError("\n".join(dict.fromkeys(faults)))
 
@@ -104,17 +117,59 @@ def _plugins(params: Params) -> None:
 
 
 def _space(params: Params) -> None:
-    # A model's depth is known only after the download; check with the most layer groups asked for.
-    Space(
+    """Check the space, and that its warm starts have places, as the search itself does."""
+    names = list(params.download.parents)
+    # Where the depth is not known yet, the most layer groups asked for will do.
+    space = Space(
         params.select.space,
         specs=specs(params),
-        num_parents=len(params.download.parents),
-        num_layers=params.select.space.layer_groups,
+        num_parents=len(names),
+        num_layers=_depth(params) or params.select.space.layer_groups,
+        parent_names=names,
     )
+    check_optimizer(params.select)
+    Search(space, params.select, warm_starts(params.select.warm_start, space))
+
+
+def _depth(params: Params) -> int | None:
+    """Return how many layers the base has; None where it is not on this machine yet."""
+    try:
+        base = requests(params.download, PARENTS)[0].source
+        if isinstance(base.model, Hub):
+            fetched = read_entries(PARENTS)[0]
+            folder = PARENTS / fetched.name if fetched.source == params.download.base else None
+        else:
+            folder = locate(replace(base, adapter=None), where="base")[0].folder
+        return layout_of(Checkpoint(folder)).num_layers if folder is not None else None
+    except GermlineError:
+        return None  # another probe says what is wrong, or the download does
 
 
 def _optimizer(params: Params) -> None:
     check_optimizer(params.select)
+
+
+def _device(params: Params) -> None:
+    check_device(params.evaluate.device)
+
+
+def _outputs(params: Params) -> None:
+    """Check that every folder that a run writes to can be written, the candidate store too."""
+    del params
+    faults = []
+    for folder in OUTPUTS:
+        try:
+            check_writable(folder)
+            check_writable(folder.parent)  # a run replaces the folder
+        except OSError as error:
+            faults.append(
+                f"{folder}: cannot be written: {error.strerror or error}. A run keeps its results "
+                "there: give yourself the right to write, or work in a copy of the project."
+            )
+    if faults:
+        raise LineageError("\n".join(faults))
+    if Path(".dvc").is_dir():
+        CandidateStore().check_writable()
 
 
 def _tasks(params: Params) -> None:
@@ -122,3 +177,15 @@ def _tasks(params: Params) -> None:
     if racing.rungs:
         suite.check_means("select.racing", "rungs: []")
         blocks(suite.items("search"), params.select.seed, 0)
+
+
+_PROBES: tuple[Callable[[Params], None], ...] = (
+    _sources,
+    _tokenizer,
+    _plugins,
+    _space,
+    _optimizer,
+    _tasks,
+    _device,
+    _outputs,
+)

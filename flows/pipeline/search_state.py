@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from flows.execution.worker import Outcome
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import Laboratory
 from stages.checkpoint.reader import Checkpoint
+from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage.evaluation import Items
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row, candidate_name
 from stages.merge.architecture.layout import layout_of
-from stages.recipe.recipe import Candidate
+from stages.recipe.candidate import Candidate
 from stages.select.final.baselines import warm_starts
 from stages.select.racing.race import Race, course
 from stages.select.space.space import Genome, Space
@@ -27,7 +28,10 @@ class Evolution:
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
         layout = layout_of(Checkpoint(lab.parents.base_folder))
-        layout.check_modules(params.merge.modules, "params.yaml: merge", "the base")
+        faults = Faults()
+        with faults.at("params.yaml: merge"):
+            layout.check_modules(params.merge.modules, "the base")
+        faults.raise_as(ParamsError)
         names = [model.name for model in lab.parents.models]
         self.space = Space(
             params.select.space,
@@ -41,7 +45,7 @@ class Evolution:
         self.lab = lab
         self.rows: list[Row] = []
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
-        self.weights = lab.scorer.suite.weights
+        self.weights = lab.suite.weights
 
     def candidate(
         self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
@@ -70,7 +74,7 @@ class Evolution:
         """The items that a candidate beside any race answers now; None: all of the split."""
         chosen = self.lab.params.select
         if chosen.racing.rungs:
-            whole = self.lab.scorer.suite.items(SPLIT)
+            whole = self.lab.suite.items(SPLIT)
             return course(whole, chosen.racing, chosen.seed, self.search.generation)
         return self.estimator.items if self.estimator else None
 
@@ -81,7 +85,7 @@ class Evolution:
             return None
         return Race(
             [candidate.name for candidate in candidates],
-            self.lab.scorer.suite.items(SPLIT),
+            self.lab.suite.items(SPLIT),
             params.racing,
             self.weights,
             seed=params.seed,

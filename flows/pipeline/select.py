@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows.execution.worker import Outcome
+from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
     LINEAGE,
     Laboratory,
@@ -23,7 +23,6 @@ from flows.pipeline.session import (
     fresh,
     laboratory,
     merge,
-    reference,
     write_records,
 )
 from flows.prefect_runtime.console import SearchProgress, say
@@ -31,6 +30,7 @@ from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.evaluation import Evaluation
+from stages.lineage.outcome import Outcome
 from stages.lineage.paired_tests import corrected_best
 from stages.lineage.rows import Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
@@ -57,9 +57,14 @@ def select(params: Params) -> None:
             "was scored. Read their errors there, fix the cause, and run again."
         )
     with laboratory(params, SELECTION / "store.jsonl") as lab:
-        weights = lab.scorer.suite.weights
+        weights = lab.suite.weights
         merging = lab.params.merge
-        fixed = references(base=lab.parents.base, parents=lab.parents.models, merge=merging)
+        fixed = references(
+            base=lab.parents.base,
+            parents=lab.parents.models,
+            merge=merging,
+            specs=specs(params),
+        )
         with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)
@@ -67,7 +72,7 @@ def select(params: Params) -> None:
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
         selection = Selection(
-            winner.name, weights, shortlisted, entries, corrected, cautions(lab.scorer.suite)
+            winner.name, weights, shortlisted, entries, corrected, cautions(lab.suite)
         )
         weights_hash = merge(lab, winner.recipe, CHAMPION)
         scored_hash = selection.winner.weights_hash or ""
@@ -123,11 +128,9 @@ def _test(
 
 def _ask(lab: Laboratory) -> Iterator[TestedModel]:
     """Yield the references; last, so that one that cannot be scored costs no other its scores."""
-    params = lab.params.evaluate
-    asked = reference.with_options(retries=params.retries)
-    for name, model in params.references.items():
-        evaluation = asked.with_options(task_run_name=f"{name} test")(lab.scorer, name, "test")
-        yield TestedModel(name, "reference", identity(model), None, evaluation)
+    for name, model in lab.params.evaluate.references.items():
+        asked = lab.reference.with_options(task_run_name=f"{name} test")
+        yield TestedModel(name, "reference", identity(model), None, asked(name, "test"))
 
 
 def _outcomes(

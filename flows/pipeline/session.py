@@ -7,42 +7,56 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import Flow, task
+from prefect import Flow, State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.execution.evaluation_cache import Scorer
-from flows.execution.worker import Outcome, pinned, plan_of
+from flows.execution.candidate_faults import MAY_PASS
+from flows.execution.evaluation_cache import EvaluationCache
+from flows.execution.executor import CandidateJob, WorkerSettings
+from flows.execution.local_pool import LocalPool
+from flows.execution.parent_models import ParentModels
+from flows.execution.unsaved import store_unsaved
 from flows.pipeline.download import fetch
 from flows.pipeline.preflight import check
 from flows.prefect_runtime.server import Server
 from stages.download.manifest import Parents
 from stages.download.stage import PARENTS
-from stages.errors import CheckpointError, ParamsError
+from stages.errors import CheckpointError
 from stages.evaluate.tasks.suite import Suite
+from stages.evaluate.tasks.task_hash import folder_key
 from stages.lineage.evaluation import Evaluation, Items
-from stages.merge.methods import plugins
+from stages.lineage.outcome import Outcome
+from stages.merge import plugins
 from stages.merge.outputs.model_folder import write_model
 from stages.params.load import Params
 from stages.recipe.recipe import Recipe
+from stages.scratch_folder import scratch_folder
 from stages.store.candidate_store import CandidateStore
 
+P = ParamSpec("P")
+R = TypeVar("R")
 LINEAGE = Path("data/lineage")
-SCRATCH = Path(".scratch")
 
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """The parents, the store and the scorer of one run."""
+    """What one run works with; ``models`` are the parents, opened.
+
+    ``evaluate`` and ``reference`` are Prefect's tasks over ``cache``: they take plain arguments.
+    """
 
     params: Params
     parents: Parents
+    models: ParentModels
     store: CandidateStore
-    scorer: Scorer
+    suite: Suite
+    cache: EvaluationCache
+    evaluate: Task[[CandidateJob], Outcome]
+    reference: Task[[str, str], Evaluation]
 
 
 @contextmanager
@@ -50,16 +64,31 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     """Open a laboratory: parents at hand, the store filled from what the last run tracked."""
     plugins.load(params.merge.plugins)
     parents = download(params)
-    params = pinned(params, parents)
+    models = ParentModels(parents)
+    params = params.model_copy(update={"merge": models.pinned(params.merge)})
     store = CandidateStore()
     store.hydrate(store.tracked(hydrate_from))
-    scorer = Scorer(params, parents, store, Suite.load(params.evaluate))
+    store_unsaved(store)
+    suite = Suite.load(params.evaluate)
+    frame = folder_key(models.frame(params.merge))
+    settings = WorkerSettings(params.evaluate, params.merge, parents.out, suite.by_task())
+    pool = LocalPool(settings, params.evaluate.workers)
+    cache = EvaluationCache(params.evaluate, store, suite, pool, frame=frame)
     try:
-        yield Laboratory(params, parents, store, scorer)
+        yield Laboratory(
+            params,
+            parents,
+            models,
+            store,
+            suite,
+            cache,
+            _retried("evaluate", cache.outcome, params.evaluate.retries),
+            _retried("reference", cache.reference, params.evaluate.retries),
+        )
     except BaseException:
-        scorer.stop()
+        pool.stop()
         raise
-    scorer.close()
+    pool.close()
 
 
 def conduct(flow: Flow[[Params], None], params: Params) -> None:
@@ -83,16 +112,20 @@ def download(params: Params) -> Parents:
     return Parents.read(PARENTS)
 
 
-@task(name="evaluate", cache_policy=NO_CACHE, persist_result=False)
-def evaluate(scorer: Scorer, recipe: Recipe, split: str, items: Items | None = None) -> Outcome:
-    """Return the outcome of one recipe; a hung or crashed evaluation is tried again by Prefect."""
-    return scorer.outcome(recipe, split, items)
+def _retried(name: str, work: Callable[P, R], retries: int) -> Task[P, R]:
+    """Return ``work`` as a task that Prefect tries again, where that may help."""
 
+    def may_pass(_: object, __: object, state: State[Any]) -> bool:
+        return isinstance(state.data, MAY_PASS)
 
-@task(name="reference", cache_policy=NO_CACHE, persist_result=False)
-def reference(scorer: Scorer, name: str, split: str) -> Evaluation:
-    """Return what one reference scores; a server that did not answer is asked again by Prefect."""
-    return scorer.reference(name, split)
+    return Task(
+        work,
+        name=name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=retries,
+        retry_condition_fn=may_pass,
+    )
 
 
 @task(name="merge", cache_policy=NO_CACHE, persist_result=False)
@@ -100,12 +133,11 @@ def merge(lab: Laboratory, recipe: Recipe, out: Path) -> str:
     """Put the child of ``recipe`` at ``out``, by way of the store; return its weights hash."""
     record = lab.store.find(recipe.id)
     if record is None:
-        SCRATCH.mkdir(exist_ok=True)
-        folder = Path(mkdtemp(dir=SCRATCH)) / "model"
-        shard_bytes = int(lab.params.merge.shard_gb * 1e9)
-        digest = write_model(plan_of(recipe, lab.parents), folder, shard_bytes=shard_bytes)
-        record = lab.store.put_folder(recipe.id, folder, weights_hash=digest)
-        shutil.rmtree(folder.parent)
+        with scratch_folder() as scratch:
+            shard_bytes = int(lab.params.merge.shard_gb * 1e9)
+            folder = scratch / "model"
+            digest = write_model(lab.models.plan(recipe), folder, shard_bytes=shard_bytes)
+            record = lab.store.put_folder(recipe.id, folder, weights_hash=digest)
     lab.store.checkout(record, out)
     return str(record.meta["weights_hash"])
 
@@ -125,25 +157,25 @@ def evaluate_all(
     recipes that share it.
 
     Raises:
-        ParamsError: no candidate can be scored under these params.
+        GermlineError: something else than a candidate is at fault, so the run cannot go on.
     """
-    named = evaluate.with_options(retries=lab.params.evaluate.retries)
     futures: dict[str, PrefectFuture[Outcome]] = {}
+    jobs: dict[str, CandidateJob] = {}
     for name, recipe in recipes.items():
         if recipe.id not in futures:
-            run = named.with_options(task_run_name=f"{name} {split}")
-            futures[recipe.id] = run.submit(lab.scorer, recipe, split, items)
-    by_id = {recipe.id: recipe for recipe in recipes.values()}
+            jobs[recipe.id] = lab.cache.job(recipe, split, items)
+            run = lab.evaluate.with_options(task_run_name=f"{name} {split}")
+            futures[recipe.id] = run.submit(jobs[recipe.id])
     outcomes = {}
     sharing = Counter(recipe.id for recipe in recipes.values())
     ids = {future.task_run_id: recipe_id for recipe_id, future in futures.items()}
     for future in as_completed(list(futures.values())):
         recipe_id = ids[future.task_run_id]
         result = future.result(raise_on_failure=False)
-        if isinstance(result, ParamsError):
-            raise result
+        if isinstance(result, MAY_PASS):
+            result = lab.cache.failure(jobs[recipe_id], result)
         if isinstance(result, BaseException):
-            result = lab.scorer.failure(by_id[recipe_id], split, result, items)
+            raise result
         outcomes[recipe_id] = result
         each(result, sharing[recipe_id])
     return {name: outcomes[recipe.id] for name, recipe in recipes.items()}
@@ -154,7 +186,7 @@ def write_records(lab: Laboratory, folder: Path) -> None:
 
     As DVC tracks ``folder``, `dvc push` and `dvc pull` carry every evaluation to other machines.
     """
-    records = lab.scorer.records()
+    records = lab.cache.records()
     items = folder / "items"
     items.mkdir(parents=True)
     for record in records:

@@ -11,7 +11,9 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flows.execution.error_log import explained
 from stages.errors import GermlineError
+from stages.scratch_folder import clear_scratch
 
 LOCK_PATH = Path(".scratch/run.lock")
 
@@ -33,8 +35,10 @@ def only_run() -> Iterator[None]:
             "after a kill of `dvc repro` alone its flow may live on."
         ) from error
     try:
+        clear_scratch()
         yield
     finally:
+        clear_scratch()
         lock.release()
 
 
@@ -56,6 +60,13 @@ def telling(job: Callable[[], None]) -> None:
     except GermlineError as error:
         for line in str(error).splitlines():
             console.print(f"error: {line}", markup=False)
+        sys.exit(1)
+    except (OSError, ImportError, MemoryError) as error:  # the machine's: no candidate's fault
+        console.print(
+            f"error: {explained(error)} Remove the cause and run the same command again; what was "
+            "evaluated is kept.",
+            markup=False,
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("stopped: what was evaluated is kept; the same command goes on from there")

@@ -37,6 +37,13 @@ def claim(out: Path) -> tuple[Path, int]:
             os.close(descriptor)
 
 
+def sweep(parent: Path) -> None:
+    """Remove every hidden folder in ``parent`` that a killed process left behind."""
+    for folder in parent.glob(".*.*.partial"):
+        if _KIND.fullmatch(folder.name.split(".")[-2]):
+            _remove(folder)
+
+
 def _remove(folder: Path) -> None:
     """Remove a folder that no process uses."""
     try:

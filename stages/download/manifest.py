@@ -50,6 +50,14 @@ class ManifestEntry:
     num_tensors: int
     num_parameters: int
 
+    @property
+    def model(self) -> Model:
+        """The model, as recipes name it: with its place on the hub, if it is from there."""
+        if self.revision is None or "+" in self.source:
+            return Model(self.name, self.weights_hash)
+        repository = self.source.partition("@")[0]
+        return Model(self.name, self.weights_hash, f"{repository}@{self.revision}")
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the entry that ``dataclasses.asdict`` made plain."""
@@ -93,12 +101,12 @@ class Parents:
     @property
     def base(self) -> Model:
         """The base, as recipes name it."""
-        return Model(self.entries[0].name, self.entries[0].weights_hash)
+        return self.entries[0].model
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The fine-tunes in params order, as recipes name them."""
-        return tuple(Model(e.name, e.weights_hash) for e in self.entries[1:])
+        return tuple(entry.model for entry in self.entries[1:])
 
     @property
     def base_folder(self) -> Path:

@@ -7,16 +7,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from stages.errors import LineageError
 from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.lineage.evaluation import Evaluation
-from stages.recipe.recipe import Candidate, Recipe
-
-if TYPE_CHECKING:
-    pass
+from stages.lineage.outcome import Outcome
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Recipe
 
 Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
@@ -25,22 +24,6 @@ MEAN = "mean"  # the row of the search's centre, evaluated after the last genera
 def candidate_name(generation: int, number: int) -> str:
     """Return the name of a candidate: g03-c07 is number 7 of generation 3."""
     return f"g{generation:02d}-c{number:02d}"
-
-
-class CandidateOutcome(Protocol):
-    """What became of a candidate: an evaluation, or an error."""
-
-    @property
-    def weights_hash(self) -> str | None:
-        """The hash of the merged weights; None where the merge failed."""
-
-    @property
-    def evaluation(self) -> Evaluation | None:
-        """The scores; None where it failed."""
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +55,7 @@ class Row:
         cls,
         candidate: Candidate,
         genes: Mapping[str, float],
-        outcome: CandidateOutcome,
+        outcome: Outcome,
         *,
         weights: Mapping[str, float],
     ) -> Self:
@@ -86,7 +69,7 @@ class Row:
             ancestors=candidate.ancestors,
             genes=dict(genes),
             recipe=candidate.recipe,
-            parents={parent.name: parent.hash for parent in candidate.recipe.parents},
+            parents={parent.name: parent.id for parent in candidate.recipe.merged},
             status="ok" if evaluation else "failed",
             weights_hash=outcome.weights_hash,
             scores={evaluation.split: _scores(evaluation)} if evaluation else {},

@@ -1,199 +1,216 @@
-"""Recipe (all that a merge needs) and Candidate (a recipe with its origin): plain data."""
+"""The one description of a child: its ancestors, what becomes of which tensor, and how.
 
-import math
-from collections.abc import Mapping
+A search's candidate, a MergeKit file and a recipe written by hand are this; its hash is the only
+id of a merge.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from stages.errors import RecipeError
+from pydantic import ConfigDict, Discriminator, Tag
+
 from stages.hashing import content_hash
+from stages.recipe.recipe_json import plain, read
+from stages.recipe.tokenizer import Tokenizer, tokenizer_named
 
-RECIPE_VERSION = 3  # raised when the same recipe would give other bytes: part of every id
+RECIPE_VERSION = 4  # raised when the same recipe would give other bytes: part of every id
 
 Value = float | str | tuple[float, ...]  # a name where the parameter is a choice of names
 COMPONENTS = ("attention", "mlp", "rest")
-Law = Literal["equal parents", "zero task vectors", "zero weight", "density"]
+_STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A named set of weights; ``hash`` is ``hashing.weights_hash`` of its tensors."""
+    """A named set of weights; ``hash`` is ``hashing.weights_hash`` of its tensors.
+
+    ``source`` is a public place where anybody finds it, ``ORG/NAME@COMMIT``, where one is known.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: str
     hash: str
+    source: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What stands for it in a recipe's id: its weights, not what somebody calls them."""
+        return self.hash
+
+
+@dataclass(frozen=True, slots=True)
+class NestedRecipe:
+    """An ancestor that is itself merged, under a name."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    recipe: "Recipe"
+
+    @property
+    def id(self) -> str:
+        """What stands for it in a recipe's id."""
+        return self.recipe.id
+
+
+def _kind_of_ancestor(value: object) -> str:
+    is_nested = "recipe" in value if isinstance(value, Mapping) else hasattr(value, "recipe")
+    return "nested" if is_nested else "model"
+
+
+Ancestor = Annotated[
+    Annotated[Model, Tag("model")] | Annotated[NestedRecipe, Tag("nested")],
+    Discriminator(_kind_of_ancestor),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive layers of the ancestor at a place: ``first`` to ``stop``, half-open."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    ancestor: int
+    first: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """The number of layers."""
+        return self.stop - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some consecutive layers of the child: spans of one length, which are merged."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    parents: tuple[Span, ...]
+    base: Span | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The base's span, if there is one, then the parents'."""
+        return self.parents if self.base is None else (self.base, *self.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLayers:
+    """The layers of one module of the child, slice upon slice."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    module: str
+    slices: tuple[Slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Parameter values for the tensors it matches: ``layers`` (half-open) and ``component``.
+    """How the tensors are merged that meet all of its conditions; None and () are met by all.
 
-    None matches all. Tensors outside the layers (embeddings, final norm, head) have no layer and
-    match only rules whose ``layers`` is None. A value is a number, one number per parent, or a
-    name, as the method's parameter says.
+    ``layers`` (half-open) count in the child, in a tensor's own module. Tensors outside the
+    layers have none; nor have those of a vision tower or a projector, unless ``module`` names it.
+    Each of ``parts`` is a part of the tensor's name in the child. A value is a number, one number
+    per parent, or a name, as the parameter says; ``method`` replaces the recipe's.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     values: Mapping[str, Value]
     layers: tuple[int, int] | None = None
     component: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rule as plain JSON data; ``from_dict`` is its inverse."""
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in self.values.items()}
-        layers = list(self.layers) if self.layers is not None else None
-        return {"values": values, "layers": layers, "component": self.component}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the rule that ``to_dict`` wrote."""
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in data["values"].items()}
-        layers = (int(data["layers"][0]), int(data["layers"][1])) if data["layers"] else None
-        return cls(values=values, layers=layers, component=data["component"])
+    module: str | None = None
+    parts: tuple[str, ...] = ()
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that a merge needs; two recipes with one ``id`` give the same bytes.
+    """All that a merge needs; two recipes with one ``id`` give the same weights.
+
+    The first of ``ancestors`` is the frame: the child has its config, its code, the tensors that
+    are copied and, unless ``tokenizer`` says otherwise, its tokenizer. Whole models are merged:
+    ``parents``, which are places among the ancestors, apart from a ``base``; or, where ``layers``
+    is given, the spans that it names. The order of parents decides rounding.
 
     ``rules`` are tried in order and the first that matches a tensor gives its values; a tensor
-    that no rule matches is an error. ``parents`` keep their order: it decides rounding.
-    ``modules`` are merged beside the language model, such as ``vision_tower``.
-
-    ``tokenizer`` says whose tokens the child has: ``base``, ``union`` or a parent's name; where
-    rows are moved for that, ``@`` and a hash of the models' tokenizers follow.
+    that no rule matches is an error. ``modules`` are merged besides the language model, such as
+    ``vision_tower``. With ``dtype`` None each tensor keeps its own (float64 becomes float32).
+    ``rounding`` rounds each step as MergeKit does, to a dtype or to the tensor's ``own``.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
     method: str
-    parents: tuple[Model, ...]
+    ancestors: tuple[Ancestor, ...]
     rules: tuple[Rule, ...]
-    base: Model | None = None
-    dtype: str = "bfloat16"
-    tokenizer: str = "base"
-    seed: int = 0
+    base: int | None = None
+    parents: tuple[int, ...] = ()
+    layers: tuple[ModuleLayers, ...] = ()
     modules: tuple[str, ...] = ()
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    dtype: str | None = None
+    rounding: str | None = None
+    seed: int = 0
+
+    @classmethod
+    def of_models(
+        cls,
+        method: str,
+        parents: Sequence[Ancestor],
+        rules: Sequence[Rule],
+        base: Ancestor | None = None,
+        *,
+        others: Sequence[Ancestor] = (),
+        tokenizer: str = "base",
+        modules: Sequence[str] = (),
+        **settings: Any,
+    ) -> Self:
+        """Return the recipe that merges whole models; the frame is the base, or the first parent.
+
+        ``others`` have a part in the vocabulary alone; ``tokenizer`` is spelled as in params.yaml.
+        """
+        named = [*([] if base is None else [base]), *parents, *others]
+        ancestors = tuple(a for place, a in enumerate(named) if named.index(a) == place)
+        names = tuple(ancestor.name for ancestor in ancestors)
+        return cls(
+            method,
+            ancestors,
+            tuple(rules),
+            base=None if base is None else 0,
+            parents=tuple(ancestors.index(parent) for parent in parents),
+            tokenizer=tokenizer_named(tokenizer, names),
+            modules=tuple(sorted(modules)),
+            **settings,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain JSON data; ``from_dict`` is its inverse."""
-        data: dict[str, Any] = {
-            "base": {"name": self.base.name, "hash": self.base.hash} if self.base else None,
-            "dtype": self.dtype,
-            "method": self.method,
-            "parents": [{"name": p.name, "hash": p.hash} for p in self.parents],
-            "rules": [rule.to_dict() for rule in self.rules],
-            "seed": self.seed,
-            "tokenizer": self.tokenizer,
-            "version": RECIPE_VERSION,
-        }
-        if self.modules:  # most recipes name none, and their ids are older than the field
-            data["modules"] = sorted(self.modules)
-        return data
+        """Return the recipe as plain JSON data without its defaults; ``from_dict`` reads it."""
+        return {**plain(self), "version": RECIPE_VERSION}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the recipe that ``to_dict`` wrote.
+        """Return the recipe that ``to_dict`` wrote, or a person.
 
         Raises:
-            RecipeError: it was written by a version of germline that merges differently.
+            RecipeError: a key is unknown, missing or of the wrong type; or it was written by a
+                version of germline that merges differently.
         """
-        if data.get("version") != RECIPE_VERSION:
-            raise RecipeError(
-                f"recipe: version is {data.get('version')!r}. This germline merges version "
-                f"{RECIPE_VERSION}; use the release that wrote it to rebuild it bit for bit."
-            )
-        return cls(
-            method=data["method"],
-            parents=tuple(Model(p["name"], p["hash"]) for p in data["parents"]),
-            rules=tuple(Rule.from_dict(rule) for rule in data["rules"]),
-            base=Model(data["base"]["name"], data["base"]["hash"]) if data["base"] else None,
-            dtype=data["dtype"],
-            tokenizer=data["tokenizer"],
-            seed=data["seed"],
-            modules=tuple(data.get("modules", ())),
-        )
+        return read(cls, data, RECIPE_VERSION)
+
+    @property
+    def merged(self) -> tuple[Ancestor, ...]:
+        """The ancestors that are parents of some tensor, in the order in which they are named."""
+        slices = [part for module in self.layers for part in module.slices]
+        spans = [span.ancestor for part in slices for span in part.parents]
+        return tuple(self.ancestors[place] for place in dict.fromkeys((*self.parents, *spans)))
 
     @property
     def id(self) -> str:
-        """The hash of everything that decides the bytes; names of models are not part of it."""
+        """The hash of all that decides the weights: names and sources are not part of it."""
         data = self.to_dict()
-        data["parents"] = [p.hash for p in self.parents]
-        data["base"] = self.base.hash if self.base else None
+        data["ancestors"] = [ancestor.id for ancestor in self.ancestors]
         return content_hash(data)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A genome, the recipe it decodes to, and where in the search it arose."""
-
-    name: str  # g03-c07: generation 3, place 7; or a baseline's or parent's name
-    genome: tuple[float, ...]
-    recipe: Recipe
-    generation: int
-    ancestors: tuple[str, ...] = field(default=())
-
-    @property
-    def id(self) -> str:
-        """The recipe's id: two places in a search may hold one candidate."""
-        return self.recipe.id
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a merge method: ``level`` says one number per parent or one per tensor.
-
-    With ``choices`` its value is one of these names, one per tensor; else it is a number from
-    ``low`` to ``high``. ``is_open``: ``low`` itself is not legal. ``is_whole``: whole numbers
-    only; a whole number from 0 to 1 is a switch.
-    """
-
-    name: str
-    level: Literal["parent", "tensor"]
-    default: float | str | None  # None: the recipe must give it
-    low: float
-    high: float
-    doc: str
-    choices: tuple[str, ...] = ()
-    is_open: bool = False
-    is_whole: bool = False
-
-    @property
-    def legal(self) -> str:
-        """What a value may be, in words."""
-        if self.choices:
-            return " or ".join(self.choices)
-        if self.is_whole:
-            if (self.low, self.high) == (0, 1):
-                return "0 or 1"
-            last = "" if math.isinf(self.high) else f" to {self.high:g}"
-            return f"a whole number from {self.low:g}{last}"
-        if math.isinf(self.low):
-            return "a finite number"
-        opening, closing = "(" if self.is_open else "[", ")" if math.isinf(self.high) else "]"
-        return f"a number in {opening}{self.low:g}, {self.high:g}{closing}"
-
-    def is_legal(self, value: object) -> bool:
-        """Return whether ``value`` is a legal number, or name, for one parent or tensor."""
-        if self.choices:
-            return value in self.choices
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        if not math.isfinite(value) or not self.low <= value <= self.high:
-            return False
-        return (value > self.low or not self.is_open) and (
-            value == int(value) or not self.is_whole
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MethodSpec:
-    """What a merge method takes: read by the validator, the search space and the docs.
-
-    ``exempt`` are the laws of docs/merge-methods.md that its formula does not keep, and why.
-    """
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    needs_base: bool
-    min_parents: int
-    max_parents: int | None
-    source: str  # the paper, or where the formula is stated
-    summary: str
-    exempt: tuple[tuple[Law, str], ...] = ()

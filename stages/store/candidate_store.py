@@ -5,18 +5,14 @@ missing or damaged makes its key a miss, never an error and never wrong data, so
 kill at any moment cost only time. No lock is taken: objects and index entries are written under
 a temporary name and renamed, so threads, processes and a running `dvc repro` may share a store.
 
-A merge's key is its recipe's id. This is the only module that imports DVC.
+A merge's key is its recipe's id. This room alone imports DVC.
 """
 
-import hashlib
 import json
 import logging
-import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Self
 
 import dvc.api
@@ -24,19 +20,19 @@ from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage
-from dvc_data.hashfile.db import add_update_tree
-from dvc_data.hashfile.hash import hash_file
 from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.tree import Tree
 from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
+from stages.files import check_writable
 from stages.hashing import canonical_json
+from stages.scratch_folder import SCRATCH, scratch_folder
+from stages.store.faults import store_faults
 from stages.store.index import Index, Member, Record, evaluation_key
+from stages.store.objects import Objects
 
 __all__ = ["CandidateStore", "Record", "evaluation_key"]
 
-SCRATCH = ".scratch"
 INDEX = "candidates"  # a folder of DVC's cache that `dvc gc` leaves alone
 
 _opened: dict[Path, Repo] = {}
@@ -63,42 +59,73 @@ class CandidateStore:
     def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         return type(self), (self.root,)
 
+    def check_writable(self) -> None:
+        """Check that the cache takes objects and index entries.
+
+        Raises:
+            LineageError: it does not.
+        """
+        with store_faults("cannot be written"):
+            for folder in (self._index.folder, Path(self._repo.cache.local.path)):
+                check_writable(folder)
+
     def find(self, key: str) -> Record | None:
-        """Return what ``key`` holds; None where nothing whole and undamaged is there."""
-        record = self._index.find(key)
-        return record if record is not None and self._is_whole(record) else None
+        """Return what ``key`` holds; None where nothing whole and undamaged is there.
+
+        Raises:
+            LineageError: the cache cannot be read, so that nobody knows.
+        """
+        with store_faults("cannot be read"):
+            record = self._index.find(key)
+            return record if record is not None and self._objects.has(record) else None
 
     def put_json(self, key: str, value: Any, **meta: Any) -> Record:
-        """Store ``value`` as canonical JSON under ``key`` and return its record."""
-        with self._scratch() as folder:
+        """Store ``value`` as canonical JSON under ``key`` and return its record.
+
+        Raises:
+            LineageError: the cache cannot be written.
+        """
+        with store_faults("cannot be written"), scratch_folder(self.root) as folder:
             path = folder / "document.json"
             path.write_text(canonical_json(value) + "\n", encoding="utf-8", newline="\n")
             return self._put(key, path, meta)
 
+    def document(self, record: Record) -> Any | None:
+        """Return the document of ``record``, straight from the cache; None where it is damaged.
+
+        ``find`` trusts DVC's record of hashes, so damage that left no trace shows here.
+
+        Raises:
+            LineageError: the cache cannot be read, or ``record`` is of a folder.
+        """
+        if record.members is not None:
+            raise LineageError(f"store, {record.key[:16]}: holds a folder. Use checkout.")
+        with store_faults("cannot be read"):
+            data = self._objects.read(record.md5)
+        return json.loads(data) if data is not None else None
+
     def read_json(self, record: Record) -> Any:
-        """Return the document of ``record``, straight from the cache.
+        """Return the document of ``record``, which must be there.
 
         Raises:
             LineageError: the document is gone or damaged, or ``record`` is of a folder.
         """
-        if record.members is not None:
-            raise LineageError(f"store, {record.key[:16]}: holds a folder. Use checkout.")
-        path = self._object(record.md5)
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.md5(data, usedforsecurity=False).hexdigest() != record.md5:
-            path.unlink(missing_ok=True)
+        document = self.document(record)
+        if document is None:
             raise _damage(record)
-        return json.loads(data)
+        return document
 
     def put_folder(self, key: str, folder: Path, **meta: Any) -> Record:
         """Store a copy of ``folder``'s files under ``key`` and return its record.
 
         Raises:
-            LineageError: the folder is empty, missing, or outside the project.
+            LineageError: the folder is empty, missing, or outside the project; or the cache cannot
+                be written.
         """
         if not folder.is_dir() or not any(path.is_file() for path in folder.rglob("*")):
             raise LineageError(f"store, {folder}: no files there. Give a folder that holds some.")
-        return self._put(key, folder, meta)
+        with store_faults("cannot be written"):
+            return self._put(key, folder, meta)
 
     def checkout(self, record: Record, path: Path) -> None:
         """Make ``path`` the document or folder of ``record``, linked where the disk can.
@@ -109,20 +136,21 @@ class CandidateStore:
         Raises:
             LineageError: an object is gone or damaged, or ``path`` is outside the project.
         """
-        if not self._is_whole(record):
-            raise _damage(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        out = self._output(path, md5=record.md5)
-        if record.members is not None:
-            out.obj = self._tree(record)
-        out.checkout(force=True)
+        with store_faults(f"cannot put {path} there"):
+            if not self._objects.has(record):
+                raise _damage(record)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            out = self._output(path, md5=record.md5)
+            if record.members is not None:
+                out.obj = self._objects.tree(record)
+            out.checkout(force=True)
 
     def verify(self, record: Record) -> bool:
         """Tell whether every object of ``record`` is there and has its hash, reading each byte.
 
         A damaged object is removed, so that the next run makes it again.
         """
-        return self._is_whole(record, trust_state=False)
+        return self._objects.has(record, trust_state=False)
 
     def push(self, records: Iterable[Record]) -> int:
         """Send the objects of ``records`` to the default remote; return how many it lacked.
@@ -181,8 +209,9 @@ class CandidateStore:
             except ValueError as error:
                 raise LineageError(f"store: {error}. Restore the file of records.") from error
             if self.find(record.key) is None:
-                self._index.enter(record)
-                num_new += self._is_whole(record)
+                with store_faults("cannot be written"):
+                    self._index.enter(record)
+                num_new += self._objects.has(record)
         return num_new
 
     @property
@@ -194,16 +223,6 @@ class CandidateStore:
                 _opened[self.root] = Repo(str(self.root))
             return _opened[self.root]
 
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        parent = self.root / SCRATCH
-        parent.mkdir(exist_ok=True)
-        folder = Path(mkdtemp(dir=parent))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     def _put(self, key: str, path: Path, meta: Mapping[str, Any]) -> Record:
         out = self._output(path)
         out.save()
@@ -212,10 +231,15 @@ class CandidateStore:
             files = [("/".join(p), info.value, m.size) for p, m, info in out.obj]
             members = tuple(Member(*file) for file in sorted(files))
         record = Record(key, out.hash_info.value, out.meta.size, members, dict(meta))
-        self._is_whole(record)  # removes a damaged object, which commit would take for a good one
+        self._objects.has(
+            record
+        )  # removes a damaged object, which commit would take for a good one
         out.commit(relink=False)
-        if not self._is_whole(record):  # DVC logs what it could not write and goes on
-            raise LineageError(f"store, {key[:16]}: not written. DVC's message says why.")
+        if not self._objects.has(record):  # DVC logs what it could not write and goes on
+            raise LineageError(
+                f"store, {key[:16]}: not written; DVC's message says why. Remove the cause "
+                "and run the same command again."
+            )
         self._index.enter(record)
         return record
 
@@ -230,48 +254,19 @@ class CandidateStore:
 
     @property
     def _index(self) -> Index:
-        return Index(Path(self._repo.cache.local_cache_dir, INDEX))
+        is_shared = self._repo.config["cache"].get("shared") == "group"
+        return Index(Path(self._repo.cache.local_cache_dir, INDEX), is_shared=is_shared)
 
-    def _object(self, name: str) -> Path:
-        return Path(self._repo.cache.local.oid_to_path(name))
-
-    def _is_whole(self, record: Record, *, trust_state: bool = True) -> bool:
-        sound = [self._is_sound(n, trust_state=trust_state) for n in record.object_names()]
-        return all(sound)  # not lazily: each damaged object is to be removed
-
-    def _is_sound(self, name: str, *, trust_state: bool = True) -> bool:
-        """Tell whether an object is there and has its hash; remove it where it does not.
-
-        With ``trust_state``, DVC's record of the hash stands for one as long as the file's inode,
-        size and time of change are the same. DVC itself trusts any read-only object.
-        """
-        cache, path = self._repo.cache.local, self._object(name)
-        state = cache.state if trust_state else None
-        try:
-            _, md5 = hash_file(str(path), cache.fs, "md5", state=state)
-        except FileNotFoundError:
-            return False
-        sound: bool = md5.value == name.removesuffix(".dir")
-        if not sound:
-            path.unlink(missing_ok=True)
-        return sound
-
-    def _tree(self, record: Record) -> Tree:
-        """Return the folder's tree; `dvc gc` may have taken the object that lists its files."""
-        members = record.members or ()
-        self._is_sound(record.md5)
-        tree = Tree.from_list([{"relpath": m.path, "md5": m.md5} for m in members], "md5")
-        tree.digest()
-        for file in members:
-            tree.get(tuple(file.path.split("/")))[0].size = file.size
-        return add_update_tree(self._repo.cache.local, tree)
+    @property
+    def _objects(self) -> Objects:
+        return Objects(self._repo.cache.local)
 
     def _transfer(self, records: Iterable[Record], direction: str) -> int:
         names: set[str] = set()
         for record in records:
             names.update(record.object_names())  # DVC moves no more than what is named
             if record.members is not None:
-                names.add(self._tree(record).oid)
+                names.add(self._objects.tree(record).oid)
         cloud = self._repo.cloud
         move = cloud.push if direction == "push" else cloud.pull
         try:
@@ -281,7 +276,7 @@ class CandidateStore:
         if result.failed:
             raise LineageError(
                 f"store, {direction}: {len(result.failed)} of {len(names)} objects failed; the "
-                "rest was moved. DVC's messages say why. Fix that and run the same command again."
+                "rest was moved. DVC's messages say why; fix it and run the same command again."
             )
         return len(result.transferred)
 
@@ -296,5 +291,5 @@ class _Object(Output):  # type: ignore[misc]  # DVC is untyped
 def _damage(record: Record) -> LineageError:
     return LineageError(
         f"store, {record.key[:16]}: an object is gone or was damaged. Run the same command again "
-        "to make it, or `dvc fetch` it. Files linked from the cache must not be written to."
+        "to make it again, or `dvc fetch` it. Files linked from the cache must not be written to."
     )

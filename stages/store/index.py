@@ -1,6 +1,7 @@
 """What the candidate store knows about a key, and the index from keys to these records."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from stages.hashing import canonical_json, content_hash
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_SHARED_FOLDER, _SHARED_FILE = 0o2775, 0o664  # DVC's modes under `cache.shared group`
 
 
 def evaluation_key(recipe_id: str, suite_key: str) -> str:
@@ -81,27 +83,54 @@ class Record:
 
 
 class Index:
-    """One small file for each key; whole at any moment, whoever writes and whatever is killed."""
+    """One small file for each key; whole at any moment, whoever writes and whatever is killed.
 
-    def __init__(self, folder: Path) -> None:
+    With ``is_shared`` (DVC's `cache.shared group`) folders and files get the modes that DVC gives
+    its own, so that everyone of the group may read and replace what another user entered.
+    """
+
+    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         """Use ``folder``, which need not exist yet."""
         self.folder = folder
+        self._is_shared = is_shared
 
     def find(self, key: str) -> Record | None:
-        """Return the record of ``key``; None where there is none that can be read."""
+        """Return the record of ``key``; None where there is none, or it is damaged.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         try:
             return Record.from_dict(json.loads(self._path(key).read_bytes()))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
 
     def enter(self, record: Record) -> None:
-        """Make ``record`` what its key holds."""
-        write_whole(self._path(record.key), canonical_json(record.to_dict()) + "\n")
+        """Make ``record`` what its key holds.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path, text = self._path(record.key), canonical_json(record.to_dict()) + "\n"
+        if not self._is_shared:
+            write_whole(path, text)
+            return
+        for folder in (self.folder, path.parent):
+            _share(folder)
+        write_whole(path, text, mode=_SHARED_FILE)
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise LineageError(f"store: key is {key!r}. Legal: 64 hex digits.")
         return self.folder / key[:2] / f"{key}.json"
+
+
+def _share(folder: Path) -> None:
+    """Make a folder in which everyone of the group may write; open one that is ours to them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid == os.geteuid() and status.st_mode & _SHARED_FOLDER != _SHARED_FOLDER:
+        folder.chmod(_SHARED_FOLDER)
 
 
 def _stays_inside(path: PurePosixPath) -> bool:

@@ -155,8 +155,9 @@ class Candidates:
         base, *parents = self._case.folders
         models = tuple(Model(p.name, p.name) for p in parents)
         rules = (Rule({"weight": weight}),)
-        recipe = Recipe("task_arithmetic", models, rules, Model("base", "base"))
-        self._sink.load(plan(recipe, Checkpoint(base), [Checkpoint(p) for p in parents]))
+        base_model = Model("base", "base")
+        recipe = Recipe.of_models("task_arithmetic", models, rules, base_model, dtype="bfloat16")
+        self._sink.load(plan(recipe, [Checkpoint(folder) for folder in (base, *parents)]))
         return {t.task: t.score for t in self._evaluator.evaluate(SPLIT).tasks}
 
     def _theirs(self, weight: float) -> tuple[float, float, dict[str, float]]:

@@ -149,11 +149,12 @@ def _jobs(method: str, folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
         parents = [base, *parents]
     used = [base, *parents] if spec.needs_base else parents
     names = [folder.name for folder in parents]
-    recipe = Recipe(
+    recipe = Recipe.of_models(
         method,
         tuple(Model(name, name) for name in names),
         (Rule(values),),
         Model("base", "base") if spec.needs_base else None,
+        dtype="bfloat16",
     )
     config: dict[str, Any] = {
         "merge_method": method,
@@ -165,6 +166,5 @@ def _jobs(method: str, folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
     if spec.needs_base or method == "slerp":
         config["base_model"] = str(base)
     files = [str(folder / "model.safetensors") for folder in used]
-    folder_of = {"base": str(base) if spec.needs_base else None}
-    ours = {"recipe": recipe.to_dict(), "parents": [str(p) for p in parents], **folder_of}
+    ours = {"recipe": recipe.to_dict(), "models": [str(folder) for folder in used]}
     return {"theirs": {"config": config}, "ours": ours, "copy": {"copy": files}}

@@ -32,11 +32,11 @@ def _seconds(root: Path, count: int) -> float:
     """Return the best of three merges of two such models, from the door to the renamed folder."""
     parents = [_save(root / f"{count}-{name}", count) for name in ("one", "two")]
     rules = (Rule({"weight": (0.5, 0.25)}),)
-    recipe = Recipe("linear", (Model("one", "1"), Model("two", "2")), rules)
+    recipe = Recipe.of_models("linear", [Model("one", "1"), Model("two", "2")], rules)
     found = []
     for i in range(3):
         start = time.process_time()
-        run(recipe, None, parents, root / f"{count}-child-{i}", shard_bytes=SHARD_BYTES)
+        run(recipe, parents, root / f"{count}-child-{i}", shard_bytes=SHARD_BYTES)
         found.append(time.process_time() - start)
     return min(found)
 

@@ -37,10 +37,8 @@ def answer(job: dict[str, Any]) -> float:
     if "copy" in job:
         copy(job["copy"], job["out"])
     else:
-        base = Path(job["base"]) if job["base"] else None
-        parents = [Path(parent) for parent in job["parents"]]
-        recipe = Recipe.from_dict(job["recipe"])
-        run(recipe, base, parents, Path(job["out"]), shard_bytes=SHARD_BYTES)
+        folders = [Path(folder) for folder in job["models"]]
+        run(Recipe.from_dict(job["recipe"]), folders, Path(job["out"]), shard_bytes=SHARD_BYTES)
     return time.perf_counter() - start
 
 

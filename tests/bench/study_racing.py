@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from flows.execution.worker import Outcome
 from flows.pipeline.preflight import specs
 from stages.checkpoint.reader import Checkpoint
 from stages.download import stage as download_stage
@@ -25,12 +24,14 @@ from stages.download.manifest import Parents
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, Items
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row, candidate_name
 from stages.merge.architecture.layout import layout_of
 from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.plan.planner import plan
 from stages.params.load import Params, RacingParams, load_params
-from stages.recipe.recipe import Candidate, Recipe
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Recipe
 from stages.select.final.baselines import warm_starts
 from stages.select.final.shortlist import shortlist
 from stages.select.racing.race import Race
@@ -78,7 +79,7 @@ class Bench:
 
     def score(self, recipe: Recipe, split: str, items: Items | None = None) -> Evaluation:
         """Return what ``recipe`` scores."""
-        self.sink.load(plan(recipe, self.base, self.models))
+        self.sink.load(plan(recipe, [self.base, *self.models]))
         found = self.evaluator.evaluate(split, items)
         self.answered += len(found.items) if split == "search" else 0
         return found

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.download import stage
-from stages.merge.plan.compatibility import unfit
+from stages.merge.plan.parents_fit import unfit
 from stages.params.load import DownloadParams
 from tests.hub_server import HubServer
 

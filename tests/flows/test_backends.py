@@ -41,9 +41,7 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     assert resident == lineage(project)
     assert {"ok"} == {row["status"] for row in resident}
     assert "4 candidates, 3 evaluated now" in said
-    assert not (project.folder / ".scratch/candidates").exists() or not any(
-        (project.folder / ".scratch/candidates").iterdir()
-    )
+    assert [] == list((project.folder / ".scratch").glob(".work.*"))
 
 
 def test_reference_is_measured_beside_parents_and_baselines(

@@ -151,7 +151,7 @@ def test_both_doors_accept(case: str) -> None:
 
     base, parent = (Checkpoint(OUT / name) for name in ("base", "math"))
     recipe = recipe_of("task_arithmetic", base, [parent], {"weight": 0.5}, dtype="float32")
-    child, candidate = Checkpoint(Path("out")), dict(merge(plan(recipe, base, [parent])))
+    child, candidate = Checkpoint(Path("out")), dict(merge(plan(recipe, [base, parent])))
     assert child.tensors.keys() == candidate.keys()
     for name, tensor in candidate.items():
         torch.testing.assert_close(tensor, child.read(name), rtol=1e-5, atol=1e-6)

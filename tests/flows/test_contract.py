@@ -27,6 +27,8 @@ REPORTS = Path("reports")
 # What decides no byte of any output: how a run is shown, started, stored, checked and told off.
 NOT_DECIDING = {
     "flows",
+    "flows.execution",
+    "flows.execution.error_log",
     "flows.prefect_runtime.console",
     "flows.prefect_runtime.environment",
     "flows.pipeline.preflight",
@@ -37,6 +39,9 @@ NOT_DECIDING = {
     "stages.hashing",
     "stages.params.model_params",
     "stages.params.load",
+    "stages.scratch_folder",
+    "stages.store.faults",
+    "stages.store.objects",
     "stages.store.index",
     "stages.params.section",
     "stages.params.space_params",

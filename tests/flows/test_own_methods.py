@@ -11,12 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from stages.checkpoint.reader import Checkpoint
+from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.methods import plugins
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Value
 from tests.flows.typed import merged
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "merge-methods.md"
 FADE = re.findall(
@@ -60,7 +59,7 @@ def test_our_own_methods_are_given_by_our_names(method: str) -> None:
     base, *parents = (Checkpoint(Path(name)) for name in ("base", "one", "two"))
     recipe = recipe_of(method, base, parents, {"weight": (0.7, 0.4), **values}, dtype="float32")
     child = Checkpoint(Path("out"))
-    for name, tensor in merge(plan(recipe, base, parents)):
+    for name, tensor in merge(planned(recipe, base, parents)):
         assert torch.equal(tensor, child.read(name))
 
 
@@ -77,13 +76,14 @@ def test_a_method_of_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     assert "Did you mean 'fade'?" in said
     merged(text, "--plugin", str(path))
     card = Path("out/README.md").read_text(encoding="utf-8")
-    config = json.loads(card.split("```json")[1].split("```")[0])["config"]
-    assert f"fade@{hashlib.sha256(FADE.encode()).hexdigest()[:12]}" == config["merge_method"]
-    merged(json.dumps(config), "--plugin", str(path), out="again")
+    recipe = card.split("```json")[1].split("```")[0]
+    assert f"fade@{hashlib.sha256(FADE.encode()).hexdigest()[:12]}" == json.loads(recipe)["method"]
+    merged(recipe, "--plugin", str(path), out="again")
     assert Checkpoint(Path("out")).hash() == Checkpoint(Path("again")).hash()
     path.write_text(FADE.replace("size + half", "size + half + half"), encoding="utf-8")
-    said = merged(json.dumps(config), "--plugin", str(path), out="new", code=1).stderr
-    assert "merge_method: got 'fade@" in said
+    plugins._LOADED.clear()  # as in a process of its own
+    said = merged(recipe, "--plugin", str(path), out="new", code=1).stderr
+    assert "the plug-in method 'fade@" in said
     merged(text, "--plugin", str(path), out="other")
     assert Checkpoint(Path("out")).hash() != Checkpoint(Path("other")).hash()
 
@@ -109,15 +109,14 @@ def test_a_name_is_given_as_a_number_is() -> None:
         {"weight": (0.7, 0.4), "curve": "hard"},
         dtype="float32",
     )
-    for name, tensor in merge(plan(recipe, base, parents)):
+    for name, tensor in merge(planned(recipe, base, parents)):
         assert torch.equal(tensor, child.read(name))
     made("{curve: [{filter: mlp, value: hard}, {value: soft}]}", "both")
     for name in child.tensors:
         whose = Checkpoint(Path("hard" if "mlp" in name else "soft"))
         assert torch.equal(whose.read(name), Checkpoint(Path("both")).read(name))
     card = Path("both/README.md").read_text(encoding="utf-8")
-    config = json.loads(card.split("```json")[1].split("```")[0])["config"]
-    merged(json.dumps(config), "--plugin", "fade.py", out="again")
+    merged(card.split("```json")[1].split("```")[0], "--plugin", "fade.py", out="again")
     assert Checkpoint(Path("both")).hash() == Checkpoint(Path("again")).hash()
 
 

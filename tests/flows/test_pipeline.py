@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -82,8 +83,9 @@ def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
 
 
 def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -> None:
-    """Killed and started again, with two workers: the lineage of one that ran whole with one.
+    """Stopped by the store, killed, and started again with two workers: the lineage of one run.
 
+    What the store cannot do is one line and nobody's failure; with its cause gone nothing shows.
     With races, so that what is asked next hangs on what came before within a generation too.
     """
     whole, broken = make_project("whole"), make_project("broken")
@@ -93,11 +95,20 @@ def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -
         project.run("germline", "download")
     whole.run("germline", "evolve")
 
+    index = broken.folder / ".dvc/cache/candidates"
+    index.mkdir(parents=True)
+    for number in range(256):
+        (index / f"{number:02x}").write_text("in the way of a folder")
+    stopped = broken.run("germline", "evolve", code=1)
+    shutil.rmtree(index)
     child = start_and_wait(broken)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     resumed = broken.run("germline", "evolve")
 
+    assert 1 == stopped.count("error: store: cannot be read"), stopped
+    assert "Traceback" not in stopped
+    assert [] == list((broken.folder / ".scratch").glob(".work.*"))
     assert "13 candidates" in resumed
     assert "items answered; without racing it were 234" in resumed
     asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in rows_of(whole)}

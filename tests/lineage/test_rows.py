@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,25 +10,18 @@ import pytest
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.journal import Journal
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
 from stages.lineage.table import frame
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 
 WEIGHTS = {"arc": 1.0}
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of one candidate."""
-
-    weights_hash: str | None
-    evaluation: Evaluation | None
-    error: str | None = None
-
-
 def _candidate(generation: int, number: int) -> Candidate:
     """Return a candidate of one gene."""
-    recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (number / 10,)}),))
+    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (number / 10,)}),))
     name = candidate_name(generation, number)
     return Candidate(name, (number / 10,), recipe, generation, ("p0",))
 
@@ -40,7 +33,7 @@ def _ok(generation: int, number: int) -> Row:
         (TaskScore("arc", "acc", number / 10, 0.1, 4, True),),
         (ItemScore("arc", "i0", 1.0),),
     )
-    outcome = Result("ff", evaluation)
+    outcome = Outcome("ff", evaluation)
     return Row.of(
         _candidate(generation, number), {"weight.p0": number / 10}, outcome, weights=WEIGHTS
     )
@@ -48,7 +41,7 @@ def _ok(generation: int, number: int) -> Row:
 
 def _failed(generation: int, number: int) -> Row:
     """Return the row of a failed candidate."""
-    outcome = Result(None, None, "ran out: of time")
+    outcome = Outcome(None, None, "ran out: of time")
     return Row.of(_candidate(generation, number), {"weight.p0": 0.0}, outcome, weights=WEIGHTS)
 
 

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.checkpoint.reader import Checkpoint
+from tests.merge.mergekit.llamas import save_family
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", "one", "two", "three", "plus", "is"]
 NUM_LAYERS = 2
@@ -67,3 +68,9 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def opened(family: list[Path]) -> list[Checkpoint]:
     """The same, opened."""
     return [Checkpoint(folder) for folder in family]
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds the models base, one and two: Llamas of four layers."""
+    return save_family(tmp_path_factory.mktemp("llamas"))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.checkpoint.reader import Checkpoint
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Model, Recipe, Rule, Value
 
 VALUES: dict[str, dict[str, Value]] = {
@@ -46,7 +48,25 @@ def recipe_of(
     values: Mapping[str, Value] | None = None,
     **other: Any,
 ) -> Recipe:
-    """Return a recipe with one rule for all tensors, or with the ``rules`` given."""
+    """Return a recipe with one rule for all tensors, or with the ``rules`` given, in bfloat16."""
     rules = other.pop("rules", (Rule(VALUES[method] if values is None else values),))
     known = model_of(base) if base is not None else None
-    return Recipe(method, tuple(model_of(p) for p in parents), rules, known, **other)
+    settings = {"dtype": "bfloat16", **other}
+    return Recipe.of_models(method, [model_of(p) for p in parents], rules, known, **settings)
+
+
+def models_of(
+    recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]
+) -> list[Checkpoint]:
+    """Return the models of a recipe in the order of its ancestors: one for each place."""
+    given = [*([] if base is None else [base]), *parents]
+    places = [*([] if recipe.base is None else [recipe.base]), *recipe.parents]
+    found: dict[int, Checkpoint] = {}
+    for place, model in zip(places, given, strict=False):
+        found.setdefault(place, model)
+    return [found[place] for place in sorted(found)]
+
+
+def planned(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]) -> Plan:
+    """Return the plan of a recipe of whole models: its base, if it has one, and its parents."""
+    return plan(recipe, models_of(recipe, base, parents))

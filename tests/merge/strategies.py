@@ -1,6 +1,7 @@
 """Tensors, settings and one call that carries a method out on tensors in memory."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from stages.errors import RecipeError
 from stages.merge.arithmetic.method import Method, Sources
 from stages.merge.methods import METHODS
 from stages.merge.plan.rule_settings import settings_of
-from stages.recipe.recipe import Parameter, Rule, Value
+from stages.recipe.method_spec import Parameter
+from stages.recipe.recipe import Rule, Value
 from stages.seeds import key
 
 # Methods that add sparse task vectors, each times its weight: with the election, and without.
@@ -48,18 +50,24 @@ def usual(name: str, num_parents: int) -> dict[str, Any]:
     return {p.name: 0.3 if p.name == "t" else 1.0 / num_parents for p in needed}
 
 
-def settings_of_any(name: str, *, extra: int = 0) -> st.SearchStrategy[tuple[dict[str, Any], int]]:
+def settings_of_any(
+    name: str, *, extra: int = 0, exact: Collection[str] = ()
+) -> st.SearchStrategy[tuple[dict[str, Any], int]]:
     """Return legal values for all of a method's parameters, and a number of parents.
 
     They are drawn from its declaration: a new method or parameter needs nothing here. There are
-    ``extra`` more parents than it needs at least.
+    ``extra`` more parents than it needs at least. Parameters named in ``exact`` are drawn so that
+    float32 rounds no product of them with small multiples of 1/64.
     """
     method = METHODS[name]
     least = max(1, method.spec.min_parents) + extra
     most = method.spec.max_parents or least + 2
 
     def of_count(count: int) -> st.SearchStrategy[tuple[dict[str, Any], int]]:
-        drawn = {p.name: _values_of(p, count) for p in method.spec.parameters}
+        drawn = {
+            p.name: _values_of(p, count, _halves(p) if p.name in exact else _numbers(p))
+            for p in method.spec.parameters
+        }
         return (
             st.fixed_dictionaries(drawn)
             .filter(lambda values: _is_legal(method, values, count))
@@ -69,25 +77,42 @@ def settings_of_any(name: str, *, extra: int = 0) -> st.SearchStrategy[tuple[dic
     return st.integers(least, most).flatmap(of_count)
 
 
-def _values_of(parameter: Parameter, count: int) -> st.SearchStrategy[Value]:
-    """Return legal values of one parameter: names, or numbers within its range and -2 to 2."""
+def _values_of(
+    parameter: Parameter, count: int, number: st.SearchStrategy[float]
+) -> st.SearchStrategy[Value]:
+    """Return legal values of one parameter: names, a number, or a number for each parent."""
     if parameter.choices:
         return st.sampled_from(parameter.choices)
-    low, high = max(parameter.low, -2.0), min(parameter.high, 2.0)
-    one: st.SearchStrategy[float] = st.floats(low, high, exclude_min=parameter.is_open, width=32)
-    if parameter.is_whole:
-        one = st.integers(int(low), int(high)).map(float)
-    if parameter.is_open:  # no smaller: 1 over a density should not overflow
-        one = one.map(lambda value: max(value, 2**-10))
     if parameter.level == "tensor":
-        return one
-    return st.one_of(one, st.tuples(*[one] * count))
+        return number
+    return st.one_of(number, st.tuples(*[number] * count))
+
+
+def _numbers(parameter: Parameter) -> st.SearchStrategy[float]:
+    """Return numbers within a parameter's range and -2 to 2."""
+    low, high = max(parameter.low, -2.0), min(parameter.high, 2.0)
+    if parameter.is_whole:
+        return st.integers(int(low), int(high)).map(float)
+    number = st.floats(low, high, exclude_min=parameter.is_open, width=32)
+    if parameter.is_open:  # no smaller: 1 over a density should not overflow
+        return number.map(lambda value: max(value, 2**-10))
+    return number
+
+
+def _halves(parameter: Parameter) -> st.SearchStrategy[float]:
+    """Return multiples of 1/2 within the same range; powers of two where 0 is not legal."""
+    if parameter.is_open:
+        return st.sampled_from([1.0, 0.5, 0.25, 0.125])
+    low, high = max(parameter.low, -2.0), min(parameter.high, 2.0)
+    if parameter.is_whole:
+        return _numbers(parameter)
+    return st.integers(math.ceil(2 * low), math.floor(2 * high)).map(lambda number: number / 2)
 
 
 def _is_legal(method: Method, values: dict[str, Any], count: int) -> bool:
     """Return whether the values have a meaning together."""
     try:
-        settings_of(Rule(values), method, count, "rule")
+        settings_of(Rule(values), method, count)
     except RecipeError:
         return False
     return True
@@ -105,7 +130,7 @@ def merged(
 ) -> Tensor:
     """Return what a method makes of one tensor; ``keys`` stand for the parents' hashes."""
     method = METHODS[name] if isinstance(name, str) else name
-    settings = settings_of(Rule(values), method, len(parents), "rule")
+    settings = settings_of(Rule(values), method, len(parents))
     streams = [key(0, k, "x") for k in keys or [str(i) for i in range(len(parents))]]
     sources = Sources(base, parents, streams, is_in_layer=is_in_layer)
     kernel = method.prepare(sources, settings)

@@ -32,10 +32,9 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import CheckpointError, RecipeError
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.methods import METHODS
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Rule
 from tests.merge.conftest import save_tensors
-from tests.merge.recipes import VALUES, recipe_of
+from tests.merge.recipes import VALUES, planned, recipe_of
 from tests.merge.strategies import merged
 
 PARENTS = [torch.ones(2, 3), torch.zeros(2, 3)]
@@ -109,7 +108,7 @@ def test_karcher_takes_a_tolerance_of_zero() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_children_have_the_dtype_of_the_recipe(name: str, opened: list[Checkpoint]) -> None:
     """No method writes float32 where the recipe says bfloat16."""
-    made = plan(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
+    made = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
     assert {torch.bfloat16} == {tensor.dtype for _, tensor in merge(made)}
 
 
@@ -122,7 +121,7 @@ def test_unknown_vocabularies_are_refused(name: str, tmp_path: Path) -> None:
     ]
     recipe = recipe_of(name, models[0], models[1:])
     with pytest.raises(CheckpointError, match="nobody knows which tokens its 4 rows stand for"):
-        plan(recipe, models[0], models[1:])
+        planned(recipe, models[0], models[1:])
 
 
 def test_heads_take_no_layers_value(tmp_path: Path) -> None:
@@ -138,7 +137,7 @@ def test_heads_take_no_layers_value(tmp_path: Path) -> None:
     ]
     rules = (Rule({"weight": 0.5}, layers=(0, 1)), Rule({"weight": 0.25}))
     recipe = recipe_of("task_arithmetic", models[0], models[1:], rules=rules)
-    child = dict(merge(plan(recipe, models[0], models[1:])))
+    child = dict(merge(planned(recipe, models[0], models[1:])))
     assert [2.0, 4.0, 2.0] == [float(child[name][0, 0]) for name in names]
 
 
@@ -148,7 +147,7 @@ def test_without_a_base_the_first_parent_is_the_frame(
 ) -> None:
     """Config and architecture come from the parent that the recipe names first, every time."""
     parents = [opened[i] for i in order]
-    assert parents[0] is plan(recipe_of("linear", None, parents), None, parents).frame
+    assert parents[0] is planned(recipe_of("linear", None, parents), None, parents).frame
 
 
 @pytest.mark.parametrize("name", METHODS)

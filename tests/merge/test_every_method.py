@@ -16,9 +16,8 @@ from stages.checkpoint.reader import Checkpoint
 from stages.merge.arithmetic.thresholds import num_kept
 from stages.merge.engine.tensor_ranges import merge_tensor
 from stages.merge.methods import METHODS
-from stages.merge.plan.planner import plan
-from stages.recipe.recipe import Law
-from tests.merge.recipes import recipe_of
+from stages.recipe.method_spec import Law
+from tests.merge.recipes import VALUES, planned, recipe_of
 from tests.merge.strategies import matrices, merged, settings_of_any, usual
 
 EXEMPT = {
@@ -83,7 +82,7 @@ def test_chunks_change_no_bit(data: st.DataObject, name: str, chunk: int) -> Non
 @pytest.mark.parametrize("name", METHODS)
 def test_order_and_threads_change_no_bit(name: str, opened: list[Checkpoint]) -> None:
     """Tensors merged last to first, on two threads of torch's, are those of the first to last."""
-    made = plan(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
+    made = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
     straight = [merge_tensor(made, tensor, memo=None) for tensor in made.tensors]
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -210,3 +209,21 @@ def test_tensors_of_any_shape_come_out_whole(data: st.DataObject, name: str) -> 
     child = merged(name, base, parents, **values)
     assert shape == tuple(child.shape)
     assert torch.isfinite(child).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_spec_says_what_enters_the_numbers(name: str) -> None:
+    """A base and random words change the child only where the spec says that they may."""
+    spec = METHODS[name].spec
+    generator = torch.Generator().manual_seed(1)
+    bases, (one, two) = (
+        torch.randn(2, 4, 6, generator=generator),
+        torch.randn(2, 4, 6, generator=generator),
+    )
+    values: dict[str, Any] = dict(VALUES[name])
+    base = bases[0] if spec.needs_base else None
+    child = merged(name, base, [one, two], keys=["a", "b"], **values)
+    others = merged(name, base, [one, two], keys=["c", "d"], **values)
+    assert spec.draws != torch.equal(child, others)
+    based = [merged(name, other, [one, two], keys=["a", "b"], **values) for other in bases]
+    assert spec.reads_base != torch.equal(*based)

@@ -33,7 +33,7 @@ def test_variances_are_the_same_held_or_found_anew(
     """SCE selects the same entries of a tensor too large for its variances to be kept."""
     base, *parents = _models(size, digits=digits)
     held = merged("sce", base, parents, select_topk=share)
-    monkeypatch.setattr(sce, "MOST_HELD", 0)
+    monkeypatch.setattr(sce, "MOST_STORED", 0)
     monkeypatch.setattr(sce, "in_memory", _refused)
     assert torch.equal(held, merged("sce", base, parents, select_topk=share))
 

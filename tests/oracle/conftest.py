@@ -10,11 +10,10 @@ from torch import Tensor
 
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Value
 from tests.bench.programs import Program
 from tests.merge.conftest import save_model, save_tensors
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 PYTHON = Path(".scratch/oracle/bin/python")
 PROGRAM = Path("tests/oracle/mergekit_program.py")
@@ -81,7 +80,7 @@ def ours_of(
     opened = [models[parent] for parent in parents]
     origin = models[base] if base else None
     recipe = recipe_of(method, origin, opened, values, dtype="float32")
-    return dict(merge(plan(recipe, origin, opened)))
+    return dict(merge(planned(recipe, origin, opened)))
 
 
 def assert_close(theirs: Tensors, ours: Tensors, *, rtol: float = 1e-5) -> None:

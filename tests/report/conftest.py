@@ -1,27 +1,20 @@
 """A small finished run: two generations, one failure, three tasks' worth of test results."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
+from stages.lineage.outcome import Outcome
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 
 ERROR = "<script>alert('error')</script> merge failed"
 TASK_WEIGHTS = {"maths": 1.0, "french": 3.0}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one candidate of the test's run."""
-
-    weights_hash: str | None
-    evaluation: Evaluation | None
-    error: str | None = None
 
 
 def evaluation_of(split: str, right: int, num_items: int = 20) -> Evaluation:
@@ -40,13 +33,15 @@ def rows_of() -> list[Row]:
     rows = []
     for generation in range(3):
         for place in range(4):
-            recipe = Recipe("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
+            recipe = Recipe.of_models(
+                "linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),)
+            )
             name = candidate_name(generation, place)
             candidate = Candidate(name, (place / 10,), recipe, generation, ("p0",))
             genes = {"weight.p0": place / 10}
-            outcome = Result("ff", evaluation_of("search", generation * 3 + place))
+            outcome = Outcome("ff", evaluation_of("search", generation * 3 + place))
             if (generation, place) == (1, 2):
-                outcome = Result(None, None, ERROR)
+                outcome = Outcome(None, None, ERROR)
             rows.append(Row.of(candidate, genes, outcome, weights=TASK_WEIGHTS))
     return [*rows, replace(rows[0], name=MEAN, generation=3, fitness=0.9)]
 

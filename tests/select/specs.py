@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stages.params.space_params import SpaceParams
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.select.space.space import Genome, Space
 
 WEIGHT = Parameter("weight", "parent", None, -math.inf, math.inf, "")

@@ -8,15 +8,15 @@ import torch
 
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.methods import METHODS
-from stages.merge.plan.planner import plan
 from stages.params.load import MergeParams
 from stages.params.space_params import SpaceParams
-from stages.recipe.recipe import MethodSpec, Model, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
+from stages.recipe.recipe import Model
 from stages.select.final.baselines import references, warm_starts
 from stages.select.space.gene_ranges import NORMALIZE, SEARCHED
 from stages.select.space.space import Space
 from tests.merge.conftest import save_tensors
-from tests.merge.recipes import model_of
+from tests.merge.recipes import model_of, planned
 
 SPECS: dict[str, MethodSpec] = {name: method.spec for name, method in METHODS.items()}
 
@@ -79,15 +79,16 @@ def test_every_other_parameter_can_be_fixed_and_searched(
                 parents=tuple(map(model_of, parents)),
                 merge=MergeParams(),
             )
-            found = plan(recipe, base if SPECS[name].needs_base else None, parents)
-            assert parameter.name in recipe.rules[0].values
+            found = planned(recipe, base if SPECS[name].needs_base else None, parents)
+            given = recipe.rules[0].values.get(parameter.name, parameter.default)
+            assert parameter.is_legal(given[0] if isinstance(given, tuple) else given)
             assert recipe.id == found.id
 
 
 def test_references_give_their_methods_what_they_take() -> None:
     """The recipes of base, parents and baselines name only parameters of their method."""
     parents = (Model("a", "1"), Model("b", "2"), Model("c", "3"))
-    found = references(base=Model("z", "0"), parents=parents, merge=MergeParams())
+    found = references(base=Model("z", "0"), parents=parents, merge=MergeParams(), specs=SPECS)
     for reference in found:
         spec = SPECS[reference.recipe.method]
         given = set(reference.recipe.rules[0].values)

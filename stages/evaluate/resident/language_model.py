@@ -20,6 +20,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from torch import Tensor
 
 from stages.errors import EvaluationError
+from stages.evaluate.device import check_device
 from stages.evaluate.lm_eval_arguments import model_args
 from stages.evaluate.resident.out_of_memory import in_halves
 from stages.evaluate.resident.prefix_trees import rows_of
@@ -54,10 +55,8 @@ class ResidentLM(TextLM):
                 "evaluate.model_args."
             ) from error
         if str(model.device) != params.device:  # HFLM silently takes another one
-            raise EvaluationError(
-                f"evaluate.device: {params.device!r} is not on this machine. Legal: cpu, "
-                "cuda or cuda:<number> where torch finds a GPU, mps on a Mac."
-            )
+            check_device(params.device)
+            raise EvaluationError(f"evaluate.device: lm-eval takes {model.device} for it.")
         model._batch_tokens = params.batch_tokens
         # Autocast runs layers in another dtype than that of the mask.
         may_read_trees = not model.mixed_precision_dtype

@@ -48,7 +48,7 @@ def in_halves(batch: B, run: Callable[[B], T]) -> Iterator[tuple[B, T]]:
                 f"{part.items[0]}: does not fit the memory, though it is alone in its batch. Take "
                 "shorter items, fewer evaluate.workers, or a dtype of 16 bits in "
                 "evaluate.model_args."
-            )
+            ) from MemoryError("on this machine")  # so that no candidate is blamed for it
         first, second = part.split()
         waiting += [second, first]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.data_files.data_task import data_task
+from stages.evaluate.generation_arguments import check_generation_arguments
 from stages.evaluate.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
@@ -157,6 +158,8 @@ def _set_generation(name: str, task: Any, task_params: TaskParams, params: Evalu
     task.set_config("generation_kwargs", kwargs)
     where = f"task {name}, generation_kwargs"
     check_generation(where, kwargs)
+    if params.backend is None:
+        check_generation_arguments(where, kwargs)
 
 
 def _scored(

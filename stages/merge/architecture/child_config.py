@@ -1,54 +1,47 @@
-"""The child's config.json, and whose tokenizer it takes."""
+"""The child's config.json, as its dtype, its tokenizer's owner and its layers ask for it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
-from stages.hashing import content_hash, file_hash
 from stages.merge.architecture.layer_kinds import check_kinds, entry_lists, kinds_of, number_lists
 from stages.merge.architecture.layer_stacks import DEPTH, text_section
-from stages.merge.mergekit.schema import Config, Reference
-from stages.merge.outputs.model_files import child_config
-from stages.merge.plan.plan import DTYPES
 
-Origins = tuple[tuple[Reference, int], ...]
-Models = Mapping[Reference, Checkpoint]
+Origins = Sequence[tuple[int, int]]  # of each layer of the child, a model's place and its layer
+Models = Sequence[Checkpoint]  # the first is the frame
 
 HALVES = ("encoder", "decoder")  # the modules of an encoder-decoder
+_SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
 # From these transformers tells a layer's kind by its number, unless layer_types spells it out.
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
 
-def config_of(
-    config: Config,
-    frame: Checkpoint,
-    donor: Checkpoint,
-    origins: Mapping[str, Origins],
-    models: Models,
-) -> tuple[dict[str, Any], str]:
-    """Return the child's config.json and the dtype it names.
+def child_config(
+    models: Models, owner: Checkpoint, dtype: str, origins: Mapping[str, Origins]
+) -> dict[str, Any]:
+    """Return the config of the frame in ``dtype``, with the special tokens of ``owner``.
 
     Where layers were taken out, added or moved, their number and every list that has an entry
-    for each layer follow them. ``origins`` are those of the main module; of an encoder-decoder
-    they are those of each half whose layers changed.
+    for each layer follow them. ``origins`` are those of each module whose layers changed.
 
     Raises:
         RecipeError: a layer's model does not say of it what the frame says of its own, or the
             config of an encoder-decoder does not count the layers of its halves.
     """
-    dtype = config.out_dtype or config.dtype or _dtype_of(frame)
-    found = child_config(frame, donor, dtype)
-    if not all(module.is_whole for module in config.modules):
-        where = f"{config.where}: config.json"
-        if is_halved(found) and {*origins} <= {*HALVES}:
-            _restack_halves(found, origins, models, where)
-        else:
-            for origin in origins.values():
-                _restack(found, config.references[0], origin, models, where)
-    return found, dtype
+    config = _in_dtype(models[0].config, owner.config, dtype)
+    if is_halved(config) and {*origins} <= {*HALVES}:
+        _restack_halves(config, origins, models)
+    else:
+        for origin in origins.values():
+            _restack(config, origin, models)
+    return config
+
+
+def special_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ids of special tokens that ``config`` gives."""
+    return {name: config[name] for name in _SPECIAL_TOKENS if name in config}
 
 
 def is_halved(config: Mapping[str, Any]) -> bool:
@@ -56,44 +49,57 @@ def is_halved(config: Mapping[str, Any]) -> bool:
     return bool(config.get("is_encoder_decoder", False))
 
 
-def _restack(
-    found: dict[str, Any], reference: Reference, origins: Origins, models: Models, where: str
-) -> None:
+def _in_dtype(frame: Mapping[str, Any], owner: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    config = dict(frame)
+    config.pop("_name_or_path", None)  # a path on the machine that saved it
+    config.update(special_tokens(owner))
+    config["dtype"] = dtype
+    if "torch_dtype" in config:  # the name before transformers 5
+        config["torch_dtype"] = dtype
+    if isinstance(config.get("text_config"), dict):
+        text = config["text_config"]
+        section = owner.get("text_config")
+        ids = special_tokens(section if isinstance(section, dict) else owner)
+        known = {name: number for name, number in ids.items() if name in text}
+        config["text_config"] = {**text, **known, "dtype": dtype}
+    return config
+
+
+def _restack(config: dict[str, Any], origins: Origins, models: Models) -> None:
     """Let the config of a language model, and its text section, follow the layers."""
-    depth = _depth(found)
-    stays = list(origins) == [(reference, layer) for layer in range(depth or 0)]
-    if depth is None or stays:
+    depth = _depth(config)
+    if depth is None or list(origins) == [(0, layer) for layer in range(depth)]:
         return
-    sections = [found]
-    if isinstance(found.get("text_config"), dict):
-        found["text_config"] = dict(found["text_config"])
-        sections.append(found["text_config"])
+    sections = [config]
+    if isinstance(config.get("text_config"), dict):
+        config["text_config"] = dict(config["text_config"])
+        sections.append(config["text_config"])
     for place, section in enumerate(sections):
         sources = [_section(models[model].config, place) for model, _ in origins]
         layers = [layer for _, layer in origins]
         before = dict(section)
-        section.update(_restacked(section, sources, layers, where))
+        section.update(_restacked(section, sources, layers))
         if any(name in section for name in _NUM_LAYERS):
             kinds = {model: dict(enumerate(kinds_of(models[model]))) for model in dict(origins)}
             theirs = [kinds[model].get(layer, frozenset()) for model, layer in origins]
-            mine = kinds_of(models[reference])[: _depth(before)]
-            check_kinds((before, mine), (section, theirs), where)
+            mine = kinds_of(models[0])[: _depth(before)]
+            check_kinds((before, mine), (section, theirs))
 
 
 def _restack_halves(
-    found: dict[str, Any], origins: Mapping[str, Origins], models: Models, where: str
+    config: dict[str, Any], origins: Mapping[str, Origins], models: Models
 ) -> None:
     """Let the config of an encoder-decoder follow the layers of those halves that changed."""
-    counts = {half: _counts_of(found, half, where) for half in HALVES if origins}
+    counts = {half: _counts_of(config, half) for half in HALVES if origins}
     for half, origin in origins.items():
-        section, layers = found.get(half), [layer for _, layer in origin]
+        section, layers = config.get(half), [layer for _, layer in origin]
         if isinstance(section, dict):
             sources = [models[model].config.get(half, {}) for model, _ in origin]
-            found[half] = section | _restacked(section, sources, layers, where)
-        found.update(dict.fromkeys(counts[half], len(layers)))
+            config[half] = section | _restacked(section, sources, layers)
+        config.update(dict.fromkeys(counts[half], len(layers)))
 
 
-def _counts_of(config: Mapping[str, Any], half: str, where: str) -> list[str]:
+def _counts_of(config: Mapping[str, Any], half: str) -> list[str]:
     """Return the keys of a config, not of its sections, that count the layers of a half.
 
     What is called after neither half, as T5's ``num_layers``, is the encoder's.
@@ -107,30 +113,10 @@ def _counts_of(config: Mapping[str, Any], half: str, where: str) -> list[str]:
     if len(numbers) != 1:
         said = ", ".join(f"{key} {config[key]}" for key in keys) or "nothing"
         raise RecipeError(
-            f"{where}: of the number of layers of the {half} it says {said}. To rearrange layers "
-            "there must be one such number; mend the config, or give all layers in their order."
+            f"of the number of layers of the {half} it says {said}. To rearrange layers there "
+            "must be one such number; correct the config, or give all layers in their order."
         )
     return keys
-
-
-def folder_hash(config: Mapping[str, Any], donor: Path) -> str:
-    """Return the hash of what a child's folder holds beside weights: part of a document's id."""
-    names = sorted(p for p in donor.rglob("*") if p.is_file() and p.suffix != ".safetensors")
-    small = {p.relative_to(donor).as_posix(): file_hash(p) for p in names if p.suffix != ".bin"}
-    small.pop("README.md", None)
-    return content_hash({"config": dict(config), "files": small})
-
-
-def _dtype_of(model: Checkpoint) -> str:
-    """Return the dtype that a config names, or that of most of its weights."""
-    said = model.config.get("dtype") or model.config.get("torch_dtype")
-    if said in DTYPES:
-        return str(said)
-    sizes = dict.fromkeys(DTYPES, 0)
-    for info in model.tensors.values():
-        for name, spelled in DTYPES.items():
-            sizes[name] += info.num_bytes if info.dtype == spelled else 0
-    return max(sizes, key=lambda name: sizes[name])
 
 
 def _depth(config: Mapping[str, Any]) -> int | None:
@@ -147,10 +133,7 @@ def _section(config: Mapping[str, Any], place: int) -> Mapping[str, Any]:
 
 
 def _restacked(
-    section: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    layers: Sequence[int],
-    where: str,
+    section: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], layers: Sequence[int]
 ) -> dict[str, Any]:
     """Return those keys of a config that change where the layers stand otherwise."""
     depth = next((section[name] for name in _NUM_LAYERS if name in section), None)
@@ -159,31 +142,26 @@ def _restacked(
         pairs = enumerate(zip(sources, layers, strict=True))
         changed[key] = [place for place, (s, layer) in pairs if layer in s.get(key, [])]
     for key in entry_lists(section, depth):
-        changed[key] = _gathered(key, sources, layers, where)
+        changed[key] = _gathered(key, sources, layers)
     for key in _PERIODS:
-        if (
-            section.get(key)
-            and "layer_types" not in section
-            and layers != list(range(len(layers)))
-        ):
+        is_told = section.get(key) and "layer_types" not in section
+        if is_told and layers != list(range(len(layers))):
             raise RecipeError(
-                f"{where}: {key} tells a layer's kind by its number, which this merge changes. "
+                f"{key} tells a layer's kind by its number, which this merge changes. "
                 "Add layer_types to the config of the model."
             )
     return changed
 
 
-def _gathered(
-    key: str, sources: Sequence[Mapping[str, Any]], layers: Sequence[int], where: str
-) -> list[Any]:
+def _gathered(key: str, sources: Sequence[Mapping[str, Any]], layers: Sequence[int]) -> list[Any]:
     """Return a list with an entry for each layer, taken from where the layer comes from."""
-    found = []
+    entries = []
     for source, layer in zip(sources, layers, strict=True):
-        entries = source.get(key)
-        if not isinstance(entries, list) or layer >= len(entries):
+        listed = source.get(key)
+        if not isinstance(listed, list) or layer >= len(listed):
             raise RecipeError(
-                f"{where}: {key} has an entry for each layer; a model that layer {layer} comes "
-                "from has none. Add it to that model's config."
+                f"{key} has an entry for each layer; a model that layer {layer} comes from has "
+                "none. Add it to that model's config."
             )
-        found.append(entries[layer])
-    return found
+        entries.append(listed[layer])
+    return entries

@@ -68,7 +68,7 @@ def kinds_of(model: Checkpoint) -> list[Kind]:
 
 
 def check_kinds(
-    frame: tuple[Section, Sequence[Kind]], child: tuple[Section, Sequence[Kind]], where: str
+    frame: tuple[Section, Sequence[Kind]], child: tuple[Section, Sequence[Kind]]
 ) -> None:
     """Check that the child's section of the config gives each of its layers the kind that it is.
 
@@ -85,7 +85,7 @@ def check_kinds(
     )
     if not are_told and not _goes_on(kinds, found):
         raise RecipeError(
-            f"{where}: layers differ in the tensors that they have, and only their numbers say "
+            "layers differ in the tensors that they have, and only their numbers say "
             "which is of which kind. This merge puts a layer where one of another kind would be; "
             "keep the kinds in the order that they have in the model."
         )

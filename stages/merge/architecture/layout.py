@@ -90,10 +90,10 @@ class Layout:
         """Return whether a tensor is no part of the language model of a composite model."""
         return self.is_composite and self.module_of(name) != self.main
 
-    def check_modules(self, modules: Collection[str], where: str, label: str) -> None:
-        """Check that each module is one that may be merged beside the language model.
+    def check_modules(self, modules: Collection[str], label: str) -> None:
+        """Check that each module is one that may be merged besides the language model.
 
-        ``where`` and ``label`` say in messages who asks, and what this model is called.
+        ``label`` is what messages call this model.
 
         Raises:
             RecipeError: there is no such module, or the model is not composite.
@@ -102,8 +102,9 @@ class Layout:
         for module in modules:
             if module not in legal:
                 raise RecipeError(
-                    f"{where}: modules names {module!r}. {label} has "
-                    f"{', '.join(legal) or 'none: all of it is merged'}.{nearest(module, legal)}"
+                    f"modules names {module!r}. {label} has "
+                    f"{', '.join(legal) or 'none: all of it is merged'}; change that."
+                    f"{nearest(module, legal)}"
                 )
 
     def layer_of(self, name: str) -> int | None:

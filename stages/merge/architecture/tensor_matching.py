@@ -4,18 +4,17 @@ The child has the first model's tensors, no more and no less. Every tensor of th
 into one of them, passed over by a rule stated here, or an error. The first model is the frame.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from stages.checkpoint.config_differences import Differences, differences
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import RecipeError
 from stages.merge.architecture.components import is_buffer
 from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.architecture.tied_weights import stand_in, tied_twin
 
-Fault = Callable[[str], None]
+Complaint = tuple[str, str]  # a tensor, and what is wrong with it
 _WIDTHS = ("hidden_size ", "text_config.hidden_size ", "n_embd ", "d_model ")
 
 
@@ -31,42 +30,6 @@ class Known:
 def known(model: Checkpoint, label: str) -> Known:
     """Return a model with its layout."""
     return Known(model, layout_of(model), label)
-
-
-def source_names(
-    models: Sequence[Checkpoint],
-    labels: Sequence[str],
-    where: str,
-    modules: Collection[str] = (),
-) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each merged tensor of the first model, its name in every model, sorted.
-
-    A tensor that is not among them is copied from the first model: a buffer, and what is not the
-    language model of a composite model, unless ``modules`` names its module. Where the first
-    model's head is tied, another's own head is passed over if it equals its embedding. Models may
-    differ in the prefix of their names, as a language model and a vision-language model do.
-
-    Raises:
-        RecipeError: a model lacks a tensor, has one too many, or has an untied head of its own;
-            or there is no such module.
-    """
-
-    def fault(message: str) -> None:
-        raise RecipeError(f"{where}{message}")
-
-    frame = known(models[0], labels[0])
-    frame.layout.check_modules(modules, where, frame.label)
-    names = [name for name in models[0].tensors if not is_copied(name, frame, modules)]
-    twins = twins_of(frame, names)
-    rows = {name: [twins.get(name, name)] for name in names}
-    for model, label in zip(models[1:], labels[1:], strict=True):
-        match = Match(known(model, label), frame, modules)
-        match.check_config(fault)
-        found = match.found(names, twins, fault)
-        match.check_rest(model.tensors, set(found.values()), fault)
-        for name, row in rows.items():
-            row.append(found[twins.get(name, name)])
-    return {name: tuple(row) for name, row in rows.items()}
 
 
 def is_copied(name: str, frame: Known, modules: Collection[str] = ()) -> bool:
@@ -118,41 +81,42 @@ class Match:
             other.model, other.layout, name, frame.model, frame.layout
         )
 
-    def found(
-        self, names: Iterable[str], twins: Mapping[str, str], fault: Fault
-    ) -> dict[str, str]:
-        """Return the other model's tensors for these of the frame; one that it lacks is a fault.
+    def names_of(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the other model's tensors for those of the frame that it has."""
+        found = {name: self.name_in(name) for name in names}
+        return {name: other for name, other in found.items() if other is not None}
 
-        So is one of its own where the frame's repeats another, as ``twins`` says.
+    def lacking(self, names: Iterable[str], twins: Mapping[str, str]) -> Iterator[Complaint]:
+        """Give what of the frame the other model lacks, or has of its own where it is tied.
+
+        ``twins`` are the frame's tensors that repeat another, with what they repeat.
         """
-        found: dict[str, str] = {}
+        known = self.names_of(names)
         for name in names:
-            theirs = self.name_in(name)
-            if theirs is None:
-                fault(
-                    f", tensor {name}: {self.other.label} has none, {self.frame.label} has one. "
-                    f"Merged models have the same tensors; leave {self.other.label} out."
+            if name not in known:
+                yield (
+                    name,
+                    f"{self.other.label} has none, {self.frame.label} has one. Merged models "
+                    f"have the same tensors; leave {self.other.label} out.",
                 )
-            else:
-                found[name] = theirs
         for name, twin in twins.items():
-            if name in found and self._is_own(found[name], self.name_in(twin)):
-                fault(
-                    f", tensor {name}: {self.other.label} has one of its own, in "
-                    f"{self.frame.label} it is tied to {twin}. Leave {self.other.label} out."
+            if name in known and self._is_own(known[name], self.name_in(twin)):
+                yield (
+                    name,
+                    f"{self.other.label} has one of its own, in {self.frame.label} it is tied to "
+                    f"{twin}. Leave {self.other.label} out.",
                 )
-        return found
 
-    def check_config(self, fault: Fault, *, layers: bool = True) -> None:
-        """Check that weights of equal shapes mean the same in both models, by their configs.
+    def config_conflicts(self, *, layers: bool = True) -> Iterator[str]:
+        """Give how weights of equal shapes mean other things in the two models, by their configs.
 
         Without ``layers`` their number, and lists with an entry for each, may differ. A model of
         another width is left to the shapes of its tensors, each of which is told.
         """
         facts = self._differences(layers=layers).deciding
         if facts and not any(fact.startswith(_WIDTHS) for fact in facts):
-            fault(
-                f": {self.other.label}: {'; '.join(facts)}. Equal weights then compute different "
+            yield (
+                f"{self.other.label}: {'; '.join(facts)}. Equal weights then compute different "
                 f"things; leave {self.other.label} out."
             )
 
@@ -166,8 +130,8 @@ class Match:
         mine, theirs = self.frame.model.config, self.other.model.config
         return differences(mine, theirs, owner=f"{self.frame.label} has", layers=layers)
 
-    def check_rest(self, names: Iterable[str], used: Collection[str], fault: Fault) -> None:
-        """Check that what the other model has besides is passed over by rule."""
+    def surplus(self, names: Iterable[str], used: Collection[str]) -> Iterator[Complaint]:
+        """Give what the other model has besides ``used`` that no rule passes over."""
         other = self.other
         told: set[str] = set()  # modules: the first of their tensors stands for all
         for name in names:
@@ -181,9 +145,10 @@ class Match:
                 continue
             told |= {module} if kept else set()
             advice = f"make {other.label} the base" if kept else f"leave {other.label} out"
-            fault(
-                f", tensor {name}: {other.label} has one, {self.frame.label} has none: "
-                f"{_reason(other, name)}. Merged models have the same tensors; {advice}."
+            yield (
+                name,
+                f"{other.label} has one, {self.frame.label} has none: {_reason(other, name)}. "
+                f"Merged models have the same tensors; {advice}.",
             )
 
     def _is_own(self, theirs: str, twin: str | None) -> bool:

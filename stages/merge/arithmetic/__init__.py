@@ -1,1 +1,1 @@
-"""What merge methods are written with: thresholds, sums, spheres, singular values."""
+"""Building blocks of the merge methods: thresholds, sums, spheres, singular values."""

@@ -1,4 +1,4 @@
-"""Bands of magnitude: the entries that rank after some of the largest and before the rest."""
+"""Bands of magnitude: the entries whose magnitudes rank between two numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,20 +14,23 @@ Finder = Callable[[Sequence[float]], list[Cut]]  # densities to the cuts of one 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Keeps what ``lower`` keeps and ``upper`` does not; None keeps all, or nothing."""
+    """Keeps the entries that ``lower`` keeps and ``upper`` does not.
+
+    A ``lower`` of None keeps all, an ``upper`` of None drops none.
+    """
 
     lower: Cut | None
     upper: Cut | None
 
 
 def band_of(find: Finder, size: int, *, skipped: int, kept: int) -> Band:
-    """Return the band of ``kept`` of ``size`` magnitudes, the largest after ``skipped`` larger.
+    """Return the band that skips the largest magnitudes and keeps the next ``kept``.
 
-    ``find`` gives the cuts of densities. Of equal magnitudes that of lowest index counts as the
-    larger.
+    There are ``size`` magnitudes, of which ``skipped`` are skipped; of equal ones the one of
+    lowest index ranks first. ``find`` gives the cuts of densities.
 
     Raises:
-        ValueError: there are not so many entries, or none is kept.
+        ValueError: the band keeps no entry, or reaches beyond the last.
     """
     if kept < 1 or skipped < 0 or skipped + kept > size:
         raise ValueError(f"band of {kept} after {skipped}: there are not so many entries")

@@ -1,10 +1,10 @@
 """What a merge method is: a spec, and a kernel that gives any range of a child's entries.
 
 A method looks at one tensor at a time. ``prepare`` may read all of it for statistics; the kernel
-that it returns then gives entries ``start`` to ``stop`` of the flattened child in float32, the
-same bits however the range is divided. So kernels use only multiplications, additions, divisions,
-comparisons and selections, entry by entry: each is rounded as IEEE 754 says, with or without SIMD
-and on any number of threads.
+that it returns then gives entries ``start`` to ``stop`` of the flattened child in float32, with
+the same bits however the range is divided. So kernels use only multiplications, additions,
+divisions, comparisons and selections, entry by entry: each is rounded as IEEE 754 says, with or
+without SIMD and on any number of threads.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,17 +17,17 @@ from torch import Tensor
 
 from stages.merge.arithmetic.array_cache import Memo
 from stages.merge.arithmetic.thresholds import Magnitudes
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 from stages.seeds import at_most, random_bytes
 
 Kernel = Callable[[int, int], Tensor]
 _NO_BASE = "this merge has no base: the method's spec should say needs_base"
-BLOCK = 1 << 20  # entries read at a time where a method needs statistics of a whole tensor
+BLOCK = 1 << 20  # elements per read where a method needs statistics of a whole tensor: 4 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The parameters of one rule, complete and checked: numbers per tensor or parent, and names.
+    """The parameters of one rule, complete and legal: numbers per tensor or parent, and names.
 
     ``choice`` holds those whose value is one of several names.
     """
@@ -38,14 +38,14 @@ class Settings:
 
 
 class Sources:
-    """One tensor as the base and the parents hold it: flattened, read in float32.
+    """One tensor of the base and of each parent: flattened, read in float32.
 
-    ``shape`` is the tensor's own, ``size`` the number of its entries, and ``row_length`` how many
-    of them are under one index of the first dimension; a vector or a scalar is one row.
-    ``is_in_layer`` is false for embeddings, final norm and head, which belong to no layer.
+    ``size`` is the number of entries, and ``row_length`` how many of them one index of the first
+    dimension holds; a vector or a scalar is one row.
+    ``is_in_layer`` is false for embeddings, final norm and head, which are outside the layers.
 
-    ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps what
-    the next candidate needs again, under ``identities``: one for each parent's task vector.
+    ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps arrays
+    for the next candidate, under ``identities``: one for each parent's task vector.
     """
 
     def __init__(
@@ -73,17 +73,17 @@ class Sources:
         self._base_range: tuple[int, int, Tensor] | None = None
 
     def base(self, start: int, stop: int) -> Tensor:
-        """Return a range of the base; it may be a view of the file's map, so never write to it."""
+        """Return a range of the base; a view of the mapped file, so never write to it."""
         if self._base is None:
             raise TypeError(_NO_BASE)
-        held = self._base_range  # the same range is asked for once per parent
-        if held is None or held[:2] != (start, stop):
-            held = (start, stop, self._base[start:stop].to(torch.float32))
-            self._base_range = held
-        return held[2]
+        latest = self._base_range  # each parent's task vector reads the same range
+        if latest is None or latest[:2] != (start, stop):
+            latest = (start, stop, self._base[start:stop].to(torch.float32))
+            self._base_range = latest
+        return latest[2]
 
     def parent(self, index: int, start: int, stop: int) -> Tensor:
-        """Return a range of a parent; it may be a view of the file's map, so never write to it."""
+        """Return a range of a parent; a view of the mapped file, so never write to it."""
         return self._parents[index][start:stop].to(torch.float32)
 
     def task_vector(self, index: int, start: int, stop: int) -> Tensor:
@@ -101,21 +101,21 @@ class Sources:
         return self.parent_sample(index, parts, length) - _starts(self._base, parts, length)
 
     def magnitudes(self, index: int) -> Magnitudes:
-        """Return the magnitudes of a parent's task vector, each computed when it is read."""
+        """Return the magnitudes of a parent's task vector, computed when they are read."""
 
         def read(start: int, stop: int) -> NDArray[np.float32]:
-            found: NDArray[np.float32] = self.task_vector(index, start, stop).abs_().numpy()
-            return found
+            magnitudes: NDArray[np.float32] = self.task_vector(index, start, stop).abs_().numpy()
+            return magnitudes
 
         def sample(parts: int, length: int) -> NDArray[np.float32]:
             vector = self.task_vector_sample(index, parts, length)
-            found: NDArray[np.float32] = vector.abs_().reshape(-1).numpy()
-            return found
+            magnitudes: NDArray[np.float32] = vector.abs_().reshape(-1).numpy()
+            return magnitudes
 
         return Magnitudes(self.size, read, sample)
 
     def sorted_magnitudes(self, index: int) -> NDArray[np.float32] | None:
-        """Return them in ascending order where they are kept; None where there is no room."""
+        """Return the magnitudes in ascending order, or None if the cache has no room for them."""
         if self._memo is None:
             return None
         name = ("sorted magnitudes", self._identities[index])
@@ -131,12 +131,12 @@ class Sources:
         highest: NDArray[np.uint32],
         order: Tensor | None = None,
     ) -> NDArray[np.bool_]:
-        """Return where a parent's random words for a range are no more than ``highest``.
+        """Return where a parent's random words for a range are at most ``highest``.
 
         The words are uniform in 0 to 2^32 - 1, and each depends on the recipe's seed, the parent's
-        hash, the tensor's name and the entry's index alone. With ``order``, the places of each
-        row's entries, the range is of whole rows and its entries are taken in that order;
-        ``highest`` may then be one for each place in the order.
+        hash, the tensor's name and the entry's index alone. With ``order``, indices into each row,
+        the range is of whole rows and its entries are taken in that order; ``highest`` may then
+        have one value for each rank in the order.
         """
         first = torch.from_numpy(self._first_bytes(index, start, stop))
         if order is None:
@@ -144,11 +144,11 @@ class Sources:
         first = first.view(order.shape).gather(1, order)
         flat, length = order.view(-1).numpy(), order.shape[1]
 
-        def places(at: NDArray[np.int64]) -> NDArray[np.int64]:
-            found: NDArray[np.int64] = start + at // length * length + flat[at]
-            return found
+        def indices_of(at: NDArray[np.int64]) -> NDArray[np.int64]:
+            indices: NDArray[np.int64] = start + at // length * length + flat[at]
+            return indices
 
-        return at_most(self.streams[index], first.numpy(), highest, places)
+        return at_most(self.streams[index], first.numpy(), highest, indices_of)
 
     def _first_bytes(self, index: int, start: int, stop: int) -> NDArray[np.uint8]:
         stream = self.streams[index]
@@ -174,11 +174,11 @@ def _accept(_settings: Settings, _num_parents: int) -> str | None:
 class Method:
     """A merge method; ``fault`` says why it cannot carry out settings for a number of parents.
 
-    It is asked about settings that lie within the spec's bounds, and answers None to legal ones.
+    Its settings lie within the spec's bounds; it returns None if they are legal together.
 
-    With ``is_entrywise`` an entry of the child depends on the settings and on the models' entries
-    at its place alone: not on the tensor's name, shape, size or random words. Tensors that lie
-    side by side may then be given to ``prepare`` as one vector, without streams or a memo.
+    With ``is_entrywise`` an entry of the child depends only on the settings and on the models'
+    entries at its index: not on the tensor's name, shape, size or random words. Neighbouring
+    tensors may then be given to ``prepare`` as one vector, without streams or a memo.
     """
 
     spec: MethodSpec

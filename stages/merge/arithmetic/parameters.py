@@ -4,7 +4,7 @@ import math
 
 from stages.merge.arithmetic.method import Settings
 from stages.merge.arithmetic.weighted_sums import MIN_SUM
-from stages.recipe.recipe import Parameter
+from stages.recipe.method_spec import Parameter
 
 WEIGHT = Parameter(
     "weight", "parent", None, -math.inf, math.inf, "How much of a parent enters the child."
@@ -49,7 +49,7 @@ def choice(name: str, default: str, choices: tuple[str, ...], doc: str) -> Param
 
 
 def mean_fault(settings: Settings, _num_parents: int) -> str | None:
-    """Return why a mean with these weights does not exist, or None where it does."""
+    """Return why a mean with these weights does not exist, or None if it does."""
     total = math.fsum(settings.parent["weight"])
     if settings.tensor["normalize"] == 1.0 and abs(total) < MIN_SUM:
         return (

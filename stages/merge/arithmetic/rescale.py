@@ -1,4 +1,4 @@
-"""What the entries that a mask keeps are multiplied by, for those that it drops."""
+"""Rescaling of the entries that a mask keeps, to make up for those that it drops."""
 
 import numpy as np
 from torch import Tensor
@@ -22,7 +22,7 @@ RESTORE = choice(
 
 
 def restored(sources: Sources, settings: Settings, sparse: Sparse) -> Sparse:
-    """Return the reader of the sparse task vectors with the L1 norms that the whole ones have.
+    """Return the reader of the sparse task vectors with the L1 norms of the whole ones.
 
     Each is multiplied by sum |task vector| / sum |sparse|, unless one of these is below 1e-7.
     Where ``rescale`` is not l1, ``sparse`` itself is returned.
@@ -38,7 +38,7 @@ def restored(sources: Sources, settings: Settings, sparse: Sparse) -> Sparse:
 
 
 def _ratio(sources: Sources, sparse: Sparse, index: int) -> float:
-    """Return the ratio of the norms, found in float64 in blocks of a fixed size and order."""
+    """Return the ratio of the norms, in float64 by blocks of a fixed size and order."""
     whole = kept = 0.0
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)

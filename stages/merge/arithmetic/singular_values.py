@@ -1,19 +1,20 @@
-"""What is done to whole task matrices: their singular values, their directions, their inputs.
+"""Decompositions of whole task matrices: singular values, directions, least interference.
 
-All of it is LAPACK's, on one thread: how work is divided among more would show in the last bits.
+LAPACK does them on one thread: with more, the division of work would show in the last bits.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import BLOCK, Kernel, Sources
 
 
 def is_linear_map(sources: Sources) -> bool:
-    """Return whether a tensor is the matrix of a linear map: one within the layers.
+    """Return whether a tensor is the matrix of a linear map within the layers.
 
     Outside them a matrix is an embedding or a head, whose rows are looked up or scored by token.
     """
@@ -22,45 +23,47 @@ def is_linear_map(sources: Sources) -> bool:
 
 def task_matrix(sources: Sources, index: int) -> Tensor:
     """Return the whole of a parent's task vector, in the tensor's shape."""
-    found = torch.empty(sources.size, dtype=torch.float32)
+    flat = torch.empty(sources.size, dtype=torch.float32)
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)
-        found[start:stop] = sources.task_vector(index, start, stop)
-    return found.view(sources.shape)
+        flat[start:stop] = sources.task_vector(index, start, stop)
+    return flat.view(sources.shape)
 
 
 def on_base(sources: Sources, matrix: Tensor, scale: float) -> Kernel:
     """Return the kernel of base + scale x matrix."""
-    found = matrix.reshape(-1)
+    flat = matrix.reshape(-1)
 
     def kernel(start: int, stop: int) -> Tensor:
-        return (found[start:stop] * scale).add_(sources.base(start, stop))
+        return (flat[start:stop] * scale).add_(sources.base(start, stop))
 
     return kernel
 
 
-def isotropic(matrix: Tensor) -> Tensor:
+def isotropic(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
     """Return the matrix with each singular value replaced by their mean.
 
-    Singular values that float32 cannot tell from 0 have no directions of their own: they count in
-    the mean and stay 0. A zero matrix stays as it is, and so does one with an infinity or NaN.
+    Singular values that float32 cannot tell from 0 have arbitrary directions: they count in the
+    mean and stay 0. A zero matrix stays as it is, and so does one with an infinity or NaN.
     """
     if not bool(matrix.any()) or not bool(torch.isfinite(matrix).all()):
         return matrix
     with one_thread():
         u, values, v = torch.linalg.svd(matrix, full_matrices=False)
         rank, mean = _rank(matrix, values), float(values.double().mean())
-        found: Tensor = (u[:, :rank] @ v[:rank]).mul_(mean)
-    return found
+        equalized: Tensor = (u[:, :rank] @ v[:rank]).mul_(mean)
+    return equalized
 
 
-def decorrelated(matrices: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+def decorrelated(
+    matrices: Sequence[Float[Tensor, "m n"]], weights: Sequence[float]
+) -> Float[Tensor, "m n"]:
     """Return the weighted sum of matrices whose singular vectors are made orthogonal first.
 
-    Of each of the k matrices the largest 1 / k of the singular values are kept, at least one. All
-    left vectors together are replaced by the nearest ones that are orthonormal, and so are the
-    right ones. Directions that float32 cannot tell from 0, or from a sum of others, are left out.
-    A matrix with an infinity or NaN makes all of the sum NaN.
+    Each of the k matrices keeps the largest 1 / k of its singular values, at least one. All left
+    vectors together are replaced by the nearest orthonormal ones, and so are the right ones.
+    Directions that float32 cannot tell from 0, or from a sum of others, are left out. A matrix
+    with an infinity or NaN makes all of the sum NaN.
     Source: Gargiulo et al. 2025, arXiv:2412.00081, Algorithm 1.
     """
     shape = matrices[0].shape
@@ -74,19 +77,19 @@ def decorrelated(matrices: Sequence[Tensor], weights: Sequence[float]) -> Tensor
             return torch.zeros(shape)
         left = _orthonormal(torch.cat([u for u, _, _ in parts], dim=1))
         right = _orthonormal(torch.cat([v for _, _, v in parts]).T)
-        found: Tensor = (left * values) @ right.T
-    return found
+        total: Tensor = (left * values) @ right.T
+    return total
 
 
 def least_interference(
-    matrices: Sequence[Tensor], weights: Sequence[float], *, num_steps: int
-) -> Tensor:
+    matrices: Sequence[Float[Tensor, "m n"]], weights: Sequence[float], *, num_steps: int
+) -> Float[Tensor, "m n"]:
     """Return M after gradient descent on sum of w_i |(M - T_i) T_i'|^2 / |T_i|^2.
 
     It starts at the sum of w_i T_i. The steps of plain descent, each of one over the greatest
-    curvature, have a closed form in the eigenvectors of the curvature: after n of them a part x
-    of the greatest has moved by 1 - (1 - x)^n of its way. So they cost one decomposition in
-    float64, whatever their number. A matrix with an infinity or NaN makes all of it NaN.
+    curvature, have a closed form in the eigenvectors of the curvature: after n of them a direction
+    with x times the greatest curvature has gone 1 - (1 - x)^n of its way. So any number of steps
+    costs one decomposition in float64. A matrix with an infinity or NaN makes all of it NaN.
     """
     tasks = [matrix.double() for matrix in matrices]
     total = torch.zeros_like(tasks[0])
@@ -109,8 +112,8 @@ def least_interference(
     return total.float()
 
 
-def _ways(values: Tensor, num_steps: int) -> Tensor:
-    """Return, for each curvature, what its part of the first slope is multiplied by in all.
+def _ways(values: Float[Tensor, " n"], num_steps: int) -> Float[Tensor, " n"]:
+    """Return, for each curvature, the factor of its part of the first slope after all steps.
 
     It is (1 - (1 - x)^n) / curvature with x = curvature / the greatest, and n / the greatest at 0.
     """
@@ -124,7 +127,9 @@ def _ways(values: Tensor, num_steps: int) -> Tensor:
     return ratio / most
 
 
-def _directions(matrix: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def _directions(
+    matrix: Float[Tensor, "m n"], most: int | None = None
+) -> tuple[Float[Tensor, "m r"], Float[Tensor, " r"], Float[Tensor, "r n"]]:
     """Return the singular vectors and values that float32 can tell from 0, ``most`` at most."""
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)
     rank = _rank(matrix, values)
@@ -132,13 +137,13 @@ def _directions(matrix: Tensor, most: int | None = None) -> tuple[Tensor, Tensor
     return u[:, :rank], values[:rank], v[:rank]
 
 
-def _rank(matrix: Tensor, values: Tensor) -> int:
+def _rank(matrix: Float[Tensor, "m n"], values: Float[Tensor, " r"]) -> int:
     """Return how many of a matrix's singular values its dtype can tell from 0."""
     least = float(values[0]) * max(matrix.shape) * torch.finfo(matrix.dtype).eps
     return int((values > least).sum())
 
 
-def _orthonormal(columns: Tensor) -> Tensor:
+def _orthonormal(columns: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
     """Return the matrix of orthonormal columns that is nearest to ``columns``."""
     u, _, v = _directions(columns)
     return u @ v
@@ -146,7 +151,7 @@ def _orthonormal(columns: Tensor) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run with one thread of torch's, and put back how many there were."""
+    """Run torch on one thread, and restore the number of threads afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -23,22 +23,22 @@ def drop_largest(vector: Tensor, cut: Cut, start: int = 0) -> Tensor:
 
 
 def _masked(vector: Tensor, cut: Cut, start: int, before: Compare, after: Compare) -> Tensor:
-    """Return ``vector`` where its magnitudes compare so with the threshold, else zeros.
+    """Return ``vector`` where a comparison of its magnitudes with the threshold holds, else 0.
 
-    ``before`` compares those of indices below ``cut.stop``, ``after`` the others.
+    ``before`` is the comparison for indices below ``cut.stop``, ``after`` for the others.
     """
     factor = vector.abs()
-    place = min(max(cut.stop - start, 0), factor.numel())
-    for part, compare in ((factor[:place], before), (factor[place:], after)):
+    boundary = min(max(cut.stop - start, 0), factor.numel())
+    for part, compare in ((factor[:boundary], before), (factor[boundary:], after)):
         if part.numel():
             compare(part, float(cut.threshold))
     return factor.mul_(vector)
 
 
 def chance(density: float | NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """Return the highest 32-bit word that keeps an entry, and whether any does, for each density.
+    """Return, for each density, the largest random word that keeps an entry, and whether any can.
 
-    Words are uniform, so an entry is kept with probability ``density``, to the nearest 2^-32.
+    Words are uniform 32-bit numbers, so the probability is ``density`` to the nearest 2^-32.
     """
     limits = np.asarray(np.rint(np.multiply(density, 2.0**32)), dtype=np.int64)
     return np.asarray(np.clip(limits, 1, 2**32) - 1, dtype=np.uint32), np.asarray(limits > 0)

@@ -7,16 +7,16 @@ from torch import Tensor
 from stages.merge.arithmetic.method import Kernel, Settings, Sources
 from stages.merge.arithmetic.weighted_sums import coefficients, elected_sum, weighted_sum
 
-Sparse = Callable[[int, int, int], Tensor]  # (parent, start, stop) to a range of what it adds
+Sparse = Callable[[int, int, int], Tensor]  # (parent, start, stop) to its sparse task vector
 
 
 def used_parents(settings: Settings) -> list[int]:
-    """Return the places of the parents whose weight is not 0: no other is read."""
+    """Return the indices of the parents whose weight is not 0: the others are not read."""
     return [i for i, weight in enumerate(settings.parent["weight"]) if weight != 0.0]
 
 
 def summed(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
-    """Return the kernel of ``added``, in which a scale of 0, too, leaves every parent unread.
+    """Return the kernel of ``added``, which reads no parent if the scale is 0.
 
     Where no parent is read, the child is the base bit for bit.
     """
@@ -57,21 +57,21 @@ def _sum(
 
 
 def elected(sources: Sources, settings: Settings, sparse: Sparse) -> Kernel:
-    """Return the kernel of base + scale x what the sparse task vectors agree on in sign."""
+    """Return the kernel of base + scale x elected sum of the sparse task vectors."""
     weights, scale = settings.parent["weight"], settings.tensor["scale"]
     normalize = settings.tensor["normalize"] == 1.0
     used = used_parents(settings)
 
     def total(start: int, stop: int) -> Tensor:
         vectors = [sparse(i, start, stop) for i in used]
-        found = elected_sum(vectors, [weights[i] for i in used], normalize=normalize)
-        return found if scale == 1.0 else found.mul_(scale)
+        merged = elected_sum(vectors, [weights[i] for i in used], normalize=normalize)
+        return merged if scale == 1.0 else merged.mul_(scale)
 
     return on_base(sources, used, total)
 
 
 def on_base(sources: Sources, used: Sequence[int], total: Callable[[int, int], Tensor]) -> Kernel:
-    """Return the kernel of base + ``total``, and of the base itself where no parent is used."""
+    """Return the kernel of base + ``total``, or of the base itself if no parent is used."""
 
     def kernel(start: int, stop: int) -> Tensor:
         base = sources.base(start, stop)

@@ -1,9 +1,9 @@
-"""Where a density cuts: the k-th largest magnitude, found in one pass and without sorting all.
+"""The threshold of a density: the k-th largest magnitude, in one pass and without a full sort.
 
-A sample tells two magnitudes between which the threshold nearly always lies; a pass over the
-vector counts what is above them and takes what is between. Where the sample misleads, or too many
-lie between, histograms of the bits find the threshold in two passes more. Memory holds a range of
-the vector and, of the rest, at most a quarter in float32.
+A sample gives two magnitudes between which the threshold nearly always lies; a pass over the
+vector counts the magnitudes above them and collects those between. If the sample misleads, or too
+many lie between, histograms of the bits find the threshold in two more passes. Memory holds one
+range of the vector and at most a quarter of it in float32.
 """
 
 import math
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_RANGE = 1 << 18  # entries looked at at a time: they fit in the processor's cache
-_SAMPLE = 1 << 16  # at most so many entries tell about where a threshold lies: one in 32
-_RUN = 1 << 6  # neighbours that the sample takes at once
-_LEAST = np.nextafter(np.float32(0), np.float32(1))  # zeros are counted, and never collected
+_RANGE = 1 << 18  # elements per read: 1 MiB, which fits the L2 cache
+_SAMPLE = 1 << 16  # elements of the sample at most; of a smaller vector one in 32
+_RUN = 1 << 6  # neighbouring elements per run of the sample
+_LEAST = np.nextafter(np.float32(0), np.float32(1))  # zeros are counted but not collected
 _MOST = np.float32(np.inf)
 
 
@@ -43,7 +43,7 @@ class Magnitudes:
 
 
 def in_memory(values: Floats) -> Magnitudes:
-    """Return the magnitudes that an array holds."""
+    """Return the magnitudes of an array in memory."""
 
     def sample(parts: int, length: int) -> Floats:
         step = values.size // parts
@@ -58,9 +58,11 @@ def num_kept(size: int, density: float) -> int:
 
 
 def cuts_of(magnitudes: Magnitudes, densities: Sequence[float]) -> list[Cut]:
-    """Return, for each density, the cut that keeps exactly ``num_kept``, the first of equal ones.
+    """Return, for each density, the cut that keeps exactly ``num_kept`` of the largest magnitudes.
 
-    Entries of 0 are all the same to it: kept or dropped, they add nothing.
+    Of equal magnitudes it keeps those of lowest index.
+
+    Entries of 0 may be kept or dropped: they add nothing.
     """
     counts = [num_kept(magnitudes.size, density) for density in densities]
     brackets = _brackets(magnitudes, counts)
@@ -73,7 +75,7 @@ def cuts_of(magnitudes: Magnitudes, densities: Sequence[float]) -> list[Cut]:
 def cut_of_sorted(ordered: Floats, values: Callable[[], Floats], density: float) -> Cut:
     """Return the same cut from the magnitudes in ascending order.
 
-    The magnitudes in their places are asked for only where some that equal the threshold go.
+    ``values`` gives them unsorted; it is called only if some that equal the threshold are dropped.
     """
     size = ordered.size
     kept = num_kept(size, density)
@@ -90,7 +92,7 @@ def cut_of_sorted(ordered: Floats, values: Callable[[], Floats], density: float)
 class _Bracket:
     """The magnitudes from ``low`` to ``high``, range by range, and how many are ``above``.
 
-    Those of one value are only counted: their arrays take no memory.
+    If ``low`` equals ``high`` they are only counted: the arrays take no memory.
     """
 
     low: np.float32
@@ -101,17 +103,17 @@ class _Bracket:
     values: list[Floats] = field(default_factory=list)
 
     def add(self, block: Floats) -> None:
-        """Take in a range, unless there were too many before."""
+        """Collect from a range, unless too many are collected already."""
         if self.size > self.room:
             return
         is_above = block > self.high
         self.above += int(np.count_nonzero(is_above))
         if self.low == self.high:
-            found = np.broadcast_to(self.low, int(np.count_nonzero(block == self.low)))
+            inside = np.broadcast_to(self.low, int(np.count_nonzero(block == self.low)))
         else:
-            found = block[np.flatnonzero((block >= self.low) != is_above)]
-        self.values.append(found)
-        self.size += found.size
+            inside = block[np.flatnonzero((block >= self.low) != is_above)]
+        self.values.append(inside)
+        self.size += inside.size
 
 
 def _fill(magnitudes: Magnitudes, brackets: Sequence[_Bracket]) -> None:
@@ -122,29 +124,29 @@ def _fill(magnitudes: Magnitudes, brackets: Sequence[_Bracket]) -> None:
 
 
 def _brackets(magnitudes: Magnitudes, counts: Sequence[int]) -> list[_Bracket]:
-    """Return a bracket for each number of kept entries, from a sample; the same each time."""
+    """Return a bracket for each number of kept entries, from a sample that is always the same."""
     size = magnitudes.size
     parts = min(size >> 5, _SAMPLE) // _RUN
     if parts < 16:  # a small vector is its own sample
         return [_Bracket(_LEAST, _MOST, math.inf) for _ in counts]
     sample = np.sort(magnitudes.sample(parts, _RUN))
     margin = 3 * math.isqrt(sample.size)  # six standard deviations or more
-    found = []
+    brackets = []
     for kept in counts:
         middle = (size - kept) * sample.size // size
         low, high = middle - margin, middle + margin
-        found.append(
+        brackets.append(
             _Bracket(
                 max(sample[low], _LEAST) if low >= 0 else _LEAST,
                 max(sample[high], _LEAST) if high < sample.size else _MOST,
                 size / 4,
             )
         )
-    return found
+    return brackets
 
 
 def _cut(magnitudes: Magnitudes, bracket: _Bracket, kept: int) -> Cut:
-    """Return the cut, from a bracket that is filled, or from another where it does not do."""
+    """Return the cut from a filled bracket, or from histograms if the bracket misses it."""
     size = magnitudes.size
     is_whole = bracket.size <= bracket.room
     if is_whole and bracket.low == _LEAST and kept > bracket.above + bracket.size:
@@ -159,7 +161,7 @@ def _cut(magnitudes: Magnitudes, bracket: _Bracket, kept: int) -> Cut:
     if bracket.low == bracket.high:
         threshold, num_equal = bracket.low, bracket.size
     else:
-        values = np.sort(np.concatenate(bracket.values))  # a partition takes long over equals
+        values = np.sort(np.concatenate(bracket.values))  # a partition is slow on equal values
         threshold = values[values.size - num_ties]
         stop = int(np.searchsorted(values, threshold, side="right"))
         num_equal = stop - int(np.searchsorted(values, threshold))
@@ -172,7 +174,7 @@ def _cut(magnitudes: Magnitudes, bracket: _Bracket, kept: int) -> Cut:
 def _place_of_equal(
     magnitudes: Magnitudes, bracket: _Bracket, threshold: np.float32, number: int
 ) -> int:
-    """Return the index of the entry before which ``number`` others equal the threshold."""
+    """Return the index of the entry that equals the threshold after ``number`` others do."""
     for i, values in enumerate(bracket.values):
         count = int(np.count_nonzero(values == threshold))
         if number < count:
@@ -184,9 +186,9 @@ def _place_of_equal(
 
 
 def _kth_largest(magnitudes: Magnitudes, kept: int) -> np.float32:
-    """Return the ``kept``-th largest magnitude; what is no number counts as infinity.
+    """Return the ``kept``-th largest magnitude; NaN counts as infinity.
 
-    Bits of magnitudes order as they do: the upper 16 are found first, then the lower 16.
+    Bits sort as their magnitudes do: a histogram gives the upper 16, another the lower 16.
     """
     upper, kept = _bin_of(_histogram(magnitudes, None), kept)
     lower, _ = _bin_of(_histogram(magnitudes, upper), kept)
@@ -195,20 +197,20 @@ def _kth_largest(magnitudes: Magnitudes, kept: int) -> np.float32:
 
 
 def _histogram(magnitudes: Magnitudes, upper: int | None) -> NDArray[np.int64]:
-    """Return how often the upper 16 bits take each value; or the lower, where ``upper`` is met."""
+    """Return how often each value of the upper 16 bits occurs; given ``upper``, of the lower."""
     counts = np.zeros(1 << 16, dtype=np.int64)
     for start in range(0, magnitudes.size, _RANGE):
         block = magnitudes.read(start, min(start + _RANGE, magnitudes.size))
         bits = np.minimum(block.view(np.uint32), _MOST.view(np.uint32))
-        chosen = bits >> np.uint32(16)
+        half = bits >> np.uint32(16)
         if upper is not None:
-            chosen = bits[chosen == upper] & np.uint32(0xFFFF)
-        counts += np.bincount(chosen, minlength=1 << 16)
+            half = bits[half == upper] & np.uint32(0xFFFF)
+        counts += np.bincount(half, minlength=1 << 16)
     return counts
 
 
 def _bin_of(counts: NDArray[np.int64], kept: int) -> tuple[int, int]:
     """Return the bin of the ``kept``-th largest, and which of the bin's largest it is."""
     above = np.cumsum(counts[::-1])[::-1]  # how many are in a bin or in one above it
-    place = int(np.flatnonzero(above >= kept)[-1])
-    return place, kept - int(above[place] - counts[place])
+    index = int(np.flatnonzero(above >= kept)[-1])
+    return index, kept - int(above[index] - counts[index])

@@ -1,4 +1,4 @@
-"""Weighted sums and the sign election: what several methods do with their tensors."""
+"""Weighted sums and the sign election, which several methods share."""
 
 import math
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
 
 
 def elected_sum(vectors: Sequence[Tensor], weights: Sequence[float], *, normalize: bool) -> Tensor:
-    """Return the sum of those weighted entries that have the elected sign.
+    """Return the sum of the weighted entries that have the elected sign.
 
     The sign of the sum of all weighted entries is elected; a sum of zero elects plus. With
     ``normalize`` the result is divided by the sum of the weights that took part, which makes it
     their mean; a sum below 1e-8 in magnitude is not divided by. Zero entries take no part. The
-    vectors are float32, and are used up.
+    vectors are float32, and are overwritten.
     Source: Yadav et al. 2023, arXiv:2306.01708, Algorithm 1, steps 2 and 3.
     """
     scaled = [vector.mul_(weight) for vector, weight in zip(vectors, weights, strict=True)]
@@ -71,8 +71,8 @@ def _sum(entries: Sequence[Tensor]) -> Tensor:
 
 
 def _without_zeros(divisor: Tensor, weights: Sequence[float]) -> Tensor:
-    """Return the divisor, with 1 where it is too small, or any number where the total is 0 too."""
+    """Return the divisor with 1 where it is too small, or any number where the total is also 0."""
     least = min(weights)
-    if least >= MIN_SUM:  # then it is 0 where nobody took part, and else no less than this
+    if least >= MIN_SUM:  # then it is 0 where no parent took part, else at least this
         return divisor.clamp_(min=least)
     return torch.where(divisor.abs() < MIN_SUM, 1.0, divisor)

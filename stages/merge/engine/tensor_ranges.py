@@ -11,7 +11,7 @@ from stages.checkpoint.safetensors_header import DTYPES
 from stages.errors import RecipeError
 from stages.merge.arithmetic.array_cache import Memo
 from stages.merge.arithmetic.method import Sources
-from stages.merge.plan.plan import Plan, TensorPlan
+from stages.merge.plan.plan import Plan, Source, TensorPlan
 from stages.merge.tokenizers.row_moves import read
 from stages.seeds import key
 
@@ -64,7 +64,7 @@ def parts(
         return
     base = found.pop(0) if tensor.has_base else None
     parents = tensor.sources[-len(found) :]
-    streams = _Streams(plan.seed, [(plan.identities[p.model].hash, p.name) for p in parents])
+    streams = _Streams(plan, parents)
     based = [(plan.models[s.model], s.name, s.rows) for s in tensor.sources[: -len(found)]]
     identities: Sequence[Hashable] = ()
     if memo is not None:
@@ -88,9 +88,9 @@ def parts(
 class _Streams(Sequence[int]):
     """The keys of the parents' random numbers for one tensor: most methods ask for none."""
 
-    def __init__(self, seed: int, parents: Sequence[tuple[str, str]]) -> None:
-        self._seed = seed
-        self._parents = parents  # of each its hash, and its name for the tensor
+    def __init__(self, plan: Plan, parents: Sequence[Source]) -> None:
+        self._plan = plan
+        self._parents = parents
         self._found: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -104,7 +104,9 @@ class _Streams(Sequence[int]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if index not in self._found:  # asked for once for each range
-            self._found[index] = key(self._seed, *self._parents[index])
+            parent = self._parents[index]
+            identity = self._plan.weights_hash_of(parent.model)
+            self._found[index] = key(self._plan.recipe.seed, identity, parent.name)
         return self._found[index]
 
 
@@ -118,7 +120,7 @@ def check_finite(plan: Plan, tensor: TensorPlan, part: Tensor) -> None:
         return
     where = f"{plan.label}, tensor {tensor.name}: holds an infinity or NaN"
     names = [
-        plan.identities[source.model].name
+        plan.name_of(source.model)
         for source in tensor.sources
         if not torch.isfinite(plan.models[source.model].read(source.name)).all()
     ]
@@ -145,7 +147,7 @@ def _most_square(dtype: torch.dtype) -> float:
 
 
 def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:
-    names = [plan.identities[source.model].name for source in tensor.sources]
+    names = [plan.name_of(source.model) for source in tensor.sources]
     for name, other in zip(names[1:], found[1:], strict=True):
         if not torch.equal(found[0], other):
             raise RecipeError(

@@ -20,7 +20,7 @@ from stages.merge.mergekit.tokenizer_section import read_tokenizer
 from stages.merge.mergekit.yaml_nodes import Node, read_documents
 from stages.merge.methods import METHODS
 from stages.merge.plan.plan import DTYPES
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 KEYS = (
     "merge_method",

@@ -7,7 +7,7 @@ the other.
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 # What a base is to a method: apart from the parents, one of them, the first of two, or no part.
 Role = Literal["apart", "parent", "first", "frame"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from stages.hashing import nearest
 from stages.merge.mergekit.method_spellings import Term
-from stages.merge.mergekit.schema import Entry, Reference, Value
+from stages.merge.mergekit.schema import Entry, Value
 from stages.merge.mergekit.yaml_nodes import Node
+from stages.recipe.model_reference import ModelReference
 
 Nodes = Mapping[str, Node]
 
@@ -82,7 +83,7 @@ class Reader:
         self.fault(node, path, f"got {shown(node)}. Give a whole number from {low}.")
         return None
 
-    def reference(self, node: Node, path: str) -> Reference | None:
+    def reference(self, node: Node, path: str) -> ModelReference | None:
         """Return the model that a text or a mapping names."""
         if isinstance(node.value, str):
             return self._spelled(node, path, node.value)
@@ -94,19 +95,14 @@ class Reader:
             return None
         model = self._part(nodes["model"], f"{path}.model")
         lora = self._part(nodes["lora"], f"{path}.lora") if "lora" in nodes else (None, None)
-        return Reference(model[0], model[1], *lora) if model and model[0] and lora else None
+        return ModelReference(model[0], model[1], *lora) if model and model[0] and lora else None
 
-    def _spelled(self, node: Node, path: str, text: str) -> Reference | None:
-        parts = [part.strip() for part in text.split("+")]
-        if len(parts) > 2 or not all(parts):
+    def _spelled(self, node: Node, path: str, text: str) -> ModelReference | None:
+        reference = ModelReference.read(text)
+        if reference is None:
             message = "Write PATH, PATH@REVISION, or either + an adapter of the same form."
             self.fault(node, path, f"got {text!r}. {message}")
-            return None
-        found: list[str | None] = []
-        for part in parts:
-            name, at, revision = part.rpartition("@")
-            found += [name, revision] if at and name else [part, None]
-        return Reference(str(found[0]), *found[1:])
+        return reference
 
     def _part(self, node: Node, path: str) -> tuple[str | None, str | None] | None:
         if isinstance(node.value, str):

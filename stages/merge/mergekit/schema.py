@@ -4,23 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A model as a document names it: a path, hub id or document's name, and an adapter's."""
-
-    path: str
-    revision: str | None = None
-    adapter: str | None = None
-    adapter_revision: str | None = None
-
-    def __str__(self) -> str:
-        text = self.path + (f"@{self.revision}" if self.revision else "")
-        if self.adapter is None:
-            return text
-        return f"{text}+{self.adapter}" + (
-            f"@{self.adapter_revision}" if self.adapter_revision else ""
-        )
+from stages.recipe.model_reference import ModelReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +21,14 @@ class Entry:
 
 Value = tuple[Entry, ...]
 Values = Mapping[str, Value]
-Naming = Callable[[Reference], str]
+Naming = Callable[[ModelReference], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """A model in a slice; ``layers`` is half-open, None stands for all of them."""
 
-    model: Reference
+    model: ModelReference
     layers: tuple[int, int] | None
     values: Values
     where: str = field(compare=False)
@@ -60,7 +44,7 @@ class Slice:
     """Some consecutive layers of the child, and what they are made of."""
 
     inputs: tuple[Input, ...]
-    base: Reference | None
+    base: ModelReference | None
     values: Values
     where: str = field(compare=False)
 
@@ -101,7 +85,7 @@ class TokenConfig:
     """Where one token's row comes from: ``kind`` is model, model_token or zero."""
 
     kind: str
-    model: Reference | None = None
+    model: ModelReference | None = None
     token: str | None = None
     token_id: int | None = None
     force: bool = False
@@ -117,13 +101,13 @@ class TokenConfig:
 class TokenizerConfig:
     """What the child's tokenizer is to be; ``source`` is base, union or a model."""
 
-    source: str | Reference
+    source: str | ModelReference
     tokens: Mapping[str, TokenConfig] = field(default_factory=dict)
     pad_to_multiple_of: int | None = None
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return it as MergeKit spells it, the source named as ``naming`` gives."""
-        source = naming(self.source) if isinstance(self.source, Reference) else self.source
+        source = naming(self.source) if isinstance(self.source, ModelReference) else self.source
         multiple = self.pad_to_multiple_of
         tokens = {token: found.to_dict(naming) for token, found in self.tokens.items()}
         return given(source=source, tokens=tokens, pad_to_multiple_of=multiple)
@@ -135,7 +119,7 @@ class Config:
 
     name: str | None
     method: str
-    base: Reference | None
+    base: ModelReference | None
     modules: tuple[Module, ...]
     values: Values
     dtype: str | None
@@ -146,14 +130,14 @@ class Config:
     where: str = field(compare=False)
 
     @property
-    def references(self) -> tuple[Reference, ...]:
+    def references(self) -> tuple[ModelReference, ...]:
         """The models that it names, each once: the base, then in the order of the text."""
         inputs = [i for m in self.modules for s in m.slices for i in s.inputs]
         bases = [s.base for m in self.modules for s in m.slices if s.base]
         found = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
         if self.tokenizer:
             named = (token.model for token in self.tokenizer.tokens.values())
-            found += [r for r in (self.tokenizer.source, *named) if isinstance(r, Reference)]
+            found += [r for r in (self.tokenizer.source, *named) if isinstance(r, ModelReference)]
         return tuple(dict.fromkeys(found))
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:

@@ -1,65 +1,47 @@
-"""The child's vocabulary: as the document asks for it, or the models' own where they agree."""
+"""A document's tokenizer as a recipe says it: whose tokens, by places among the ancestors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stages.checkpoint.reader import Checkpoint
-from stages.checkpoint.tokenizer_vocabulary import has_tokenizer, read_tokens
-from stages.errors import RecipeError
-from stages.merge.mergekit.schema import Config, Reference, TokenConfig
-from stages.merge.tokenizers import TokenizerRule, TokenSource, Vocabulary, prepare
-from stages.merge.tokenizers.chat_templates import template_of
+from stages.errors import GermlineError
+from stages.merge.mergekit.schema import Config, TokenConfig
+from stages.merge.tokenizers.recipe_tokenizer import pinned
+from stages.recipe.model_reference import ModelReference
+from stages.recipe.recipe import Recipe
+from stages.recipe.tokenizer import Tokenizer, TokenRow
 
 
-def vocabulary_of(config: Config, models: Mapping[Reference, Checkpoint]) -> Vocabulary | None:
-    """Return the vocabulary of the document's child, or None where it is the first model's.
+def tokenizer_of(config: Config, recipe: Recipe, models: Sequence[Checkpoint]) -> Tokenizer:
+    """Return the tokenizer that a document asks for; ``recipe`` has its ancestors already.
 
-    A document without ``tokenizer`` and ``tokenizer_source`` moves no row: the child takes the
-    first model's tokenizer, as in MergeKit, and an id must not stand for two tokens.
+    A document without ``tokenizer`` and ``tokenizer_source`` moves no row, as in MergeKit. Where
+    the rule of recipes would move none either, that is what the recipe says.
 
     Raises:
-        RecipeError: the document's tokenizer cannot be made, or the models' contradict.
+        RecipeError: the document's tokenizer cannot be made of the models'.
     """
-    where, asked = f"{config.where}: tokenizer", config.tokenizer
-    opened, labels = [models[r] for r in config.references], [str(r) for r in config.references]
+    asked, template = config.tokenizer, config.chat_template
+    places = {reference: place for place, reference in enumerate(config.references)}
     if asked is not None:
         source = asked.source
-        rule = TokenizerRule(
-            source=str(source),
-            tokens={token: _source(found) for token, found in asked.tokens.items()},
+        place = places[source] if isinstance(source, ModelReference) else source
+        tokenizer = Tokenizer(
+            source="base" if place in (0, "base") else "union" if place == "union" else int(place),
+            tokens={token: _row(found, places) for token, found in asked.tokens.items()},
             pad_to_multiple_of=asked.pad_to_multiple_of,
-            chat_template=config.chat_template,
+            chat_template=template,
+            missing="mean" if config.base is None else "frame",
         )
-        has_base = config.base is not None
-        return prepare(rule, opened, labels, 0, where=where, has_base=has_base)
-    _check_ids(config, models, where)
-    if config.chat_template is None:
-        return None
-    own = prepare(TokenizerRule(), opened[:1], labels[:1], where=where)
-    template = template_of(config.chat_template, opened, f"{config.where}: chat_template")
-    return replace(own, models=tuple(opened), chat_template=template)
+        return pinned(replace(recipe, tokenizer=tokenizer), models)
+    usual = Tokenizer(chat_template=template)
+    try:
+        is_moved = pinned(replace(recipe, tokenizer=usual), models).pin is not None
+    except GermlineError:  # a tokenizer is missing or damaged: whether it matters, the plan says
+        is_moved = True
+    return replace(usual, source="unmoved") if is_moved else usual
 
 
-def _source(found: TokenConfig) -> TokenSource:
-    model = None if found.model is None else str(found.model)
-    match found.kind:
-        case "model":
-            return TokenSource("model", model, force=found.force)
-        case "zero":
-            return TokenSource("zero", force=found.force)
-    return TokenSource("model_token", model, found.token, found.token_id, found.force)
-
-
-def _check_ids(config: Config, models: Mapping[Reference, Checkpoint], where: str) -> None:
-    """Check that no id stands for two tokens; models without a tokenizer say nothing."""
-    meant: dict[int, tuple[str, Reference]] = {}
-    for reference in config.references:
-        if not has_tokenizer(models[reference].folder):
-            continue
-        for token, number in read_tokens(models[reference].folder).ids.items():
-            other, first = meant.setdefault(number, (token, reference))
-            if other != token:
-                raise RecipeError(
-                    f"{where}: id {number} is {token!r} in {reference}, {other!r} in {first}. "
-                    "Give tokenizer_source, so that rows are moved: base, union or a model."
-                )
+def _row(found: TokenConfig, places: Mapping[ModelReference, int]) -> TokenRow:
+    ancestor = None if found.model is None else places[found.model]
+    return TokenRow(ancestor, found.token, found.token_id, found.force)

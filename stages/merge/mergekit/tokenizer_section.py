@@ -1,8 +1,9 @@
 """What a document says of the child's tokenizer."""
 
 from stages.merge.mergekit.node_reader import Nodes, Reader, shown
-from stages.merge.mergekit.schema import Reference, TokenConfig, TokenizerConfig
+from stages.merge.mergekit.schema import TokenConfig, TokenizerConfig
 from stages.merge.mergekit.yaml_nodes import Node
+from stages.recipe.model_reference import ModelReference
 
 _KINDS = ("model_token", "zero")
 
@@ -27,7 +28,7 @@ def read_tokenizer(reader: Reader, nodes: Nodes) -> TokenizerConfig | None:
     return TokenizerConfig(source or "union", tokens, multiple)
 
 
-def _source(reader: Reader, node: Node, path: str) -> str | Reference | None:
+def _source(reader: Reader, node: Node, path: str) -> str | ModelReference | None:
     if node.value in ("base", "union"):
         return str(node.value)
     return reader.reference(node, path)

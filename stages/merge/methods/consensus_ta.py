@@ -3,13 +3,15 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.reference_steps import normalized
 from stages.merge.arithmetic.task_vector_sums import on_base, used_parents
 from stages.merge.arithmetic.weighted_sums import coefficients
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="consensus_ta",
@@ -46,7 +48,7 @@ SPEC = MethodSpec(
 def prepare(sources: Sources, settings: Settings) -> Kernel:
     """Return the kernel of base + scale x masked sum of weight x task vector.
 
-    Differs from the paper: the weights, with which the masks are found, too.
+    Differs from the paper: task vectors have weights, in the masks and in the sum.
     """
     used = used_parents(settings)
     factors = coefficients(
@@ -69,3 +71,22 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    agreement: float,
+    num_needing: float,
+    scale: float,
+    normalize: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the entries of the weighted sum that enough parents need."""
+    weighted = task_vectors * normalized(weight, normalize)
+    total = weighted.sum(0)
+    # The TALL mask of each task: entries that stand up to what the other tasks add.
+    is_needed = (weighted.abs() >= agreement * (total - weighted).abs()) & (weight != 0)
+    # Consensus: remove the entries that fewer tasks need.
+    return base + scale * total * (is_needed.sum(0) >= num_needing)

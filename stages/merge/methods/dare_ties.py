@@ -1,11 +1,15 @@
 """DARE with the sign election of TIES (Yu et al. 2024, arXiv:2311.03099)."""
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import BY_CHANCE, DENSITY, SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.reference_steps import drop_at_random, elect_and_merge
 from stages.merge.arithmetic.rescale import RESCALE
 from stages.merge.arithmetic.task_vector_sums import elected
 from stages.merge.methods.dare_linear import dropped
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="dare_ties",
@@ -16,6 +20,7 @@ SPEC = MethodSpec(
     source="Yu et al. 2024, arXiv:2311.03099; Yadav et al. 2023, arXiv:2306.01708",
     summary="TIES on task vectors that keep random entries, rescaled.",
     exempt=(("density", BY_CHANCE),),
+    draws=True,
 )
 
 
@@ -25,3 +30,21 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    words: Int[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    density: Float[Tensor, " k *#shape"],
+    rescale: str,
+    scale: float,
+    normalize: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the task vectors after drop and rescale, elected and merged."""
+    # DARE, steps 1 and 2: drop entries at random, and rescale those that remain.
+    sparse = drop_at_random(task_vectors, words, density, rescale)
+    # TIES, steps 2 and 3.
+    return base + scale * elect_and_merge(sparse, weight, normalize)

@@ -1,5 +1,8 @@
 """DELLA with a plain sum: MAGPRUNE, then add (Deep et al. 2024, arXiv:2406.11617)."""
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from stages.merge.arithmetic.magprune import pruned
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import (
@@ -10,9 +13,10 @@ from stages.merge.arithmetic.parameters import (
     WEIGHT,
     normalize,
 )
+from stages.merge.arithmetic.reference_steps import drop_at_random, magprune_chance, normalized
 from stages.merge.arithmetic.rescale import RESCALE
 from stages.merge.arithmetic.task_vector_sums import added
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="della_linear",
@@ -23,6 +27,7 @@ SPEC = MethodSpec(
     source="Deep et al. 2024, arXiv:2406.11617",
     summary="Task arithmetic on task vectors that keep random entries, large ones sooner.",
     exempt=(("density", BY_CHANCE),),
+    draws=True,
 )
 
 
@@ -32,3 +37,23 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    words: Int[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    density: Float[Tensor, " k *#shape"],
+    epsilon: Float[Tensor, " k *#shape"],
+    rescale: str,
+    scale: float,
+    normalize: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the weighted sum of the task vectors after MAGPRUNE."""
+    # Step 1, drop: small entries of a row are dropped more often; the rest are rescaled.
+    chance = magprune_chance(task_vectors, density, epsilon)
+    sparse = drop_at_random(task_vectors, words, chance, rescale)
+    # Step 3, fuse, without the election.
+    return base + scale * (normalized(weight, normalize) * sparse).sum(0)

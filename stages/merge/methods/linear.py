@@ -1,11 +1,12 @@
 """Linear merging: the weighted mean of the parents (Wortsman et al. 2022, arXiv:2203.05482)."""
 
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import MAY_ROUND, WEIGHT, mean_fault, normalize
 from stages.merge.arithmetic.weighted_sums import coefficients, weighted_sum
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="linear",
@@ -33,3 +34,11 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare, mean_fault, is_entrywise=True)
+
+
+def reference(
+    parents: Float[Tensor, " k *shape"], *, weight: Float[Tensor, " k *#shape"], normalize: float
+) -> Float[Tensor, "*shape"]:
+    """Return the weighted mean of the parents, or their weighted sum."""
+    total = (weight * parents).sum(0)
+    return total / weight.sum(0) if normalize else total

@@ -5,13 +5,15 @@ from itertools import combinations
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.inner_products import cosines, gram
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import switch
+from stages.merge.arithmetic.reference_steps import as_rows
 from stages.merge.arithmetic.weighted_sums import weighted_sum
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="model_stock",
@@ -56,3 +58,21 @@ def ratio(angles: list[list[float]]) -> float:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    filter_wise: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus t x the mean task vector, for the tensor or row by row."""
+    rows = as_rows(task_vectors, by_row=filter_wise == 1)
+    count = len(rows)
+    # Section 4: the cosine of the angle between task vectors, averaged over all pairs.
+    unit = torch.nn.functional.normalize(rows, dim=-1)
+    pairs = [(unit[i] * unit[j]).sum(-1) for i, j in combinations(range(count), 2)]
+    cosine = torch.stack(pairs).mean(0).clamp(min=0)
+    # The interpolation ratio; the equation supposes angles below 90 degrees.
+    t = count * cosine / (1 + (count - 1) * cosine)
+    return base + (t[:, None] * rows.mean(0)).reshape(base.shape)

@@ -2,11 +2,12 @@
 
 import math
 
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="passthrough",
@@ -36,7 +37,7 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 def fault(settings: Settings, num_parents: int) -> str | None:
-    """Return why there is no such source, or None where there is."""
+    """Return why there is no such source, or None if there is one."""
     source = settings.tensor["source"]
     if source < num_parents:
         return None
@@ -44,3 +45,10 @@ def fault(settings: Settings, num_parents: int) -> str | None:
 
 
 METHOD = Method(SPEC, prepare, fault, is_entrywise=True)
+
+
+def reference(
+    parents: Float[Tensor, " k *shape"], *, source: float, scale: float
+) -> Float[Tensor, "*shape"]:
+    """Return the source's tensor x scale."""
+    return scale * parents[int(source)]

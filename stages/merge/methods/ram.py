@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import ACTIVE
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="ram",
@@ -51,10 +52,24 @@ def active_vectors(
 
 def num_active(vectors: Sequence[Tensor]) -> Tensor:
     """Return, entry by entry, how many of the vectors are not 0."""
-    found = torch.zeros_like(vectors[0])
+    counts = torch.zeros_like(vectors[0])
     for vector in vectors:
-        found += vector != 0
-    return found
+        counts += vector != 0
+    return counts
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    epsilon: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the change of one parent alone, or the mean of several parents'."""
+    # An entry is active where the parent changed it.
+    is_active = task_vectors.abs() > epsilon
+    num_active = is_active.sum(0)
+    # Unique changes are added as they are; shared ones are averaged.
+    return base + (task_vectors * is_active).sum(0) / num_active.clamp(min=1)

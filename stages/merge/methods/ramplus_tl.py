@@ -2,10 +2,14 @@
 
 import math
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import ACTIVE
 from stages.merge.methods.ram import active_vectors, combined, num_active
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 SPEC = MethodSpec(
     name="ramplus_tl",
@@ -45,8 +49,30 @@ def overlaps(sources: Sources, epsilon: float) -> list[tuple[int, int]]:
 
 
 def _ratio(shared: int, unique: int) -> float:
-    """Return the ratio; without own entries there is nothing to enlarge."""
+    """Return shared / unique; 0 without unique entries, when there is nothing to enlarge."""
     return shared / unique if unique else 0.0
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    epsilon: float,
+    r: float,
+    alpha: float,
+) -> Float[Tensor, "*shape"]:
+    """Return RAM's child, in which a parent's unique changes grow with its overlap."""
+    is_active = task_vectors.abs() > epsilon
+    num_active = is_active.sum(0)
+    is_unique = is_active & (num_active == 1)
+    # The overlap of each parent: its shared entries over its unique ones.
+    num_unique = is_unique.reshape(len(is_unique), -1).sum(1)
+    num_shared = is_active.reshape(len(is_active), -1).sum(1) - num_unique
+    overlap = torch.where(num_unique > 0, num_shared / num_unique, 0.0)
+    factor = (1 + r * overlap.clamp(max=alpha)).view(-1, *[1] * base.dim())
+    # As in RAM, with unique changes enlarged.
+    changes = task_vectors * torch.where(is_unique, factor, is_active)
+    return base + changes.sum(0) / num_active.clamp(min=1)

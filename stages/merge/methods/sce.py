@@ -4,16 +4,18 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.merge.arithmetic.magnitude_bands import density_of
 from stages.merge.arithmetic.method import BLOCK, Kernel, Method, Settings, Sources
+from stages.merge.arithmetic.reference_steps import magnitude_rank
 from stages.merge.arithmetic.sparsify import keep_largest
 from stages.merge.arithmetic.thresholds import Cut, Magnitudes, cuts_of, in_memory
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
-MOST_HELD = 1 << 25  # entries whose variances are kept: 128 MiB; of more they are found anew
+MOST_STORED = 1 << 25  # entries: 128 MiB of variances; larger tensors compute them at each read
 
 SPEC = MethodSpec(
     name="sce",
@@ -81,7 +83,7 @@ def elected_mean(vectors: list[Tensor], weights: list[float]) -> Tensor:
 
 
 def _variances(sources: Sources, count: int) -> Magnitudes:
-    """Return each entry's variance over the task vectors; found when read, in a large tensor."""
+    """Return each entry's variance over the task vectors; large tensors compute it when read."""
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         return _variance([sources.task_vector(i, start, stop) for i in range(count)])
@@ -90,13 +92,13 @@ def _variances(sources: Sources, count: int) -> Magnitudes:
         vectors = [sources.task_vector_sample(i, parts, length) for i in range(count)]
         return _variance(vectors).reshape(-1)
 
-    if sources.size > MOST_HELD:
+    if sources.size > MOST_STORED:
         return Magnitudes(sources.size, read, sample)
-    held = np.empty(sources.size, dtype=np.float32)
+    variances = np.empty(sources.size, dtype=np.float32)
     for start in range(0, sources.size, BLOCK):
         stop = min(start + BLOCK, sources.size)
-        held[start:stop] = read(start, stop)
-    return in_memory(held)
+        variances[start:stop] = read(start, stop)
+    return in_memory(variances)
 
 
 def _variance(vectors: list[Tensor]) -> NDArray[np.float32]:
@@ -108,12 +110,12 @@ def _variance(vectors: list[Tensor]) -> NDArray[np.float32]:
     for vector in vectors:
         gap = vector - mean
         squares += gap * gap
-    found: NDArray[np.float32] = (squares / len(vectors)).numpy()
-    return found
+    variance: NDArray[np.float32] = (squares / len(vectors)).numpy()
+    return variance
 
 
 def _cut(variances: Magnitudes, share: float) -> Cut | None:
-    """Return the cut of the largest variances; None keeps every entry, as where none varies."""
+    """Return the cut of the largest variances; None keeps every entry, also if none varies."""
     size = variances.size
     num_varying = sum(
         int(np.count_nonzero(variances.read(start, min(start + BLOCK, size))))
@@ -125,3 +127,27 @@ def _cut(variances: Magnitudes, share: float) -> Cut | None:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    select_topk: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the selected entries' mean by energy, without minorities."""
+    # Section 3.3, select: the entries that vary most between the parents.
+    variance = ((task_vectors - task_vectors.mean(0)) ** 2).mean(0)
+    num_varying = int((variance > 0).sum())
+    is_selected = torch.ones_like(variance)
+    if select_topk < 1 and num_varying > 0:
+        rank = magnitude_rank(variance[None])[0]
+        is_selected = (rank < max(1, int(select_topk * num_varying))).to(variance)
+    selected = task_vectors * is_selected
+    # Calculate: a parent's weight is its share of the sum of squares.
+    energy = (selected**2).reshape(len(selected), -1).sum(1)
+    share = energy / energy.sum() if energy.sum() > 0 else torch.ones_like(energy) / len(energy)
+    # Erase: the entries whose sign is in the minority; then the weighted mean of the others.
+    sign = torch.where(selected.sum(0) < 0, -1.0, 1.0)
+    weight = share.view(-1, *[1] * base.dim()) * (selected * sign > 0)
+    return base + (weight * selected).sum(0) / torch.where(weight.sum(0) > 0, weight.sum(0), 1.0)

@@ -2,13 +2,14 @@
 
 import math
 
+from jaxtyping import Float
 from torch import Tensor
 
 from stages.merge.arithmetic.inner_products import cosines, gram
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import MAY_ROUND
 from stages.merge.arithmetic.weighted_sums import weighted_sum
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 
 MAX_COSINE = 0.9995  # nearer to parallel than this, the arc is taken as straight
 
@@ -50,3 +51,16 @@ def arc_weights(t: float, cosine: float | None) -> tuple[float, float]:
 
 
 METHOD = Method(SPEC, prepare)
+
+
+def reference(parents: Float[Tensor, " 2 *shape"], *, t: float) -> Float[Tensor, "*shape"]:
+    """Return the point at ``t`` of the arc between the parents."""
+    first, second = parents.unbind()
+    lengths = first.norm() * second.norm()
+    cosine = float((first * second).sum() / lengths) if lengths > 0 else 1.0
+    # The arc is straight where the parents are nearly parallel.
+    if abs(cosine) > MAX_COSINE:
+        return (1 - t) * first + t * second
+    angle = math.acos(cosine)
+    # Shoemake 1985, section 3.3: Slerp.
+    return (math.sin((1 - t) * angle) * first + math.sin(t * angle) * second) / math.sin(angle)

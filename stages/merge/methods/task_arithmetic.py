@@ -1,9 +1,13 @@
 """Task arithmetic: the base plus task vectors (Ilharco et al. 2023, arXiv:2212.04089)."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
 from stages.merge.arithmetic.parameters import SCALE, WEIGHT, normalize
+from stages.merge.arithmetic.reference_steps import normalized
 from stages.merge.arithmetic.task_vector_sums import summed
-from stages.recipe.recipe import MethodSpec
+from stages.recipe.method_spec import MethodSpec
 
 SPEC = MethodSpec(
     name="task_arithmetic",
@@ -25,3 +29,15 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
 
 
 METHOD = Method(SPEC, prepare, is_entrywise=True)
+
+
+def reference(
+    base: Float[Tensor, "*shape"],
+    task_vectors: Float[Tensor, " k *shape"],
+    *,
+    weight: Float[Tensor, " k *#shape"],
+    scale: float,
+    normalize: float,
+) -> Float[Tensor, "*shape"]:
+    """Return the base plus the weighted sum of the task vectors."""
+    return base + scale * (normalized(weight, normalize) * task_vectors).sum(0)

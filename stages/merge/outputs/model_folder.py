@@ -121,7 +121,7 @@ class ResidentSink:
         """
         twins = self._check_targets(plan)
         digests = {}
-        shared = (plan.seed, plan.identities)
+        shared = (plan.recipe.seed, plan.recipe.ancestors)
         for tensor in plan.tensors:
             part = (shared, tensor)
             held = self._held.get(tensor.name)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.engine.tensor_ranges import LONG_CHUNK
 from stages.merge.plan.plan import Plan, TensorPlan
+from stages.recipe.recipe import Ancestor, Model, Recipe
 
 MIB = 1 << 20
 BYTES_PER_S = 1.0e9  # read and written; a plain copy on a laptop's disk, page cache warm
@@ -56,8 +57,9 @@ def peak_bytes(plan: Plan, threads: int) -> int:
 
 def _lines(plan: Plan, threads: int) -> Iterator[str]:
     yield f"{plan.label}: {plan.method.spec.name}, {plan.method.spec.summary}"
-    for model, identity in zip(plan.models, plan.identities, strict=True):
-        yield f"  model {identity.name}: {_size_of(model)}"
+    yield f"  recipe {_id_of(plan.recipe)}"
+    for place, model in enumerate(plan.models):
+        yield f"  model {plan.name_of(place)}: {_size_of(model)}"
     yield ""
     width = max((len(tensor.name) for tensor in plan.tensors), default=0)
     for tensor in plan.tensors:
@@ -76,6 +78,20 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     memory = peak_bytes(plan, threads) / 1e6
     yield f"  memory about {memory:.0f} MB with {threads} threads, mapped files not counted"
     yield f"  time about {seconds(plan):.0f} s, at {BYTES_PER_S / 1e9:g} GB/s (a rough guess)"
+
+
+def _id_of(recipe: Recipe) -> str:
+    """Return a recipe's id, or which models must be hashed before it is known."""
+    unknown = [ancestor.name for ancestor in recipe.ancestors if not _is_known(ancestor)]
+    if unknown:
+        return f"id not known before the weights of {', '.join(unknown)} are hashed"
+    return recipe.id
+
+
+def _is_known(ancestor: Ancestor) -> bool:
+    if isinstance(ancestor, Model):
+        return bool(ancestor.hash)
+    return all(map(_is_known, ancestor.recipe.ancestors))
 
 
 def _row(tensor: TensorPlan) -> str:

@@ -1,101 +1,120 @@
-"""Whether tensors can be merged with each other, and how one that is only copied is planned."""
+"""Whether the models' tensors can be merged with each other: shapes, kinds and moved rows."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from stages.checkpoint.reader import Checkpoint, TensorInfo
-from stages.errors import CheckpointError, RecipeError
+from stages.errors import CheckpointError, Faults, RecipeError
 from stages.merge.architecture.components import is_buffer
-from stages.merge.architecture.tensor_matching import source_names
-from stages.merge.methods import METHODS
-from stages.merge.plan.plan import EXACT, FLOATING, Source, TensorPlan
-from stages.merge.plan.rule_settings import settings_of
-from stages.merge.tokenizers.build_vocabulary import prepare
-from stages.merge.tokenizers.token_sources import TokenizerRule
+from stages.merge.plan.child_rows import Part, Row
+from stages.merge.plan.plan import DTYPES, EXACT, FLOATING, Source
 from stages.merge.tokenizers.vocabulary import Vocabulary
-from stages.recipe.recipe import Rule
 
 
-def unfit(
-    models: Sequence[Checkpoint],
-    labels: Sequence[str],
-    *,
-    tokenizer: str,
-    modules: Collection[str] = (),
-) -> list[list[str]]:
-    """Return for each model why it cannot be merged with the first: a sentence, or nothing.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A row whose sources fit: ``info`` is the child's tensor, ``read`` the first source's.
 
-    It is what a recipe of these models would be refused for. ``tokenizer`` is the rule for the
-    child's vocabulary, ``modules`` are what is merged besides the language model.
-
-    Raises:
-        RecipeError: the rule cannot be carried out on these models, or there is no such module.
-        CheckpointError: a tokenizer is damaged.
+    ``exact`` are the sources of integers, which must be equal in the frame too; of others none.
     """
-    faults: list[list[str]] = [[] for _ in models]
-    rows: dict[int, Mapping[str, tuple[str, ...]]] = {}
-    for place in range(len(models)):
-        pair = [0, place] if place else [0]
-        try:
-            rows[place] = source_names(
-                [models[i] for i in pair], [labels[i] for i in pair], "", modules
-            )
-        except RecipeError as error:
-            if not place:  # of the modules that were asked for: the first model has none of them
-                raise
-            faults[place].append(str(error).lstrip(",: "))
-    if not any(faults):
-        vocabulary = prepare(TokenizerRule(tokenizer), models, labels, where="merge.tokenizer")
-        for place, found in rows.items():
-            faults[place] += _first_misfit(vocabulary, place, found, labels)
-    return faults
+
+    row: Row
+    base: Source | None
+    parents: tuple[Source, ...]
+    info: TensorInfo
+    read: TensorInfo
+    exact: tuple[Source, ...] = ()
 
 
-def _first_misfit(
-    vocabulary: Vocabulary,
-    place: int,
-    rows: Mapping[str, tuple[str, ...]],
-    labels: Sequence[str],
-) -> list[str]:
-    pair = [0, place] if place else [0]
-    for name, names in rows.items():
-        infos = [vocabulary.info(i, n) for i, n in zip(pair, names, strict=True)]
-        for error in misfits(f"tensor {name}", infos, [labels[i] for i in pair]):
-            return [str(error)]
-    return []
+class Fitting:
+    """Meets rows with the models' headers, once their rows are where the child's tokens are."""
+
+    def __init__(
+        self,
+        models: Sequence[Checkpoint],
+        labels: Sequence[str],
+        vocabulary: Vocabulary | None,
+        dtype: str | None,
+    ) -> None:
+        self._models = models
+        self._labels = labels
+        self._vocabulary = vocabulary
+        self._dtype = dtype
+
+    def fit(self, rows: Sequence[Row], faults: Faults, *, is_whole: bool) -> list[Fitted]:
+        """Return the rows that can be merged; every reason why others cannot is a fault.
+
+        Of whole models, and outside the layers, the frame's config must describe the child too.
+        """
+        fitted = []
+        for row in rows:
+            if row.is_copied:
+                fitted.append(self._copied(row))
+                continue
+            asked = [*row.parts]
+            is_framed = (is_whole or row.layer is None) and row.key in self._models[0].tensors
+            if is_framed and 0 not in [part.ancestor for part in asked]:
+                asked.insert(0, Part(0, row.key))
+            infos = [self._info(part) for part in asked]
+            labels = [self._labels[part.ancestor] for part in asked]
+            complaints = [*misfits(infos, labels)]
+            with faults.at(row.where), faults.at(f"tensor {row.name}"):
+                if not complaints:
+                    fitted.append(self._merged(row, asked, infos[-len(row.parts)]))
+            for error in complaints:
+                with faults.at(row.where), faults.at(f"tensor {row.name}"):
+                    raise error
+        return fitted
+
+    def _merged(self, row: Row, asked: Sequence[Part], read: TensorInfo) -> Fitted:
+        checked = tuple(self._source(part, row.name) for part in asked)
+        sources = checked[-len(row.parts) :]
+        base, parents = (None, sources) if row.base is None else (sources[0], sources[1:])
+        exact = checked if read.dtype in EXACT else ()
+        return Fitted(row, base, parents, self._saved(read), read, exact)
+
+    def _copied(self, row: Row) -> Fitted:
+        part = row.parents[0]
+        read = self._models[part.ancestor].tensors[part.name]
+        info = read if is_buffer(part.name, read.shape) else self._saved(read)
+        return Fitted(row, None, (Source(part.ancestor, part.name),), info, read)
+
+    def _saved(self, info: TensorInfo) -> TensorInfo:
+        """Return what the child's header will say: floats take the dtype that is asked for."""
+        if info.dtype not in FLOATING:
+            return info
+        own = "F32" if info.dtype == "F64" else info.dtype
+        return TensorInfo(DTYPES[self._dtype] if self._dtype else own, info.shape)
+
+    def _info(self, part: Part) -> TensorInfo:
+        """Return what a model's tensor is once its rows are where the child's tokens are."""
+        if self._vocabulary is None:
+            return self._models[part.ancestor].tensors[part.name]
+        return self._vocabulary.info(part.ancestor, part.name)
+
+    def _source(self, part: Part, tensor: str) -> Source:
+        rows = self._vocabulary.rows(part.ancestor, tensor) if self._vocabulary else None
+        return Source(part.ancestor, part.name, rows)
 
 
 def misfits(
-    where: str, infos: Sequence[TensorInfo], labels: Sequence[str]
+    infos: Sequence[TensorInfo], labels: Sequence[str]
 ) -> Iterator[CheckpointError | RecipeError]:
-    """Give every reason why these models cannot merge a tensor, once its rows are moved.
-
-    They differ in shape or in kind, or hold it quantised; ``where`` starts the messages.
-    """
+    """Give every reason why models cannot merge a tensor of which these are the headers."""
     first = infos[0]
     for label, info in zip(labels, infos, strict=True):
         if info.shape != first.shape:
             yield RecipeError(
-                f"{where}: {label} has shape {list(info.shape)}, {labels[0]} has "
-                f"{list(first.shape)}. Merged models have equal shapes; leave {label} out."
+                f"{label} has shape {list(info.shape)}, {labels[0]} has {list(first.shape)}. "
+                f"Merged models have equal shapes; leave {label} out."
             )
         if info.dtype not in (*FLOATING, *EXACT):
             yield CheckpointError(
-                f"{where}: {label} holds it quantised to {info.dtype}. Merges need "
+                f"{label} holds it quantised to {info.dtype}. Merges need "
                 f"{', '.join(FLOATING)}; dequantise the model first."
             )
         elif (info.dtype in FLOATING) != (first.dtype in FLOATING):
             yield RecipeError(
-                f"{where}: {label} holds {info.dtype}, {labels[0]} holds {first.dtype}. Both must "
-                f"be floating-point; leave {label} out."
+                f"{label} holds {info.dtype}, {labels[0]} holds {first.dtype}. Both must be "
+                f"floating-point; leave {label} out."
             )
-
-
-def copied(name: str, source: Source, info: TensorInfo, made: TensorInfo) -> TensorPlan:
-    """Return the plan of a tensor that one model gives alone, as ``made``.
-
-    ``info`` is what the model holds. A buffer keeps its dtype.
-    """
-    kept = info if is_buffer(source.name, info.shape) else made
-    method = METHODS["passthrough"]
-    settings = settings_of(Rule({}), method, 1, f"tensor {name}")
-    return TensorPlan(name, kept, method, (source,), False, settings, is_in_layer=False)

@@ -1,7 +1,7 @@
 """How a model's tensors divide, module by module: outside the layers and in each of them.
 
-Everything that this package knows of architectures is asked of ``layout.py`` and ``matching.py``
-here; modules and tensors are called as the frame calls them, the model whose config the child has.
+Everything that this package knows of architectures is asked of ``architecture/`` here; modules
+and tensors are called as the frame calls them, the model whose config the child has.
 """
 
 from collections.abc import Collection, Mapping
@@ -38,15 +38,15 @@ class Layers:
         """
         if self.num_layers < 2:
             return []
-        first, second = self.unit(0, 0), self.unit(1, 0)
+        first, second = self.weights(0, 0), self.weights(1, 0)
         return sorted(first.keys() ^ second.keys())
 
-    def unit(self, layer: int, stands_at: int) -> Mapping[str, str]:
+    def weights(self, layer: int, stands_at: int) -> Mapping[str, str]:
         """Return a layer's weights: {the child's name if it stood at ``stands_at``: name}."""
         return self._named(self._weights.get(layer, []), layer, stands_at)
 
     def buffers(self, layer: int, stands_at: int) -> Mapping[str, str]:
-        """Return a layer's buffers, as ``unit`` its weights."""
+        """Return a layer's buffers, as ``weights`` its weights."""
         return self._named(self._buffers.get(layer, []), layer, stands_at)
 
     def _named(self, names: list[str], layer: int, stands_at: int) -> Mapping[str, str]:
@@ -64,14 +64,16 @@ class Modules:
         self, model: Checkpoint, label: str, frame: Known, merged: Collection[str]
     ) -> None:
         self.match = Match(known(model, label), frame, merged)
+        self.label = label
         self._merged = merged
-        self.names: dict[str, list[str]] = {}
+        self._layers: dict[str, Layers] = {}
+        self._names: dict[str, list[str]] = {}
         for name in model.tensors:
-            self.names.setdefault(self.match.module_of(name), []).append(name)
+            self._names.setdefault(self.match.module_of(name), []).append(name)
 
     def has(self, module: str) -> bool:
         """Return whether the model has a module."""
-        return module in self.names or module == self.match.frame.layout.main
+        return module in self._names or module == self.match.frame.layout.main
 
     def is_stacked(self, name: str) -> bool:
         """Return whether a tensor is in a layer of a module that is merged."""
@@ -80,4 +82,6 @@ class Modules:
 
     def layers(self, module: str) -> Layers:
         """Return the layers of a module."""
-        return Layers(self.match, self.names.get(module, []))
+        if module not in self._layers:
+            self._layers[module] = Layers(self.match, self._names.get(module, []))
+        return self._layers[module]

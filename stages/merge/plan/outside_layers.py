@@ -1,73 +1,54 @@
 """What stands outside the layers: the frame's tensors, and those that other models have."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from stages.merge.architecture.tensor_matching import Known, is_copied, twins_of
-from stages.merge.mergekit.schema import Input, Reference
+from stages.merge.architecture.tensor_matching import Complaint, is_copied, twins_of
 from stages.merge.plan.module_layers import Modules
-
-Fault = Callable[[str], None]
 
 
 class Outside:
     """The frame's tensors that are in no layer of a ``merged`` module.
 
     ``copied`` are those that no other model is asked for; ``twins`` are those that repeat another
-    because they are tied, with what they repeat.
+    because they are tied, with what they repeat. ``models`` are the ancestors, the frame first.
     """
 
-    def __init__(
-        self,
-        frame: Known,
-        merged: Sequence[str],
-        models: Mapping[Reference, Modules],
-        fault: Fault,
-    ) -> None:
+    def __init__(self, merged: Sequence[str], models: Mapping[int, Modules]) -> None:
+        frame = models[0].match.other
         self._layout = frame.layout
         self._models = models
-        self._fault = fault
-        self._asked: dict[tuple[Reference, bool], str] = {}
-        frame_match = Modules(frame.model, frame.label, frame, merged)
-        names = [n for n in frame.model.tensors if not frame_match.is_stacked(n)]
+        self._asked: dict[tuple[int, bool, str], list[str]] = {}
+        names = [name for name in frame.model.tensors if not models[0].is_stacked(name)]
         self.copied = [name for name in names if is_copied(name, frame, merged)]
         self._names = [name for name in names if not is_copied(name, frame, merged)]
         self.twins = twins_of(frame, self._names)
 
-    def units(
-        self, module: str, inputs: Sequence[Input], *, is_before: bool
+    def of_module(
+        self, module: str, places: Sequence[int], *, is_before: bool
     ) -> list[Mapping[str, str]]:
-        """Return, for each input, its tensors before or after a module's layers, by the child's.
-
-        What an input lacks, or has of its own where the frame's are tied, is a fault.
-        """
+        """Return each model's tensors before or after a module's layers, by the child's names."""
         names = [
             name
             for name in self._names
             if (self._layout.module_of(name) or self._layout.main) == module
             and self._layout.is_before(name) == is_before
         ]
-        twins = {name: twin for name, twin in self.twins.items() if name in names}
-        found: list[Mapping[str, str]] = []
-        for given in inputs:
-            where = self._asked.setdefault((given.model, is_before), given.where)
-            match = self._models[given.model].match
-            theirs = match.found(names, twins, self._fault_at(where))
-            found.append({name: t for name, t in theirs.items() if name not in twins})
-        return found
+        single = [name for name in names if name not in self.twins]
+        for place in places:
+            self._asked[place, is_before, module] = names
+        return [self._models[place].match.names_of(single) for place in places]
 
-    def check_rest(self) -> None:
-        """Check that what the models have besides is passed over by rule."""
-        for (reference, is_before), where in self._asked.items():
-            match = self._models[reference].match
-            layout = match.other.layout
+    def complaints(self) -> Iterator[Complaint]:
+        """Give what the models that were asked lack, or have besides what rules pass over."""
+        for (place, _, _), names in self._asked.items():
+            twins = {name: twin for name, twin in self.twins.items() if name in names}
+            yield from self._models[place].match.lacking(names, twins)
+        for place, is_before in dict.fromkeys((p, b) for p, b, _ in self._asked):
+            model = self._models[place]
+            match = model.match
             rest = [
                 name
                 for name in match.other.model.tensors
-                if not self._models[reference].is_stacked(name)
-                and layout.is_before(name) == is_before
+                if not model.is_stacked(name) and match.other.layout.is_before(name) == is_before
             ]
-            used = {theirs for name in self._names if (theirs := match.name_in(name))}
-            match.check_rest(rest, used, self._fault_at(where))
-
-    def _fault_at(self, where: str) -> Fault:
-        return lambda text: self._fault(f"{where}{text}")
+            yield from match.surplus(rest, {*match.names_of(self._names).values()})

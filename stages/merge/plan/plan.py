@@ -1,7 +1,6 @@
 """A plan: for every tensor of a child, what it is made of and how. Made from headers alone.
 
-``from_recipe.py`` makes one of a recipe. The engine, the sinks and the companions know plans
-only.
+``planner.py`` makes one of a recipe. The engine and the outputs know plans only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from stages.checkpoint.reader import Checkpoint, TensorInfo
 from stages.merge.arithmetic.method import Method, Settings
 from stages.merge.tokenizers.row_moves import Rows
 from stages.merge.tokenizers.vocabulary import Vocabulary
-from stages.recipe.recipe import Model
+from stages.recipe.recipe import Model, Recipe
 
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 FLOATING = ("F64", "F32", "F16", "BF16")
@@ -56,28 +55,40 @@ class TensorPlan:
 class Plan:
     """A merge that can be carried out; ``tensors`` are the child's, sorted by name.
 
-    ``document`` is the plain data that the plan was made of, with the models' hashes, and ``id``
-    the hash of it: equal ids give equal bytes. ``label`` is what messages call the plan.
-    ``identities`` are the names and hashes of ``models``, in the same order.
-
-    ``frame`` is the model whose architecture and code the child has, ``donor`` the one whose
-    tokenizer it takes, ``config`` the child's config.json. ``vocabulary`` is that of the child; a
-    plan without one takes the donor's tokenizer as it is.
+    ``models`` are the ancestors of ``recipe``, in its order. ``label`` is what messages call the
+    plan. ``frame`` is the model whose architecture and code the child has, ``owner`` the one
+    whose tokenizer it takes, ``config`` the child's config.json. ``vocabulary`` is that of the
+    child; a plan without one takes the owner's tokenizer as it is.
     """
 
     label: str
-    id: str
-    document: Mapping[str, Any]
+    recipe: Recipe
     method: Method
-    seed: int
     dtype: str
     models: tuple[Checkpoint, ...]
-    identities: tuple[Model, ...]
     tensors: tuple[TensorPlan, ...]
-    frame: Checkpoint
-    donor: Checkpoint
+    owner: Checkpoint
     config: Mapping[str, Any]
     vocabulary: Vocabulary | None = None
+
+    @property
+    def id(self) -> str:
+        """The recipe's id: equal ids give equal weights."""
+        return self.recipe.id
+
+    @property
+    def frame(self) -> Checkpoint:
+        """The model whose architecture and code the child has."""
+        return self.models[0]
+
+    def name_of(self, place: int) -> str:
+        """Return what the recipe calls the model at ``place``."""
+        return self.recipe.ancestors[place].name
+
+    def weights_hash_of(self, place: int) -> str:
+        """Return the hash of a model's weights; a nested recipe is merged once to find it."""
+        ancestor = self.recipe.ancestors[place]
+        return ancestor.hash if isinstance(ancestor, Model) else self.models[place].hash()
 
     @property
     def outputs(self) -> Mapping[str, TensorInfo]:

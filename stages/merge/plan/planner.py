@@ -1,100 +1,231 @@
-"""A recipe met with its models' headers: what can be wrong is found before weights are read."""
+"""The only planner: a recipe met with its models' headers, before any weight is read.
 
-from collections.abc import Sequence
+What depends on the models and their arrangement alone is found once for all candidates of a
+search; what depends on the rules is found for each.
+"""
 
-from stages.checkpoint.reader import Checkpoint, TensorInfo
-from stages.errors import RecipeError
-from stages.merge.architecture.layout import Layout, layout_of
-from stages.merge.architecture.tensor_matching import source_names
-from stages.merge.arithmetic.method import Method
-from stages.merge.methods.plugins import method_of
-from stages.merge.outputs.model_files import child_config
-from stages.merge.plan.compatibility import copied, misfits
-from stages.merge.plan.plan import DTYPES, FLOATING, Plan, Source, TensorPlan
-from stages.merge.plan.rule_settings import place_of, settings_of
-from stages.merge.tokenizers import Vocabulary
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import Faults, RecipeError
+from stages.merge.architecture.child_config import Origins, child_config
+from stages.merge.architecture.components import component_of
+from stages.merge.architecture.layout import layout_of
+from stages.merge.arithmetic.method import Method, Settings
+from stages.merge.arithmetic.stepwise_rounding import in_dtype
+from stages.merge.methods import METHODS
+from stages.merge.plan.arrangement import Arrangement
+from stages.merge.plan.child_rows import child_rows
+from stages.merge.plan.compatibility import Fitted, Fitting
+from stages.merge.plan.plan import DTYPES, FLOATING, Plan, TensorPlan
+from stages.merge.plan.recipe_checks import check_count, check_recipe
+from stages.merge.plan.rule_settings import RuleBook, check_conditions, settings_of
+from stages.merge.plugins import method_of
 from stages.merge.tokenizers.recipe_tokenizer import vocabulary_of
-from stages.recipe.recipe import MethodSpec, Recipe
+from stages.merge.tokenizers.vocabulary import Vocabulary
+from stages.recipe.recipe import Recipe, Rule
+
+_COPY = METHODS["passthrough"]
+_COPY_SETTINGS = settings_of(Rule({}), _COPY, 1)
+_DTYPE_NAMES = {spelled: name for name, spelled in DTYPES.items()}
 
 
-def plan(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]) -> Plan:
-    """Return the plan of ``recipe`` on these models.
+def plan(recipe: Recipe, models: Sequence[Checkpoint], *, label: str | None = None) -> Plan:
+    """Return the plan of ``recipe`` on ``models``, one for each of its ancestors.
+
+    ``label`` is what messages call the recipe; by default its id.
 
     Raises:
-        RecipeError: the recipe cannot be carried out on them; the message names the rule, or the
-            tensor and the model.
+        RecipeError: it cannot be carried out on them. Every fault is listed, one a line, with
+            the rule, or the tensor and the model.
+        CheckpointError: every fault is of the models' files.
     """
-    where = _label(recipe)
-    method = _method(recipe, where)
-    _check_models(recipe, method.spec, base, parents, where)
-    models = [base, *parents] if base is not None else list(parents)
-    identities = (recipe.base, *recipe.parents) if recipe.base else recipe.parents
-    vocabulary = vocabulary_of(recipe, models, where)
-    tensors = _tensors(recipe, method, models, vocabulary, where)
-    frame, donor = models[0], models[vocabulary.owner]
-    return Plan(
-        label=where,
-        id=recipe.id,
-        document=recipe.to_dict(),
-        method=method,
-        seed=recipe.seed,
-        dtype=recipe.dtype,
-        models=tuple(models),
-        identities=identities,
-        tensors=tuple(tensors),
-        frame=frame,
-        donor=donor,
-        config=vocabulary.config(child_config(frame, donor, recipe.dtype)),
-        vocabulary=vocabulary,
+    return _Planner(recipe, models, label or _label(recipe)).plan()
+
+
+@dataclass(frozen=True)
+class _Child:
+    """The child's tensors, before rules say how they are merged; ``depths`` are of modules."""
+
+    fitted: Sequence[tuple[Fitted, str]]  # with the component
+    main: tuple[str, ...]
+    depths: Mapping[str, int]
+    origins: Mapping[str, Origins]
+    faults: Faults
+
+
+@lru_cache(maxsize=4)  # the candidates of a search share one
+def _child(
+    arrangement: Arrangement,
+    models: tuple[Checkpoint, ...],
+    vocabulary: Vocabulary | None,
+    dtype: str | None,
+) -> _Child:
+    layout = layout_of(models[0])
+    merged = arrangement.merged_modules(layout)
+    stacked = child_rows(arrangement, models)
+    fitting = Fitting(models, arrangement.labels, vocabulary, dtype)
+    faults = Faults()
+    faults.include(stacked.faults)
+    fitted = fitting.fit(stacked.rows, faults, is_whole=arrangement.is_whole)
+    depths = dict.fromkeys(merged, 0)
+    for row in stacked.rows:
+        if row.layer is not None:
+            depths[row.module] = max(depths[row.module], row.layer + 1)
+    return _Child(
+        [(one, component_of(one.row.key)) for one in fitted],
+        tuple(n for n in merged if n == layout.main or not layout.is_composite),
+        depths,
+        stacked.origins,
+        faults,
     )
 
 
-def _tensors(
-    recipe: Recipe,
-    method: Method,
-    models: Sequence[Checkpoint],
-    vocabulary: Vocabulary,
-    where: str,
-) -> list[TensorPlan]:
-    """Return how each tensor of the child is made: merged, or copied from the first model."""
-    labels = [model.name for model in (recipe.base, *recipe.parents) if model is not None]
-    layout = layout_of(models[0])
-    rows = source_names(models, labels, where, recipe.modules)
-    settings = [
-        settings_of(rule, method, len(recipe.parents), f"{where}, rule {place}")
-        for place, rule in enumerate(recipe.rules)
-    ]
-    _check_layers(recipe, layout, where)
-    tensors = []
-    for name, info in models[0].tensors.items():
-        if name not in rows:
-            tensors.append(copied(name, Source(0, name), info, _info(info, recipe.dtype)))
-            continue
-        infos = [vocabulary.info(model, source) for model, source in enumerate(rows[name])]
-        for error in misfits(f"{where}, tensor {name}", infos, labels):
-            raise error
-        place = place_of(name, recipe.rules, layout)
-        if place is None:
-            raise RecipeError(
-                f"{where}, tensor {name}: no rule matches it. End the rules with one for all "
-                "layers and components."
-            )
-        made = _info(infos[0], recipe.dtype)
-        sources = tuple(
-            Source(model, source, vocabulary.rows(model, name))
-            for model, source in enumerate(rows[name])
+class _Planner:
+    """Makes one plan; faults are collected and raised together."""
+
+    def __init__(self, recipe: Recipe, models: Sequence[Checkpoint], label: str) -> None:
+        self._recipe = recipe
+        self._models = tuple(models)
+        self._label = label
+        self._faults = Faults()
+        self._methods: list[Method] = []  # of each rule
+        self._settings: dict[tuple[int, int], Settings | None] = {}
+
+    def plan(self) -> Plan:
+        recipe, models, faults = self._recipe, self._models, self._faults
+        vocabulary: Vocabulary | None = None
+        with faults.at(self._label):
+            check_recipe(recipe, len(models), faults)
+            self._read_rules()
+        faults.raise_as(RecipeError)
+        with faults.at(self._label):
+            vocabulary = vocabulary_of(recipe, models)
+        faults.raise_as(RecipeError)
+        child = _child(Arrangement.of(recipe), models, vocabulary, recipe.dtype)
+        owner = models[vocabulary.owner if vocabulary else 0]
+        dtype = recipe.dtype or _dtype_of(models[0])
+        tensors: list[TensorPlan] = []
+        config: Mapping[str, object] = {}
+        with faults.at(self._label):
+            faults.include(child.faults)
+            self._check_layers(child)
+            tensors = self._tensors(child)
+            with faults.at("config.json"):
+                config = child_config(models, owner, dtype, child.origins)
+        faults.raise_as(RecipeError)
+        return Plan(
+            label=self._label,
+            recipe=recipe,
+            method=method_of(recipe.method),
+            dtype=dtype,
+            models=models,
+            tensors=tuple(tensors),
+            owner=owner,
+            config=vocabulary.config(config) if vocabulary else config,
+            vocabulary=vocabulary,
         )
-        has_base = recipe.base is not None
-        is_in_layer = layout.layer_of(name) is not None
-        tensors.append(
-            TensorPlan(name, made, method, sources, has_base, settings[place], is_in_layer)
-        )
-    return tensors
+
+    def _read_rules(self) -> None:
+        """Find the methods of the rules, and of whole models their settings."""
+        recipe, faults = self._recipe, self._faults
+        with faults.at(""):
+            method_of(recipe.method)
+        for place, rule in enumerate(recipe.rules):
+            with faults.at(f"rule {place}"):
+                check_conditions(rule)
+                self._methods.append(method_of(rule.method or recipe.method))
+        if faults:
+            return
+        for place in range(len(recipe.rules) if not recipe.layers else 0):
+            self._settings_of(place, len(recipe.parents))
+
+    def _settings_of(self, place: int, num_parents: int) -> Settings | None:
+        """Return the settings of a rule for a number of parents; None where it is at fault."""
+        key = (place, num_parents)
+        if key not in self._settings:
+            self._settings[key] = None
+            with self._faults.at(f"rule {place}"):
+                rule, method = self._recipe.rules[place], self._methods[place]
+                self._settings[key] = settings_of(rule, method, num_parents)
+        return self._settings[key]
+
+    def _check_layers(self, child: _Child) -> None:
+        for place, rule in enumerate(self._recipe.rules):
+            if rule.layers is None:
+                continue
+            with self._faults.at(f"rule {place}"):
+                if rule.module is not None and rule.module not in child.depths:
+                    legal = ", ".join(child.depths)
+                    raise RecipeError(f"module is {rule.module!r}. Merged are {legal}; change it.")
+                modules = child.main if rule.module is None else (rule.module,)
+                depth = max((child.depths[module] for module in modules), default=0)
+                depth = depth or layout_of(self._models[0]).num_layers
+                if rule.layers[1] > depth:
+                    raise RecipeError(
+                        f"layers is {list(rule.layers)}. The models have layers 0 to {depth - 1}; "
+                        f"end the rule at {depth}."
+                    )
+
+    def _tensors(self, child: _Child) -> list[TensorPlan]:
+        rules = RuleBook(self._recipe.rules, child.main)
+        tensors: list[TensorPlan] = []
+        unmatched: list[str] = []
+        for fitted, component in child.fitted:
+            row = fitted.row
+            if row.is_copied:
+                tensors.append(
+                    TensorPlan(
+                        row.name, fitted.info, _COPY, fitted.parents, False, _COPY_SETTINGS, False
+                    )
+                )
+                continue
+            place = rules.place(row.key, row.module, row.layer, component)
+            if place is None:
+                unmatched.append(row.name)
+                continue
+            settings = self._settings_of(place, len(fitted.parents))
+            if settings is not None and self._is_counted(fitted, self._methods[place]):
+                tensors.append(self._tensor(fitted, self._methods[place], settings))
+        self._refuse(unmatched)
+        return tensors
+
+    def _refuse(self, unmatched: Sequence[str]) -> None:
+        """Take the tensors that no rule matches for one fault."""
+        if unmatched:
+            others = f", nor {len(unmatched) - 1} others" if len(unmatched) > 1 else ""
+            with self._faults.at(f"tensor {unmatched[0]}"):
+                self._faults.add(
+                    f"no rule matches it{others}. End the rules with one for all layers and "
+                    "components."
+                )
+
+    def _is_counted(self, fitted: Fitted, method: Method) -> bool:
+        """Return whether the method takes a slice's sources; what it lacks is a fault."""
+        if not self._recipe.layers:
+            return True  # check_recipe found it so for all of the child
+        with self._faults.at(fitted.row.where or f"tensor {fitted.row.name}"):
+            check_count(method.spec, len(fitted.parents), has_base=fitted.base is not None)
+            return True
+        return False
+
+    def _tensor(self, fitted: Fitted, method: Method, settings: Settings) -> TensorPlan:
+        row, sources = fitted.row, fitted.exact or fitted.parents
+        has_base = method.spec.reads_base and not fitted.exact
+        if fitted.base is not None and has_base:
+            sources = (fitted.base, *sources)
+        has_base &= fitted.base is not None
+        if self._recipe.rounding is not None and fitted.read.dtype in FLOATING:
+            own = _DTYPE_NAMES["F32" if fitted.read.dtype == "F64" else fitted.read.dtype]
+            rounding = self._recipe.rounding
+            method = _rounded(method, own if rounding == "own" else rounding)
+        is_in_layer = row.layer is not None
+        return TensorPlan(row.name, fitted.info, method, sources, has_base, settings, is_in_layer)
 
 
-def _info(info: TensorInfo, dtype: str) -> TensorInfo:
-    """Return what the child's header will say: floats take the recipe's dtype."""
-    return TensorInfo(DTYPES[dtype], info.shape) if info.dtype in FLOATING else info
+_rounded = lru_cache(maxsize=64)(in_dtype)  # equal methods are one: tensors are then merged as one
 
 
 def _label(recipe: Recipe) -> str:
@@ -104,38 +235,13 @@ def _label(recipe: Recipe) -> str:
         return "recipe"
 
 
-def _method(recipe: Recipe, where: str) -> Method:
-    method = method_of(recipe.method, where)
-    if recipe.dtype not in DTYPES:
-        raise RecipeError(f"{where}: dtype is {recipe.dtype!r}. Legal are {', '.join(DTYPES)}.")
-    return method
-
-
-def _check_models(
-    recipe: Recipe,
-    spec: MethodSpec,
-    base: Checkpoint | None,
-    parents: Sequence[Checkpoint],
-    where: str,
-) -> None:
-    if spec.needs_base and (recipe.base is None or base is None):
-        raise RecipeError(f"{where}: no base. {spec.name} adds to a base; name one.")
-    if (recipe.base is None) != (base is None) or len(recipe.parents) != len(parents):
-        raise RecipeError(
-            f"{where}: names {len(recipe.parents)} parents and "
-            f"{'a' if recipe.base else 'no'} base, got {len(parents)} and "
-            f"{'no base' if base is None else 'a base'}. Give the models that it names."
-        )
-    low, high = spec.min_parents, spec.max_parents
-    if len(parents) < low or (high is not None and len(parents) > high):
-        legal = f"{low} or more" if high is None else f"{low} to {high}" if low < high else low
-        raise RecipeError(f"{where}: {len(parents)} parents. {spec.name} merges {legal}.")
-
-
-def _check_layers(recipe: Recipe, layout: Layout, where: str) -> None:
-    for place, rule in enumerate(recipe.rules):
-        if rule.layers is not None and rule.layers[1] > layout.num_layers:
-            raise RecipeError(
-                f"{where}, rule {place}: layers is {list(rule.layers)}. The models have layers "
-                f"0 to {layout.num_layers - 1}; end the rule at {layout.num_layers}."
-            )
+def _dtype_of(model: Checkpoint) -> str:
+    """Return the dtype that a config names, or that of most of its weights."""
+    said = model.config.get("dtype") or model.config.get("torch_dtype")
+    if said in DTYPES:
+        return str(said)
+    sizes = dict.fromkeys(DTYPES, 0)
+    for info in model.tensors.values():
+        if info.dtype in _DTYPE_NAMES:
+            sizes[_DTYPE_NAMES[info.dtype]] += info.num_bytes
+    return max(sizes, key=lambda name: sizes[name])

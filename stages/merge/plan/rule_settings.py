@@ -4,40 +4,74 @@ from collections.abc import Sequence
 
 from stages.errors import RecipeError
 from stages.hashing import nearest
-from stages.merge.architecture.layout import Layout
 from stages.merge.arithmetic.method import Method, Settings
-from stages.recipe.recipe import COMPONENTS, Parameter, Rule, Value
+from stages.recipe.method_spec import Parameter
+from stages.recipe.recipe import COMPONENTS, Rule, Value
 
 
-def place_of(name: str, rules: Sequence[Rule], layout: Layout) -> int | None:
-    """Return the place of the first rule that matches a tensor, or None where none does.
+class RuleBook:
+    """The rules of a recipe in their order; ``main`` are the modules whose layers any rule means.
 
-    Layers count in the tensor's own module. What is no part of the language model of a composite
-    model has no layer.
+    Rules mean the layers of other modules (a vision tower) only where they name the module.
     """
-    layer = None if layout.is_kept(name) else layout.layer_of(name)
-    component = layout.component_of(name)
-    for place, rule in enumerate(rules):
-        in_layers = rule.layers is None or (
-            layer is not None and rule.layers[0] <= layer < rule.layers[1]
-        )
-        if in_layers and rule.component in (None, component):
-            return place
-    return None
+
+    def __init__(self, rules: Sequence[Rule], main: Sequence[str]) -> None:
+        self._rules = rules
+        self._main = main
+        self._has_parts = any(rule.parts for rule in rules)
+        self._places: dict[tuple[str, str, int | None, str], int | None] = {}
+
+    def place(self, name: str, module: str, layer: int | None, component: str) -> int | None:
+        """Return the place of the first rule that matches a tensor, or None where none does."""
+        key = (name if self._has_parts else "", module, layer, component)
+        if key not in self._places:
+            matching = (
+                place
+                for place, rule in enumerate(self._rules)
+                if self._matches(rule, name, module, layer, component)
+            )
+            self._places[key] = next(matching, None)
+        return self._places[key]
+
+    def _matches(
+        self, rule: Rule, name: str, module: str, layer: int | None, component: str
+    ) -> bool:
+        if rule.layers is not None:
+            is_counted = layer is not None and (module in self._main or rule.module is not None)
+            if not is_counted or not rule.layers[0] <= (layer or 0) < rule.layers[1]:
+                return False
+        is_here = rule.component in (None, component) and rule.module in (None, module)
+        return is_here and all(part in name for part in rule.parts)
 
 
-def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Settings:
-    """Return a rule's values, with defaults for what it does not give; ``where`` starts errors.
+def check_conditions(rule: Rule) -> None:
+    """Check what can be said of a rule's conditions without a model.
 
     Raises:
-        RecipeError: the rule's layers, component, a name or a value is not legal.
+        RecipeError: its layers or its component is not legal.
     """
-    _check(rule, method, where)
+    if rule.component not in (None, *COMPONENTS):
+        raise RecipeError(
+            f"component is {rule.component!r}. Legal are {', '.join(COMPONENTS)}; change it."
+        )
+    if rule.layers is not None and not 0 <= rule.layers[0] < rule.layers[1]:
+        raise RecipeError(
+            f"layers is {list(rule.layers)}. Give [first, last + 1] with first <= last."
+        )
+
+
+def settings_of(rule: Rule, method: Method, num_parents: int) -> Settings:
+    """Return a rule's values, with defaults for what it does not give.
+
+    Raises:
+        RecipeError: the name of a parameter or a value is not legal.
+    """
+    _check_names(rule, method)
     tensor: dict[str, float] = {}
     parent: dict[str, tuple[float, ...]] = {}
     choice: dict[str, str] = {}
     for parameter in method.spec.parameters:
-        values = _values(parameter, rule.values.get(parameter.name), num_parents, where)
+        values = _values(parameter, rule.values.get(parameter.name), num_parents)
         if parameter.choices:
             choice[parameter.name] = str(values[0])
         elif parameter.level == "parent":
@@ -47,52 +81,41 @@ def settings_of(rule: Rule, method: Method, num_parents: int, where: str) -> Set
     settings = Settings(tensor, parent, choice)
     fault = method.fault(settings, num_parents)
     if fault is not None:
-        raise RecipeError(f"{where}: {fault}.")
+        raise RecipeError(f"{fault}.")
     return settings
 
 
-def _check(rule: Rule, method: Method, where: str) -> None:
-    if rule.component not in (None, *COMPONENTS):
-        raise RecipeError(
-            f"{where}: component is {rule.component!r}. Legal are {', '.join(COMPONENTS)}."
-        )
-    if rule.layers is not None and not 0 <= rule.layers[0] < rule.layers[1]:
-        raise RecipeError(
-            f"{where}: layers is {list(rule.layers)}. Give [first, last + 1] with first <= last."
-        )
+def _check_names(rule: Rule, method: Method) -> None:
     spec = method.spec
     legal = [p.name for p in spec.parameters]
     for name in rule.values:
         if name not in legal:
             raise RecipeError(
-                f"{where}: unknown parameter {name!r}. {spec.name} takes {', '.join(legal)}."
+                f"unknown parameter {name!r}. {spec.name} takes {', '.join(legal)}."
                 f"{nearest(name, legal)}"
             )
 
 
 def _values(
-    parameter: Parameter, given: Value | None, num_parents: int, where: str
+    parameter: Parameter, given: Value | None, num_parents: int
 ) -> tuple[float | str, ...]:
     """Return a parameter's values: one per parent, or one where its level is the tensor."""
     value = parameter.default if given is None else given
     if value is None:
-        raise RecipeError(
-            f"{where}: {parameter.name} is missing and has no default. Give it a value."
-        )
+        raise RecipeError(f"{parameter.name} is missing and has no default. Give it a value.")
     count = num_parents if parameter.level == "parent" else 1
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
     if len(values) != count or (parameter.level == "tensor" and isinstance(value, tuple | list)):
         kind = "name" if parameter.choices else "number"
         expected = f"one {kind} or {count}" if parameter.level == "parent" else f"one {kind}"
         raise RecipeError(
-            f"{where}: {parameter.name} holds {len(values)} {kind}s for {num_parents} parents. "
+            f"{parameter.name} holds {len(values)} {kind}s for {num_parents} parents. "
             f"Give {expected}."
         )
-    for found in values:
-        if not parameter.is_legal(found):
-            hint = nearest(found, list(parameter.choices)) if isinstance(found, str) else ""
+    for one in values:
+        if not parameter.is_legal(one):
+            hint = nearest(one, list(parameter.choices)) if isinstance(one, str) else ""
             raise RecipeError(
-                f"{where}: {parameter.name} is {found!r}. Legal is {parameter.legal}; "
-                f"change it.{hint}"
+                f"{parameter.name} is {one!r}. Legal is {parameter.legal}; change it.{hint}"
             )
     return values

@@ -37,7 +37,6 @@ def prepare(
     labels: Sequence[str],
     frame: int = 0,
     *,
-    where: str = "tokenizer",
     has_base: bool = True,
 ) -> Vocabulary:
     """Return the vocabulary that ``rule`` gives on ``models``.
@@ -49,11 +48,11 @@ def prepare(
     model without a tokenizer counts as having the owner's tokens if it has as many rows.
 
     Raises:
-        RecipeError: the rule cannot be carried out; the message begins with ``where``.
+        RecipeError: the rule cannot be carried out.
         CheckpointError: a tokenizer is missing or damaged.
     """
     places = {label: number for number, label in enumerate(labels)}
-    rule.check(places, where)
+    rule.check(places)
     owner = frame if rule.source in ("base", "union") else places[rule.source]
     matrices = tuple(matrices_of(model) for model in models)
     members = _members(rule, models, labels, matrices, owner)
@@ -61,13 +60,10 @@ def prepare(
     own = members[owner].tokens
     is_joined = ids.keys() != own.ids.keys() or added.keys() != own.added.keys()
     if is_joined:
-        _check_spellings(members, owner, where)
-    placing = _placing(
-        rule, members, ids, owner=owner, base=frame if has_base else None, where=where
-    )
+        _check_spellings(members, owner)
+    placing = _placing(rule, members, ids, owner=owner, base=frame if has_base else None)
     is_other = is_joined or placing is not None
     return Vocabulary(
-        where=where,
         models=tuple(models),
         matrices=matrices,
         owner=owner,
@@ -75,7 +71,7 @@ def prepare(
         placing=placing,
         ids=ids if is_joined else None,
         added=added if is_joined else None,
-        chat_template=template_of(rule.chat_template, models, where),
+        chat_template=template_of(rule.chat_template, models),
         spoken=tuple(member.tokens.hash() for member in members) if is_other else (),
     )
 
@@ -150,7 +146,7 @@ def _joined_tokens(
     return ids, added
 
 
-def _check_spellings(members: Sequence[_Member], owner: int, where: str) -> None:
+def _check_spellings(members: Sequence[_Member], owner: int) -> None:
     """Return if the tokens of all models that bring some of their own are spelled alike."""
     own = members[owner]
     for member in members:
@@ -160,7 +156,7 @@ def _check_spellings(members: Sequence[_Member], owner: int, where: str) -> None
         brings = tokens.ids.keys() - own.tokens.ids.keys() - tokens.added.keys()
         if brings:
             raise RecipeError(
-                f"{where}: the tokens of {member.label} are {tokens.spelling}, those of "
+                f"the tokens of {member.label} are {tokens.spelling}, those of "
                 f"{own.label} {own.tokens.spelling}: {min(brings)!r} would be read back as other "
                 "text. A union joins tokenizers of one kind; take the tokenizer of one model."
             )
@@ -173,7 +169,6 @@ def _placing(
     *,
     owner: int,
     base: int | None,
-    where: str,
 ) -> Placing | None:
     """Return where all rows come from, or None where every model's rows are in their places."""
     num_own = members[owner].num_rows
@@ -187,7 +182,7 @@ def _placing(
     for member in members:
         if member.num_rows is None:
             raise RecipeError(
-                f"{where}: {member.label} has other tokens than {members[owner].label}, and no "
+                f"{member.label} has other tokens than {members[owner].label}, and no "
                 "embedding was found in it whose rows could be moved. Leave it out."
             )
         holdings.append(Holding(member.tokens.ids, member.num_rows))
@@ -199,14 +194,14 @@ def _placing(
         holdings,
         owner=owner,
         base=base,
-        given=_given(rule, members, ids, where),
+        given=_given(rule, members, ids),
         num_kept=size if pad is None else end,
     )
     return None if all(row_map is None for row_map in found.maps) else found
 
 
 def _given(
-    rule: TokenizerRule, members: Sequence[_Member], ids: Mapping[str, int], where: str
+    rule: TokenizerRule, members: Sequence[_Member], ids: Mapping[str, int]
 ) -> dict[int, Given]:
     """Return the origins that the rule names, by row of the child.
 
@@ -224,7 +219,7 @@ def _given(
         if row is None or not 0 <= row < (members[number].num_rows or 0):
             wanted = source.token or source.token_id or token
             raise RecipeError(
-                f"{where}, token {token!r}: {source.model} has no row for {wanted!r}. Name a "
+                f"token {token!r}: {source.model} has no row for {wanted!r}. Name a "
                 "model that has the token, or kind: zero."
             )
         found[ids[token]] = Given(number, row, source.force)

@@ -69,7 +69,7 @@ TEMPLATES = {
 }
 
 
-def template_of(choice: str | None, models: Sequence[Checkpoint], where: str) -> str | None:
+def template_of(choice: str | None, models: Sequence[Checkpoint]) -> str | None:
     """Return the Jinja text of a child's chat template, or None to keep that of its tokenizer.
 
     ``auto`` is the template that most models have, of equally common ones the first model's; and
@@ -86,14 +86,14 @@ def template_of(choice: str | None, models: Sequence[Checkpoint], where: str) ->
     if "{" not in choice:
         legal = ["auto", *TEMPLATES]
         raise RecipeError(
-            f"{where}: chat_template is {choice!r}. Legal are {', '.join(legal)} or the text of a "
+            f"chat_template is {choice!r}. Legal are {', '.join(legal)} or the text of a "
             f"Jinja template.{nearest(choice, legal)}"
         )
     try:
         ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"]).parse(choice)
     except TemplateSyntaxError as error:
         raise RecipeError(
-            f"{where}: chat_template, line {error.lineno}: {error.message}. Mend the Jinja text."
+            f"chat_template, line {error.lineno}: {error.message}. Correct the Jinja text."
         ) from error
     return choice
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stages.errors import RecipeError
+from stages.errors import Faults, RecipeError
 from stages.hashing import nearest
 
 KINDS = ("model", "model_token", "zero")
@@ -25,28 +25,26 @@ class TokenSource:
     token_id: int | None = None
     force: bool = False
 
-    def check(self, labels: Mapping[str, int], where: str) -> None:
+    def check(self, labels: Mapping[str, int]) -> None:
         """Return if the source is whole and names a model that is merged.
 
         Raises:
-            RecipeError: it is not; the message begins with ``where``.
+            RecipeError: it is not.
         """
         if self.kind not in KINDS:
-            raise RecipeError(f"{where}: kind is {self.kind!r}. Legal are {', '.join(KINDS)}.")
+            raise RecipeError(f"kind is {self.kind!r}. Legal are {', '.join(KINDS)}.")
         if (self.model is None) != (self.kind == "zero"):
             got = "names a model" if self.model is not None else "names no model"
-            raise RecipeError(
-                f"{where}: {self.kind} {got}. zero takes none, the other kinds take one."
-            )
+            raise RecipeError(f"{self.kind} {got}. zero takes none, the other kinds take one.")
         if self.model is not None and self.model not in labels:
             raise RecipeError(
-                f"{where}: {self.model!r} is not merged. Legal are {', '.join(labels)}."
+                f"{self.model!r} is not merged. Legal are {', '.join(labels)}."
                 f"{nearest(self.model, list(labels))}"
             )
         num_given = (self.token is not None) + (self.token_id is not None)
         if num_given != (self.kind == "model_token"):
             raise RecipeError(
-                f"{where}: {self.kind} with {num_given} of token and token_id. model_token takes "
+                f"{self.kind} with {num_given} of token and token_id. model_token takes "
                 "one of them, the other kinds none."
             )
 
@@ -69,22 +67,23 @@ class TokenizerRule:
     pad_to_multiple_of: int | None = None
     chat_template: str | None = None
 
-    def check(self, labels: Mapping[str, int], where: str) -> None:
+    def check(self, labels: Mapping[str, int]) -> None:
         """Return if the rule can be carried out on models of these labels.
 
         Raises:
-            RecipeError: it cannot; the message begins with ``where``.
+            RecipeError: it cannot.
         """
         legal = ["base", "union", *(label for label in labels if label not in ("base", "union"))]
         if self.source not in legal:
             raise RecipeError(
-                f"{where}: tokenizer is {self.source!r}. Legal are {', '.join(legal)}."
+                f"tokenizer is {self.source!r}. Legal are {', '.join(legal)}."
                 f"{nearest(self.source, legal)}"
             )
         pad: Any = self.pad_to_multiple_of
         if pad is not None and (isinstance(pad, bool) or not isinstance(pad, int) or pad < 1):
-            raise RecipeError(
-                f"{where}: pad_to_multiple_of is {pad!r}. Legal is a whole number from 1."
-            )
+            raise RecipeError(f"pad_to_multiple_of is {pad!r}. Legal is a whole number from 1.")
+        faults = Faults()
         for token, source in self.tokens.items():
-            source.check(labels, f"{where}, token {token!r}")
+            with faults.at(f"token {token!r}"):
+                source.check(labels)
+        faults.raise_as(RecipeError)

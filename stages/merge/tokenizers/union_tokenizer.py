@@ -17,19 +17,19 @@ from stages.errors import RecipeError
 
 
 def joined(
-    owner: Path, ids: Mapping[str, int], added: Mapping[str, Mapping[str, bool]], where: str
+    owner: Path, ids: Mapping[str, int], added: Mapping[str, Mapping[str, bool]]
 ) -> dict[str, Any]:
     """Return the tokenizer.json of ``owner`` with the tokens ``ids``, those of ``added`` added.
 
     Raises:
-        RecipeError: the owner's tokenizer cannot hold them; the message begins with ``where``.
+        RecipeError: the owner's tokenizer cannot hold them.
     """
     from tokenizers import Tokenizer
 
     data = read_tokenizer(owner) or convert(owner)
     model = data["model"]
     if isinstance(model["vocab"], list):
-        model["vocab"] = _pieces(model["vocab"], ids, where)
+        model["vocab"] = _pieces(model["vocab"], ids)
     else:
         model["vocab"] = {**model["vocab"], **ids}
     data["added_tokens"] = [
@@ -40,19 +40,19 @@ def joined(
     wrong = next((token for token in ids if found.get(token) != ids[token]), None)
     if wrong is not None:
         raise RecipeError(
-            f"{where}: token {wrong!r} should be {ids[wrong]}, the tokenizers library makes it "
+            f"union: token {wrong!r} should be {ids[wrong]}, the tokenizers library makes it "
             f"{found.get(wrong)}. Take the tokenizer of the base or of a model, not the union."
         )
     return data
 
 
-def _pieces(pieces: list[Any], ids: Mapping[str, int], where: str) -> list[Any]:
+def _pieces(pieces: list[Any], ids: Mapping[str, int]) -> list[Any]:
     """Return a Unigram vocabulary with further pieces, which never win against the base's own."""
     named = {number: token for token, number in ids.items()}
     new = [named.get(number) for number in range(len(pieces), max(ids.values()) + 1)]
     if None in new:
         raise RecipeError(
-            f"{where}: no token has id {len(pieces) + new.index(None)}. A Unigram tokenizer holds "
+            f"union: no token has id {len(pieces) + new.index(None)}. A Unigram tokenizer holds "
             "ids without gaps; take the tokenizer of the base or of a model, not the union."
         )
     lowest = min(score for _, score in pieces)

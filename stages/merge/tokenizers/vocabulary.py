@@ -25,7 +25,6 @@ class Vocabulary:
     where rows are moved, ``spoken`` are the hashes of the models' tokens.
     """
 
-    where: str
     models: tuple[Checkpoint, ...]
     matrices: tuple[Mapping[str, str], ...]
     owner: int
@@ -67,7 +66,7 @@ class Vocabulary:
         for donation in (*self.placing.pool.copied, *self.placing.pool.summed):
             if names[donation.model] is None:
                 raise RecipeError(
-                    f"{self.where}, tensor {tensor}: {self.models[donation.model].folder.name} "
+                    f"{self.models[donation.model].folder.name} "
                     "has tokens that others lack, and no such tensor. Leave that model out."
                 )
         matrices = tuple(
@@ -108,7 +107,7 @@ class Vocabulary:
         owner = self.models[self.owner].folder
         content = None
         if self.ids is not None:
-            content = joined(owner, self.ids, self.added or {}, self.where)
+            content = joined(owner, self.ids, self.added or {})
         write_tokenizer(owner, folder, joined=content, chat_template=self.chat_template)
 
 

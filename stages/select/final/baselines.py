@@ -10,11 +10,13 @@ dare_ties        Yu et al. 2024 (arXiv:2311.03099) drop at random, rescale and t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.errors import ParamsError
 from stages.params.load import MergeParams
+from stages.recipe.canonical import canonical
+from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, Recipe, Rule, Value
 from stages.select.space.space import Genome, Space
 
@@ -32,17 +34,20 @@ class FixedModel:
     recipe: Recipe
 
 
-def baselines(*, base: Model, parents: tuple[Model, ...], merge: MergeParams) -> dict[str, Recipe]:
+def baselines(
+    *, base: Model, parents: tuple[Model, ...], merge: MergeParams, specs: Mapping[str, MethodSpec]
+) -> dict[str, Recipe]:
     """Return the fixed merges of ``parents`` by name, in the order of ``BASELINES``."""
     recipes = {}
     for name in BASELINES:
         method, values = _settings(name, len(parents))
-        recipes[name] = _recipe(method, parents, values, base, merge)
+        recipe = _recipe(method, parents, values, base, merge)
+        recipes[name] = canonical(recipe, specs.__getitem__)
     return recipes
 
 
 def references(
-    *, base: Model, parents: tuple[Model, ...], merge: MergeParams
+    *, base: Model, parents: tuple[Model, ...], merge: MergeParams, specs: Mapping[str, MethodSpec]
 ) -> tuple[FixedModel, ...]:
     """Return the base, each parent alone and the baselines, as recipes.
 
@@ -55,13 +60,12 @@ def references(
     check_names([parent.name for parent in parents])
 
     def alone(model: Model) -> Recipe:
-        named: tuple[Model, ...] = (model,)
-        if merge.tokenizer != "base":
-            named = parents if model in parents else (*parents, base)
-        source = float(named.index(model))
-        return _recipe("passthrough", named, {"source": source}, base, merge)
+        named = (model,) if merge.tokenizer == "base" else parents
+        recipe = _recipe("passthrough", named, {}, base, merge)
+        only = replace(recipe, parents=(recipe.ancestors.index(model),))
+        return canonical(only, specs.__getitem__)
 
-    fixed = baselines(base=base, parents=parents, merge=merge)
+    fixed = baselines(base=base, parents=parents, merge=merge, specs=specs)
     return (
         FixedModel("base", "base", alone(base)),
         *(FixedModel(parent.name, "parent", alone(parent)) for parent in parents),
@@ -137,15 +141,15 @@ def _recipe(
     base: Model,
     merge: MergeParams,
 ) -> Recipe:
-    return Recipe(
+    return Recipe.of_models(
         method,
         parents,
         (Rule(values),),
         base,
-        merge.dtype,
-        merge.tokenizer,
-        merge.seed,
-        tuple(merge.modules),
+        dtype=merge.dtype,
+        tokenizer=merge.tokenizer,
+        seed=merge.seed,
+        modules=merge.modules,
     )
 
 

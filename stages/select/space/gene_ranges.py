@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.params.space_params import MAX_DECIMALS, Bounds, SpaceParams
-from stages.recipe.recipe import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.select.space.genes import METHOD, SOURCE, Span
 
 NORMALIZE = "normalize"  # a switch in params.yaml, never a gene

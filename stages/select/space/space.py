@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from stages.errors import ParamsError, RecipeError
 from stages.params.load import MergeParams
 from stages.params.space_params import SpaceParams
-from stages.recipe.recipe import MethodSpec, Model, Parameter, Recipe, Rule, Value
+from stages.recipe.canonical import canonical
+from stages.recipe.method_spec import MethodSpec, Parameter
+from stages.recipe.recipe import Model, Recipe, Rule, Value
 from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.space.layer_blocks import blocks_of
@@ -149,16 +151,17 @@ class Space:
                 "Give the parents that the space was made for."
             )
         method, rules = self.decode(genome)
-        return Recipe(
+        recipe = Recipe.of_models(
             method,
             parents,
             rules,
             base,
-            merge.dtype,
-            merge.tokenizer,
-            merge.seed,
-            tuple(merge.modules),
+            dtype=merge.dtype,
+            tokenizer=merge.tokenizer,
+            seed=merge.seed,
+            modules=merge.modules,
         )
+        return canonical(recipe, {spec.name: spec for spec in self.specs}.__getitem__)
 
     def _values(self, genome: Sequence[float]) -> dict[Gene, float]:
         searched = dict(zip(self.genes, self.round(genome), strict=True))

@@ -91,12 +91,14 @@ def test_trees_are_halved_between_rows(
 def test_a_row_that_does_not_fit_alone_is_a_failure(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The item is named."""
+    """The item is named, and the cause is the machine's memory, not the candidate."""
     lm = opened(model_folder)
     prepared = lm.prepare([Request("loglikelihood", PAIRS[0], "task t, item 7")])
     make_small(lm, 0, ERRORS[1], monkeypatch)
-    with pytest.raises(EvaluationError, match="task t, item 7: does not fit the memory, though"):
+    said = "task t, item 7: does not fit the memory, though"
+    with pytest.raises(EvaluationError, match=said) as caught:
         lm.answer(prepared)
+    assert isinstance(caught.value.__cause__, MemoryError)
 
 
 def test_sampled_texts_are_halved(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

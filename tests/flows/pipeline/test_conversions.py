@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from flows.pipeline.model_cache import Resolver, cache_folder
 from stages.checkpoint.reader import Checkpoint
-from stages.merge.mergekit.schema import Reference
+from stages.recipe.model_reference import ModelReference
 from tests.flows.typed import merged
 
 COPIED = [
@@ -45,7 +45,7 @@ def pickled(here: Path) -> Path:
 
 def resolved(path: str = "one") -> Path:
     """Return the folder that a fresh resolver finds for a model."""
-    return Resolver("merge.yml").folder(Reference(path))
+    return Resolver("merge.yml").folder(ModelReference(path))
 
 
 def test_shards_are_read_by_their_index(pickled: Path, llamas: Path) -> None:

@@ -44,6 +44,23 @@ def test_check_accepts_good_params() -> None:
         ({"evaluate": {"backend": LOCAL}}, "local-completions has no way to load a candidate"),
         ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
         ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
+        ({"evaluate": {"device": "cuda:77"}}, "'cuda:77' is not on this machine"),
+        ({"evaluate": {"device": "banana"}}, "'banana' is not on this machine"),
+        ({"evaluate": {"gen_kwargs": {"temprature": 1.0}}}, "Did you mean 'temperature'"),
+        ({"evaluate": {"gen_kwargs": {"repetition_penalty": -1}}}, "repetition_penalty is -1"),
+        (
+            {"evaluate": {"gen_kwargs": {"do_sample": "yes", "temperature": 1.0}}},
+            "Give true or false",
+        ),
+        (
+            {"evaluate": {"gen_kwargs": {"do_sample": True, "temperature": 1.0, "top_p": 7}}},
+            "top_p is 7",
+        ),
+        (
+            {"select": {"population": 3, "warm_start": ["uniform", "task_arithmetic", "parents"]}},
+            "gives 4 genomes",
+        ),
+        ({"select": {"space": {"layer_groups": 99}}}, "layer_groups is 99, the models have"),
     ],
 )
 def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: str) -> None:
@@ -79,3 +96,24 @@ def test_check_lists_every_fault_at_once() -> None:
         check(wrong)
 
     assert 3 == len(str(caught.value).splitlines())
+
+
+def test_check_finds_what_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of results that takes no file is found before the search, with every other one."""
+    shutil.copytree("data/tasks", tmp_path / "data/tasks")
+    shutil.copytree("data/zoo", tmp_path / "data/zoo")
+    monkeypatch.chdir(tmp_path)
+    check(params(), fetches=True)
+    for name in ("data/lineage", "reports"):
+        Path(name).write_text("a file in its way")
+
+    with pytest.raises(ParamsError) as caught:
+        check(params(), fetches=True)
+
+    lines = str(caught.value).splitlines()
+    assert ["data/lineage: cannot be written", "reports/runs: cannot be written"] == [
+        line.partition(": Not a directory")[0] for line in lines
+    ]
+    assert [] == list(tmp_path.rglob("tmp*"))

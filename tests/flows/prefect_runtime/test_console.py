@@ -1,9 +1,13 @@
 """What a person sees when a run cannot go on, and that two runs never share a checkout."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from flows.execution.error_log import ERROR_LOG
 from flows.prefect_runtime.console import SearchProgress, main, only_run
 from stages.errors import GermlineError, ParamsError
 
@@ -69,3 +73,39 @@ def test_progress_forgets_the_best_of_other_items() -> None:
         progress.best(0.4)
 
     assert 0.4 == progress._best
+
+
+def test_main_says_in_one_line_what_the_machine_lacks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A full disk or a missing library is one line; its traceback is in the file named there."""
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device", "data/lineage/genomes.jsonl")
+
+    with pytest.raises(SystemExit) as ended:
+        main(fail)
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("error: OSError: [Errno 28] No space left on device")
+    assert "Traceback" in ERROR_LOG.read_text(encoding="utf-8")
+    assert str(ERROR_LOG) in said
+    assert 1 == ended.value.code
+
+
+@pytest.mark.parametrize("command", ["download", "evolve", "select", "report"])
+def test_a_second_run_is_refused_before_anything_heavy_is_imported(command: str) -> None:
+    """To say that another run is at work takes no torch, which takes seconds to load."""
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from flows.cli.main import main\n"
+        f"result = CliRunner().invoke(main, [{command!r}])\n"
+        "heavy = {'torch', 'prefect', 'transformers', 'pandas'} & set(sys.modules)\n"
+        "print(result.exit_code, sorted(heavy), result.stderr)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with only_run():
+        said = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
+
+    assert said.startswith("1 [] error: this checkout: another run of germline is at work here")

@@ -11,9 +11,8 @@ from transformers import PreTrainedModel
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.outputs.model_folder import ResidentSink, hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from stages.merge.plan.planner import plan
 from tests.merge.architecture.families import FAMILIES, VISION, load, logits
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 Trees = dict[str, list[Checkpoint]]
 GIGABYTE = 10**9
@@ -30,7 +29,7 @@ def _plan(models: list[Checkpoint], method: str, **other: Any) -> Plan:
     base, parents = models[0], models[1:]
     values = other.pop("values", VALUES.get(method))
     recipe = recipe_of(method, base, parents, values, **{"dtype": "float32", **other})
-    return plan(recipe, base, parents)
+    return planned(recipe, base, parents)
 
 
 def _naive(method: str, base: Tensor, parents: list[Tensor]) -> Tensor:

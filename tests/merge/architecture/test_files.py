@@ -13,12 +13,11 @@ from stages.merge.architecture.layout import layout_of
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from stages.merge.plan.planner import plan as plan_of
 from stages.recipe.recipe import Value
 from tests.merge.architecture.families import FAMILIES, VISION, load, logits
 from tests.merge.architecture.test_tensor_matching import BUFFERS, TIED, changed, without
 from tests.merge.mergekit.llamas import lowered
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 Trees = dict[str, list[Checkpoint]]
 PARENTS = "{parameters: {weight: 0.3}, model: $one}, {parameters: {weight: 0.6}, model: $two}"
@@ -46,7 +45,7 @@ def by_recipe(method: str, models: list[Checkpoint], **other: Any) -> Plan:
     """Return the plan of the same, as a recipe asks for it."""
     base, parents = models[0] if method != "linear" else None, models[1:]
     recipe = recipe_of(method, base, parents, VALUES[method], **{"dtype": "float32", **other})
-    return plan_of(recipe, base, parents)
+    return planned(recipe, base, parents)
 
 
 def _same(file: Plan, recipe: Plan) -> bool:

@@ -12,11 +12,10 @@ from transformers import PretrainedConfig, PreTrainedModel
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.mergekit.to_plan import Lowered
 from stages.merge.outputs.model_folder import write_model
 from tests.merge.architecture.families import load, logits, scatter
 from tests.merge.architecture.test_tensor_matching import changed
-from tests.merge.mergekit.llamas import lowered
+from tests.merge.mergekit.llamas import Lowered, lowered
 
 SIZES: dict[str, Any] = {"vocab_size": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 _T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_heads": 2, "decoder_start_token_id": 0}

@@ -6,8 +6,7 @@ import pytest
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.arithmetic.array_cache import Memo
 from stages.merge.engine.tensor_ranges import merge_tensor
-from stages.merge.plan.planner import plan
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 
 @pytest.mark.parametrize("method", ["ties", "dare_linear", "dare_ties", "breadcrumbs"])
@@ -15,7 +14,7 @@ from tests.merge.recipes import recipe_of
 def test_memo_changes_no_bit(method: str, limit: int, opened: list[Checkpoint]) -> None:
     """With no room, some room or room for all, and used twice, merges are the same."""
     memo = Memo(limit)
-    made = plan(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
+    made = planned(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
     for tensor in (*made.tensors, *made.tensors):
         kept = merge_tensor(made, tensor, memo=memo, chunk=100)
         without = merge_tensor(made, tensor, memo=None)
@@ -28,7 +27,7 @@ def test_memo_tells_parents_apart(opened: list[Checkpoint]) -> None:
     values = {"weight": 1.0, "density": 0.3}
     for base, parent in ((0, 1), (0, 2), (1, 2)):
         models = opened[base], [opened[parent]]
-        made = plan(recipe_of("ties", models[0], models[1], values), *models)
+        made = planned(recipe_of("ties", models[0], models[1], values), *models)
         for tensor in made.tensors:
             without = merge_tensor(made, tensor, memo=None)
             assert without.tolist() == merge_tensor(made, tensor, memo=memo).tolist()

@@ -12,8 +12,7 @@ from torch import Tensor
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.arithmetic.singular_values import isotropic
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.plan.planner import plan
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 from tests.merge.strategies import merged, vectors
 
 BY_MATRIX = ("tsv_merge", "wudi")  # others get the mean of the task vectors
@@ -101,7 +100,7 @@ def test_embeddings_and_heads_are_outside_the_layers(name: str, opened: list[Che
     """In a model the embedding and the final norm get the mean, a projection does not."""
     base, *parents = opened
     recipe = recipe_of(name, base, parents[:2], {"weight": 1.0}, dtype="float32")
-    child = dict(merge(plan(recipe, base, parents[:2])))
+    child = dict(merge(planned(recipe, base, parents[:2])))
     for tensor, is_mean in (
         ("model.embed_tokens.weight", True),
         ("model.norm.weight", True),

@@ -17,10 +17,9 @@ from stages.merge.engine.tensor_ranges import merge
 from stages.merge.methods import METHODS
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Value
 from tests.merge.conftest import save_tensors
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 ENTRYWISE = [name for name, method in METHODS.items() if method.is_entrywise]
 SHAPES = {"a": (3,), "b": (2, 5), "c": (), "d": (0, 2), "e": (7,), "f": (1, 1), "g": (4, 4)}
@@ -43,7 +42,7 @@ def _plan(root: Path, method: str, *, values: dict[str, Value] | None = None) ->
         for seed in range(3)
     ]
     recipe = recipe_of(method, models[0], models[1:], values)
-    return plan(recipe, models[0], models[1:])
+    return planned(recipe, models[0], models[1:])
 
 
 def _names(plan: Plan) -> list[str]:
@@ -98,7 +97,7 @@ def test_models_in_other_orders_have_no_runs(tmp_path: Path) -> None:
     base = save_tensors(tmp_path / "base", _tensors(0))
     wide = {"b": torch.ones(2, 5, dtype=torch.float64)}  # it comes first in its file
     parents = [save_tensors(tmp_path / "one", _tensors(1, **wide))]
-    made = plan(recipe_of("task_arithmetic", base, parents, {"weight": 1.0}), base, parents)
+    made = planned(recipe_of("task_arithmetic", base, parents, {"weight": 1.0}), base, parents)
     assert ["a", "b", "cdefg"] == _names(made)
     written = write_model(made, tmp_path / "out", shard_bytes=10**9)
     assert Checkpoint(tmp_path / "out").hash() == written
@@ -112,7 +111,7 @@ def test_the_error_names_the_tensor_of_a_run(bad: float, tmp_path: Path) -> None
         for seed in range(3)
     ]
     values: dict[str, Value] = {"weight": 1.0, "normalize": 0.0}
-    made = plan(recipe_of("linear", models[0], models[1:], values), models[0], models[1:])
+    made = planned(recipe_of("linear", models[0], models[1:], values), models[0], models[1:])
     assert "abcdefg" in _names(made)
     cause = "in bfloat16. Use" if math.isfinite(bad) else "as in 1 and 2. Leave"
     with pytest.raises(RecipeError, match=f"tensor c: holds an infinity or NaN,? {cause}"):

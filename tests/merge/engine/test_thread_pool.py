@@ -9,10 +9,9 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Value
 from tests.merge.conftest import save_tensors
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 SIZE = 400_000  # so that three of them are more than one thread would be given
 
@@ -26,7 +25,7 @@ def _plan(root: Path, method: str, **large: float) -> Plan:
         for name, value in large.items():
             tensors[name][0] = value * (seed > 0)
         models.append(save_tensors(root / str(seed), tensors))
-    return plan(recipe_of(method, models[0], models[1:]), models[0], models[1:])
+    return planned(recipe_of(method, models[0], models[1:]), models[0], models[1:])
 
 
 @pytest.mark.parametrize("method", ["linear", "ties", "dare_ties"])
@@ -49,7 +48,7 @@ def test_the_error_is_that_of_the_first_name(tmp_path: Path) -> None:
     made = _plan(tmp_path, "linear", b=3.3e38, c=float("inf"))
     settings: dict[str, Value] = {"weight": (1.0, 1.0), "normalize": 0.0}
     base, *parents = made.models
-    made = plan(recipe_of("linear", base, parents, settings), base, parents)
+    made = planned(recipe_of("linear", base, parents, settings), base, parents)
     for threads in (1, 2, 8):
         with pytest.raises(RecipeError, match="tensor b: holds an infinity"):
             write_model(made, tmp_path / "out", shard_bytes=10**9, threads=threads)

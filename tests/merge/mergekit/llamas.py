@@ -1,5 +1,6 @@
 """Tiny Llamas of several layers, and documents over them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,7 +10,9 @@ from stages.checkpoint.reader import Checkpoint
 from stages.merge.mergekit.document import read_text
 from stages.merge.mergekit.document_order import ordered
 from stages.merge.mergekit.schema import Config
-from stages.merge.mergekit.to_plan import Lowered, Opened, lower
+from stages.merge.mergekit.to_recipe import Opened, Translation, to_recipe
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Model
 
 NAMES = ("base", "one", "two")
@@ -49,12 +52,26 @@ def read(text: str, root: Path) -> Config:
     return ordered(read_text(text.replace("$", f"{root}/"), where="merge.yml"))[-1]
 
 
-def lowered(text: str, root: Path, *, seed: int = 0) -> Lowered:
-    """Return the plan of a document; models are called after their folders."""
+@dataclass(frozen=True)
+class Lowered:
+    """The plan of a document, and what in it has no effect."""
+
+    plan: Plan
+    notes: tuple[str, ...]
+
+
+def translated(text: str, root: Path, *, seed: int = 0) -> Translation:
+    """Return the recipe of a document; models are called after their folders."""
     config = read(text, root)
     opened = {}
     for reference in config.references:
         checkpoint = Checkpoint(Path(reference.path))
         identity = Model(Path(reference.path).name, checkpoint.hash())
         opened[reference] = Opened(checkpoint, identity)
-    return lower(config, opened, seed=seed)
+    return to_recipe(config, opened, seed=seed)
+
+
+def lowered(text: str, root: Path, *, seed: int = 0) -> Lowered:
+    """Return the plan of a document by way of its recipe."""
+    found = translated(text, root, seed=seed)
+    return Lowered(plan(found.recipe, found.models, label="merge.yml"), found.notes)

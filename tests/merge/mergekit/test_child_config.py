@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from tests.merge.mergekit.llamas import lowered, save_llama
-from tests.merge.mergekit.test_to_plan import STACK, faults_of, tensors_of
+from tests.merge.mergekit.test_to_recipe import STACK, faults_of, tensors_of
 
 
 def test_numbers_of_layers_that_differ_need_slices(root: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_without_a_base_the_first_model_gives_the_config(
 ) -> None:
     """Config and tokenizer are of the model that the file names first, every time."""
     plan = lowered(TWO.format(first, second), root).plan
-    assert [first, first] == [plan.frame.folder.name, plan.donor.folder.name]
+    assert [first, first] == [plan.frame.folder.name, plan.owner.folder.name]
     based = lowered(f"{TWO.format(first, second)}\nbase_model: $two", root).plan
     assert "two" == based.frame.folder.name
 

@@ -6,7 +6,8 @@ import pytest
 
 from stages.errors import RecipeError
 from stages.merge.mergekit.document import read_file, read_text
-from stages.merge.mergekit.schema import Entry, Reference
+from stages.merge.mergekit.schema import Entry
+from stages.recipe.model_reference import ModelReference
 
 MODELS = "models: [{model: a}, {model: b}]\n"
 
@@ -131,8 +132,8 @@ def test_models_are_spelled_in_three_ways() -> None:
     )
     (config,) = read_text(text, where="m.yml")
     inputs = [found.model for found in config.modules[0].slices[0].inputs]
-    expected = Reference("org/name", "v1", "org/lora", "v2")
-    assert [expected, expected, Reference("./a folder")] == inputs
+    expected = ModelReference("org/name", "v1", "org/lora", "v2")
+    assert [expected, expected, ModelReference("./a folder")] == inputs
     assert "org/name@v1+org/lora@v2" == str(expected)
 
 
@@ -165,7 +166,9 @@ def test_a_document_is_read_again_as_it_was() -> None:
     (config,) = read_text(text, where="m.yml")
     again = config.to_dict(str)
     assert (config,) == read_text(str(again).replace("None", "null"), where="m.yml")
-    assert [Reference("a"), Reference("b", "v"), Reference("c")] == list(config.references)
+    assert [ModelReference("a"), ModelReference("b", "v"), ModelReference("c")] == list(
+        config.references
+    )
     assert again["slices"][0]["sources"][1]["parameters"] == {"weight": [0.0, 1.0]}
 
 

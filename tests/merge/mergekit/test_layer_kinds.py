@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from stages.errors import RecipeError
 from stages.merge.architecture.layer_kinds import check_kinds, entry_lists, number_lists
 from tests.merge.mergekit.llamas import lowered
-from tests.merge.mergekit.test_to_plan import faults_of
+from tests.merge.mergekit.test_to_recipe import faults_of
 
 
 def odd_one(root: Path, folder: Path, odd: Sequence[int], **config: Any) -> None:
@@ -76,6 +76,6 @@ def test_kinds_that_lists_do_not_tell_are_an_error() -> None:
     """Two layers of which a list says the same are of one kind."""
     dense, sparse = frozenset({"mlp.up"}), frozenset({"mlp.experts.0.up"})
     frame = ({"layer_types": ["a", "b", "b"]}, [dense, sparse, sparse])
-    check_kinds(frame, ({"layer_types": ["b", "a"]}, [sparse, dense]), "c")
-    with pytest.raises(RecipeError, match=r"^c: layers differ in the tensors"):
-        check_kinds(frame, ({"layer_types": ["b", "a"]}, [sparse, sparse]), "c")
+    check_kinds(frame, ({"layer_types": ["b", "a"]}, [sparse, dense]))
+    with pytest.raises(RecipeError, match=r"^layers differ in the tensors"):
+        check_kinds(frame, ({"layer_types": ["b", "a"]}, [sparse, sparse]))

@@ -1,5 +1,6 @@
 """Tokenizers as a document asks for them: rows moved, vocab_size true, contradictions refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.tokenizer_vocabulary import read_tokens
 from stages.errors import RecipeError
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.outputs.model_folder import write_model
-from tests.merge.mergekit.llamas import lowered
+from stages.merge.mergekit.from_recipe import from_recipe
+from stages.merge.outputs.model_folder import hash_weights, write_model
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Recipe
+from tests.merge.mergekit.llamas import lowered, translated
 from tests.merge.tokenizers.conftest import EMBEDDING, speaker
 
 TEXT = "merge_method: linear\nbase_model: $a\nmodels: [{model: $a}, {model: $b}]\n"
@@ -75,7 +79,7 @@ def test_a_chat_template_is_written(folder: Path) -> None:
 
 def test_vocabularies_that_contradict_need_a_source(folder: Path) -> None:
     """Without a tokenizer section rows stay where they are, so an id must mean one token."""
-    with pytest.raises(RecipeError, match=r"id 1 is 'two' in .*Give\s+tokenizer_source"):
+    with pytest.raises(RecipeError, match=r"id 1 is 'two' in .*Give a tokenizer source"):
         lowered(TEXT, folder)
 
 
@@ -86,3 +90,23 @@ def test_the_id_knows_the_vocabularies(folder: Path) -> None:
     path = folder / "b" / "tokenizer.json"
     path.write_text(path.read_text().replace("<b>", "<c>"))
     assert before != lowered(text, folder).plan.id
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "tokenizer_source: union",
+        "tokenizer_source: $b",
+        "tokenizer: {source: base, tokens: {<b>: {source: {kind: zero}}}, pad_to_multiple_of: 8}",
+    ],
+)
+def test_a_tokenizer_is_part_of_the_recipe(key: str, folder: Path) -> None:
+    """Its JSON, and its document again, give the same rows under the same id; with a pin."""
+    found = translated(f"{TEXT}{key}", folder)
+    assert found.recipe.tokenizer.pin is not None
+    again = Recipe.from_dict(json.loads(json.dumps(found.recipe.to_dict())))
+    places = [f"{folder}/{ancestor.name}" for ancestor in again.ancestors]
+    text = json.dumps(from_recipe(again, found.models, places))
+    recipes = [found.recipe, again, translated(text, folder).recipe]
+    assert 1 == len({recipe.id for recipe in recipes})
+    assert 1 == len({hash_weights(plan(recipe, found.models)) for recipe in recipes})

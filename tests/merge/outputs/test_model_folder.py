@@ -15,11 +15,10 @@ from stages.merge.engine.tensor_ranges import merge
 from stages.merge.methods import METHODS
 from stages.merge.outputs.model_folder import ResidentSink, hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from stages.merge.plan.planner import plan
 from stages.merge.stage import run
 from stages.recipe.recipe import Recipe, Rule
 from tests.merge.conftest import NUM_LAYERS, save_model, save_tensors
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 GIGABYTE = 10**9
 
@@ -32,7 +31,7 @@ def _resident(folder: Path) -> nn.Module:
 
 def _plan(opened: list[Checkpoint], method: str = "ties", **other: Any) -> Plan:
     """Return a plan of a method on the base and its first two fine-tunes."""
-    return plan(recipe_of(method, opened[0], opened[1:3], **other), opened[0], opened[1:3])
+    return planned(recipe_of(method, opened[0], opened[1:3], **other), opened[0], opened[1:3])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -113,7 +112,7 @@ def test_card_holds_the_recipe(opened: list[Checkpoint], tmp_path: Path) -> None
     assert made.id == recipe.id
     assert digest in card
     folders = [c.folder for c in opened]
-    again = run(recipe, folders[0], folders[1:3], tmp_path / "again", shard_bytes=GIGABYTE)
+    again = run(recipe, folders[:3], tmp_path / "again", shard_bytes=GIGABYTE)
     assert digest == again
 
 
@@ -124,7 +123,7 @@ def test_config_tells_dtype_and_special_tokens_and_no_path(tmp_path: Path) -> No
     base = save_tensors(tmp_path / "base", tensors, json.dumps(old))
     chat = save_tensors(tmp_path / "chat", tensors, '{"eos_token_id": 7, "depth": 9}')
     recipe = recipe_of("linear", base, [chat], {"weight": 1.0}, dtype="float16", tokenizer="chat")
-    write_model(plan(recipe, base, [chat]), tmp_path / "child", shard_bytes=GIGABYTE)
+    write_model(planned(recipe, base, [chat]), tmp_path / "child", shard_bytes=GIGABYTE)
     expected = {"depth": 1, "dtype": "float16", "eos_token_id": 7, "torch_dtype": "float16"}
     assert expected == json.loads((tmp_path / "child" / "config.json").read_text())
 
@@ -133,7 +132,7 @@ def test_failed_write_leaves_nothing(opened: list[Checkpoint], tmp_path: Path) -
     """A merge that fails half-way leaves no folder, whole or in part."""
     recipe = recipe_of("task_arithmetic", opened[0], opened[1:2], {"weight": 1e39})
     with pytest.raises(RecipeError):
-        write_model(plan(recipe, opened[0], opened[1:2]), tmp_path / "c", shard_bytes=GIGABYTE)
+        write_model(planned(recipe, opened[0], opened[1:2]), tmp_path / "c", shard_bytes=GIGABYTE)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -193,12 +192,12 @@ def test_resident_sink_takes_a_spelled_out_tied_head(
     config = (opened[0].folder / "config.json").read_text(encoding="utf-8")
     spelled = save_tensors(tmp_path / "spelled", tensors, config)
     sink = ResidentSink(_resident(opened[0].folder))
-    made = plan(recipe_of("linear", spelled, opened[1:3]), spelled, opened[1:3])
+    made = planned(recipe_of("linear", spelled, opened[1:3]), spelled, opened[1:3])
     assert hash_weights(made) == sink.load(made)
     tensors["lm_head.weight"] += 1
     untied = json.dumps({**json.loads(config), "tie_word_embeddings": False})
     own = save_tensors(tmp_path / "own", tensors, untied)
-    apart = plan(recipe_of("linear", own, [own], {"weight": 1.0}), own, [own])
+    apart = planned(recipe_of("linear", own, [own], {"weight": 1.0}), own, [own])
     with pytest.raises(RecipeError, match="in the child they differ"):
         sink.load(apart)
     assert hash_weights(made) == sink.load(made)
@@ -217,4 +216,4 @@ def test_resident_sink_refuses_another_architecture(
     part = save_tensors(tmp_path / "part", {"w": torch.ones(2)})
     recipe = recipe_of("linear", part, [part], {"weight": 1.0})
     with pytest.raises(RecipeError, match="the resident model's is None"):
-        ResidentSink(_resident(opened[0].folder)).load(plan(recipe, part, [part]))
+        ResidentSink(_resident(opened[0].folder)).load(planned(recipe, part, [part]))

@@ -13,8 +13,9 @@ from stages.errors import CheckpointError, GermlineError, RecipeError
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Recipe, Rule
+from stages.recipe.tokenizer import Tokenizer
 from tests.merge.conftest import save_model, save_tensors
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 
 ONES = {"weight": 1.0}
 Change = Callable[[Recipe], Recipe]
@@ -34,8 +35,15 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "an unknown method": (lambda r: replace(r, method="tise"), "Did you mean 'ties'"),
     "an unknown dtype": (lambda r: replace(r, dtype="int8"), "dtype is 'int8'. Legal are float32"),
     "no base": (lambda r: replace(r, base=None), "no base. ties adds to a base"),
-    "too few models": (lambda r: replace(r, parents=r.parents[:1]), "names 1 parents and a base"),
-    "a stray tokenizer": (lambda r: replace(r, tokenizer="b"), "tokenizer is 'b'. Legal are base"),
+    "too few models": (
+        lambda r: replace(r, ancestors=r.ancestors[:1]),
+        "names 1 ancestors, got 4 models",
+    ),
+    "a stray tokenizer": (
+        lambda r: replace(r, tokenizer=Tokenizer(source=7)),
+        "tokenizer.source names ancestor 7. There are 0 to 3",
+    ),
+    "a stray parent": (lambda r: replace(r, parents=(1, 4)), "parents names ancestor 4"),
     "slerp of three": (
         lambda r: replace(r, method="slerp", parents=r.parents * 1, rules=(Rule({"t": 0.5}),)),
         "slerp merges 2",
@@ -78,7 +86,7 @@ def test_plan_refuses(fault: str, opened: list[Checkpoint]) -> None:
     change, message = FAULTS[fault]
     recipe = change(recipe_of("ties", opened[0], opened[1:], ONES))
     with pytest.raises(RecipeError) as caught:
-        plan(recipe, opened[0], opened[1:])
+        plan(recipe, opened)
     assert message in str(caught.value)
 
 
@@ -87,7 +95,7 @@ def test_plan_names_tensor_model_and_shapes(opened: list[Checkpoint], tmp_path: 
     save_model(tmp_path / "wide", seed=1, hidden=24)
     wide = Checkpoint(tmp_path / "wide")
     with pytest.raises(RecipeError) as caught:
-        plan(recipe_of("linear", opened[0], [opened[1], wide]), opened[0], [opened[1], wide])
+        planned(recipe_of("linear", opened[0], [opened[1], wide]), opened[0], [opened[1], wide])
     expected = "tensor model.embed_tokens.weight: wide has shape [9, 24], base has [9, 16]"
     assert expected in str(caught.value)
 
@@ -97,9 +105,9 @@ def test_plan_refuses_other_tensor_sets(tmp_path: Path) -> None:
     one = save_tensors(tmp_path / "one", {"a": torch.ones(2)})
     two = save_tensors(tmp_path / "two", {"a": torch.ones(2), "b": torch.ones(2)})
     with pytest.raises(RecipeError, match="tensor b: two has one, one has none"):
-        plan(recipe_of("linear", one, [two], ONES), one, [two])
+        planned(recipe_of("linear", one, [two], ONES), one, [two])
     with pytest.raises(RecipeError, match="tensor b: one has none, two has one"):
-        plan(recipe_of("linear", two, [one], ONES), two, [one])
+        planned(recipe_of("linear", two, [one], ONES), two, [one])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +121,7 @@ def test_plan_refuses_kinds_it_cannot_merge(
     float_ = save_tensors(tmp_path / "float", {"a": torch.ones(2)})
     others = [float_] if dtype == torch.int64 else [odd]
     with pytest.raises(kind, match="tensor a"):
-        plan(recipe_of("linear", odd, others, ONES), odd, others)
+        planned(recipe_of("linear", odd, others, ONES), odd, others)
 
 
 def test_first_matching_rule_gives_the_settings(opened: list[Checkpoint]) -> None:
@@ -123,7 +131,7 @@ def test_first_matching_rule_gives_the_settings(opened: list[Checkpoint]) -> Non
         Rule({"weight": 2.0}, layers=(0, 2)),
         Rule({"weight": 3.0}, component="rest"),
     )
-    made = plan(recipe_of("linear", None, opened[1:3], rules=rules), None, opened[1:3])
+    made = planned(recipe_of("linear", None, opened[1:3], rules=rules), None, opened[1:3])
     found = {t.name: t.settings.parent["weight"][0] for t in made.tensors}
     assert found["model.layers.1.mlp.up_proj.weight"] == 1.0
     assert found["model.layers.0.mlp.up_proj.weight"] == 2.0
@@ -139,7 +147,7 @@ def test_plan_reads_no_weights(opened: list[Checkpoint], tmp_path: Path) -> None
     checkpoint = Checkpoint(tmp_path / "m")
     recipe = recipe_of("linear", opened[0], opened[1:2], ONES)
     (tmp_path / "m" / "model.safetensors").write_bytes(b"")
-    made = plan(recipe, opened[0], [checkpoint])
+    made = planned(recipe, opened[0], [checkpoint])
     assert list(made.outputs) == sorted(opened[0].tensors)
 
 
@@ -151,10 +159,10 @@ def test_tied_heads_are_matched(opened: list[Checkpoint], tmp_path: Path) -> Non
     config = (opened[1].folder / "config.json").read_text(encoding="utf-8")
     spelled = save_tensors(folder, tensors, config)
 
-    made = plan(recipe_of("linear", opened[0], [spelled], ONES), opened[0], [spelled])
+    made = planned(recipe_of("linear", opened[0], [spelled], ONES), opened[0], [spelled])
     assert "lm_head.weight" not in made.outputs
 
-    made = plan(recipe_of("linear", spelled, [opened[2]], ONES), spelled, [opened[2]])
+    made = planned(recipe_of("linear", spelled, [opened[2]], ONES), spelled, [opened[2]])
     child = dict(merge(made))
     assert torch.equal(child["model.embed_tokens.weight"], child["lm_head.weight"])
 
@@ -166,10 +174,10 @@ def test_untied_head_is_refused_by_a_tied_base(opened: list[Checkpoint], tmp_pat
     for base, parent in ((opened[0], untied), (untied, opened[0])):
         made = recipe_of("linear", base, [parent], ONES)
         if base is untied:
-            assert "lm_head.weight" in plan(made, base, [parent]).outputs
+            assert "lm_head.weight" in planned(made, base, [parent]).outputs
             continue
         with pytest.raises(RecipeError, match="its head is tied to its embedding"):
-            plan(made, base, [parent])
+            planned(made, base, [parent])
 
 
 def test_head_is_only_tied_where_the_config_says_so(tmp_path: Path) -> None:
@@ -178,11 +186,11 @@ def test_head_is_only_tied_where_the_config_says_so(tmp_path: Path) -> None:
     full = save_tensors(tmp_path / "full", {**embedding, "lm_head.weight": torch.ones(3, 2)})
     bare = save_tensors(tmp_path / "bare", embedding, '{"tie_word_embeddings": false}')
     with pytest.raises(RecipeError, match=r"tensor lm_head\.weight: bare has none"):
-        plan(recipe_of("linear", full, [bare], ONES), full, [bare])
+        planned(recipe_of("linear", full, [bare], ONES), full, [bare])
 
 
 def test_outputs_are_in_the_dtype_of_the_recipe(opened: list[Checkpoint]) -> None:
     """Floating tensors take the recipe's dtype."""
     for dtype, spelled in (("float32", "F32"), ("float16", "F16"), ("bfloat16", "BF16")):
-        made = plan(recipe_of("linear", None, opened[:1], ONES, dtype=dtype), None, opened[:1])
+        made = planned(recipe_of("linear", None, opened[:1], ONES, dtype=dtype), None, opened[:1])
         assert TensorInfo(spelled, (16,)) == made.outputs["model.norm.weight"]

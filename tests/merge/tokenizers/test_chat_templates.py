@@ -53,24 +53,24 @@ def test_named_templates_write_what_their_models_read(name: str, tmp_path: Path)
 def test_auto_is_the_commonest_template(tmp_path: Path) -> None:
     """Most models decide, the first among equals; models without one have no say."""
     models = [speaker(tmp_path / name, ["x"]) for name in "abcde"]
-    assert template_of("auto", models, "here") is None
+    assert template_of("auto", models) is None
     (tmp_path / "b" / "chat_template.jinja").write_text("two", encoding="utf-8")
     several = {"chat_template": [{"name": "default", "template": "one"}]}
     (tmp_path / "c" / "tokenizer_config.json").write_text(json.dumps(several), encoding="utf-8")
-    assert "two" == template_of("auto", models, "here")
+    assert "two" == template_of("auto", models)
     one = json.dumps({"chat_template": "one"})
     (tmp_path / "d" / "chat_template.json").write_text(one, encoding="utf-8")
-    assert "one" == template_of("auto", models, "here")
+    assert "one" == template_of("auto", models)
 
 
 def test_given_template_is_checked() -> None:
     """Jinja text is taken as it is; a mistake in it, or an unknown name, is said."""
     text = "{% for m in messages %}{% if m.content %}{% break %}{% endif %}{% endfor %}"
-    assert text == template_of(text, [], "here")
-    with pytest.raises(RecipeError, match="here: chat_template, line 2: "):
-        template_of("\n{% for %}", [], "here")
+    assert text == template_of(text, [])
+    with pytest.raises(RecipeError, match="chat_template, line 2: "):
+        template_of("\n{% for %}", [])
     with pytest.raises(RecipeError, match="Did you mean 'chatml'"):
-        template_of("chatlm", [], "here")
+        template_of("chatlm", [])
 
 
 def test_damaged_template_file_is_told(tmp_path: Path) -> None:
@@ -78,4 +78,4 @@ def test_damaged_template_file_is_told(tmp_path: Path) -> None:
     model = speaker(tmp_path / "a", ["x"])
     (tmp_path / "a" / "chat_template.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"chat_template\.json: damaged"):
-        template_of("auto", [model], "here")
+        template_of("auto", [model])

@@ -1,6 +1,7 @@
 """The proof: a child of a union says, in a parent's own token, what that parent learnt."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.outputs.model_folder import ResidentSink, hash_weights, write_model
-from stages.merge.plan.planner import plan
 from stages.merge.tokenizers.recipe_tokenizer import pinned
 from stages.recipe.recipe import Recipe, Value
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 from tests.merge.tokenizers.conftest import write_words
 
 WORDS = {"one": 1, "two": 2, "plus": 3, "is": 4}
@@ -82,14 +82,7 @@ def _answer(folder: Path) -> tuple[list[str], str]:
 
 def _pinned(recipe: Recipe, models: list[Checkpoint]) -> Recipe:
     """Return the recipe with its tokenizer as it must be on these models."""
-    return recipe_of(
-        recipe.method,
-        models[0],
-        models[1:],
-        rules=recipe.rules,
-        dtype=recipe.dtype,
-        tokenizer=pinned(recipe, models),
-    )
+    return replace(recipe, tokenizer=pinned(recipe, models))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
@@ -129,7 +122,7 @@ def test_child_says_the_token_that_only_a_parent_knew(
     recipe = recipe_of(
         "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="union"
     )
-    made = plan(_pinned(recipe, trio), trio[0], trio[1:])
+    made = planned(_pinned(recipe, trio), trio[0], trio[1:])
     digest = write_model(made, tmp_path / "child", shard_bytes=10**9)
     tokens, text = _answer(tmp_path / "child")
     assert SAID == tokens
@@ -147,7 +140,7 @@ def test_child_of_a_named_parent_speaks_its_tokens(trio: list[Checkpoint], tmp_p
     recipe = recipe_of(
         "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="taught"
     )
-    made = plan(_pinned(recipe, trio), trio[0], trio[1:])
+    made = planned(_pinned(recipe, trio), trio[0], trio[1:])
     write_model(made, tmp_path / "child", shard_bytes=10**9)
     assert SAID == _answer(tmp_path / "child")[0]
     ours, theirs = (AutoTokenizer.from_pretrained(f) for f in (tmp_path / "child", trio[1].folder))

@@ -17,15 +17,14 @@ from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.tokenizers.recipe_tokenizer import pinned
 from stages.recipe.recipe import Recipe
-from tests.merge.recipes import recipe_of
+from tests.merge.recipes import planned, recipe_of
 from tests.merge.tokenizers.conftest import BIAS, EMBEDDING, HEAD, speaker, write_words
 
 
 def _plan(recipe: Recipe, models: list[Checkpoint]) -> Plan:
     """Return the plan of a pinned recipe; the first model is its base, if it has one."""
     recipe = replace(recipe, tokenizer=pinned(recipe, models))
-    base = models[0] if recipe.base else None
-    return plan(recipe, base, models[1:] if recipe.base else models)
+    return plan(recipe, models)
 
 
 def _family(root: Path) -> list[Checkpoint]:
@@ -55,9 +54,9 @@ def test_respelled_parents_give_the_same_child(method: str, tmp_path: Path) -> N
 
     def child(parent: Checkpoint) -> dict[str, torch.Tensor]:
         recipe = recipe_of(method, base, [parent, spare], tokenizer="base")
-        named = replace(recipe, parents=recipe_of(method, base, [same, spare]).parents)
+        named = replace(recipe, ancestors=recipe_of(method, base, [same, spare]).ancestors)
         rule = pinned(named, [base, parent, spare])
-        return dict(merge(plan(replace(named, tokenizer=rule), base, [parent, spare])))
+        return dict(merge(planned(replace(named, tokenizer=rule), base, [parent, spare])))
 
     expected, found = child(same), child(other)
     assert expected.keys() == found.keys()
@@ -104,17 +103,16 @@ def test_recipe_that_moves_rows_names_the_tokenizers(tmp_path: Path) -> None:
     models = _family(tmp_path)
     recipe = recipe_of("linear", models[0], models[1:], {"weight": 1.0}, tokenizer="union")
     rule = pinned(recipe, models)
-    assert rule.startswith("union@")
-    with pytest.raises(RecipeError, match=f"with these models it is '{rule}'"):
-        plan(recipe, models[0], models[1:])
+    with pytest.raises(RecipeError, match=f"with these models it is '{rule.pin}'"):
+        planned(recipe, models[0], models[1:])
     named = replace(recipe, tokenizer=rule)
-    assert plan(named, models[0], models[1:]).id == named.id
+    assert planned(named, models[0], models[1:]).id == named.id
     backwards = replace(named, parents=named.parents[::-1])
-    plan(backwards, models[0], models[:0:-1])
+    planned(backwards, models[0], models[:0:-1])
     write_words(tmp_path / "chat", {"two": 2}, {"<c>": 1, "<m>": 3})
     changed = [*models[:2], Checkpoint(tmp_path / "chat")]
-    with pytest.raises(RecipeError, match="with these models it is 'union@"):
-        plan(named, changed[0], changed[1:])
+    with pytest.raises(RecipeError, match=f"has the pin '{rule.pin}', with these"):
+        planned(named, changed[0], changed[1:])
 
 
 def test_moves_are_the_same_bytes_with_any_threads(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_tied_model_gives_its_embedding_as_head(tmp_path: Path) -> None:
     made = prepare(UNION, [base, bare], ["base", "tied"])
     found = read([(base, HEAD, made.rows(0, HEAD)), (bare, EMBEDDING, made.rows(1, HEAD))])
     assert [[0, 2, 102], [100, 101, 102]] == [matrix[:, 0].tolist() for matrix in found]
-    with pytest.raises(RecipeError, match=r"lm_head\.bias: bare has tokens that others lack"):
+    with pytest.raises(RecipeError, match="bare has tokens that others lack"):
         made.rows(0, BIAS)
 
 

@@ -17,7 +17,7 @@ FAULTS: dict[str, tuple[TokenizerRule, str]] = {
     "padding to true": (TokenizerRule(pad_to_multiple_of=True), "pad_to_multiple_of is True"),
     "an unknown kind": (
         TokenizerRule(tokens={"<a>": TokenSource("one")}),  # type: ignore[arg-type]
-        "here, token '<a>': kind is 'one'",
+        "token '<a>': kind is 'one'",
     ),
     "zero of a model": (
         TokenizerRule(tokens={"<a>": TokenSource("zero", "math")}),
@@ -44,7 +44,7 @@ def test_rule_refuses(fault: str) -> None:
     """A rule that cannot be carried out is a RecipeError that says what is legal."""
     rule, message = FAULTS[fault]
     with pytest.raises(RecipeError) as caught:
-        rule.check(LABELS, "here")
+        rule.check(LABELS)
     assert message in str(caught.value)
 
 

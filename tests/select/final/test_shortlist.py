@@ -9,7 +9,8 @@ from stages.errors import LineageError, ParamsError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import MEAN, Row, Status, candidate_name
 from stages.params.load import MergeParams, RacingParams, SelectParams
-from stages.recipe.recipe import Candidate, Model, Recipe, Rule
+from stages.recipe.candidate import Candidate
+from stages.recipe.recipe import Model, Recipe, Rule
 from stages.select.final.baselines import BASELINES, baselines, references, warm_starts
 from stages.select.final.shortlist import champion, shortlist
 from stages.select.final.shortlist_comparison import against
@@ -21,7 +22,7 @@ PARENTS = (Model("math", "11"), Model("french", "22"), Model("sort", "33"))
 
 def _row(number: int, fitness: float | None, weight: float) -> Row:
     """Return a row of generation 0."""
-    recipe = Recipe("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
+    recipe = Recipe.of_models("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
     candidate = Candidate(candidate_name(0, number), (weight,), recipe, 0)
     genes = {"weight.math": weight}
     status: Status = "failed" if fitness is None else "ok"
@@ -95,37 +96,38 @@ def test_choosing_from_nothing_is_an_error() -> None:
 
 def test_baselines_are_valid_recipes_of_their_methods() -> None:
     """Each fixed merge gives its method what it needs and nothing it does not take."""
-    recipes = baselines(base=BASE, parents=PARENTS, merge=MergeParams())
+    recipes = baselines(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
     assert BASELINES == tuple(recipes)
     for recipe in recipes.values():
         taken = {p.name: p for p in SPECS[recipe.method].parameters}
         (rule,) = recipe.rules
         assert set(rule.values) <= set(taken)
         assert {p.name for p in taken.values() if p.default is None} <= set(rule.values)
-    assert (0.4,) * 3 == recipes["task_arithmetic"].rules[0].values["weight"]
-    assert (0.2,) * 3 == recipes["ties"].rules[0].values["density"]
-    assert (0.5,) * 3 == recipes["dare_ties"].rules[0].values["density"]
+    assert 0.4 == recipes["task_arithmetic"].rules[0].values["weight"]
+    assert 0.2 == recipes["ties"].rules[0].values["density"]
+    assert 0.5 == recipes["dare_ties"].rules[0].values["density"]
 
 
 def test_references_hold_base_parents_and_baselines() -> None:
     """Everything the champion meets, each under a name of its own."""
-    models = references(base=BASE, parents=PARENTS, merge=MergeParams())
+    models = references(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
     names = ["base", "math", "french", "sort", *BASELINES]
     assert names == [reference.name for reference in models]
-    assert (PARENTS[1],) == models[2].recipe.parents
+    assert (PARENTS[1],) == models[2].recipe.merged
     with pytest.raises(ParamsError, match="a parent is called 'ties'"):
-        references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams())
+        references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams(), specs=SPECS)
 
 
 def test_references_of_a_union_name_all_models() -> None:
     """Where rows are moved a model alone is picked out of all, which make the vocabulary."""
-    models = references(base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"))
+    models = references(
+        base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"), specs=SPECS
+    )
     alone = {r.name: r.recipe for r in models if r.kind in ("base", "parent")}
-    for i, model in enumerate((*PARENTS, BASE)):
+    for model in (*PARENTS, BASE):
         recipe = alone[model.name if model is not BASE else "base"]
-        assert {"source": i} == recipe.rules[0].values
-        assert model == recipe.parents[i]
-        assert {*PARENTS, BASE} == {*recipe.parents, recipe.base}
+        assert (model,) == recipe.merged
+        assert (BASE, *PARENTS) == recipe.ancestors
 
 
 def test_warm_starts_are_named_distinct_and_in_the_space() -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from stages.errors import ParamsError
 from stages.params.load import MergeParams
 from stages.params.space_params import Setting
-from stages.recipe.recipe import Model, Parameter, Rule
+from stages.recipe.method_spec import Parameter
+from stages.recipe.recipe import Model, Rule
 from stages.select.space.space import Space
 from tests.select.specs import EPSILON, NAMES, SPECS, WEIGHT, encoded, space_of, spec_of
 
 MODELS = (Model("p0", "a"), Model("p1", "b"))
-WRITTEN = "964a1cf604e3d5e73522de3435a3398d64d11e0dcb0403da26fa5b6a0a8636b1"
+WRITTEN = "8fa2e1dafdeddc2a109616f613e76ac5cef7ae89f28651c4534525b4c0bd0cda"
 SETTINGS = {
     "epsilon": st.one_of(
         st.floats(0.0, 0.5), st.sampled_from([[0.0, 0.5], [0.05, 0.2], [0.1, 0.1]])
@@ -116,7 +117,7 @@ def test_new_genes_follow_the_others_in_each_block_by_name() -> None:
 
 
 def test_ids_are_those_of_before_where_nothing_is_named() -> None:
-    """A recipe of della, of version 3, has the id that it had without the key ``parameters``."""
+    """A recipe of della, of version 4, has the id that it has without the key ``parameters``."""
     space = space_of("della")
     assert WRITTEN == id_of(space, (0.5, 0.25, 0.75, 0.5))
 

@@ -1,7 +1,7 @@
-"""Merge methods of the user's own: one file each, known by name and content.
+"""Merge methods of users and packages: one file each, identified by name and content.
 
-A recipe names such a method ``name@hash``, the hash being of its file, so that an edited file is
-another method: its candidates have other ids, and nothing of the old one is found for it.
+A recipe names such a method ``name@hash``, with the hash of its file. So an edited file is another
+method: its candidates have other ids, and no result of the old one is reused.
 """
 
 import ast
@@ -24,7 +24,7 @@ from stages.merge.methods import METHODS
 GROUP = "germline.methods"  # entry points of installed packages
 ATTRIBUTE = "METHOD"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_LOADED: dict[str, Method] = {}  # this process's, by the names that recipes hold
+_LOADED: dict[str, Method] = {}  # of this process, by the names in recipes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +48,38 @@ def load(paths: Sequence[str], files: Sequence[Path] = ()) -> dict[str, Method]:
         ParamsError: a file is missing, outside the project, cannot be imported, defines no
             method, imports what its hash does not cover, or has the name of another method.
     """
-    found: dict[str, Method] = {}
+    methods: dict[str, Method] = {}
     given = (*map(_in_project, paths), *map(_of_command, files))
     for plugin in (*given, *map(_installed, _entry_points())):
         name, method = _method(plugin)
-        if name in METHODS or name in found:
+        if name in METHODS or name in methods:
             kind = "of germline" if name in METHODS else "of another plug-in"
             raise ParamsError(
                 f"{plugin.where}: its method is called {name!r}, which is the name of a method "
                 f"{kind}. Give it another name in its spec."
             )
-        found[name] = _LOADED.setdefault(method.spec.name, method)
-    return found
+        methods[name] = _LOADED.setdefault(method.spec.name, method)
+    return methods
 
 
-def method_of(name: str, where: str) -> Method:
+def method_of(name: str) -> Method:
     """Return the method that a recipe names: one of germline's, or a plug-in that is loaded.
 
     Raises:
-        RecipeError: there is none; ``where`` starts the message.
+        RecipeError: there is none.
     """
     method = METHODS.get(name) or _LOADED.get(name)
     if method is None and "@" in name:
         known = ", ".join(sorted(_LOADED)) or "none"
         raise RecipeError(
-            f"{where}: the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
+            f"the plug-in method {name!r} is not loaded. Loaded are: {known}. List its "
             "file under merge.plugins in params.yaml, or give it by --plugin; if it was changed, "
             "restore it."
         )
     if method is None:
         legal = sorted([*METHODS, *_LOADED])
         raise RecipeError(
-            f"{where}: unknown method {name!r}. Legal are {', '.join(legal)}."
-            f"{nearest(name, legal)}"
+            f"unknown method {name!r}. Legal are {', '.join(legal)}.{nearest(name, legal)}"
         )
     return method
 
@@ -134,7 +133,7 @@ def _installed(entry: EntryPoint) -> _Plugin:
         raise ParamsError(_why_not_imported(where, error)) from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise ParamsError(
-            f"{where}: {entry.module} is not a module with a Python file. Mend or remove the "
+            f"{where}: {entry.module} is not a module with a Python file. Fix or remove the "
             "package."
         )
     own = frozenset({entry.module.partition(".")[0]})
@@ -190,4 +189,4 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 def _why_not_imported(where: str, error: Exception) -> str:
     text = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{where}: cannot be imported: {type(error).__name__}: {text}. Mend it."
+    return f"{where}: cannot be imported: {type(error).__name__}: {text}. Fix it."

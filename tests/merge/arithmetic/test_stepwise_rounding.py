@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from stages.checkpoint.reader import Checkpoint
+from stages.merge.arithmetic.stepwise_rounding import ROUNDED, in_dtype
 from stages.merge.engine.tensor_ranges import merge, merge_tensor
-from stages.merge.mergekit.rounding import ROUNDED, in_dtype
 from stages.merge.methods import METHODS
 from tests.merge.mergekit.llamas import lowered, save_family
 

@@ -1,4 +1,4 @@
-"""From a document to a plan: what each tensor is made of, and every fault at once."""
+"""From a document to a recipe and its plan: what each tensor is made of, every fault at once."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import RecipeError
+from stages.errors import GermlineError
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.outputs.header_only_model import write_skeleton
 from stages.merge.outputs.model_folder import write_model
@@ -33,7 +33,7 @@ def tensors_of(plan: Plan) -> dict[str, TensorPlan]:
 
 def faults_of(text: str, root: Path) -> list[str]:
     """Return the lines of the error that a document ends in."""
-    with pytest.raises(RecipeError) as raised:
+    with pytest.raises(GermlineError) as raised:
         lowered(text, root)
     return str(raised.value).splitlines()
 
@@ -198,7 +198,7 @@ def test_values_without_effect_are_told(root: Path) -> None:
         (
             "merge_method: slerp\nbase_model: $base\nmodels: [{model: $one}, {model: $two}]\n"
             "parameters: {t: 0.5}",
-            "3 models. slerp takes 2",
+            "3 parents. slerp merges 2",
         ),
         (
             "merge_method: slerp\nbase_model: $base\nmodels: [{model: $one}]\nparameters: {t: 2}",
@@ -247,18 +247,27 @@ def test_every_tensor_that_does_not_fit_is_named(root: Path, tmp_path: Path) -> 
 
 
 def test_ids_say_what_decides_the_bytes(root: Path, tmp_path: Path) -> None:
-    """Paths and names decide nothing; weights, values, seed and the donor's files do."""
+    """Paths, names and files besides weights decide nothing; weights and values do."""
     text = "merge_method: linear\nmodels: [{model: $one}, {model: $two}]\nparameters: {weight: %s}"
     plan = lowered(text % 1, root).plan
     shutil.copytree(root, tmp_path / "moved")
     (tmp_path / "moved" / "one").rename(tmp_path / "moved" / "uno")
     moved = lowered((text % 1).replace("$one", "$uno"), tmp_path / "moved").plan
     assert plan.id == moved.id
-    others = [lowered(text % 2, root).plan, lowered(text % 1, root, seed=1).plan]
-    (tmp_path / "moved" / "uno" / "chat_template.jinja").write_text("{}")
-    others.append(lowered((text % 1).replace("$one", "$uno"), tmp_path / "moved").plan)
-    assert 4 == len({plan.id, *(other.id for other in others)})
-    assert str(tmp_path) not in json.dumps(plan.document)
+    assert plan.id != lowered(text % 2, root).plan.id
+    shutil.copytree(root / "base", tmp_path / "moved" / "one")
+    assert plan.id != lowered(text % 1, tmp_path / "moved").plan.id
+    assert str(tmp_path) not in json.dumps(plan.recipe.to_dict())
+
+
+def test_a_seed_is_part_of_an_id_where_a_method_draws(root: Path) -> None:
+    """It changes the masks of dare_linear, and no bit of task_arithmetic."""
+    text = (
+        "merge_method: {}\nbase_model: $base\nmodels: [{{model: $one}}]\nparameters: {{weight: 1}}"
+    )
+    for method, count in (("dare_linear", 2), ("task_arithmetic", 1)):
+        ids = {lowered(text.format(method), root, seed=seed).plan.id for seed in (0, 1)}
+        assert count == len(ids)
 
 
 def test_a_plan_needs_headers_only(root: Path, tmp_path: Path) -> None:

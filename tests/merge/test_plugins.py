@@ -12,16 +12,15 @@ import yaml
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import ParamsError, RecipeError
+from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
-from stages.merge.methods import plugins
-from stages.merge.plan.planner import plan
 from stages.params.load import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.select.space.space import Space
-from tests.merge.recipes import model_of, recipe_of
+from tests.merge.recipes import model_of, planned, recipe_of
 from tests.merge.strategies import merged
 
-DOCS = Path(__file__).parents[3] / "docs" / "merge-methods.md"
+DOCS = Path(__file__).parents[2] / "docs" / "merge-methods.md"
 GUIDE = DOCS.read_text(encoding="utf-8").partition("# A method of your own")[2]
 FADE, CONFIG, ENTRY = re.findall(r"(?s)```\w+\n(.*?)```", GUIDE)
 DIGEST = hashlib.sha256(FADE.encode()).hexdigest()[:12]
@@ -81,7 +80,7 @@ def test_recipes_hold_the_name_and_the_content(path: str, opened: list[Checkpoin
     )
     assert f"fade@{DIGEST}" == recipe.method
     again = type(recipe).from_dict(recipe.to_dict())
-    child = dict(merge(plan(again, opened[0], opened[1:3])))
+    child = dict(merge(planned(again, opened[0], opened[1:3])))
     assert sorted(opened[0].tensors) == sorted(child)
 
 
@@ -114,7 +113,7 @@ def test_a_recipe_without_its_plugin_is_refused(opened: list[Checkpoint]) -> Non
     ):
         recipe = recipe_of(name, opened[0], opened[1:2], {"weight": 1.0})
         with pytest.raises(RecipeError) as caught:
-            plan(recipe, opened[0], opened[1:2])
+            planned(recipe, opened[0], opened[1:2])
         assert said in str(caught.value)
 
 
@@ -125,7 +124,7 @@ def test_a_recipe_without_its_plugin_is_refused(opened: list[Checkpoint]) -> Non
         ("", "defines no METHOD that is a Method"),
         ("import no_such_package\n", "cannot be imported: ModuleNotFoundError"),
         ("def broken(:\n", "cannot be imported: SyntaxError"),
-        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero. Mend it."),
+        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero. Fix it."),
         (FADE.replace('"fade"', '"ties"'), "'ties', which is the name of a method of germline"),
         (FADE.replace('"fade"', '"fa@de"'), "'fa@de'. Legal are small letters"),
         ("from my_methods.tools import x\n" + FADE, "imports my_methods, which its hash"),

@@ -1,0 +1,181 @@
+"""The executor of one machine: a pool of processes, each ended alone when its job hangs."""
+
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.sharedctypes import Synchronized
+from threading import Lock, Thread
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from flows.execution import worker
+from flows.execution.executor import Job, StoppedError, UnfinishedError, WorkerSettings
+from stages.errors import GermlineError
+from stages.lineage.outcome import Outcome
+
+_MAX_DEATHS = 2  # of processes without a job, one after another, before the run is told
+_DIED = (
+    "worker processes died {} times while they loaded the model. Out of memory is the usual "
+    "cause: lower evaluate.workers, or set a dtype of 16 bits in evaluate.model_args. Then run "
+    "the same command again; what was evaluated is kept."
+)
+
+
+class LocalPool:
+    """``num_workers`` processes of this machine, started with the first job.
+
+    So a replay from the store starts no process and loads no model. A process that dies in a job
+    is replaced by the pool; where one dies without a job the pool is replaced.
+    """
+
+    def __init__(self, settings: WorkerSettings, num_workers: int) -> None:
+        self._settings = settings
+        self._num_workers = num_workers
+        self._gate = Lock()
+        self._open: set[Future[Any]] = set()
+        self._is_stopped = False
+        self._num_broken = 0  # pools, since a job was last done
+        self._pool: ProcessPool | None = None
+
+    def submit(self, job: Job) -> "Future[Outcome]":
+        """Return the future outcome of ``job``, as ``Executor`` says.
+
+        Raises:
+            StoppedError: the pool was stopped.
+        """
+        outcome: Future[Outcome] = Future()
+        self._schedule(job, outcome)
+        return outcome
+
+    def close(self) -> None:
+        """End the processes after the work they have."""
+        if self._pool is not None:
+            _end(self._pool, at_once=False)
+
+    def stop(self) -> None:
+        """End the processes at once; threads that wait for an outcome are told so."""
+        with self._gate:
+            self._is_stopped = True
+            tasks = list(self._open)
+        for task in tasks:  # the pool itself would leave them waiting
+            task.cancel()
+        if self._pool is not None:
+            _end(self._pool, at_once=True)
+
+    def _new_pool(self) -> ProcessPool:
+        context = get_context("spawn")
+        counts = context.Value("q", 0), context.Value("q", 0)
+        return ProcessPool(
+            max_workers=self._num_workers,
+            initializer=start_process,
+            initargs=(self._settings, self._num_workers, *counts),
+            context=context,
+        )
+
+    def _schedule(self, job: Job, outcome: "Future[Outcome]") -> None:
+        with self._gate:
+            if self._is_stopped:
+                raise StoppedError(f"evaluation on the {job.split} split: the run was stopped.")
+            pool = self._pool = self._pool or self._new_pool()
+            try:
+                task = self._task(job, pool)
+            except RuntimeError:  # it broke between two jobs
+                pool = self._replace(pool)
+                task = self._task(job, pool)
+        task.add_done_callback(partial(self._pass_on, job, outcome, pool))
+
+    def _task(self, job: Job, pool: ProcessPool) -> "Future[Any]":
+        task: Future[Any] = pool.schedule(worker.run, args=[job], timeout=job.limit_s)
+        self._open.add(task)
+        return task
+
+    def _replace(self, broken: ProcessPool) -> ProcessPool:
+        """Have another pool in place of ``broken``, once, however many jobs it had."""
+        if self._pool is broken:
+            self._num_broken += 1
+            # Not here: this may be a thread of the broken pool, which cannot wait for itself.
+            Thread(target=_end, args=[broken], kwargs={"at_once": True}, daemon=True).start()
+            self._pool = None
+        self._pool = self._pool or self._new_pool()
+        return self._pool
+
+    def _pass_on(
+        self, job: Job, outcome: "Future[Outcome]", pool: ProcessPool, task: "Future[Any]"
+    ) -> None:
+        """Give ``outcome`` what the pool's own future holds."""
+        with self._gate:
+            self._open.discard(task)
+        try:
+            result = task.result()
+        except BrokenProcessPool:
+            self._again(job, outcome, pool)
+        except BaseException as error:  # noqa: BLE001  it is raised where the outcome is waited for
+            outcome.set_exception(_told(job, error))
+        else:
+            self._num_broken = 0
+            outcome.set_result(result)
+
+    def _again(self, job: Job, outcome: "Future[Outcome]", pool: ProcessPool) -> None:
+        """Give a job to another pool, as its own broke before the job was begun."""
+        with self._gate:
+            self._replace(pool)
+            num_broken = self._num_broken
+        if num_broken > _MAX_DEATHS:
+            outcome.set_exception(GermlineError(_DIED.format(num_broken)))
+            return
+        try:
+            self._schedule(job, outcome)
+        except GermlineError as error:
+            outcome.set_exception(error)
+
+
+def start_process(
+    settings: WorkerSettings,
+    num_workers: int,
+    num_begun: "Synchronized[int]",
+    num_ready: "Synchronized[int]",
+) -> None:
+    """Start this process, unless several before it died while they did.
+
+    While other processes work the pool replaces one that dies at once, also one that dies of
+    starting, as when another model does not fit the memory: that would go on for ever.
+    """
+    with num_begun.get_lock():
+        num_begun.value += 1
+        num_dead = num_begun.value - num_ready.value - num_workers
+    if num_dead >= _MAX_DEATHS:
+        worker.refuse(_DIED.format(num_dead))
+    else:
+        worker.start(settings)
+    with num_ready.get_lock():
+        num_ready.value += 1
+
+
+def _end(pool: ProcessPool, *, at_once: bool) -> None:
+    if at_once:
+        pool.stop()
+    else:
+        pool.close()
+    pool.join()
+
+
+def _told(job: Job, error: BaseException) -> BaseException:
+    """Return what a failed task means to the one who waits for its outcome."""
+    where = f"evaluation on the {job.split} split"
+    if isinstance(error, CancelledError):
+        return StoppedError(f"{where}: the run was stopped.")
+    if isinstance(error, FutureTimeoutError):
+        return UnfinishedError(
+            f"{where}: ran longer than evaluate.timeout_s = {job.limit_s:g} and was ended. Raise "
+            "evaluate.timeout_s or use fewer items."
+        )
+    if isinstance(error, ProcessExpired):
+        return UnfinishedError(
+            f"{where}: its process died with exit code {error.exitcode}. Out of memory is the "
+            "usual cause; lower evaluate.batch_size, evaluate.batch_tokens or evaluate.workers. "
+            "Raise evaluate.retries to try again."
+        )
+    return error

@@ -1,0 +1,78 @@
+"""The downloaded models, each opened once: plans on them, and the frame of all children."""
+
+from pathlib import Path
+
+from stages.checkpoint.reader import Checkpoint
+from stages.download.manifest import Parents
+from stages.evaluate.tasks.task_hash import folder_key
+from stages.hashing import content_hash
+from stages.merge.outputs.model_folder import write_model
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
+from stages.merge.tokenizers.recipe_tokenizer import pinned
+from stages.params.load import MergeParams
+from stages.recipe.recipe import Recipe, Rule
+from stages.scratch_folder import SCRATCH
+
+FRAMES = SCRATCH / "frames"
+
+
+class ParentModels:
+    """Headers and tensors of the parents, memory-mapped; nothing is read before it is needed."""
+
+    def __init__(self, parents: Parents) -> None:
+        self._parents = parents
+        self._opened: dict[Path, Checkpoint] = {}
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """Return the plan of ``recipe`` on the downloaded models, from their headers alone.
+
+        Raises:
+            RecipeError: the recipe does not fit them.
+            CheckpointError: a model cannot be read.
+        """
+        by_hash = {model.hash: model.folder for model in self._parents}
+        named = {(model.name, model.hash): model.folder for model in self._parents}
+        folders = (named.get((a.name, a.id), by_hash[a.id]) for a in recipe.ancestors)
+        return plan(recipe, [self._open(folder) for folder in folders])
+
+    def pinned(self, merge: MergeParams) -> MergeParams:
+        """Return ``merge`` with its tokenizer as recipes on these parents spell it."""
+        models = [self._open(model.folder) for model in self._parents]
+        pin = pinned(self._frame_recipe(merge), models).pin
+        rule = merge.tokenizer.partition("@")[0]
+        return merge.model_copy(update={"tokenizer": f"{rule}@{pin}" if pin else rule})
+
+    def frame(self, merge: MergeParams) -> Path:
+        """Return a folder with the config, tokenizer and shapes that every candidate has.
+
+        That is the model whose tokenizer they take. Where its rows or tokens are not all theirs,
+        it is a child written for the purpose, under the hash of all that it is made of.
+        """
+        child = self.plan(self._frame_recipe(merge))
+        vocabulary = child.vocabulary
+        if vocabulary is None or not vocabulary.changes_model:
+            rule = merge.tokenizer.partition("@")[0]
+            name = "base" if rule == "union" else rule
+            return next(model.folder for model in self._parents if model.name == name)
+        sources = [folder_key(model.folder) for model in self._parents]
+        out = FRAMES / content_hash([child.id, *sources])[:16]
+        if not out.is_dir():
+            write_model(child, out, shard_bytes=int(merge.shard_gb * 1e9))
+        return out
+
+    def _frame_recipe(self, merge: MergeParams) -> Recipe:
+        """Return a recipe on all parents; its weights do not matter."""
+        return Recipe.of_models(
+            "passthrough",
+            self._parents.models,
+            (Rule({}),),
+            self._parents.base,
+            dtype=merge.dtype,
+            tokenizer=merge.tokenizer,
+        )
+
+    def _open(self, folder: Path) -> Checkpoint:
+        if folder not in self._opened:
+            self._opened[folder] = Checkpoint(folder)
+        return self._opened[folder]

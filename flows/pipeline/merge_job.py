@@ -1,0 +1,98 @@
+"""What ``germline merge`` is asked to do, and the last step of all ways to do it: writing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flows.pipeline.model_cache import Resolver, remember
+from stages.errors import CheckpointError
+from stages.merge.outputs.model_folder import write_model
+from stages.merge.outputs.preview import bytes_written
+from stages.merge.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The input (a MergeKit file, a recipe or a child's folder), where to, and how.
+
+    ``seed`` and ``compat`` are of MergeKit files, ``models`` are the places of a recipe's models
+    by their names.
+    """
+
+    source: Path
+    out: Path
+    stages: Path
+    seed: int | None
+    shard_bytes: int
+    threads: int
+    offline: bool
+    compat: bool
+    plugins: tuple[Path, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
+
+    def resolver(self) -> Resolver:
+        """Return what finds the models of the input."""
+        return Resolver(self.source.name, offline=self.offline, threads=self.threads)
+
+    def check_out(self) -> None:
+        """Check that nothing is at ``out`` yet.
+
+        Raises:
+            CheckpointError: something is.
+        """
+        if self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
+            raise CheckpointError(
+                f"{self.out}: already there. Remove it, or write to another folder."
+            )
+
+
+def write(job: Job, plan: Plan, folder: Path) -> str:
+    """Carry out a plan; return the weights hash of the model that is then at ``folder``.
+
+    Raises:
+        GermlineError: a tensor cannot be merged, or there is no room.
+    """
+    check_room(folder, bytes_written(plan))
+    with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
+        weights_hash = write_model(
+            plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
+        )
+    remember(folder, weights_hash)
+    return weights_hash
+
+
+def check_room(folder: Path, num_bytes: int) -> None:
+    """Check that a disk has room for a model at ``folder``.
+
+    Raises:
+        CheckpointError: it has not.
+    """
+    parent = folder.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    free = shutil.disk_usage(parent).free
+    if num_bytes > free:
+        raise CheckpointError(
+            f"{folder}: needs {num_bytes / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB free. "
+            "Free some, or write to another disk."
+        )
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes note of bytes written, and show them at a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda num_bytes: progress.advance(task, num_bytes)

@@ -1,0 +1,126 @@
+"""Carries out a recipe: a JSON file, or the one in the card of a child that germline made."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from flows.pipeline.merge_job import Job, write
+from flows.pipeline.model_search import ModelSearch
+from stages.errors import Faults, RecipeError
+from stages.merge.mergekit.from_recipe import from_recipe
+from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.model_files import recipe_in
+from stages.merge.outputs.preview import describe
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
+from stages.merge.plan.whole_models import without_needless_layers
+from stages.merge.plugins import load, method_of
+from stages.recipe.canonical import canonical
+from stages.recipe.method_spec import MethodSpec
+from stages.recipe.recipe import Model, NestedRecipe, Recipe
+
+CARD = "README.md"
+
+
+def is_recipe(source: Path) -> bool:
+    """Return whether an input is a recipe or a child's folder, and not a MergeKit file."""
+    if source.is_dir():
+        return True
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and ("ancestors" in data or "version" in data)
+
+
+def preview_recipe(job: Job) -> str:
+    """Return what ``merge_recipe`` would do: weights are read to find the models, none merged.
+
+    Raises:
+        GermlineError: something is not legal, not found or does not fit; every fault is listed.
+    """
+    with _planned(job) as found:
+        return describe(found, threads=job.threads)
+
+
+def merge_recipe(job: Job) -> str:
+    """Carry out the recipe; return the weights hash of the model that is then at ``job.out``.
+
+    Raises:
+        GermlineError: something is not legal, not found or does not fit, or there is no room.
+    """
+    with _planned(job) as found:
+        return write(job, found, job.out)
+
+
+def export_recipe(job: Job) -> str:
+    """Return the recipe as the text of a MergeKit file, its models by their public places.
+
+    Models without one are called by the folders in which they were found.
+
+    Raises:
+        GermlineError: MergeKit's language cannot say it, or something is not legal or not found.
+    """
+    with _planned(job) as planned:
+        ancestors = planned.recipe.ancestors
+        nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
+        if nested:
+            raise RecipeError(
+                f"{job.source.name}: {', '.join(nested)} is a recipe itself. Merge it to a "
+                "folder first, and name that."
+            )
+        folders = [str(model.folder) for model in planned.models]
+        sources = [a.source if isinstance(a, Model) else None for a in ancestors]
+        places = [s or folder for s, folder in zip(sources, folders, strict=True)]
+        document = from_recipe(planned.recipe, planned.models, places)
+    return f"# germline merge FILE OUT --seed {planned.recipe.seed}\n" + str(
+        yaml.safe_dump(document, sort_keys=False)
+    )
+
+
+@contextmanager
+def _planned(job: Job) -> Iterator[Plan]:
+    """Give the plan of the recipe; those among its ancestors are merged as they are read."""
+    if job.seed is not None or job.compat:
+        raise RecipeError(
+            f"{job.source.name}: a recipe has a seed and a rounding of its own. Leave --seed and "
+            "--compat out, or change the recipe."
+        )
+    load([], job.plugins)
+    recipe = _read(job.source)
+    search = ModelSearch(job.source, dict(job.models), job.resolver())
+    search.check(recipe)
+    with TemporaryDirectory(prefix="germline-merge-") as scratch:
+        models = open_ancestors(recipe, search.find, Path(scratch))
+        recipe = canonical(without_needless_layers(recipe, models), _spec_of)
+        yield plan(recipe, models, label=job.source.name)
+
+
+def _read(source: Path) -> Recipe:
+    """Return the recipe of a file, or of the card in a folder, in its one spelling."""
+    faults = Faults()
+    with faults.at(source.name):
+        return canonical(Recipe.from_dict(_data(source)), _spec_of)
+    faults.raise_as(RecipeError)
+    raise AssertionError  # a fault ended the block
+
+
+def _data(source: Path) -> Any:
+    path = source / CARD if source.is_dir() else source
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"{path.name} cannot be read: {error.strerror}. Give a recipe, a MergeKit file, or "
+            "the folder of a model that germline merged."
+        ) from error
+    return recipe_in(text) if source.is_dir() else json.loads(text)
+
+
+def _spec_of(name: str) -> MethodSpec:
+    return method_of(name).spec

@@ -1,0 +1,165 @@
+"""What a document's models are to its recipe: base, parents, and which of their layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import Faults
+from stages.hashing import nearest
+from stages.merge.architecture.layout import Layout
+from stages.merge.architecture.tensor_matching import known
+from stages.merge.mergekit.method_spellings import Role
+from stages.merge.mergekit.schema import Config, Input, Module, Slice
+from stages.merge.plan.module_layers import Modules
+from stages.recipe.model_reference import ModelReference
+from stages.recipe.recipe import ModuleLayers, Span
+from stages.recipe.recipe import Slice as RecipeSlice
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """A slice of a document with its inputs as the method takes them, ranges filled in."""
+
+    source: Slice
+    base: Input | None
+    parents: tuple[Input, ...]
+    module: Module
+
+    @property
+    def num_layers(self) -> int:
+        """The number of the child's layers that the slice gives."""
+        return min(i.layers[1] - i.layers[0] for i in self.parents if i.layers)
+
+
+class Ancestors:
+    """The models of a document, the frame first, and their roles in each slice."""
+
+    def __init__(
+        self,
+        config: Config,
+        models: Mapping[ModelReference, Checkpoint],
+        role: Role,
+        faults: Faults,
+    ) -> None:
+        self._config = config
+        self._role = role
+        self._faults = faults
+        self.references = config.references
+        self.models = [models[reference] for reference in self.references]
+        frame = known(self.models[0], str(self.references[0]))
+        self.layout: Layout = frame.layout
+        parts = self._parts()
+        merged = [name for name, _ in parts]
+        self._modules = {
+            reference: Modules(model, str(reference), frame, merged)
+            for reference, model in zip(self.references, self.models, strict=True)
+        }
+        self.roles: dict[str, list[Roles]] = {}
+        for name, module in parts:
+            slices = (self._roles(name, module, found) for found in module.slices)
+            self.roles[name] = [found for found in slices if found is not None]
+
+    def layers(self) -> tuple[ModuleLayers, ...]:
+        """Return the layers of every module as a recipe names them."""
+        return tuple(
+            ModuleLayers(name, tuple(self._slice(part) for part in parts))
+            for name, parts in self.roles.items()
+        )
+
+    def whole(self) -> tuple[int | None, tuple[int, ...]] | None:
+        """Return the base and the parents where all modules merge whole models; else None."""
+        parts = [part for parts in self.roles.values() for part in parts]
+        found = {(self._place(part.base), *map(self._place, part.parents)) for part in parts}
+        if len(found) != 1 or not all(part.module.is_whole for part in parts):
+            return None
+        base, *parents = found.pop()
+        return base, tuple(place for place in parents if place is not None)
+
+    def _place(self, found: Input | None) -> int | None:
+        return None if found is None else self.references.index(found.model)
+
+    def _slice(self, part: Roles) -> RecipeSlice:
+        base = None if part.base is None else self._span(part.base)
+        return RecipeSlice(tuple(map(self._span, part.parents)), base)
+
+    def _span(self, found: Input) -> Span:
+        first, stop = found.layers or (0, 0)
+        return Span(self.references.index(found.model), first, stop)
+
+    def _parts(self) -> list[tuple[str, Module]]:
+        """Return the modules that are merged, the main one first, and what is said of each.
+
+        The others of a composite model are copied, unless they are named.
+        """
+        config, frame = self._config, self.layout
+        first = config.modules[0]
+        if first.name is None:
+            if frame.is_composite:
+                return [(frame.main, first)]
+            if len(frame.modules) > 1 and not first.is_whole:
+                with self._faults.at(first.where):
+                    names = ", ".join(frame.modules)
+                    self._faults.add(
+                        f"the model has the modules {names}. Give slices under modules."
+                    )
+            return [(name, first) for name in frame.modules]
+        said = {str(module.name): module for module in config.modules}
+        legal = list(frame.modules)
+        needed = {frame.main} if frame.is_composite else {*legal}
+        for name in sorted(({*said} - {*legal}) | (needed - {*said})):
+            problem = "no such module." if name in said else "is missing."
+            hint = nearest(name, legal) if name in said else ""
+            with self._faults.at(f"{config.where}: modules.{name}"):
+                self._faults.add(f"{problem} The model has {', '.join(legal)}.{hint}")
+        return [(name, said[name]) for name in frame.modules if name in said]
+
+    def _roles(self, name: str, module: Module, found: Slice) -> Roles | None:
+        """Return a slice's inputs in their roles; None where its base is not among them."""
+        config, inputs = self._config, list(found.inputs)
+        is_added = module.is_whole and self._role != "frame" and config.base is not None
+        if is_added and config.base and config.base not in [i.model for i in inputs]:
+            inputs.append(Input(config.base, None, {}, f"{config.where}: base_model"))
+        inputs = [self._ranged(name, given) for given in inputs]
+        base = found.base or config.base
+        if base is None or self._role not in ("apart", "first"):
+            return Roles(found, None, tuple(inputs), module)
+        place = next((i for i, given in enumerate(inputs) if given.model == base), None)
+        if place is None:
+            with self._faults.at(found.where):
+                self._faults.add(
+                    f"the base {base} is not among the sources. Add it, with the layers that the "
+                    "child's are compared with."
+                )
+            return None
+        own = inputs.pop(place)
+        if self._role == "first":
+            return Roles(found, None, (own, *inputs), module)
+        if not inputs:
+            with self._faults.at(found.where):
+                self._faults.add("no model but the base. Add a model that is merged into it.")
+            return None
+        return Roles(found, own, tuple(inputs), module)
+
+    def _ranged(self, name: str, found: Input) -> Input:
+        depth = self._modules[found.model].layers(name).num_layers
+        if found.layers is None:
+            return replace(found, layers=(0, depth))
+        if found.layers[1] > depth:
+            with self._faults.at(found.where):
+                self._faults.add(
+                    f"layer_range is {list(found.layers)}. {found.model} has layers 0 to "
+                    f"{depth - 1}; end the range at {depth}."
+                )
+        return found
+
+
+def base_inputs(
+    roles: Mapping[str, Sequence[Roles]], role: Role, base: ModelReference
+) -> list[Input]:
+    """Return the inputs that are a base, whose values no method reads."""
+    parts = [part for parts in roles.values() for part in parts]
+    if role == "apart":
+        return [part.base for part in parts if part.base is not None]
+    if role == "first":
+        return [part.parents[0] for part in parts if part.parents[0].model == base]
+    return []

@@ -1,0 +1,220 @@
+"""What each tensor of the child is made of: slices stacked, layers renumbered, tensors matched.
+
+What stands before the layers comes from the first slice, what stands after them from the last.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import Faults
+from stages.merge.architecture.child_config import Origins, is_halved
+from stages.merge.architecture.tensor_matching import known
+from stages.merge.plan.arrangement import Arrangement, place_of, why_fixed
+from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.outside_layers import Outside
+from stages.recipe.recipe import Slice, Span
+
+Named = Mapping[str, str]  # {name in the child: name in a model}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tensor of an ancestor, which stands at ``ancestor`` among the recipe's."""
+
+    ancestor: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tensor of the child and what it is merged of; with ``is_copied`` its only parent.
+
+    ``key`` is the name by which rules match it: a tied head that is stored goes by its embedding.
+    ``layer`` counts in the child, in the tensor's ``module``, and is None outside the layers;
+    ``is_before`` says on which side of them it then is. ``where`` names the slice in messages.
+    """
+
+    name: str
+    key: str
+    module: str
+    layer: int | None
+    is_before: bool
+    base: Part | None
+    parents: tuple[Part, ...]
+    where: str = ""
+    is_copied: bool = False
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The base's tensor, if there is a base, then the parents'."""
+        return self.parents if self.base is None else (self.base, *self.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRows:
+    """The child's rows, sorted by name; what cannot be met is in ``faults``.
+
+    ``origins`` give, for each module whose layers the config must describe again, the ancestor
+    and the layer that each of the child's layers has its kind from. ``notes`` say what configs
+    differ in that nobody can judge.
+    """
+
+    rows: tuple[Row, ...]
+    origins: Mapping[str, Origins]
+    faults: Faults
+    notes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=2)  # who makes a recipe and who plans it ask for the same
+def child_rows(arrangement: Arrangement, models: tuple[Checkpoint, ...]) -> ChildRows:
+    """Return what the child of an arrangement of ``models`` is made of, from headers alone."""
+    return _Builder(arrangement, models).build()
+
+
+class _Builder:
+    """Stacks the slices of each module; faults are kept in order."""
+
+    def __init__(self, arrangement: Arrangement, models: Sequence[Checkpoint]) -> None:
+        labels = arrangement.labels
+        frame = known(models[0], labels[0])
+        self._faults = Faults()
+        self._arrangement = arrangement
+        arrangement.check(frame.layout, self._faults)
+        self._frame = frame
+        self._merged = arrangement.merged_modules(frame.layout)
+        self._models = {
+            place: Modules(model, labels[place], frame, self._merged)
+            for place, model in enumerate(models)
+        }
+        self._outside = Outside(self._merged, self._models)
+        self._origins: dict[str, Origins] = {}
+        self._notes: dict[str, None] = {}
+
+    def build(self) -> ChildRows:
+        rows = {row.name: row for name in self._merged for row in self._module(name)}
+        with self._faults.at(""):
+            for tensor, message in self._outside.complaints():
+                with self._faults.at(f"tensor {tensor}"):
+                    self._faults.add(message)
+        twins = self._outside.twins.items()
+        rows |= {n: replace(rows[twin], name=n) for n, twin in twins if twin in rows}
+        for name in self._outside.copied:
+            own = (Part(0, name),)
+            rows[name] = Row(name, name, "", None, False, None, own, is_copied=True)
+        ordered = tuple(rows[name] for name in sorted(rows))
+        return ChildRows(ordered, self._origins, self._faults, tuple(self._notes))
+
+    def _module(self, name: str) -> list[Row]:
+        slices = self._arrangement.slices(name, self._models, self._faults)
+        used = sorted({span.ancestor for part in slices for span in part.spans})
+        if not self._is_everywhere(name, used):
+            return []
+        for place in used:
+            match = self._models[place].match
+            for message in match.config_conflicts(layers=self._arrangement.is_whole):
+                self._faults.add(message)
+            self._notes |= dict.fromkeys(match.config_notes(layers=self._arrangement.is_whole))
+        rows, origins = self._stacked(name, slices)
+        frame = self._models[0]
+        is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
+        problem = why_fixed(name, frame, origins) if is_moved else None
+        if problem:
+            self._faults.add(problem)
+        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
+        if not self._arrangement.is_whole and (is_moved or is_main):
+            self._origins[name] = origins
+        return rows
+
+    def _is_everywhere(self, name: str, used: Sequence[int]) -> bool:
+        lacking = [
+            self._models[place].label for place in used if not self._models[place].has(name)
+        ]
+        if lacking:
+            text = f"{', '.join(lacking)} has no module {name}, {self._frame.label} has it."
+            self._faults.add(f"{text} Merged models are of one kind; leave it out.")
+        return not lacking
+
+    def _stacked(self, name: str, slices: Sequence[Slice]) -> tuple[list[Row], Origins]:
+        origins: list[tuple[int, int]] = []
+        rows = [*self._outer(name, slices[0], is_before=True)]
+        for number, part in enumerate(slices):
+            where = place_of(self._arrangement, name, number)
+            for index in range(min(span.length for span in part.spans)):
+                rows += self._layer(name, part, index, len(origins), where)
+                leading = part.spans[_leading(part.spans)]
+                origins.append((leading.ancestor, leading.first + index))
+        return [*rows, *self._outer(name, slices[-1], is_before=False)], tuple(origins)
+
+    def _outer(self, name: str, part: Slice, *, is_before: bool) -> Iterator[Row]:
+        places = [span.ancestor for span in part.spans]
+        named = self._outside.of_module(name, places, is_before=is_before)
+        for key in sorted(set.intersection(*(set(found) for found in named))):
+            names = [found[key] for found in named]
+            yield _row(key, name, None, part, names, is_before=is_before)
+
+    def _layer(
+        self, name: str, part: Slice, index: int, stands_at: int, where: str
+    ) -> Iterator[Row]:
+        """Give the rows of one layer of the child, its buffers from one ancestor alone."""
+        spans = self._asked(part)
+        layers = [(span, self._models[span.ancestor].layers(name)) for span in spans]
+        named = [held.weights(span.first + index, stands_at) for span, held in layers]
+        for key in sorted({key for found in named for key in found}):
+            names = [found.get(key) for found in named]
+            if None in names:
+                self._missing(key, spans, names, where)
+                continue
+            known = [n for n in names if n is not None][: len(part.spans)]
+            yield _row(key, name, stands_at, part, known, where=where)
+        span, held = layers[_leading(spans)]
+        for key, theirs in held.buffers(span.first + index, stands_at).items():
+            own = (Part(span.ancestor, theirs),)
+            yield Row(key, key, name, stands_at, False, None, own, where, is_copied=True)
+
+    def _asked(self, part: Slice) -> Sequence[Span]:
+        """Return the spans that must have the same tensors: of whole models, the frame's too."""
+        spans = part.spans
+        if not self._arrangement.is_whole or 0 in [span.ancestor for span in spans]:
+            return spans
+        return (*spans, replace(spans[0], ancestor=0))
+
+    def _missing(
+        self, tensor: str, spans: Sequence[Span], names: Sequence[str | None], where: str
+    ) -> None:
+        pairs = [
+            (self._models[span.ancestor].label, name)
+            for span, name in zip(spans, names, strict=True)
+        ]
+        lack = ", ".join(dict.fromkeys(label for label, name in pairs if name is None))
+        have = ", ".join(dict.fromkeys(label for label, name in pairs if name is not None))
+        is_surplus = self._frame.label in lack.split(", ")
+        both = [f"{have} has one", f"{lack} has none"]
+        said = ", ".join(both if is_surplus else both[::-1])
+        with self._faults.at(where), self._faults.at(f"tensor {tensor}"):
+            self._faults.add(
+                f"{said}. Merged models have the same tensors; leave "
+                f"{have if is_surplus else lack} out."
+            )
+
+
+def _leading(spans: Sequence[Span]) -> int:
+    """Return the place of the span that gives a slice its kinds of layers and its buffers."""
+    places = [span.ancestor for span in spans]
+    return places.index(0) if 0 in places else 0
+
+
+def _row(
+    key: str,
+    module: str,
+    layer: int | None,
+    part: Slice,
+    names: Sequence[str],
+    *,
+    is_before: bool = False,
+    where: str = "",
+) -> Row:
+    parts = tuple(Part(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
+    base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
+    return Row(key, key, module, layer, is_before, base, parents, where)

@@ -1,0 +1,70 @@
+"""What of a recipe can be judged before its models are looked at: places, counts and names."""
+
+from collections.abc import Iterator
+
+from stages.errors import Faults, RecipeError
+from stages.merge.plan.plan import DTYPES
+from stages.merge.plugins import method_of
+from stages.recipe.method_spec import MethodSpec
+from stages.recipe.recipe import Recipe, Slice
+
+
+def check_recipe(recipe: Recipe, num_models: int, faults: Faults) -> None:
+    """Find what is wrong with a recipe, whatever its models hold."""
+    count = len(recipe.ancestors)
+    if count != num_models or not count:
+        faults.add(f"names {count} ancestors, got {num_models} models. Give one for each.")
+        return
+    if recipe.dtype not in (None, *DTYPES):
+        faults.add(f"dtype is {recipe.dtype!r}. Legal are {', '.join(DTYPES)}; change it.")
+    if recipe.rounding not in (None, "own", *DTYPES):
+        faults.add(f"rounding is {recipe.rounding!r}. Legal are own, {', '.join(DTYPES)}.")
+    for what, place in _places(recipe):
+        if not 0 <= place < count:
+            faults.add(f"{what} names ancestor {place}. There are 0 to {count - 1}; change it.")
+    if recipe.layers:
+        _check_slices(recipe, faults)
+        return
+    for name in {recipe.method, *(rule.method for rule in recipe.rules if rule.method)}:
+        with faults.at(""):
+            spec = method_of(name).spec
+            check_count(spec, len(recipe.parents), has_base=recipe.base is not None)
+
+
+def check_count(spec: MethodSpec, num_parents: int, *, has_base: bool) -> None:
+    """Check that a method has the base and as many parents as it needs.
+
+    Raises:
+        RecipeError: it has not.
+    """
+    if spec.needs_base and not has_base:
+        raise RecipeError(f"no base. {spec.name} adds to a base; name one.")
+    low, high = spec.min_parents, spec.max_parents
+    if num_parents < low or (high is not None and num_parents > high):
+        legal = f"{low} or more" if high is None else f"{low} to {high}" if low < high else low
+        raise RecipeError(f"{num_parents} parents. {spec.name} merges {legal}; change that.")
+
+
+def _check_slices(recipe: Recipe, faults: Faults) -> None:
+    if recipe.base is not None or recipe.parents or recipe.modules:
+        faults.add("layers are given, and base, parents or modules too. Keep one of the two.")
+    names = [part.module for part in recipe.layers]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.add(f"the layers of module {name} are given twice. Give them once.")
+    for part in recipe.layers:
+        if not part.slices or not all(one.parents for one in part.slices):
+            faults.add(f"module {part.module}: a slice has no parents. Give at least one span.")
+
+
+def _places(recipe: Recipe) -> Iterator[tuple[str, int]]:
+    """Give every place among the ancestors that a recipe names, and which of its keys does."""
+    if recipe.base is not None:
+        yield "base", recipe.base
+    yield from (("parents", place) for place in recipe.parents)
+    slices: list[Slice] = [one for part in recipe.layers for one in part.slices]
+    yield from (("layers", span.ancestor) for one in slices for span in one.spans)
+    if isinstance(recipe.tokenizer.source, int):
+        yield "tokenizer.source", recipe.tokenizer.source
+    for token, row in recipe.tokenizer.tokens.items():
+        if row.ancestor is not None:
+            yield f"tokenizer.tokens.{token}", row.ancestor

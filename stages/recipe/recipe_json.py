@@ -1,0 +1,121 @@
+"""Recipes to plain JSON data and back: what is a default is not written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from pydantic import TypeAdapter, ValidationError
+
+from stages.errors import Faults, RecipeError
+from stages.hashing import nearest
+
+T = TypeVar("T")
+_TAGS = ("model", "nested")  # of the two kinds of ancestors, which pydantic puts into places
+
+
+def plain(value: Any) -> Any:
+    """Return data classes, mappings and sequences as plain JSON data, without defaults."""
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field, getattr(value, field.name)) for field in fields(value))
+        return {f.name: plain(held) for f, held in pairs if not _is_default(f, held)}
+    if isinstance(value, Mapping):
+        return {key: plain(held) for key, held in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(held) for held in value]
+    return value
+
+
+def read(kind: type[T], data: Mapping[str, Any], version: int) -> T:
+    """Return a recipe of plain JSON data.
+
+    Raises:
+        RecipeError: it is of another version; or keys are unknown, missing or of a wrong type, of
+            which all are listed.
+    """
+    _check_versions(data, version)
+    try:
+        adapter: TypeAdapter[T] = _adapter(kind)
+        return adapter.validate_json(json.dumps(_without_version(data)), strict=True)
+    except ValidationError as error:
+        faults = Faults()
+        places: dict[str, list[Any]] = {}
+        for fault in error.errors(include_url=False):
+            places.setdefault(_place(fault["loc"]), []).append(fault)
+        for place, several in places.items():
+            with faults.at(f"recipe, {place}"):
+                faults.add(_explain(kind, several))
+        faults.raise_as(RecipeError)
+        raise
+
+
+def _check_versions(data: Any, version: int) -> None:
+    if not isinstance(data, Mapping):
+        raise RecipeError(f"recipe: got {type(data).__name__}. Give a JSON object.")
+    if data.get("version") != version:
+        raise RecipeError(
+            f"recipe: version is {data.get('version')!r}. This germline merges version "
+            f"{version}; use the release that wrote it to rebuild it bit for bit."
+        )
+
+
+def _without_version(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe's data, and that of recipes inside it, without what tells the version."""
+    rest = {key: value for key, value in data.items() if key != "version"}
+    ancestors = rest.get("ancestors")
+    if isinstance(ancestors, list):
+        rest["ancestors"] = [
+            {**a, "recipe": _without_version(a["recipe"])}
+            if isinstance(a, Mapping) and isinstance(a.get("recipe"), Mapping)
+            else a
+            for a in ancestors
+        ]
+    return rest
+
+
+def _is_default(field: Any, value: Any) -> bool:
+    if field.default_factory is not MISSING:
+        return bool(value == field.default_factory())
+    return field.default is not MISSING and bool(value == field.default)
+
+
+_ADAPTERS: WeakKeyDictionary[type, TypeAdapter[Any]] = WeakKeyDictionary()
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return pydantic's reader of a class, which takes long to make."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return a place as it is written in Python: ``rules[0].values.weight``."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part not in _TAGS and "[" not in part and part not in ("float", "str", "int"):
+            text += f".{part}" if text else part
+    return text
+
+
+def _explain(kind: type[Any], faults: Sequence[Any]) -> str:
+    """Return what is wrong at one place; a value of several kinds has a fault for each."""
+    first = faults[0]
+    if first["type"] == "unexpected_keyword_argument":
+        hint = nearest(str(first["loc"][-1]), sorted(_keys_of(kind)))
+        return f"unknown key. Remove it.{hint}"
+    if first["type"] == "missing":
+        return "missing. This key is required; add it."
+    legal = " or ".join(str(f["msg"]).removeprefix("Input should be ") for f in faults)
+    got = first["input"]
+    shown = (
+        f"got {got!r}" if isinstance(got, str | int | float | bool | list) else "cannot be read"
+    )
+    return f"{shown}. Give {legal}."
+
+
+def _keys_of(kind: type[Any]) -> set[str]:
+    return {field.name for field in fields(kind)}

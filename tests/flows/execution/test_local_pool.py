@@ -1,0 +1,50 @@
+"""The local pool, with processes of its own: outcomes, time-outs, starts that fail, a stop."""
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.execution.candidate_scorer import CandidateScorer
+from flows.execution.executor import CandidateJob, StoppedError, UnfinishedError, WorkerSettings
+from flows.execution.local_pool import LocalPool
+from stages.errors import GermlineError
+from stages.params.load import MergeParams
+from tests.flows.execution.conftest import a_recipe, recipe_on
+
+DIES = "import os\nos._exit(3)\n"
+
+
+def test_a_pool_scores_as_this_process_does_and_ends_what_hangs(settings: WorkerSettings) -> None:
+    """A job crosses to a process and back; one over its limit is ended alone; a stop ends all."""
+    pool = LocalPool(settings, 1)
+    job = CandidateJob(recipe_on(settings), "search")
+    try:
+        outcome = pool.submit(job).result(timeout=300)
+        for process in multiprocessing.active_children():  # as the kernel does, memory being short
+            process.kill()
+        assert CandidateScorer(settings).outcome(job) == outcome
+
+        with pytest.raises(UnfinishedError, match=r"evaluate\.timeout_s = 1e-06"):
+            pool.submit(replace(job, limit_s=1e-6)).result(timeout=300)
+        assert outcome == pool.submit(job).result(timeout=300)
+
+        waiting = pool.submit(job)
+    finally:
+        pool.stop()
+    with pytest.raises(StoppedError):
+        waiting.result(timeout=60)
+    with pytest.raises(StoppedError):
+        pool.submit(job)
+
+
+def test_a_pool_whose_processes_die_of_starting_says_so(settings: WorkerSettings) -> None:
+    """They are not replaced for ever: after a few the jobs are told, and the cause is named."""
+    Path("plugin.py").write_text(DIES, encoding="utf-8")
+    pool = LocalPool(replace(settings, merge=MergeParams(plugins=["plugin.py"])), 1)
+    try:
+        with pytest.raises(GermlineError, match="died 3 times while they loaded the model"):
+            pool.submit(CandidateJob(a_recipe(), "search")).result(timeout=300)
+    finally:
+        pool.stop()

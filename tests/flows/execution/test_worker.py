@@ -1,0 +1,95 @@
+"""A worker process, in this one: why it cannot start, and what it makes of a candidate."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.execution import worker
+from flows.execution.candidate_scorer import CandidateScorer
+from flows.execution.error_log import ERROR_LOG
+from flows.execution.executor import CandidateJob, WorkerSettings
+from stages.errors import GermlineError
+from stages.params.load import MergeParams
+from tests.flows.execution.conftest import a_recipe, recipe_on
+
+SCORER = """
+def score(item, answer):
+    {body}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test find a process that has not started."""
+    monkeypatch.setattr(worker._Process, "scorer", None)
+    monkeypatch.setattr(worker._Process, "fault", None)
+
+
+def with_scorer(settings: WorkerSettings, body: str) -> WorkerSettings:
+    """Return settings whose answers are scored by a function of this body."""
+    Path("data/own.py").write_text(SCORER.format(body=body), encoding="utf-8")
+    task = {"task": "spanish_arithmetic", "scorer": "data/own.py:score"}
+    params = type(settings.evaluate).model_validate(
+        {**settings.evaluate.model_dump(exclude_unset=True), "tasks": [task]}
+    )
+    return replace(settings, evaluate=params)
+
+
+def test_a_start_that_fails_is_told_once_with_its_cause(settings: WorkerSettings) -> None:
+    """An error that is not ours is one line; the file that it names has the traceback."""
+    manifest = settings.parents / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()
+
+    worker.start(settings)
+
+    with pytest.raises(GermlineError) as caught:
+        worker.run(CandidateJob(a_recipe(), "search"))
+    said = str(caught.value)
+    assert "a worker process cannot start: IsADirectoryError" in said
+    assert 1 == len(said.splitlines())
+    assert f"Its traceback is in {ERROR_LOG}." in said
+    text = ERROR_LOG.read_text(encoding="utf-8")
+    assert "Traceback" in text
+    assert "manifest.json" in text
+
+
+def test_a_start_that_our_own_check_refuses_keeps_its_message(settings: WorkerSettings) -> None:
+    """It is known to be the run's fault, so no traceback is written."""
+    worker.start(replace(settings, merge=MergeParams(plugins=["no/such.py"])))
+
+    with pytest.raises(GermlineError, match=r"no/such\.py"):
+        worker.run(CandidateJob(a_recipe(), "search"))
+    assert not ERROR_LOG.exists()
+
+
+def test_a_candidate_fails_by_its_weights_alone(settings: WorkerSettings) -> None:
+    """Weights that overflow and an answer that a scorer divides by are failed outcomes."""
+    scorer = CandidateScorer(with_scorer(settings, "return 1 / len('')"))
+
+    too_large = scorer.outcome(CandidateJob(recipe_on(settings, 3e38), "search"))
+    unscored = scorer.outcome(CandidateJob(recipe_on(settings), "search"))
+
+    assert (None, None) == (too_large.weights_hash, too_large.evaluation)
+    assert "float32" in str(too_large.error)
+    assert unscored.weights_hash is not None
+    assert "ZeroDivisionError" in str(unscored.error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return float(open('/nowhere/at/all').read())",
+        "import no_such_library",
+        "raise MemoryError",
+    ],
+)
+def test_a_fault_of_the_machine_stops_the_run(settings: WorkerSettings, body: str) -> None:
+    """A file, a library or memory that is missing fails no candidate."""
+    worker.start(with_scorer(settings, body))
+
+    with pytest.raises(GermlineError) as caught:
+        worker.run(CandidateJob(recipe_on(settings), "search"))
+
+    assert 1 == len(str(caught.value).splitlines())

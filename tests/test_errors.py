@@ -1,0 +1,62 @@
+"""Faults: all of them at once, each with its place."""
+
+import pytest
+
+from stages.errors import CheckpointError, Faults, RecipeError
+
+
+def test_places_are_joined_and_messages_kept_once() -> None:
+    """Nested places come before the message, in the order in which they were entered."""
+    faults = Faults()
+    with faults.at("recipe 1"):
+        for _ in range(2):
+            with faults.at("tensor x"), faults.at(""):
+                faults.add("it has no parent. Add one.")
+        faults.add("it has no rules. Add one.")
+    with pytest.raises(RecipeError) as raised:
+        faults.raise_as(RecipeError)
+    assert [
+        "recipe 1, tensor x: it has no parent. Add one.",
+        "recipe 1: it has no rules. Add one.",
+    ] == str(raised.value).splitlines()
+
+
+def test_an_error_ends_its_block_and_is_a_fault() -> None:
+    """What a callee raises is kept with the caller's place; collected faults keep their own."""
+    inner, outer = Faults(), Faults()
+    with inner.at("rule 0"):
+        raise RecipeError("weight is missing. Give it.")
+    with inner.at("rule 1"):
+        raise RecipeError("t is 2. Give less.")
+    with outer.at("merge.yml"):
+        inner.raise_as(RecipeError)
+    with pytest.raises(RecipeError) as raised:
+        outer.raise_as(RecipeError)
+    assert [
+        "merge.yml, rule 0: weight is missing. Give it.",
+        "merge.yml, rule 1: t is 2. Give less.",
+    ] == str(raised.value).splitlines()
+
+
+def test_an_error_keeps_its_class_where_all_are_of_one() -> None:
+    """Damaged files alone are a CheckpointError; with a fault of the recipe they are not."""
+    faults = Faults()
+    assert not faults
+    faults.raise_as(RecipeError)
+    with faults.at("model a"):
+        raise CheckpointError("damaged. Fetch it again.")
+    with pytest.raises(CheckpointError):
+        faults.raise_as(RecipeError)
+    others = Faults()
+    others.add("dtype is int8. Change it.")
+    faults.include(others)
+    with pytest.raises(RecipeError, match="model a: damaged"):
+        faults.raise_as(RecipeError)
+
+
+def test_other_errors_pass() -> None:
+    """What is not germline's own error is not a fault of the input."""
+    faults = Faults()
+    with pytest.raises(ZeroDivisionError), faults.at("x"):
+        raise ZeroDivisionError
+    assert not faults
