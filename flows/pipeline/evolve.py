@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.pipeline.estimation import estimated, learn
 from flows.pipeline.generation_race import run_race
-from flows.pipeline.search_state import SPLIT, Evolution, Told
+from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
     LINEAGE,
     conduct,
@@ -29,7 +29,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import MEAN, Row, finished, write_rows
+from stages.lineage.rows import Row, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
@@ -43,11 +43,12 @@ def select(
     evolution: Evolution,
     candidates: Sequence[Candidate],
     outcomes: dict[str, Outcome],
-    told: Mapping[str, Told],
+    rungs: Mapping[str, int],
 ) -> list[Row]:
-    """Tell the optimiser a whole generation in ask order and record it in the lineage."""
-    evolution.search.tell([told[c.name] for c in candidates])
-    return evolution.record(candidates, outcomes)
+    """Tell the strategy a whole generation and record it in the lineage."""
+    rows = evolution.record(candidates, outcomes)
+    evolution.tell([evolution.result(c.name, outcomes[c.name], rungs[c.name]) for c in candidates])
+    return rows
 
 
 @flow(name="evolve", flow_run_name="evolve, seed {params.select.seed}", validate_parameters=False)
@@ -61,15 +62,15 @@ def evolve(params: Params) -> None:
         journal = Journal(JOURNAL)
         with SearchProgress(total, "evolve") as progress:
             for generation in range(params.select.generations):
-                candidates = evolution.propose(generation)
-                outcomes, told = score_generation(evolution, candidates, progress)
-                rows = select(evolution, candidates, outcomes, told)
+                candidates = evolution.propose()
+                outcomes, rungs = score_generation(evolution, candidates, progress)
+                rows = select(evolution, candidates, outcomes, rungs)
                 journal.add(rows)
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)
                     evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
-            score_mean(evolution, progress)
+            score_centre(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         write_records(lab, LINEAGE)
         keep_weights(evolution)
@@ -82,13 +83,13 @@ def evolve(params: Params) -> None:
 
 def score_generation(
     evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
-) -> tuple[dict[str, Outcome], Mapping[str, Told]]:
-    """Return each candidate's outcome, and what the optimiser is told of it."""
+) -> tuple[dict[str, Outcome], Mapping[str, int]]:
+    """Return each candidate's outcome, and the rung of a race that it reached."""
     race = evolution.race(candidates)
     if race is not None:
-        return run_race(evolution.lab, candidates, race, SPLIT, progress), race.told()
+        return run_race(evolution.lab, candidates, race, SPLIT, progress), race.rungs()
     outcomes = score_candidates(evolution, candidates, progress)
-    return outcomes, {name: evolution.told(outcome) for name, outcome in outcomes.items()}
+    return outcomes, dict.fromkeys(outcomes, 0)
 
 
 def score_candidates(
@@ -106,15 +107,11 @@ def score_candidates(
     return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
 
 
-def score_mean(evolution: Evolution, progress: SearchProgress) -> None:
-    """Record the mean of the search distribution, which is less lucky than the best candidate."""
-    mean = evolution.search.mean()
-    if mean is None:
-        return
-    candidate = evolution.candidate(
-        MEAN, mean, evolution.search.generation, evolution.search.better_half
-    )
-    evolution.record([candidate], score_candidates(evolution, [candidate], progress))
+def score_centre(evolution: Evolution, progress: SearchProgress) -> None:
+    """Record the centre of the search, which is less lucky than the best candidate."""
+    candidate = evolution.centre()
+    if candidate is not None:
+        evolution.record([candidate], score_candidates(evolution, [candidate], progress))
 
 
 def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None:

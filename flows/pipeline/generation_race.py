@@ -28,7 +28,7 @@ def run_race(
         last |= outcomes
         still = race.next()
         progress.advance(len(heat.names) - (len(still.names) if still else 0))
-    progress.best(max((f for f in race.told().values() if f is not None), default=None))
+    progress.best(race.best())
     return {name: _whole(outcome, race.evaluations.get(name)) for name, outcome in last.items()}
 
 

@@ -25,8 +25,7 @@ from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names, warm_starts
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
-from stages.select.strategies.nevergrad_catalogue import check_optimizer
-from stages.select.strategies.nevergrad_strategy import Search
+from stages.select.strategies.registry import check_strategy, strategy_of
 from stages.store.candidate_store import CandidateStore
 
 PIPELINE = Path("dvc.yaml")
@@ -127,8 +126,7 @@ def _space(params: Params) -> None:
         num_layers=_depth(params) or params.select.space.layer_groups,
         parent_names=names,
     )
-    check_optimizer(params.select)
-    Search(space, params.select, warm_starts(params.select.warm_start, space))
+    strategy_of(space, params.select, warm_starts(params.select.warm_start, space))
 
 
 def _depth(params: Params) -> int | None:
@@ -146,7 +144,7 @@ def _depth(params: Params) -> int | None:
 
 
 def _optimizer(params: Params) -> None:
-    check_optimizer(params.select)
+    check_strategy(params.select)
 
 
 def _device(params: Params) -> None:

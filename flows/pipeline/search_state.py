@@ -9,21 +9,23 @@ from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import Row, candidate_name
+from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate
 from stages.select.final.baselines import warm_starts
 from stages.select.racing.race import Race, course
-from stages.select.space.space import Genome, Space
-from stages.select.strategies.nevergrad_strategy import Search
-from stages.select.strategies.pareto import Point
+from stages.select.space.space import Space
+from stages.select.strategies.registry import strategy_of
+from stages.select.strategies.strategy import Proposal, Result
 
 SPLIT = "search"
-Told = float | Point | None
 
 
 class Evolution:
-    """The search and its growing lineage: proposes candidates and takes their outcomes."""
+    """The search and its growing lineage: proposes candidates and takes their outcomes.
+
+    ``generation`` is the number of the generation that is proposed next, or is out for evaluation.
+    """
 
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
@@ -41,41 +43,41 @@ class Evolution:
             parent_names=names,
         )
         starts = warm_starts(params.select.warm_start, self.space)
-        self.search = Search(self.space, params.select, starts)
+        self.strategy = strategy_of(self.space, params.select, starts)
+        self.generation = 0
         self.lab = lab
         self.rows: list[Row] = []
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = lab.suite.weights
 
-    def candidate(
-        self, name: str, genome: Genome, generation: int, ancestors: tuple[str, ...]
-    ) -> Candidate:
-        """Return the candidate that ``genome`` decodes to."""
+    def candidate(self, proposal: Proposal) -> Candidate:
+        """Return the candidate of the present generation that ``proposal`` decodes to."""
         recipe = self.space.make_recipe(
-            genome,
+            proposal.genome,
             base=self.lab.parents.base,
             parents=self.lab.parents.models,
             merge=self.lab.params.merge,
         )
-        return Candidate(name, genome, recipe, generation, ancestors)
+        return Candidate(
+            proposal.name, proposal.genome, recipe, self.generation, proposal.ancestors
+        )
 
-    def propose(self, generation: int) -> list[Candidate]:
+    def propose(self) -> list[Candidate]:
         """Return the next generation, in ask order."""
-        genomes = self.search.ask()
-        return [
-            self.candidate(candidate_name(generation, place), genome, generation, ancestors)
-            for place, (genome, ancestors) in enumerate(
-                zip(genomes, self.search.ancestors, strict=True)
-            )
-        ]
+        return [self.candidate(proposal) for proposal in self.strategy.ask()]
+
+    def centre(self) -> Candidate | None:
+        """Return the centre of the search after all generations; None where it has none."""
+        proposal = self.strategy.centre()
+        return None if proposal is None else self.candidate(proposal)
 
     @property
     def items(self) -> Items | None:
-        """The items that a candidate beside any race answers now; None: all of the split."""
+        """The items that a candidate outside any race answers now; None: all of the split."""
         chosen = self.lab.params.select
         if chosen.racing.rungs:
             whole = self.lab.suite.items(SPLIT)
-            return course(whole, chosen.racing, chosen.seed, self.search.generation)
+            return course(whole, chosen.racing, chosen.seed, self.generation)
         return self.estimator.items if self.estimator else None
 
     def race(self, candidates: Sequence[Candidate]) -> Race | None:
@@ -96,11 +98,19 @@ class Evolution:
         """Return an outcome's fitness; None where it failed."""
         return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
 
-    def told(self, outcome: Outcome) -> Told:
-        """Return what the optimiser is told: the fitness, or one number for each objective."""
-        if self.lab.params.select.objectives == "separate" and outcome.evaluation:
-            return outcome.evaluation.objectives()
-        return self.fitness(outcome)
+    def result(self, name: str, outcome: Outcome, rung: int = 0) -> Result:
+        """Return what the strategy is told of a candidate that reached ``rung`` of a race."""
+        evaluation = outcome.evaluation
+        if evaluation is None:
+            return Result(name, None)
+        if self.lab.params.select.objectives == "separate":
+            return Result(name, evaluation.objectives(), evaluation, rung)
+        return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Tell the strategy all results of the generation."""
+        self.strategy.tell(results)
+        self.generation += 1
 
     def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
         """Append a row for each candidate and return them."""

@@ -4,7 +4,6 @@ The test split is read here and nowhere else, once for each of the champion, the
 the fixed baselines and the references.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -36,14 +35,13 @@ from stages.lineage.rows import Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Recipe
-from stages.report.summary import headline, metrics
+from stages.report.story import story_of
 from stages.select.final.baselines import FixedModel, references
 from stages.select.final.shortlist import champion, shortlist
 from stages.select.final.shortlist_comparison import against
 
 SELECTION = Path("data/selection")
 CHAMPION = Path("data/champion")
-METRICS = Path("reports/metrics.json")
 
 
 @flow(name="select", flow_run_name="select, seed {params.select.seed}", validate_parameters=False)
@@ -83,10 +81,11 @@ def select(params: Params) -> None:
                 "recipe; remove .dvc/cache/candidates and run again."
             )
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
-        write_rows(fresh(SELECTION) / "genomes.jsonl", _with_scores(rows, scored))
+        rows = _with_scores(rows, scored)
+        write_rows(fresh(SELECTION) / "genomes.jsonl", rows)
         selection.write(SELECTION / "selection.json")
         write_records(lab, SELECTION)
-    _show(selection, params)
+    _show(rows, selection, params)
 
 
 def _with_scores(
@@ -139,11 +138,14 @@ def _outcomes(
     return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
 
 
-def _show(selection: Selection, params: Params) -> None:
-    METRICS.parent.mkdir(exist_ok=True)
-    text = json.dumps(metrics(selection), indent=2, sort_keys=True) + "\n"
-    METRICS.write_text(text, encoding="utf-8")
-    lead = headline(selection, params.report.confidence)
+def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:
+    lead = story_of(
+        rows,
+        selection,
+        confidence=params.report.confidence,
+        is_raced=bool(params.select.racing.rungs),
+        seed=params.select.seed,
+    ).headline
     say(lead)
     create_markdown_artifact(lead, key="champion")
     name = f"select, seed {params.select.seed}, champion {selection.winner.name}"

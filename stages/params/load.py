@@ -145,16 +145,6 @@ class SelectParams(Section):
     objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
 
-    @model_validator(mode="after")
-    def _somebody_is_listed(self) -> "SelectParams":
-        averages = self.racing.rungs and self.optimizer in ("CMA", "DiagonalCMA")
-        if self.shortlist == 0 and not averages:
-            raise ValueError(
-                "shortlist is 0, which makes the search's mean the champion; that is for "
-                "racing.rungs with CMA or DiagonalCMA, whose mean is an average. Give 1 or more"
-            )
-        return self
-
 
 class ReportParams(Section):
     """What the report shows."""

@@ -1,37 +1,20 @@
 """The page: everything a reader needs in one file, without scripts or links to other files."""
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.lineage.paired_tests import p_text
-from stages.lineage.rows import Row
-from stages.lineage.selection import Selection
-from stages.params.load import ReportParams
-from stages.report.summary import headline
+from stages.report.report_tables import OUTCOMES
+from stages.report.story import Story
 
 _FOLDER = Path(__file__).parent
 
 
-def render_page(
-    rows: Sequence[Row],
-    selection: Selection,
-    summary: pd.DataFrame,
-    svg: str,
-    *,
-    params: ReportParams,
-    is_raced: bool,
-) -> str:
-    """Return the HTML page; every text that comes from outside is escaped.
-
-    With ``is_raced`` it says which fitnesses are on unlike items.
-    """
+def render_page(story: Story, svg: str, *, title: str) -> str:
+    """Return the HTML page of a story and its chart; every text from outside is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -42,51 +25,14 @@ def render_page(
     )
     environment.filters["number"] = _number
     environment.filters["p_value"] = _p_value
+    recipe = json.dumps(story.champion.recipe, indent=2, sort_keys=True, ensure_ascii=False)
     return environment.get_template("page.html.j2").render(
-        title=params.title,
-        headline=headline(selection, params.confidence),
-        is_raced=is_raced,
-        summary=_records(summary),
-        tasks=[score.task for score in selection.winner.evaluation.tasks],
+        title=title,
+        story=story,
+        outcomes=OUTCOMES,
         figure=Markup(svg[svg.index("<svg") :]),  # noqa: S704  matplotlib's own, no outside text
-        genes=sorted(selection.chosen.genes.items()),
-        recipe=json.dumps(selection.winner.recipe, indent=2, sort_keys=True, ensure_ascii=False),
-        selection=selection,
-        failed=[row for row in rows if row.status == "failed"],
-        num_pairs=math.comb(sum(i.validation_fitness is not None for i in selection.shortlist), 2),
-        num_rows=len(rows),
-        num_distinct=len({row.id for row in rows}),
+        recipe=recipe,
     )
-
-
-def markdown_table(summary: pd.DataFrame) -> str:
-    """Return the summary as a Markdown table of the columns that a reader wants first."""
-    names = ["name", "kind", "fitness", "difference", "p_value"]
-    tasks = [name for name in summary.columns if name.endswith(".score")]
-    titles = [*names, *(task.removesuffix(".score") for task in tasks)]
-    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
-    for record in _records(summary):
-        cells = [
-            str(record["name"]),
-            str(record["kind"]),
-            _with_error(record["fitness"], record["fitness_stderr"]),
-            _with_error(record["difference"], record["difference_stderr"]),
-            "" if record["p_value"] is None else _p_value(record["p_value"]),
-            *(
-                _with_error(record[task], record[f"{task.removesuffix('.score')}.stderr"])
-                for task in tasks
-            ),
-        ]
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of ``table`` with None where a cell is empty."""
-    return [
-        {str(key): None if pd.isna(value) else value for key, value in record.items()}
-        for record in table.to_dict("records")
-    ]
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -95,7 +41,3 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 def _p_value(value: float, num_tests: int = 1) -> str:
     return p_text(value, num_tests).removeprefix("= ")
-
-
-def _with_error(value: float | None, stderr: float | None) -> str:
-    return "" if value is None else f"{_number(value)} ± {_number(stderr)}"

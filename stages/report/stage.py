@@ -1,21 +1,27 @@
-"""Report stage: lineage and selection in; tables, a plot and one page out.
+"""Report stage: lineage and selection in; tables, a chart, metrics and one page out.
 
 dvc.yaml runs it as ``germline report`` and declares its deps, params and outs.
 """
 
-import io
+import json
 from pathlib import Path
-
-import pandas as pd
 
 from stages.files import write_whole
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
-from stages.lineage.table import frame
 from stages.params.load import ReportParams
-from stages.report.history import fitness_svg, history_frame
-from stages.report.page import markdown_table, render_page
-from stages.report.summary import headline, summary_frame
+from stages.report.charts.fitness_chart import fitness_svg
+from stages.report.dvc_metrics import metrics_of
+from stages.report.page import render_page
+from stages.report.report_tables import (
+    csv_bytes,
+    history_frame,
+    lineage_frame,
+    parquet_bytes,
+    summary_frame,
+    summary_markdown,
+)
+from stages.report.story import story_of
 
 LINEAGE = Path("data/selection/genomes.jsonl")
 SELECTION = Path("data/selection/selection.json")
@@ -28,36 +34,37 @@ OUTPUTS = (
     "history.csv",
     "fitness.svg",
     "index.html",
+    "metrics.json",
 )
 
 
 def run(
-    lineage: Path, selection: Path, params: ReportParams, out: Path, *, is_raced: bool
+    lineage: Path,
+    selection: Path,
+    params: ReportParams,
+    out: Path,
+    *,
+    is_raced: bool,
+    seed: int,
 ) -> None:
     """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes.
 
     ``is_raced``: the search was of races, so that each generation answered items of its own.
+    ``seed`` is that of the search.
     """
-    rows, chosen = read_rows(lineage), Selection.read(selection)
-    table, history = frame(rows), history_frame(rows, is_raced=is_raced)
-    summary = summary_frame(chosen, params.confidence)
-    svg = fitness_svg(rows, history, is_raced=is_raced)
-    page = render_page(rows, chosen, summary, svg, params=params, is_raced=is_raced)
-    lead = headline(chosen, params.confidence)
-    write_whole(out / "lineage.csv", _csv(table))
-    write_whole(out / "lineage.parquet", _parquet(table))
-    write_whole(out / "summary.csv", _csv(summary))
-    write_whole(out / "summary.md", f"# {params.title}\n\n{lead}\n\n{markdown_table(summary)}")
-    write_whole(out / "history.csv", _csv(history))
+    story = story_of(
+        read_rows(lineage),
+        Selection.read(selection),
+        confidence=params.confidence,
+        is_raced=is_raced,
+        seed=seed,
+    )
+    svg, table = fitness_svg(story), lineage_frame(story)
+    write_whole(out / "lineage.csv", csv_bytes(table))
+    write_whole(out / "lineage.parquet", parquet_bytes(table))
+    write_whole(out / "summary.csv", csv_bytes(summary_frame(story)))
+    write_whole(out / "summary.md", summary_markdown(story, params.title))
+    write_whole(out / "history.csv", csv_bytes(history_frame(story)))
     write_whole(out / "fitness.svg", svg)
-    write_whole(out / "index.html", page)
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False, engine="pyarrow")
-    return buffer.getvalue()
+    write_whole(out / "index.html", render_page(story, svg, title=params.title))
+    write_whole(out / "metrics.json", json.dumps(metrics_of(story), indent=2) + "\n")

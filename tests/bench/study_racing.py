@@ -25,7 +25,7 @@ from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, Items
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import Row, candidate_name
+from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.plan.planner import plan
@@ -36,7 +36,8 @@ from stages.select.final.baselines import warm_starts
 from stages.select.final.shortlist import shortlist
 from stages.select.racing.race import Race
 from stages.select.space.space import Genome, Space
-from stages.select.strategies.nevergrad_strategy import Search
+from stages.select.strategies.registry import strategy_of
+from stages.select.strategies.strategy import Result
 
 FIFTH = 5
 SHORTLIST = 12
@@ -108,7 +109,7 @@ class Run:
             parent_names=[model.name for model in bench.parents.models],
         )
         starts = warm_starts(params.select.warm_start, self.space)
-        self.search = Search(self.space, self.params.select, starts)
+        self.search = strategy_of(self.space, self.params.select, starts)
         self.rows: list[Row] = []
 
     def recipe(self, genome: Genome) -> Recipe:
@@ -124,13 +125,16 @@ class Run:
         """Run the search; return the items it asked for and its champion's test fitness."""
         weights, before = self.bench.suite.weights, self.bench.answered
         for generation in range(self.arm.generations):
-            recipes = {str(i): self.recipe(g) for i, g in enumerate(self.search.ask())}
-            found, told = self._generation(recipes, generation)
-            self.search.tell([told[name] for name in recipes])
+            recipes = {p.name: self.recipe(p.genome) for p in self.search.ask()}
+            found, rungs = self._generation(recipes, generation)
+            self.search.tell(
+                [
+                    Result(name, (evaluation.fitness(weights),), evaluation, rungs[name])
+                    for name, evaluation in found.items()
+                ]
+            )
             for name, evaluation in found.items():
-                candidate = Candidate(
-                    candidate_name(generation, int(name)), (), recipes[name], generation
-                )
+                candidate = Candidate(name, (), recipes[name], generation)
                 self.rows.append(Row.of(candidate, {}, Outcome(None, evaluation), weights=weights))
         answered = self.bench.answered - before
         test = self.bench.score(self._champion(), "test").fitness(weights)
@@ -138,11 +142,11 @@ class Run:
 
     def _generation(
         self, recipes: Mapping[str, Recipe], generation: int
-    ) -> tuple[dict[str, Evaluation], dict[str, float | None]]:
+    ) -> tuple[dict[str, Evaluation], dict[str, int]]:
         items, weights = self.bench.suite.items("search"), self.bench.suite.weights
         if not self.arm.racing.rungs:
             found = {n: self.bench.score(r, "search") for n, r in recipes.items()}
-            return found, {name: e.fitness(weights) for name, e in found.items()}
+            return found, dict.fromkeys(found, 0)
         race = Race(
             list(recipes),
             items,
@@ -153,13 +157,13 @@ class Run:
         )
         while (heat := race.next()) is not None:
             race.take({n: self.bench.score(recipes[n], "search", heat.items) for n in heat.names})
-        return race.evaluations, race.told()
+        return race.evaluations, race.rungs()
 
     def _champion(self) -> Recipe:
         """Return the best on validation of the shortlist and the search's mean."""
         listed = [row.recipe for row in shortlist(self.rows, self.params.select)]
-        mean = self.search.mean()
-        listed += [self.recipe(mean)] if mean is not None else []
+        centre = self.search.centre()
+        listed += [self.recipe(centre.genome)] if centre is not None else []
         weights = self.bench.suite.weights
         return max(listed, key=lambda r: self.bench.score(r, "validation").fitness(weights))
 

@@ -91,8 +91,6 @@ def test_reference_is_measured_beside_parents_and_baselines(
     items = {name: [row[1] for row in e["evaluation"]["items"]] for name, e in found.items()}
     assert items["big"] == items["base"]
     project.run("germline", "report")
-    assert "| big | reference |" in (project.folder / "reports/summary.md").read_text()
-    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert {"gain", "gain_p_value", "gain_stderr", "test_fitness"} == set(
-        metrics["best_reference"]
-    )
+    summary = (project.folder / "reports/summary.md").read_text()
+    assert "| big | reference |" in summary
+    assert "the best reference, big (" in summary

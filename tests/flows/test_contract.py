@@ -1,8 +1,10 @@
 """dvc.yaml, params.yaml, the docs and the code say the same."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ NOT_DECIDING = {
     "stages.scratch_folder",
     "stages.store.faults",
     "stages.store.objects",
+    "stages.report.story",
     "stages.store.index",
     "stages.params.section",
     "stages.params.space_params",
@@ -75,11 +78,7 @@ def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
     written = {
         "download": {stages.download.stage.PARENTS, stages.download.parents_lock.LOCK},
         "evolve": {flows.pipeline.session.LINEAGE, flows.pipeline.evolve.KEPT},
-        "select": {
-            flows.pipeline.select.CHAMPION,
-            flows.pipeline.select.SELECTION,
-            flows.pipeline.select.METRICS,
-        },
+        "select": {flows.pipeline.select.CHAMPION, flows.pipeline.select.SELECTION},
         "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},
     }
 
@@ -143,6 +142,18 @@ def test_dvc_yaml_names_files_that_are_there(stage: str) -> None:
 def test_params_yaml_of_the_repository_is_valid() -> None:
     """The params.yaml that `make run` uses loads."""
     assert load_params(ROOT / "params.yaml").download.base == "zoo:base"
+
+
+def test_readme_gives_the_figures_of_the_tracked_run() -> None:
+    """The champion's fitness and its lead in README.md are those of reports/metrics.json."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    metrics = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
+    # half up, as the README's other figures are rounded
+    shares = [Decimal(str(metrics[name])) for name in ("test_fitness", "test_error")]
+    fitness, error = (f"{share.quantize(Decimal('0.01'), ROUND_HALF_UP)}" for share in shares)
+
+    assert f"**{fitness} ± {error}**" in text
+    assert f"by {metrics['lead']:.3f} ± {metrics['lead_error']:.3f} over all tasks" in text
 
 
 def test_every_key_is_documented_with_its_default() -> None:

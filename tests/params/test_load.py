@@ -62,14 +62,6 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"selekt": {}}, r"selekt: unknown key. Legal here: download, .* Did you mean 'select'\?"),
         ({"select": {"optimiser": "CMA"}}, r"select.optimiser: .* Did you mean 'optimizer'\?"),
         ({"select": {"population": 1}}, r"select.population: .*greater than or equal to 2, got 1"),
-        (
-            {"select": {"shortlist": 0}},
-            "shortlist is 0, which makes the search's mean the champion",
-        ),
-        (
-            {"select": {"shortlist": 0, "optimizer": "DE", "racing": {"rungs": [5]}}},
-            "that is for racing.rungs with CMA",
-        ),
         ({"evaluate": {"tasks": [{"task": "x", "weight": math.inf}]}}, r"weight.* finite number"),
         ({"select": {"space": {"weight": [2, 0]}}}, r"select.space: weight is \[2.0, 0.0\]"),
         ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),

@@ -1,6 +1,6 @@
 """A small finished run: two generations, one failure, three tasks' worth of test results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Model, Recipe, Rule
+from stages.report.story import Story, story_of
 
 ERROR = "<script>alert('error')</script> merge failed"
 TASK_WEIGHTS = {"maths": 1.0, "french": 3.0}
@@ -70,6 +71,65 @@ def selection_of(title_of_parent: str = "p0") -> Selection:
         ),
         corrected_validation=0.48,
     )
+
+
+def told(
+    rows: Sequence[Row] | None = None,
+    selection: Selection | None = None,
+    *,
+    is_raced: bool = False,
+    confidence: float = 0.95,
+) -> Story:
+    """Return the story of that run, or of other rows or another selection."""
+    return story_of(
+        rows_of() if rows is None else rows,
+        selection or selection_of(),
+        confidence=confidence,
+        is_raced=is_raced,
+        seed=7,
+    )
+
+
+def entry_of(
+    name: str, kind: EntryKind, *, lower_is_better: bool = False, **right: int
+) -> TestedModel:
+    """Return a model that got that many of twenty items of each task right.
+
+    ``lower_is_better``: the metric counts what it got right as mistakes.
+    """
+    tasks, items = [], []
+    for task, count in right.items():
+        mean = count / 20
+        stderr = (mean * (1 - mean) / 19) ** 0.5
+        tasks.append(TaskScore(task, "acc", mean, stderr, 20, not lower_is_better))
+        items += [ItemScore(task, f"i{i}", float(i < count)) for i in range(20)]
+    evaluation = Evaluation("test", tuple(tasks), tuple(items))
+    return TestedModel(name, kind, {}, "ff", evaluation)
+
+
+def selection_with(*entries: TestedModel) -> Selection:
+    """Return the selection of that run with other models on the test split, "it" the champion."""
+    shortlist = (Shortlisted("it", "01" * 32, {}, 0.4, 0.4, 0.1, None, {}),)
+    tasks = entries[0].evaluation.tasks
+    weights = {score.task: 1.0 for score in tasks}
+    return replace(
+        selection_of(), champion="it", task_weights=weights, shortlist=shortlist, entries=entries
+    )
+
+
+def raced_rows(*fitnesses: float) -> list[Row]:
+    """Return generations of a winner each, with a candidate that stopped early and scored 1.0."""
+    rows = rows_of()
+    winners = [
+        replace(rows[4 * i], name=f"g0{i}-c00", fitness=fitness, fitness_stderr=0.1 * (i + 1))
+        for i, fitness in enumerate(fitnesses)
+    ]
+    few = {"search": {task: {**s, "num_items": 5} for task, s in rows[0].scores["search"].items()}}
+    stopped = [
+        replace(row, name=row.name.replace("c00", "c01"), fitness=1.0, scores=few)
+        for row in winners
+    ]
+    return [*winners, *stopped, replace(rows[-1], fitness=0.9)]
 
 
 @pytest.fixture

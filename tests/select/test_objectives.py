@@ -5,8 +5,8 @@ import pytest
 from stages.errors import ParamsError
 from stages.params.load import SelectParams
 from stages.select.space.space import Genome
-from stages.select.strategies.nevergrad_strategy import Search
 from tests.select.specs import space_of
+from tests.select.steps import centre_of, search_of, tell
 
 
 @pytest.mark.parametrize("optimizer", ["CMA", "DE", "TwoPointsDE"])
@@ -18,15 +18,16 @@ def test_search_follows_several_objectives(optimizer: str) -> None:
         params = SelectParams(
             optimizer=optimizer, population=8, generations=6, seed=2, objectives="separate"
         )
-        search = Search(space, params)
+        search = search_of(space, params)
         found = []
         for _ in range(6):
-            asked = search.ask()
+            proposals = search.ask()
+            asked = [proposal.genome for proposal in proposals]
             units = [space.to_unit(genome) for genome in asked]
-            told = [(-abs(u[0] - 0.2), -abs(u[1] - 0.8)) for u in units]
-            search.tell([None if place == 5 else point for place, point in enumerate(told)])
+            points = [(-abs(u[0] - 0.2), -abs(u[1] - 0.8)) for u in units]
+            tell(search, proposals, [None if i == 5 else point for i, point in enumerate(points)])
             found += asked
-        assert (search.mean() is None) == (optimizer != "CMA")
+        assert (centre_of(search) is None) == (optimizer != "CMA")
         return found
 
     found = run()
@@ -40,4 +41,4 @@ def test_separate_objectives_need_an_optimizer_that_ranks() -> None:
     """A swarm follows one number; the message names those that do not."""
     params = SelectParams(optimizer="RealSpacePSO", objectives="separate")
     with pytest.raises(ParamsError, match="follows one number"):
-        Search(space_of("task_arithmetic", parents=3), params)
+        search_of(space_of("task_arithmetic", parents=3), params)

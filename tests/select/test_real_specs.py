@@ -15,8 +15,10 @@ from stages.recipe.recipe import Model
 from stages.select.final.baselines import references, warm_starts
 from stages.select.space.gene_ranges import NORMALIZE, SEARCHED
 from stages.select.space.space import Space
+from stages.select.space.weight_ratios import RATIOS_ALONE, divides_weights
 from tests.merge.conftest import save_tensors
-from tests.merge.recipes import model_of, planned
+from tests.merge.recipes import VALUES, model_of, planned
+from tests.merge.strategies import merged
 
 SPECS: dict[str, MethodSpec] = {name: method.spec for name, method in METHODS.items()}
 
@@ -95,3 +97,33 @@ def test_references_give_their_methods_what_they_take() -> None:
         assert given <= {p.name for p in spec.parameters}, reference.name
         assert {p.name for p in spec.parameters if p.default is None} <= given
         assert len(reference.recipe.parents) >= spec.min_parents
+
+
+WEIGHTED = {
+    name: {p.name for p in spec.parameters}
+    for name, spec in SPECS.items()
+    if any(p.name == "weight" for p in spec.parameters)
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weights_are_normalised_as_the_search_assumes(name: str) -> None:
+    """Twice the weights are one merge, and shares are the same without normalisation, or not."""
+    generator = torch.Generator().manual_seed(7)
+    base = torch.randn(8, 8, generator=generator)
+    parents = [base + 0.1 * torch.randn(8, 8, generator=generator) for _ in range(2)]
+    given: dict[str, Any] = {k: v for k, v in VALUES[name].items() if k != "weight"}
+
+    def child(weights: tuple[float, ...], normalize: float) -> torch.Tensor:
+        values = given | ({NORMALIZE: normalize} if NORMALIZE in WEIGHTED[name] else {})
+        frame = base if SPECS[name].needs_base else None
+        return merged(name, frame, parents, weight=weights, **values)
+
+    def are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+        return bool(torch.allclose(one, other, atol=1e-5))
+
+    once = child((0.6, 0.3), 1.0)
+    is_ratio = NORMALIZE in WEIGHTED[name] or name in RATIOS_ALONE
+    assert is_ratio == are_equal(once, child((1.2, 0.6), 1.0))
+    is_by_sum = is_ratio and divides_weights(name, name)
+    assert is_by_sum == are_equal(once, child((2 / 3, 1 / 3), 0.0))

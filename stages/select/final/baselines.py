@@ -19,6 +19,7 @@ from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, Recipe, Rule, Value
 from stages.select.space.space import Genome, Space
+from stages.select.space.weight_ratios import by_ratio
 
 BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
 RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # not legal as names of parents
@@ -76,8 +77,9 @@ def references(
 def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
     """Return the genomes nearest to the recipes that ``names`` lists, by source.
 
-    ``parents`` stands for one genome for each parent alone. Of genomes that decode to one recipe
-    the first is kept. Inside the space they are the nearest points, not the recipes themselves.
+    ``parents`` stands for one genome for each parent alone. Of genomes that decode to one merge
+    the first is kept. Where the space has the recipe, its start is that recipe; elsewhere it is
+    the nearest point.
 
     Raises:
         ParamsError: a name is neither in ``BASELINES`` nor ``parents``, or a parent has it.
@@ -87,9 +89,9 @@ def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
     seen = []
     for source, (method, values) in _sources(names, space.parent_names).items():
         genome = space.encode(method, (Rule(values),))
-        decoded = space.decode(genome)
-        if decoded not in seen:
-            seen.append(decoded)
+        merge = by_ratio(*space.decode(genome))
+        if merge not in seen:
+            seen.append(merge)
             genomes[source] = genome
     return genomes
 

@@ -73,7 +73,7 @@ class Race:
             if answer is None:
                 self._running.remove(name)
                 self.evaluations.pop(name, None)
-                self._reached[name] = -1
+                self._reached[name] = 0
             else:
                 parts = [self.evaluations[name]] if name in self.evaluations else []
                 self.evaluations[name] = joined([*parts, answer], self._items)
@@ -82,19 +82,19 @@ class Race:
         if self._heat < len(self._sizes):
             self._running = self._go_on()
 
-    def told(self) -> dict[str, float | None]:
-        """Return the fitness of each candidate for the optimiser: on the items that it answered.
+    def rungs(self) -> dict[str, int]:
+        """Return how many rungs each candidate reached; 0 where it failed.
 
-        A candidate that went further never has a worse fitness than one that was stopped earlier.
-        None: the candidate failed.
+        A generation is ranked by the rungs first, and by the fitness on what was answered next:
+        fitnesses of different rungs rest on different items.
         """
-        fitnesses: dict[str, float | None] = dict.fromkeys(self._reached)
-        ceiling = math.inf
-        for reached in sorted(set(self._reached.values()) - {-1, 0}, reverse=True):
-            fitness = {n: self._fitness(n) for n, r in self._reached.items() if r == reached}
-            fitnesses |= {name: min(value, ceiling) for name, value in fitness.items()}
-            ceiling = min(ceiling, *fitness.values())
-        return fitnesses
+        return dict(self._reached)
+
+    def best(self) -> float | None:
+        """Return the highest fitness of those who went furthest; None where all failed."""
+        furthest = max(self._reached.values(), default=0)
+        leaders = [n for n, r in self._reached.items() if r == furthest and n in self.evaluations]
+        return max(map(self._fitness, leaders), default=None)
 
     def _go_on(self) -> list[str]:
         """Return the names that go on, in order: the best share, without the hopeless ones."""

@@ -47,6 +47,16 @@ class Gene:
     choices: tuple[str, ...] = ()
 
     @property
+    def is_category(self) -> bool:
+        """True where the bins are names, of methods, parents or settings: they have no order."""
+        return bool(self.choices) or self.parameter == SOURCE
+
+    @property
+    def num_bins(self) -> int:
+        """The number of whole numbers or names that a binned gene chooses from."""
+        return round(self.high - self.low)
+
+    @property
     def is_fixed(self) -> bool:
         """True where the bounds leave nothing to search."""
         return self.low == self.high

@@ -11,16 +11,15 @@ from stages.select.space.layer_blocks import Block
 
 
 def read_rules(
-    rules: Sequence[Rule], blocks: Sequence[Block], num_parents: int, normalize: bool
+    rules: Sequence[Rule], blocks: Sequence[Block], num_parents: int, *, divides: bool
 ) -> Callable[[Gene], float | None]:
     """Return the function that reads a gene off ``rules``: None where they do not say.
 
-    ``normalize`` says whether the space normalises weights; where it does not and a rule does,
-    the rule's weights are divided by their sum.
+    ``divides`` says whether weights that a rule normalises are to be divided by their sum.
     """
     columns = [
         [
-            _values_at(rule, num_parents, normalize)
+            _values_at(rule, num_parents, divides=divides)
             for cell in block.cells
             for rule in _first(rules, *cell)
         ]
@@ -55,7 +54,7 @@ def _first(rules: Sequence[Rule], layer: int | None, component: str) -> list[Rul
 
 
 def _values_at(
-    rule: Rule, num_parents: int, normalize: bool
+    rule: Rule, num_parents: int, *, divides: bool
 ) -> dict[str, tuple[float, ...] | tuple[str, ...]]:
     """Return the rule's values, one per parent, with ``t`` and ``source`` filled in."""
     values: dict[str, tuple[float, ...] | tuple[str, ...]] = {}
@@ -72,6 +71,6 @@ def _values_at(
     if num_parents == 2 and total:
         values.setdefault("t", (weights[1] / total,) * 2)
     values.setdefault(SOURCE, (float(weights.index(max(weights))),) * num_parents)
-    if total and not normalize and rule.values.get(NORMALIZE):
+    if total and divides and rule.values.get(NORMALIZE):
         values["weight"] = tuple(weight / total for weight in weights)
     return values

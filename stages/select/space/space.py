@@ -17,6 +17,7 @@ from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.space.layer_blocks import blocks_of
 from stages.select.space.nearest_genome import read_rules
+from stages.select.space.weight_ratios import divides_weights
 
 Genome = tuple[float, ...]
 
@@ -116,14 +117,15 @@ class Space:
         name. What the rules do not give is derived from their weights (``t`` for two
         parents, ``source`` as the heaviest), else is the parameter's default, else the middle of
         the bounds. Weights that the rules normalise and the space does not are divided by their
-        sum. A method outside the space becomes the first in it that takes most of what the rules
-        give.
+        sum, unless both methods divide entry by entry (TIES and its kind). A method outside the
+        space becomes the first in it that takes most of what the rules give.
         """
         given = {name for rule in rules for name in rule.values}
         spec = self._nearest_method(method, given)
         parameters = [p for s in (*self.specs, spec) for p in s.parameters]
         defaults = {p.name: p.default for p in parameters}
-        read = read_rules(rules, self.blocks, self.num_parents, self.params.normalize)
+        divides = not self.params.normalize and divides_weights(method, spec.name)
+        read = read_rules(rules, self.blocks, self.num_parents, divides=divides)
         genome = []
         for gene in self.genes:
             value = gene.number_of(spec.name) if gene.parameter == METHOD else read(gene)

@@ -12,7 +12,6 @@ import nevergrad as ng
 from nevergrad.optimization.base import registry
 
 from stages.errors import ParamsError
-from stages.hashing import nearest
 from stages.params.load import SelectParams
 
 DISTRIBUTIONS = ("CMA", "DiagonalCMA", "TBPSA", "NaiveTBPSA")
@@ -22,12 +21,13 @@ DIFFERENTIAL_EVOLUTION = (
     *("AlmostRotationInvariantDE", "RotationInvariantDE"),
 )
 SWARMS = ("RealSpacePSO", "QORealSpacePSO", "SQORealSpacePSO")
-SAMPLERS = ("RandomSearch", "QORandomSearch", "LHSSearch", "ScrHammersleySearch")
+SAMPLERS = ("QORandomSearch", "LHSSearch", "ScrHammersleySearch")
 OTHERS = ("OnePlusOne",)
 MANY_OBJECTIVES = ("CMA", "DiagonalCMA", *DIFFERENTIAL_EVOLUTION)
+UNIFORM = ("LHSSearch", "ScrHammersleySearch", "LhsDE", "QrDE")  # generation 0 ignores sigma
 LEGAL = (*DISTRIBUTIONS, *DIFFERENTIAL_EVOLUTION, *SWARMS, *SAMPLERS, *OTHERS)
 
-# pycma stops, and nevergrad then starts it afresh at the centre, when a generation ties or the
+# pycma stops, and nevergrad then starts it again at the centre, when a generation ties or the
 # steps get small. A search here ends after its generations and for no other reason. Verbosity
 # -10 also keeps pycma from reading options from a file cma_signals.in in the working folder.
 _NEVER_STOP = {
@@ -75,15 +75,13 @@ _REASONS: tuple[tuple[str, str], ...] = (
 
 
 def check_optimizer(params: SelectParams) -> None:
-    """Return if the optimiser of ``params`` can search in generations of its population.
+    """Return if a legal optimiser can search in generations of the population of ``params``.
 
     Raises:
-        ParamsError: nevergrad has no such optimiser, it cannot work here (the message says why),
-            or it needs a larger population.
+        ParamsError: it follows one number and there are several objectives, or it needs a larger
+            population.
     """
     name, population = params.optimizer, params.population
-    if name not in LEGAL:
-        raise ParamsError(f"params.yaml: select.optimizer: {_why_not(name)}")
     if params.objectives == "separate" and name not in MANY_OBJECTIVES:
         raise ParamsError(
             f"params.yaml: select.optimizer: {name} follows one number, and select.objectives is "
@@ -97,7 +95,7 @@ def check_optimizer(params: SelectParams) -> None:
         )
 
 
-def build(name: str, parametrization: Any, *, population: int, generations: int) -> Any:
+def optimizer_of(name: str, parametrization: Any, *, population: int, generations: int) -> Any:
     """Return nevergrad's optimiser ``name``, its own population set to ``population``."""
     family = _family(name, population, parametrization.dimension)
     return family(parametrization, budget=population * generations, num_workers=population)
@@ -124,15 +122,12 @@ def _family(name: str, population: int, dimension: int) -> Any:
     return registered
 
 
-def _why_not(name: str) -> str:
-    legal = list(LEGAL)
+def why_not(name: str) -> str:
+    """Return why ``name``, which is not in ``LEGAL``, cannot be searched with."""
     if name not in registry:
-        return (
-            f"nevergrad has no optimiser {name!r}. Legal here: {', '.join(legal)}."
-            f"{nearest(name, legal)}"
-        )
+        return f"nevergrad has no optimiser {name!r}"
     parallel = not getattr(registry[name], "no_parallelization", False)
     reason = next((why for pattern, why in _REASONS if re.search(pattern, name)), None)
     if reason is None:
         reason = _SEQUENTIAL if not parallel else "its replay has not been verified"
-    return f"{name} cannot search here: {reason}. Legal here: {', '.join(legal)}."
+    return f"{name} cannot search here: {reason}"

@@ -6,6 +6,7 @@ Source: Deb et al. 2002, "A fast and elitist multiobjective genetic algorithm: N
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 Point = Sequence[float]
@@ -34,24 +35,33 @@ def fronts(points: Sequence[Point]) -> list[list[int]]:
 def crowding(points: Sequence[Point]) -> list[float]:
     """Return how far each point's neighbours are, summed over objectives in units of their range.
 
-    The best and the worst in an objective have infinity: they hold the ends of the front.
+    The best and the worst in an objective have infinity: they hold the ends of the front. Equal
+    points count once, and have the same distance.
     """
-    found = [0.0] * len(points)
-    for objective in range(len(points[0]) if points else 0):
-        order = sorted(range(len(points)), key=lambda i: (points[i][objective], i))
-        low, high = points[order[0]][objective], points[order[-1]][objective]
-        found[order[0]] = found[order[-1]] = math.inf
+    distinct = list(dict.fromkeys(map(tuple, points)))
+    distance = dict.fromkeys(distinct, 0.0)
+    for objective in range(len(distinct[0]) if distinct else 0):
+        order = sorted(distinct, key=lambda point: point[objective])
+        low, high = order[0][objective], order[-1][objective]
+        distance[order[0]] = distance[order[-1]] = math.inf
         if high > low:
             for before, here, after in zip(order, order[1:], order[2:], strict=False):
-                gap = points[after][objective] - points[before][objective]
-                found[here] += gap / (high - low)
-    return found
+                distance[here] += (after[objective] - before[objective]) / (high - low)
+    return [distance[tuple(point)] for point in points]
 
 
 def ranked(points: Sequence[Point]) -> list[int]:
-    """Return the places of the points, best first: by front, then the less crowded, then place."""
+    """Return the indices of the points, best first: by front, then the less crowded, then index.
+
+    Copies of a point come after all distinct points of its front.
+    """
     order = []
     for front in fronts(points):
-        distance = crowding([points[i] for i in front])
-        order += [front[i] for i in sorted(range(len(front)), key=lambda i: (-distance[i], i))]
+        distance = dict(zip(front, crowding([points[i] for i in front]), strict=True))
+        num_seen: Counter[tuple[float, ...]] = Counter()
+        copies = {}
+        for i in front:
+            copies[i] = num_seen[tuple(points[i])]
+            num_seen[tuple(points[i])] += 1
+        order += sorted(front, key=lambda i: (copies[i], -distance[i], i))
     return order

@@ -143,6 +143,33 @@ def test_warm_starts_are_named_distinct_and_in_the_space() -> None:
     } == starts
 
 
+@pytest.mark.parametrize(
+    ("method", "density"), [("ties", 0.2), ("dare_ties", 0.5), ("della", 0.2)]
+)
+def test_warm_starts_are_the_recipes_that_they_are_called_after(
+    method: str, density: float
+) -> None:
+    """Without normalisation TIES' weights stay 1: a third would be a third of its task vector."""
+    start = "dare_ties" if method == "dare_ties" else "ties"
+    space = space_of(method, parents=3)
+    starts = warm_starts([start, "uniform"], space)
+    values = space.decode(starts[start])[1][0].values
+    assert (1.0,) * 3 == values["weight"]
+    assert (density,) * 3 == values["density"]
+    third = round(1 / 3, 4)
+    assert (third,) * 3 == space.decode(starts["uniform"])[1][0].values["weight"]
+
+
+@pytest.mark.parametrize("method", ["linear", "task_arithmetic", "ties", "wudi"])
+def test_warm_starts_that_are_one_merge_take_one_candidate(method: str) -> None:
+    """Equal weights of any sum are one merge where weights are normalised; the first stays."""
+    space = space_of(method, parents=3, normalize=method != "wudi")
+    starts = warm_starts(["uniform", "task_arithmetic", "parents"], space)
+    assert ["uniform", "p0", "p1", "p2"] == list(starts)
+    apart = warm_starts(["uniform", "task_arithmetic"], space_of("task_arithmetic", parents=3))
+    assert ["uniform", "task_arithmetic"] == list(apart)
+
+
 def test_warm_start_names_are_checked() -> None:
     """An unknown start is refused with the legal ones."""
     with pytest.raises(ParamsError, match="unknown start 'best'"):
@@ -171,10 +198,9 @@ def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
     assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in listed]
 
 
-def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
-    """The ends of the front come first, whatever their weighted fitness; the beaten come last."""
-    scores = [(0.9, 0.1), (0.1, 0.9), (0.5, 0.55), (0.4, 0.5), (0.6, 0.5)]
-    rows = [
+def _scored(scores: list[tuple[float, float]]) -> list[Row]:
+    """Return a row for each pair of scores of two tasks."""
+    return [
         replace(
             _row(i, sum(pair) / 2, i / 10),
             scores={
@@ -186,7 +212,21 @@ def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
         )
         for i, pair in enumerate(scores)
     ]
+
+
+def test_separate_objectives_spread_the_shortlist_over_the_front() -> None:
+    """The ends of the front come first, whatever their weighted fitness; the beaten come last."""
+    rows = _scored([(0.9, 0.1), (0.1, 0.9), (0.5, 0.55), (0.4, 0.5), (0.6, 0.5)])
     listed = _listed(rows, shortlist=5, objectives="separate")
     assert {"g00-c00", "g00-c01"} == set(listed[:2])
     assert "g00-c03" == listed[4]
     assert ["g00-c04"] == _listed(rows, shortlist=1)
+
+
+def test_copies_of_an_end_take_no_place_of_the_front() -> None:
+    """Rows of equal scores stand for one point: the shortlist has every point before a copy."""
+    scores = [*[(0.9, 0.1)] * 3, *[(0.1, 0.9)] * 2, (0.49, 0.49), (0.6, 0.38)]
+    names = _listed(_scored(scores), shortlist=4, objectives="separate")
+    listed = [scores[int(name[-2:])] for name in names]
+    assert set(scores) == set(listed)
+    assert {(0.9, 0.1), (0.1, 0.9)} == set(listed[:2])

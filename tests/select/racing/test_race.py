@@ -61,24 +61,24 @@ def test_items_are_nested_and_asked_once() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
-def test_whoever_went_further_is_told_as_no_worse(chances: list[float]) -> None:
-    """What is told rises with the number of heats that a candidate ran."""
-    skills: dict[str, float | None] = {f"c{i}": skill for i, skill in enumerate(chances)}
+def test_rungs_count_the_heats_that_were_answered(drawn: list[float]) -> None:
+    """Who reached more rungs answered more items; one of those who went furthest is the best."""
+    skills: dict[str, float | None] = {f"c{i}": skill for i, skill in enumerate(drawn)}
     race = race_of(skills)
-    fitness = race.told()
-    heats = {name: len(race.evaluations[name].items) for name in skills}
-    for first in skills:
-        for second in skills:
-            if heats[first] > heats[second]:
-                assert (fitness[first] or 0.0) >= (fitness[second] or 0.0)
+    num_items = {0: 0, 1: 10, 2: 20, 3: 40}
+    for name, rung in race.rungs().items():
+        assert num_items[rung] == len(race.evaluations[name].items)
+    last = [n for n, rung in race.rungs().items() if rung == max(race.rungs().values())]
+    assert race.best() == max(race.evaluations[n].fitness(WEIGHTS) for n in last)
 
 
-def test_a_failure_is_told_as_none_and_stops_no_one() -> None:
+def test_a_failure_reaches_no_rung_and_stops_no_one() -> None:
     """The others race on; a race of failures alone ends."""
-    fitness = race_of({"good": 0.5, "broken": None}).told()
-    assert fitness["broken"] is None
-    assert 0.5 == fitness["good"]
-    assert {"x": None} == race_of({"x": None}).told()
+    race = race_of({"good": 0.5, "broken": None})
+    assert {"good": 3, "broken": 0} == race.rungs()
+    assert 0.5 == race.best()
+    assert {"x": 0} == race_of({"x": None}).rungs()
+    assert race_of({"x": None}).best() is None
 
 
 def test_ties_go_to_the_earlier_name() -> None:

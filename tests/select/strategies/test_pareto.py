@@ -21,6 +21,14 @@ def test_crowding_is_the_hand_worked_one() -> None:
     assert [math.inf, 2.0, math.inf] == crowding([(0.0, 4.0), (1.0, 3.0), (4.0, 0.0)])
 
 
+def test_equal_points_count_once_in_the_crowding() -> None:
+    """Copies change no distance, and come after every distinct point of their front."""
+    points = [(0.0, 4.0), (0.0, 4.0), (4.0, 0.0), (1.0, 3.0), (0.0, 4.0), (4.0, 0.0)]
+    ends, middle = math.inf, 2.0
+    assert [ends, ends, ends, middle, ends, ends] == crowding(points)
+    assert [0, 2, 3, 1, 5, 4] == ranked(points)
+
+
 def test_equal_points_are_all_on_the_front() -> None:
     """Nobody beats an equal; the order of equals is that of their places."""
     assert [[0, 1, 2]] == fronts([(0.5, 0.5)] * 3)

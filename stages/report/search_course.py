@@ -1,0 +1,103 @@
+"""The course of the search, generation by generation, and what it cost: plain data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from stages.lineage.rows import MEAN, Row, finished
+from stages.lineage.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFigures:
+    """The fitness of one generation; None where nothing was scored.
+
+    ``best_stderr`` is the standard error of the best candidate's fitness over items.
+    """
+
+    generation: int
+    best: float | None
+    best_stderr: float | None
+    mean: float | None
+    median: float | None
+    best_so_far: float | None
+    num_ok: int
+    num_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCandidate:
+    """A candidate and its fitness; not ``is_finished``: a race stopped it early."""
+
+    name: str
+    generation: int
+    fitness: float
+    is_finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCost:
+    """How many items were asked for on each split.
+
+    A candidate whose recipe had been scored before counts again, although its answers came from
+    the cache: the count says what the search asked for, whatever was cached.
+    """
+
+    search: int
+    validation: int
+    test: int
+
+
+def generations_of(rows: Sequence[Row], *, is_raced: bool) -> tuple[GenerationFigures, ...]:
+    """Return the figures of each generation; the row of the search's mean belongs to none.
+
+    ``is_raced``: each generation was a race on items of its own. Its best is then the best of
+    those that answered all of them, and there is no best so far: it would compare unlike items.
+    """
+    rows = [row for row in rows if row.name != MEAN]
+    figures: list[GenerationFigures] = []
+    ends = {row.name for row in finished(rows)}
+    so_far: float | None = None
+    for generation in sorted({row.generation for row in rows}):
+        members = [row for row in rows if row.generation == generation]
+        scored = [row.fitness for row in members if row.fitness is not None]
+        last = [row for row in members if row.name in ends]
+        best = max(last, key=lambda row: row.fitness or 0.0, default=None)
+        top = best.fitness if best else None
+        if not is_raced:
+            so_far = max((f for f in (so_far, top) if f is not None), default=None)
+        figures.append(
+            GenerationFigures(
+                generation=generation,
+                best=top,
+                best_stderr=best.fitness_stderr if best else None,
+                mean=fmean(scored) if scored else None,
+                median=median(scored) if scored else None,
+                best_so_far=so_far,
+                num_ok=len(scored),
+                num_failed=len(members) - len(scored),
+            )
+        )
+    return tuple(figures)
+
+
+def scored_candidates(rows: Sequence[Row]) -> tuple[ScoredCandidate, ...]:
+    """Return the candidates that were scored, in the order of the lineage, without the mean."""
+    ends = {row.name for row in finished(rows)}
+    return tuple(
+        ScoredCandidate(row.name, row.generation, row.fitness, row.name in ends)
+        for row in rows
+        if row.fitness is not None and row.name != MEAN
+    )
+
+
+def cost_of(rows: Sequence[Row], selection: Selection) -> ItemCost:
+    """Return the items of the search (its mean too), of the shortlist and of the tested models."""
+    validation = (row.scores.get("validation", {}) for row in rows)
+    return ItemCost(
+        search=sum(row.num_items for row in rows),
+        validation=sum(
+            int(task["num_items"]) for scores in validation for task in scores.values()
+        ),
+        test=sum(t.num_items for entry in selection.entries for t in entry.evaluation.tasks),
+    )

@@ -1,0 +1,59 @@
+"""What the numbers say, in sentences: losses are said like gains."""
+
+from collections.abc import Sequence
+
+from stages.lineage.paired_tests import p_text
+from stages.report.comparisons import Lead, ModelFigures, Outcome, Rival, TaskRival
+
+_AGAINST_ONE: dict[Outcome, str] = {
+    "win": "beats",
+    "loss": "is worse than",
+    "undecided": "cannot be told from",
+}
+_IN_TASKS: tuple[tuple[Outcome, str], ...] = (
+    ("win", "better in"),
+    ("loss", "worse in"),
+    ("undecided", "no clear difference in"),
+)
+
+
+def headline(champion: ModelFigures, rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> str:
+    """Return the champion's test fitness, its lead over the best rivals, and its lead by task.
+
+    The second sentence is left out where there is a single task, of which the first one speaks.
+    """
+    parts = [
+        f"{_AGAINST_ONE[rival.lead.outcome]} the {_title(rival)} ({_lead_text(rival.lead)})"
+        for rival in rivals
+    ]
+    score = f"{champion.fitness:.3f} ± {champion.stderr:.3f}"
+    start = f"{champion.name} scores {score} on the test split"
+    first = f"{start}: it {', and '.join(parts)}." if parts else f"{start}."
+    return f"{first} {by_task(tasks)}" if len(tasks) > 1 else first
+
+
+def by_task(tasks: Sequence[TaskRival]) -> str:
+    """Return one sentence: in which tasks the champion beats the best parent, and where not."""
+    parts = []
+    for outcome, words in _IN_TASKS:
+        named = [
+            f"{rival.task} ({_lead_text(rival.lead, f'against {rival.name}')})"
+            for rival in tasks
+            if rival.lead.outcome == outcome
+        ]
+        if named:
+            parts.append(f"{words} {_listed(named)}")
+    return f"Task by task, against the best parent of each: {'; '.join(parts)}."
+
+
+def _title(rival: Rival) -> str:
+    return f"base, {rival.name}" if rival.kind == "base" else f"best {rival.kind}, {rival.name}"
+
+
+def _lead_text(lead: Lead, *words: str) -> str:
+    figures = " ".join([f"{lead.difference:+.3f} ± {lead.stderr:.3f}", *words])
+    return f"{figures}, p {p_text(lead.p_value, lead.num_tests)}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(parts[:-1])] if parts[1:] else []), parts[-1]])

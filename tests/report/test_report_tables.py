@@ -1,0 +1,77 @@
+"""Tables made from the story."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages.report.report_tables import (
+    csv_bytes,
+    history_frame,
+    lineage_frame,
+    parquet_bytes,
+    summary_frame,
+    summary_markdown,
+)
+from tests.report.conftest import entry_of, raced_rows, selection_with, told
+
+
+def test_summary_has_a_row_for_each_model() -> None:
+    """Figures and leads, over all and by task, are those of the story."""
+    story = told()
+    summary = summary_frame(story)
+    assert [model.name for model in story.models] == summary["name"].tolist()
+    first = summary.iloc[1]
+    lead, in_maths = story.models[1].lead, story.models[1].tasks[0].lead
+    assert lead is not None
+    assert in_maths is not None
+    assert (lead.difference, lead.stderr, lead.low, lead.high, lead.p_value) == (
+        first["difference"],
+        first["difference_stderr"],
+        first["difference_low"],
+        first["difference_high"],
+        first["p_value"],
+    )
+    assert in_maths.stderr == first["maths.difference_stderr"]
+    assert pd.isna(summary.iloc[0]["difference"])
+
+
+def test_summary_text_shows_each_tasks_best_parent() -> None:
+    """One line for each task says who is the best parent and whether the champion is better."""
+    story = told(
+        selection=selection_with(
+            entry_of("it", "champion", maths=18, french=10),
+            entry_of("a|b", "parent", maths=5, french=0),
+            entry_of("speaks", "parent", maths=0, french=20),
+        )
+    )
+    text = summary_markdown(story, "Title")
+    assert text.startswith(f"# Title\n\n{story.headline}\n\n| task | champion | best parent |")
+    assert "| maths | 0.900 ± 0.069 | a\\|b | 0.250 ± 0.099 | 0.650 ± 0.109 |" in text
+    assert "| 0.00024 | better |" in text
+    assert (
+        "| french | 0.500 ± 0.115 | speaks | 1.000 ± 0.048 | -0.500 ± 0.115 | 0.0039 | worse |"
+        in (text)
+    )
+    assert "| it | champion | 0.700 ± " in text
+
+
+def test_history_has_a_row_for_each_generation() -> None:
+    """Its columns are the story's figures; what a race does not have is empty."""
+    history = history_frame(told(raced_rows(0.4, 0.6, 0.5), is_raced=True))
+    assert [0.4, 0.6, 0.5] == history["best"].tolist()
+    assert history["best_so_far"].isna().all()
+    assert ["generation", "best", "best_stderr", "mean"] == list(history.columns)[:4]
+
+
+def test_lineage_tables_agree(tmp_path: Path) -> None:
+    """CSV and Parquet hold the same lineage, one row for each candidate."""
+    table = lineage_frame(told())
+    path = tmp_path / "lineage"
+    path.write_bytes(csv_bytes(table))
+    from_csv = pd.read_csv(path)
+    path.write_bytes(parquet_bytes(table))
+    from_parquet = pd.read_parquet(path)
+    assert 13 == len(from_csv)
+    assert list(from_csv.columns) == list(from_parquet.columns)
+    assert from_csv["fitness"].equals(from_parquet["fitness"])
+    assert from_csv["name"].tolist() == from_parquet["name"].tolist()
