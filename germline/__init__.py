@@ -85,7 +85,7 @@ def __dir__() -> list[str]:
 
 
 def _load_own(name: str) -> None:
-    """Load germline's package ``name`` from next to this one, whatever else has that name.
+    """Load germline's package ``name`` from next to this one, even if another has that name.
 
     A user's own folder ``flows`` or ``stages`` in the working directory would otherwise be found
     first.
@@ -96,7 +96,7 @@ def _load_own(name: str) -> None:
     folder = Path(__file__).parents[1] / name
     loaded = sys.modules.get(name)
     if loaded is not None:
-        places = [Path(place).resolve() for place in getattr(loaded, "__path__", ())]
+        places = [Path(path).resolve() for path in getattr(loaded, "__path__", ())]
         if folder.resolve() in places:
             return
         raise ImportError(

@@ -1,7 +1,7 @@
 """The error family, named by whose input was wrong, and the one way to report several faults.
 
-Every message follows one template: where, what, got, legal, do. The code that finds a fault says
-what is wrong and what to do; whoever called it says where.
+Every message says where, what was found, what is legal, and what to do. The code that finds a
+fault says what is wrong and what to do; its caller says where.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class CheckpointError(GermlineError, OSError):
 
 
 class EvaluationError(GermlineError, RuntimeError):
-    """A task, its data or its metric is not as evaluation needs it."""
+    """A task, its data or its metric cannot be evaluated."""
 
 
 class LineageError(GermlineError, RuntimeError):
@@ -38,7 +38,7 @@ class LineageError(GermlineError, RuntimeError):
 
 
 class ServiceError(GermlineError, ConnectionError):
-    """A service that scores depend on did not answer; the same may be tried again."""
+    """A service that scores depend on did not answer; the same request may be tried again."""
 
 
 class Faults:
@@ -96,5 +96,5 @@ class Faults:
         raise error
 
     def _keep(self, inner: str, message: str, kind: type[GermlineError] | None) -> None:
-        where = ", ".join(place for place in (*self._places, inner) if place)
+        where = ", ".join(part for part in (*self._places, inner) if part)
         self._kinds.setdefault((where, message), kind)

@@ -30,34 +30,34 @@ def random_words(stream: int, start: int, count: int) -> NDArray[np.uint32]:
 
     Any division of the range gives the same words: word i depends on the key and i alone.
     """
-    found: NDArray[np.uint32] = _stream(stream, start, count, np.dtype("<u4"))
-    return found
+    words: NDArray[np.uint32] = _stream(stream, start, count, np.dtype("<u4"))
+    return words
 
 
 def random_bytes(stream: int, start: int, count: int) -> NDArray[np.uint8]:
-    """Return the same of 8-bit words: the first bytes of the words that ``at_most`` compares."""
-    found: NDArray[np.uint8] = _stream(stream, start, count, np.dtype("u1"))
-    return found
+    """Return the first bytes of the words that ``at_most`` compares, as 8-bit words."""
+    words: NDArray[np.uint8] = _stream(stream, start, count, np.dtype("u1"))
+    return words
 
 
 def at_most(
     stream: int, first: NDArray[np.uint8], highest: NDArray[np.uint32], places: Places
 ) -> NDArray[np.bool_]:
-    """Return which 32-bit words are no more than ``highest``, which is one or broadcasts to them.
+    """Return which 32-bit words are at most ``highest``, which broadcasts to them.
 
-    ``first`` are the words' first bytes, by ``random_bytes``. They decide for 255 words of 256;
-    the other bytes are made only where they do not. Those follow from the key and from the
-    indices in the stream that ``places`` gives for flat places in ``first``.
+    ``first`` holds the words' first bytes, by ``random_bytes``. They decide 255 words of 256;
+    only for the others are more bytes generated. These follow from the key and from the
+    indices in the stream that ``places`` gives for flat indices in ``first``.
     """
     upper = np.right_shift(highest, 24).astype(np.uint8)
     rest = np.bitwise_and(highest, _REST)
-    if rest.ndim == 0 and rest == _REST:  # no rest is more
+    if rest.ndim == 0 and rest == _REST:  # no word has a larger rest
         return np.asarray(first <= upper)
-    found = np.asarray(first < upper)
+    is_at_most = np.asarray(first < upper)
     doubtful = np.flatnonzero(first == upper)
     limits = np.broadcast_to(rest, first.shape)[np.unravel_index(doubtful, first.shape)]
-    found.reshape(-1)[doubtful] = _rests(stream, places(doubtful)) <= limits
-    return found
+    is_at_most.reshape(-1)[doubtful] = _rests(stream, places(doubtful)) <= limits
+    return is_at_most
 
 
 def _stream(stream: int, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -71,15 +71,15 @@ def _stream(stream: int, start: int, count: int, dtype: np.dtype[Any]) -> NDArra
 
 
 def _rests(stream: int, places: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return 24 random bits for each index: SplitMix64's, which are cheap to make one by one.
+    """Return 24 random bits for each index: SplitMix64's, which are cheap to generate one by one.
 
     Source: Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195.
     """
-    found = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    found += np.uint64(stream >> 64)
-    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (found ^ (found >> np.uint64(31))) >> np.uint64(40)
+    bits = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    bits += np.uint64(stream >> 64)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (bits ^ (bits >> np.uint64(31))) >> np.uint64(40)
 
 
 def random_state(*parts: str | int) -> np.random.RandomState:

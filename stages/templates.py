@@ -1,4 +1,4 @@
-"""Templates from users' files: rendered in a sandbox, and asked what they show."""
+"""Render templates from users' files in a sandbox, and find out which columns they show."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# Two texts that are told apart by nothing but themselves: equal in length, in case and as words.
+# Two texts that only their characters tell apart: equal in length, in case and as words.
 _STAND_INS = ("4815", "9071")
 # Where one of these reads a column, what is shown depends on the row.
 _DECIDES = (
@@ -21,7 +21,7 @@ _DECIDES = (
 
 
 def sandbox() -> ImmutableSandboxedEnvironment:
-    """Return an environment whose templates reach no Python object behind what they are given.
+    """Return an environment whose templates reach no Python object but their own values.
 
     A name that is not given is an error, and the text is for a model: nothing is escaped.
     """

@@ -14,8 +14,8 @@ def evaluation_of(higher_is_better: bool = True, **tasks: list[float]) -> Evalua
         stderr = math.sqrt(variance / len(values))
         scores.append(TaskScore(task, "acc", mean, stderr, len(values), higher_is_better))
     items = tuple(
-        ItemScore(task, f"i{place}", value)
+        ItemScore(task, f"i{i}", value)
         for task, values in tasks.items()
-        for place, value in enumerate(values)
+        for i, value in enumerate(values)
     )
     return Evaluation("test", tuple(scores), items)

@@ -1,7 +1,9 @@
 """The house rules that a count can hold: names are told apart, files are short, folders small."""
 
+import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -9,6 +11,57 @@ SOURCES = [p for room in ("germline", "flows", "stages") for p in (ROOT / room).
 # One algorithm, or one command, in each file: these may hold more.
 CATALOGUES = {"methods", "estimators", "arithmetic", "strategies", "mergekit", "operations", "cli"}
 SHARED_NAMES = {"__init__.py", "__main__.py", "stage.py"}
+# The rooms whose English and names are plain; a room is added once it is.
+PLAIN_ROOMS = (
+    "examples",
+    "flows/cli/main.py",
+    "flows/cli/pipeline_stages.py",
+    "flows/cli/serve.py",
+    "flows/pipeline/download.py",
+    "flows/pipeline/estimation.py",
+    "flows/pipeline/generation_race.py",
+    "flows/pipeline/preflight.py",
+    "flows/pipeline/select.py",
+    "flows/pipeline/session.py",
+    "flows/prefect_runtime",
+    "germline",
+    "stages/checkpoint",
+    "stages/download",
+    "stages/errors.py",
+    "stages/evaluate",
+    "stages/files.py",
+    "stages/hashing.py",
+    "stages/lineage",
+    "stages/params",
+    "stages/seeds.py",
+    "stages/select/final",
+    "stages/select/racing",
+    "stages/store",
+    "stages/templates.py",
+    "tools",
+    "zoo",
+)
+VAGUE_NAMES = {"chosen", "found", "held", "made", "place", "theirs", "told"}
+# "there is no file" and "no longer" are plain; "is no file" is not.
+STILTED = re.compile(
+    r"\b(?:[Mm]end(?:s|ed|ing)?|[Aa]new|[Bb]eside)\b"
+    r"|(?<!here )\b(?:is|are|was|were) no (?!longer\b|more\b|less\b)"
+)
+
+
+def plain_files() -> list[Path]:
+    """Return the Python files of the plain rooms."""
+    places = [ROOT / room for room in PLAIN_ROOMS]
+    return [file for path in places for file in ([path] if path.is_file() else path.rglob("*.py"))]
+
+
+def bound_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the name of each variable and parameter that a module binds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
 
 
 def twice(names: list[str]) -> set[str]:
@@ -57,3 +110,34 @@ def test_every_room_has_a_readme() -> None:
         for room in rooms
     }
     assert {room: count for room, count in lines.items() if not 1 <= count <= 15} == {}
+
+
+def test_every_plain_room_holds_python_files() -> None:
+    """A room that was renamed is renamed in the list too, or it would not be looked at."""
+    assert {room for room in PLAIN_ROOMS if not list(ROOT.glob(room))} == set()
+    assert len(plain_files()) > len(PLAIN_ROOMS)
+
+
+def test_no_variable_of_a_plain_room_has_a_vague_name() -> None:
+    """A variable says what it holds, not that it was found, made or chosen."""
+    vague = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in plain_files()
+        if (
+            names := VAGUE_NAMES.intersection(
+                bound_names(ast.parse(path.read_text(encoding="utf-8")))
+            )
+        )
+    }
+    assert vague == {}
+
+
+def test_no_sentence_of_a_plain_room_is_stilted() -> None:
+    """Comments, docstrings and messages say fix, again, next to, and is not a."""
+    stilted = {
+        f"{path.relative_to(ROOT).as_posix()}:{number}": line.strip()
+        for path in plain_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if STILTED.search(line)
+    }
+    assert stilted == {}

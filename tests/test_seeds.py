@@ -63,11 +63,11 @@ def test_bounds_are_one_for_each_column() -> None:
     stream, length = key(2, "x"), 7
     first = random_bytes(stream, 0, 21)
     words = _words(stream, 0, first)
-    order = np.array([20 - place for place in range(21)])
+    order = np.array([20 - i for i in range(21)])
     bounds = words[order][7:14]  # of the second row every rest decides
-    found = at_most(stream, first[order].reshape(3, length), bounds, lambda at: order[at])
-    assert np.array_equal(words[order].reshape(3, length) <= bounds, found)
-    assert found[1].all()
+    is_at_most = at_most(stream, first[order].reshape(3, length), bounds, lambda at: order[at])
+    assert np.array_equal(words[order].reshape(3, length) <= bounds, is_at_most)
+    assert is_at_most[1].all()
 
 
 def test_words_are_uniform() -> None:
@@ -75,11 +75,11 @@ def test_words_are_uniform() -> None:
     stream, count = key(3, "x"), 2**16
     first = random_bytes(stream, 0, count)
     for share in (0.1, 0.5, 1 / 3):
-        found = _at_most(stream, 0, first, int(share * 2**32))
-        assert abs(found.mean() - share) < 0.01
+        is_at_most = _at_most(stream, 0, first, int(share * 2**32))
+        assert abs(is_at_most.mean() - share) < 0.01
         same = np.full(count, 7, dtype=np.uint8)
-        found = _at_most(stream, 0, same, (7 << 24) + int(share * 2**24))
-        assert abs(found.mean() - share) < 0.01
+        is_at_most = _at_most(stream, 0, same, (7 << 24) + int(share * 2**24))
+        assert abs(is_at_most.mean() - share) < 0.01
 
 
 GOLDEN = [3356587341, 1195468285, 1257369814, 2908907011]

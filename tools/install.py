@@ -1,6 +1,6 @@
 """Install the locked dependencies, and the germline command, into the running interpreter.
 
-torch comes first, as a CPU build wherever one is to be had: a CUDA build is taken only on a
+torch comes first, as a CPU build wherever one exists: a CUDA build is installed only on a
 machine with an NVIDIA GPU. Everything else comes from requirements.lock, which holds no CUDA
 library.
 Run it by ``make install``; it uses the standard library alone.
@@ -69,9 +69,9 @@ def install_torch() -> None:
 def main() -> None:
     """Install torch, then the rest of the lock."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        found = platform.python_version()
+        version = platform.python_version()
         raise SystemExit(
-            f"Python {found} found. germline needs 3.11 to 3.13; set PYTHON=python3.12"
+            f"Python {version} found. germline needs 3.11 to 3.13; set PYTHON=python3.12"
         )
     already = subprocess.run(
         [

@@ -1,8 +1,8 @@
-"""Make the virtual environment of the oracle: MergeKit, which ours is compared with.
+"""Make the virtual environment of the oracle: MergeKit, with which our merges are compared.
 
-MergeKit pins versions that ours cannot live with, and its licence is another, so it is kept out of
+MergeKit pins versions that conflict with ours, and has another licence, so it is kept out of
 our environment and called as a program. Run it by ``make oracle``; it uses the standard library
-alone, and does nothing where the environment is there already.
+alone, and does nothing where the environment exists already.
 """
 
 import subprocess
@@ -13,7 +13,7 @@ FOLDER = Path(".scratch/oracle")
 MERGEKIT = "mergekit==0.1.5"
 STAMP = FOLDER / f".installed-{MERGEKIT}"
 PYTHON = FOLDER / "bin" / "python"
-# tools/install.py knows how a CPU build of torch is had; it installs into what runs it.
+# tools/install.py knows how to get a CPU build of torch; it installs into the Python that runs it.
 INSTALL_TORCH = "import sys; sys.path.insert(0, 'tools'); import install; install.install_torch()"
 
 

@@ -25,7 +25,7 @@ def _small_sum(rng: random.Random) -> Example:
 
 
 def _sequence(rng: random.Random) -> Example:
-    """Return five numbers in a row, the language of each drawn anew."""
+    """Return five numbers in a row, each in a language drawn at random."""
     start, lang = rng.randrange(94), rng.choice(LANGUAGES)
     words = [_mixed(rng, start + i, lang, 0.5) for i in range(5)]
     return Example(" , ".join(words[:2]) + " ,", " , ".join(words[2:]))

@@ -1,6 +1,6 @@
 """Write the tasks of the zoo as lm-eval takes them: ``python -m zoo.tasks`` fills data/tasks/.
 
-Every item was held back from all training, and no item is there twice.
+Every item was held back from all training, and no item occurs twice.
 """
 
 import json
@@ -58,14 +58,14 @@ def config(name: str) -> dict[str, Any]:
 def items(name: str) -> list[dict[str, Any]]:
     """Return ``NUM_ITEMS`` different items of ``name``."""
     rng = random.Random(key("zoo", "task", name))
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < NUM_ITEMS:
+    by_question: dict[str, dict[str, Any]] = {}
+    while len(by_question) < NUM_ITEMS:
         example = TASKS[name](rng)
         item: dict[str, Any] = {"question": example.question, "answer": example.answer}
         if name in CHOSEN:
             item["choices"] = _choices(rng, example.answer)
-        found[example.question] = item
-    return list(found.values())
+        by_question[example.question] = item
+    return list(by_question.values())
 
 
 def _choices(rng: random.Random, answer: str) -> list[str]:

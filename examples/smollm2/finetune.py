@@ -32,7 +32,7 @@ _IGNORED = -100  # cross_entropy leaves labels of this value out
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How long and how fast one fine-tune learns; a batch is so many conversations."""
+    """How long and how fast one fine-tune learns; ``batch_size`` counts conversations."""
 
     num_steps: int
     learning_rate: float
@@ -85,9 +85,9 @@ def batches(tokenizer: Any, skill: str, course: Course) -> Iterator[tuple[Tensor
         length = max(len(ids) for ids, _ in rows)
         ids = torch.full((len(rows), length), tokenizer.pad_token_id)
         labels = torch.full_like(ids, _IGNORED)
-        for place, (row, marks) in enumerate(rows):
-            ids[place, : len(row)] = torch.tensor(row)
-            labels[place, : len(row)] = torch.tensor(marks)
+        for i, (row, marks) in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+            labels[i, : len(row)] = torch.tensor(marks)
         yield ids, labels
 
 
@@ -116,7 +116,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 
 
 def train(model: Any, data: Iterator[tuple[Tensor, Tensor]], course: Course, label: str) -> None:
-    """Teach ``model``: AdamW, a short warm-up, then the rate falls in a line to zero."""
+    """Teach ``model``: AdamW, a short warm-up, then the rate falls linearly to zero."""
     console = Console(highlight=False)
     learned = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=course.learning_rate, weight_decay=0.0)

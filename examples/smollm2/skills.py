@@ -50,20 +50,20 @@ class Sum:
 
     @property
     def result(self) -> int:
-        """What it comes to; never below 1."""
+        """The value of the sum; never below 1."""
         return self.a + self.b if self.kind == "plus" else self.a - self.b
 
     @property
     def is_held_back(self) -> bool:
-        """Whether it is kept from all training; a quarter of all sums are."""
+        """Whether the sum is kept from all training; a quarter of all sums are."""
         return key("smollm2", self.kind, self.a, self.b) % 4 == 0
 
     def spoken(self, lang: Language) -> str:
-        """Return it in words."""
+        """Return the sum in words."""
         return SPOKEN[lang, self.kind].format(WORDS[lang][self.a], WORDS[lang][self.b])
 
     def written(self) -> str:
-        """Return it in digits."""
+        """Return the sum in digits."""
         return SIGNS[self.kind].format(self.a, self.b)
 
 
@@ -78,7 +78,7 @@ TRAINING = sums(held_back=False)
 
 
 def asked(item: Sum, lang: Language) -> Turn:
-    """Return the question of what ``item`` comes to, in words."""
+    """Return the question for the value of ``item``, in words."""
     return Turn(ASKED[lang].format(item.spoken(lang)), str(item.result))
 
 

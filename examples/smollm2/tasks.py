@@ -1,6 +1,6 @@
 """Write the tasks as lm-eval takes them: ``python -m examples.smollm2.tasks`` fills data/tasks.
 
-Every item is about a sum that was held back from all training, and no item is there twice.
+Every item is about a sum that was held back from all training, and no item occurs twice.
 """
 
 import json

@@ -4,7 +4,9 @@ import click
 
 
 @click.command("serve")
-@click.option("--cron", default="0 3 * * *", show_default=True, help="Five fields, in UTC.")
+@click.option(
+    "--cron", default="0 3 * * *", show_default=True, help="Timetable: five cron fields, in UTC."
+)
 @click.option("--port", type=int, help="Port of the server and its page.  [default: 4200]")
 @click.option("--push", is_flag=True, help="Send results to the DVC remote after each run.")
 def serve_command(cron: str, port: int | None, push: bool) -> None:

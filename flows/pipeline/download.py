@@ -20,10 +20,10 @@ def run() -> None:
 
 
 def fetch(params: Params) -> None:
-    """Put the parents that ``params`` name into place; what the merge can merge is accepted.
+    """Fetch the parents that ``params`` name; only tensors that the merge can take are accepted.
 
     Raises:
-        GermlineError: a source is not legal, is missing or damaged, or cannot be merged.
+        GermlineError: a source is not legal, missing or damaged, or cannot be merged.
     """
     rule = params.merge.tokenizer
     misfits = partial(unfit, tokenizer=rule, modules=params.merge.modules)
@@ -36,7 +36,7 @@ def fetch(params: Params) -> None:
 
 def update() -> None:
     """Lock each branch and tag of params.yaml where it stands now; nothing is fetched."""
-    told = parents_lock.update(requests(load_params().download, stage.PARENTS))
-    for line in told or ("params.yaml names no branch or tag of the hub",):
+    lines = parents_lock.update(requests(load_params().download, stage.PARENTS))
+    for line in lines or ("params.yaml names no branch or tag of the hub",):
         say(line)
     say(f"{parents_lock.LOCK} is up to date; `dvc repro` fetches what it names")

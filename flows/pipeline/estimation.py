@@ -1,4 +1,4 @@
-"""Estimates in the search: what the estimator is fitted to, and what it makes of outcomes.
+"""Estimates in the search: fits the estimator, and replaces scores on some items by estimates.
 
 The parents, the baselines and generation 0 are evaluated in full, all later candidates on the
 items that the estimator asks for. It is fitted once, when generation 0 is done, to those outcomes
@@ -42,7 +42,7 @@ def learn(lab: Laboratory, generation: Iterable[Outcome]) -> Estimator | None:
         if evaluation is None:
             raise EvaluationError(
                 f"evaluate.estimator: parent {name} cannot be scored: {known[name].error} An "
-                "estimator learns from the parents; mend the cause, or set kind: none."
+                "estimator learns from the parents; fix the cause, or set kind: none."
             )
         parents.append(evaluation)
     others = [known[ref.name] for ref in fixed if ref.kind != "parent"] + list(generation)

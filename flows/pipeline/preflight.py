@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong before any long work starts."""
+"""Find every fault that can be known before any long work starts."""
 
 import os
 from collections.abc import Callable

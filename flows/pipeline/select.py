@@ -1,4 +1,4 @@
-"""The select flow: the shortlist meets the validation split, then the champion the test split.
+"""The select flow: scores the shortlist on the validation split, the champion on the test split.
 
 The test split is read here and nowhere else, once for each of the champion, the base, the parents,
 the fixed baselines and the references.
@@ -51,8 +51,8 @@ def select(params: Params) -> None:
     listed = shortlist(rows, params.select)
     if not listed:
         raise LineageError(
-            f"{LINEAGE / 'genomes.jsonl'}: of {len(rows)} candidates none that may be listed was "
-            "scored. Read their errors there, mend the cause, and run again."
+            f"{LINEAGE / 'genomes.jsonl'}: {len(rows)} candidates, but none that may be listed "
+            "was scored. Read their errors there, fix the cause, and run again."
         )
     with laboratory(params, SELECTION / "store.jsonl") as lab:
         weights = lab.suite.weights
@@ -91,7 +91,7 @@ def select(params: Params) -> None:
 def _with_scores(
     rows: Sequence[Row], scored: Sequence[tuple[str, Evaluation | None]]
 ) -> list[Row]:
-    """Return the lineage with what the shortlist and the champion scored on later splits."""
+    """Return the lineage with the shortlist's and the champion's scores on later splits."""
     named = {row.name: row for row in rows}
     for name, evaluation in scored:
         if evaluation is not None:
@@ -117,7 +117,7 @@ def _test(
         if outcome.evaluation is None or outcome.weights_hash is None:
             raise EvaluationError(
                 f"{kinds[name]} {name} on the test split: {outcome.error} Every model of the "
-                "comparison must be scored; mend the cause and run again."
+                "comparison must be scored; fix the cause and run again."
             )
         recipe = recipes[name].to_dict()
         entry = TestedModel(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
@@ -127,9 +127,9 @@ def _test(
 
 def _ask(lab: Laboratory) -> Iterator[TestedModel]:
     """Yield the references; last, so that one that cannot be scored costs no other its scores."""
-    for name, chosen in lab.params.evaluate.references.items():
+    for name, model in lab.params.evaluate.references.items():
         asked = lab.reference.with_options(task_run_name=f"{name} test")
-        yield TestedModel(name, "reference", identity(chosen), None, asked(name, "test"))
+        yield TestedModel(name, "reference", identity(model), None, asked(name, "test"))
 
 
 def _outcomes(

@@ -1,4 +1,4 @@
-"""What both flows work with: parents, store, scorer, and the Prefect tasks over them."""
+"""What both flows share: parents, store, scorer, and the Prefect tasks that use them."""
 
 import json
 import shutil
@@ -102,7 +102,7 @@ def conduct(flow: Flow[[Params], None], params: Params) -> None:
 
 @task(name="download", cache_policy=NO_CACHE, persist_result=False)
 def download(params: Params) -> Parents:
-    """Return the parents; fetch them first where they are not there or not as params say."""
+    """Return the parents; fetch them first where they are missing or not as params say."""
     asked = {"base": params.download.base, **params.download.parents}
     with suppress(CheckpointError):
         parents = Parents.read(PARENTS)
@@ -151,9 +151,9 @@ def evaluate_all(
 ) -> dict[str, Outcome]:
     """Return the outcome of every named recipe, one evaluation for recipes that share an id.
 
-    With ``items`` it is that on some items of the split.
+    With ``items``, only these items of the split are evaluated.
 
-    ``each`` is called as outcomes come in, which is in no fixed order, with the number of
+    ``each`` is called as outcomes come in, in no fixed order, with the number of
     recipes that share it.
 
     Raises:
@@ -182,7 +182,7 @@ def evaluate_all(
 
 
 def write_records(lab: Laboratory, folder: Path) -> None:
-    """Write what the store needs to find this run's outcomes again: an index and the documents.
+    """Write what the store needs to find this run's outcomes again: index and documents.
 
     As DVC tracks ``folder``, `dvc push` and `dvc pull` carry every evaluation to other machines.
     """
@@ -202,7 +202,7 @@ def write_json_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def fresh(folder: Path) -> Path:
-    """Return ``folder`` empty: what an earlier run left there is gone."""
+    """Return ``folder``, emptied of what an earlier run left there."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

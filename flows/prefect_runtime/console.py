@@ -43,7 +43,7 @@ def only_run() -> Iterator[None]:
 
 
 def main(job: Callable[[], None]) -> None:
-    """Run ``job`` under the lock; say what was wrong on one line each and exit with 1 or 130."""
+    """Run ``job`` under the lock; print one line per fault and exit with 1 or 130."""
 
     def locked() -> None:
         with only_run():
@@ -53,7 +53,7 @@ def main(job: Callable[[], None]) -> None:
 
 
 def telling(job: Callable[[], None]) -> None:
-    """Run ``job``; say what was wrong on one line each and exit with 1, or 130 for Ctrl-C."""
+    """Run ``job``; print one line per fault and exit with 1, or 130 for Ctrl-C."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         job()
@@ -109,14 +109,14 @@ class SearchProgress:
         self._bar.stop()
 
     def best(self, fitness: float | None) -> None:
-        """Take note of a fitness as it comes in."""
+        """Show the best fitness so far, with ``fitness`` taken into account."""
         if fitness is not None and (self._best is None or fitness > self._best):
             self._best = fitness
         shown = "-" if self._best is None else f"{self._best:.4f}"
         self._bar.update(self._task, best=shown)
 
     def forget(self) -> None:
-        """Drop the best: what comes in from now on is on other items."""
+        """Drop the best fitness: later ones rest on other items."""
         self._best = None
         self.best(None)
 

@@ -30,7 +30,7 @@ _REPORT_S = 2.0
 
 
 def _run_name() -> str:
-    """Name a run by its time in the timetable."""
+    """Return a run's name: its time in the timetable."""
     due = flow_run.scheduled_start_time
     return f"dvc repro, {due:%Y-%m-%d %H:%M} UTC" if due else "dvc repro"
 
@@ -51,7 +51,7 @@ def dvc(*arguments: str) -> None:
     """Run DVC in the project and log what it prints; when this run is cancelled, end it too.
 
     Raises:
-        GermlineError: it exits with another code than 0.
+        GermlineError: DVC exits with a code other than 0.
     """
     log = get_run_logger()
     command = [sys.executable, "-m", "dvc", *arguments]
@@ -98,7 +98,7 @@ def serve(cron: str, *, port: int, push: bool) -> None:
     """Register the deployment, run it by ``cron``, and stay until Ctrl-C or SIGTERM.
 
     Raises:
-        GermlineError: ``cron`` or the server is not as it must be.
+        GermlineError: ``cron`` is not a timetable, or the server cannot be used.
     """
     from prefect.client.schemas.schedules import CronSchedule
 

@@ -83,7 +83,7 @@ def _below(process: psutil.Process) -> list[psutil.Process]:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Set the event at SIGTERM or Ctrl-C; whatever hangs then, this process ends soon after."""
+    """Set the event at SIGTERM or Ctrl-C; even if a thread hangs, this process ends soon after."""
     stopped = threading.Event()
 
     def stop(*_: object) -> None:

@@ -36,10 +36,10 @@ class Server:
     """
 
     def __init__(self, port: int | None = None, *, page: bool = False) -> None:
-        """Start a server if none is at hand; ``page`` gives it the web page and the scheduler.
+        """Start a server if none runs yet; ``page`` gives it the web page and the scheduler.
 
         Raises:
-            GermlineError: PREFECT_HOME cannot be written, or the port is not to be had.
+            GermlineError: PREFECT_HOME cannot be written, or the port cannot be used.
         """
         self._home = _home()
         self._note = self._home / "server.url"
@@ -140,7 +140,7 @@ class Server:
                 return
 
     def _child_faults(self) -> Iterator[str]:
-        """Yield what is wrong with the server of our own each time; restart it where it ended."""
+        """Yield what is wrong with our own server at each check; restart it where it ended."""
         child = self._child
         assert child is not None  # noqa: S101  (for the type checker)
         silent_since: float | None = None
@@ -161,7 +161,7 @@ class Server:
             )
 
     def _named_faults(self) -> Iterator[str]:
-        """Yield what is wrong with another's server each time; short lapses are not a fault."""
+        """Yield what is wrong with a named server at each check; short lapses are not a fault."""
         last = time.monotonic()
         while True:
             answer = asked(self.url)
@@ -177,7 +177,7 @@ class Server:
             )
 
     def _fail(self, message: str) -> None:
-        """End the run with ``message``, by Ctrl-C if it heeds it, else by force.
+        """End the run with ``message``, by Ctrl-C if that works, else by force.
 
         Prefect's client would go on asking for minutes, also when the interpreter ends.
         """
@@ -196,10 +196,10 @@ class Server:
 
 
 def _home() -> Path:
-    """Return Prefect's folder, made and writable.
+    """Return Prefect's folder, which exists and can be written.
 
     Raises:
-        GermlineError: it cannot be made or written.
+        GermlineError: the folder cannot be made or written.
     """
     home = Path(os.environ["PREFECT_HOME"]).expanduser().absolute()
     try:

@@ -16,7 +16,7 @@ _REFUSALS = {
 
 
 class ServerAnswer(Enum):
-    """What comes back from an address."""
+    """How an address answers."""
 
     YES = auto()  # a server speaks HTTP there
     SILENT = auto()  # something accepts the connection and does not answer in time
@@ -49,7 +49,7 @@ class Inquiry:
         self._thread.start()
 
     def fault(self) -> str:
-        """Return why it is not, after some seconds at most; empty if it is."""
+        """Return why the address is not usable, after some seconds at most; empty if it is."""
         self._thread.join(_NAMED_LIMIT_S)
         return self._faults[-1]
 

@@ -15,7 +15,7 @@ from stages.errors import GermlineError
 
 HOST = "127.0.0.1"
 _QUEUE = 1024  # connections that wait for a server which is being restarted
-_MOST_ENDS = 10  # in _ENDS_WITHIN_S: then it is no accident any more
+_MOST_ENDS = 10  # ends within _ENDS_WITHIN_S before the server counts as broken
 _ENDS_WITHIN_S = 60.0
 _END_LIMIT_S = 3.0
 
@@ -27,7 +27,7 @@ class ServerChild:
         """Listen at ``port``, or at a free one if it is 0, and start the server.
 
         Raises:
-            GermlineError: the port is taken or not to be had.
+            GermlineError: the port is taken or cannot be used.
         """
         try:
             self._socket = socket.create_server((HOST, port), backlog=_QUEUE)
@@ -46,16 +46,16 @@ class ServerChild:
 
     @property
     def hint(self) -> str:
-        """Where the reason for an end is to be found."""
+        """Where to find the reason for an end."""
         return f"its log is {self._log}. If another one holds its database, stop that one."
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is not there any more."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def keep(self) -> bool:
-        """Restart the server if it has ended; tell whether that is of no use."""
+        """Restart the server if it has ended; return True where restarting is useless."""
         code = self._process.poll()
         if code is None:
             return False

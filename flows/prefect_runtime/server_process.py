@@ -1,4 +1,4 @@
-"""Be Prefect's server on a socket that the parent process holds, until standard input ends.
+"""Run Prefect's server on a socket that the parent process holds, until standard input ends.
 
 Run as ``python -m flows.prefect_runtime.server_process HANDLE``, with the number of the socket.
 """
@@ -22,7 +22,7 @@ _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 
 
 class OwnPagesOnly:
-    """Refuse what a browser sends on behalf of any page but the server's own.
+    """Refuses what a browser sends on behalf of any page but the server's own.
 
     CORS alone keeps a foreign page from reading answers, not from sending requests, and does not
     hold for web sockets.
@@ -54,7 +54,7 @@ def closed(app: ASGIApp, allowed: str) -> ASGIApp:
 
     ``allowed``: as in PREFECT_SERVER_CORS_ALLOWED_ORIGINS, with commas; ``*`` for all. A request
     for another host's name is refused as well: a foreign page may have had its own name point
-    here, and is then of the same origin as what it asks.
+    here, and then has the same origin as this server.
     """
     origins = frozenset(allowed.split(","))
     if "*" in origins:
@@ -73,7 +73,7 @@ def _end_with_input() -> None:
 
 
 def run(handle: int) -> None:
-    """Be the server until standard input ends."""
+    """Run the server until standard input ends."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     from prefect.server.api.server import create_app
 

@@ -1,4 +1,4 @@
-"""What the timetable has done and will do, as the server's API tells: one line for each news."""
+"""What the timetable has done and will do, by the server's API: one line for each change."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,8 +65,8 @@ class Timetable:
 
 
 def _runs(client: SyncPrefectClient, identity: UUID, sort: FlowRunSort) -> list[FlowRun]:
-    chosen = DeploymentFilter(id=DeploymentFilterId(any_=[identity]))
-    return client.read_flow_runs(deployment_filter=chosen, sort=sort, limit=_NUM_RUNS)
+    of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[identity]))
+    return client.read_flow_runs(deployment_filter=of_deployment, sort=sort, limit=_NUM_RUNS)
 
 
 def _is_final(run: FlowRun) -> bool:

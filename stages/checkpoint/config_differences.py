@@ -1,4 +1,4 @@
-"""Where two config.json files say that models of equal shapes compute different functions.
+"""Find where two config.json files make models of equal shapes compute different functions.
 
 Weights are merged as if the code around them were the same. Every key that decides what that code
 does must therefore agree; only keys listed here as harmless may differ. Configs are compared as
@@ -48,7 +48,7 @@ _DEPTH = re.compile(r"(.*_)?(layers?|depth)")
 _DERIVED = ("use_sliding_window", "max_window_layers", "sliding_window_pattern")
 _ROPE_DEFAULTS = {"partial_rotary_factor": 1.0, "beta_fast": 32, "beta_slow": 1, "truncate": True}
 _ROPE_UNSCALED = ("factor", "original_max_position_embeddings", "attention_factor")
-# Names of one function. The tanh form of GELU has three.
+# Several names of one function: the tanh form of GELU has three.
 _ACTIVATIONS = {
     "swish": "silu",
     "gelu_python": "gelu",
@@ -67,8 +67,8 @@ _DECIDING = re.compile(
 class Differences:
     """How one config differs from another, as ``n_head is 2, the base's 4``.
 
-    ``deciding`` change what the weights compute. ``unknown`` are of keys that transformers does
-    not read for this type of model, so that nobody can tell.
+    ``deciding`` change what the weights compute. ``unknown`` concern keys that transformers does
+    not read for this type of model, so their effect is unknown.
     """
 
     deciding: tuple[str, ...] = ()
@@ -80,49 +80,49 @@ def differences(
 ) -> Differences:
     """Return how ``other`` differs from ``base`` beyond what is harmless.
 
-    ``owner`` is whose the values of ``base`` are, in the words. Without ``layers`` their number,
-    and lists with an entry for each, may differ: whoever stacks layers of several models checks
+    ``owner`` names the owner of the values of ``base`` in the sentences. Without ``layers``, the
+    number of layers, and lists with an entry per layer, may differ: the stacking of layers checks
     them. A text-only model is compared with the text section of one that has more.
     """
     if _flat(base, layers) == _flat(other, layers) and _kind(base) == _kind(other):
         return Differences()
     read = _read(base), _read(other)
     is_read = None not in read
-    ours, theirs = (read[0] or base, read[1] or other) if is_read else (base, other)
-    if None in (_kind(ours), _kind(theirs)) or _kind(ours) == _kind(theirs):
-        return _compared(ours, theirs, owner, layers=layers, is_read=is_read)
-    pair = _text_of_one(ours, theirs)
+    base, other = (read[0] or base, read[1] or other) if is_read else (base, other)
+    if None in (_kind(base), _kind(other)) or _kind(base) == _kind(other):
+        return _compared(base, other, owner, layers=layers, is_read=is_read)
+    pair = _text_of_one(base, other)
     if pair is None:
-        return Differences((_told("model_type", _kind(theirs), _kind(ours), owner),))
+        return Differences((_told("model_type", _kind(other), _kind(base), owner),))
     if _kind(pair[0]) != _kind(pair[1]):
         return _across_types(*pair, owner, layers=layers)
     return _compared(*pair, owner, layers=layers, is_read=is_read)
 
 
 def _compared(
-    ours: Config, theirs: Config, owner: str, *, layers: bool, is_read: bool
+    base: Config, other: Config, owner: str, *, layers: bool, is_read: bool
 ) -> Differences:
     deciding: list[str] = []
     unknown: list[str] = []
-    for path, a, b in _unequal(ours, theirs, layers=layers):
+    for path, a, b in _unequal(base, other, layers=layers):
         if is_read:
-            is_deciding = _is_known(ours, path) or _is_known(theirs, path)
+            is_deciding = _is_known(base, path) or _is_known(other, path)
         else:
             is_deciding = _decides(path, a, b)
         (deciding if is_deciding else unknown).append(_told(path, b, a, owner))
     return Differences(tuple(deciding), tuple(unknown))
 
 
-def _across_types(ours: Config, theirs: Config, owner: str, *, layers: bool) -> Differences:
+def _across_types(base: Config, other: Config, owner: str, *, layers: bool) -> Differences:
     """Compare a text section with a text model of another type, as Qwen2-VL's with Qwen2.
 
-    What only one of the types has is left out; where each has its own type's default, which need
-    not be what the models were trained with, the difference is only said.
+    Keys that only one of the types has are left out; where both have their own type's default,
+    which need not be what the models were trained with, the difference counts as unknown.
     """
-    usual = [_flat(_read({"model_type": _kind(c)}) or {}, layers) for c in (ours, theirs)]
+    usual = [_flat(_read({"model_type": _kind(c)}) or {}, layers) for c in (base, other)]
     deciding: list[str] = []
     unknown: list[str] = []
-    for path, a, b in _unequal(ours, theirs, layers=layers):
+    for path, a, b in _unequal(base, other, layers=layers):
         if None in (a, b):
             continue
         is_usual = (a, b) == (usual[0].get(path), usual[1].get(path))
@@ -131,52 +131,52 @@ def _across_types(ours: Config, theirs: Config, owner: str, *, layers: bool) -> 
     return Differences(tuple(deciding), tuple(unknown))
 
 
-def _unequal(ours: Config, theirs: Config, *, layers: bool) -> Iterator[tuple[str, Any, Any]]:
-    mine, others = _flat(ours, layers), _flat(theirs, layers)
-    for path in sorted({*mine, *others}):
-        if not _are_same(path, mine.get(path), others.get(path)):
-            yield path, mine.get(path), others.get(path)
+def _unequal(base: Config, other: Config, *, layers: bool) -> Iterator[tuple[str, Any, Any]]:
+    base_keys, other_keys = _flat(base, layers), _flat(other, layers)
+    for path in sorted({*base_keys, *other_keys}):
+        if not _are_same(path, base_keys.get(path), other_keys.get(path)):
+            yield path, base_keys.get(path), other_keys.get(path)
 
 
-def _told(path: str, theirs: Any, ours: Any, owner: str) -> str:
+def _told(path: str, other: Any, base: Any, owner: str) -> str:
     if path.endswith("rope_type"):
-        ours, theirs = ours or "default", theirs or "default"
-    return f"{path} is {theirs!r}, {owner} {ours!r}"
+        base, other = base or "default", other or "default"
+    return f"{path} is {other!r}, {owner} {base!r}"
 
 
 def _kind(config: Config) -> Any:
     return config.get("model_type")
 
 
-def _text_of_one(ours: Config, theirs: Config) -> tuple[Config, Config] | None:
+def _text_of_one(base: Config, other: Config) -> tuple[Config, Config] | None:
     """Return the models' text sections where only one of them has more than text, or None."""
-    mine, others = ours.get("text_config"), theirs.get("text_config")
-    if isinstance(mine, Mapping) and not isinstance(others, Mapping):
-        return mine, theirs
-    if isinstance(others, Mapping) and not isinstance(mine, Mapping):
-        return ours, others
+    base_text, other_text = base.get("text_config"), other.get("text_config")
+    if isinstance(base_text, Mapping) and not isinstance(other_text, Mapping):
+        return base_text, other
+    if isinstance(other_text, Mapping) and not isinstance(base_text, Mapping):
+        return base, other_text
     return None
 
 
 def _read(config: Config) -> dict[str, Any] | None:
-    """Return a config with transformers' defaults and names, or None where it knows no such."""
+    """Return a config with transformers' defaults and names, or None for types unknown to it."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     with _silence():
         try:
-            found = CONFIG_MAPPING[_kind(config)].from_dict(dict(config)).to_dict()
+            values = CONFIG_MAPPING[_kind(config)].from_dict(dict(config)).to_dict()
         except (
             *(KeyError, TypeError, ValueError, AttributeError, ImportError),
             StrictDataclassError,
         ):
             return None
-    return {**found}
+    return {**values}
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what transformers has to say of old configs off the screen."""
+    """Keep transformers' warnings about old configs off the screen."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
@@ -205,29 +205,29 @@ def _is_known(config: Config, path: str) -> bool:
     return True
 
 
-def _decides(path: str, ours: Any, theirs: Any) -> bool:
+def _decides(path: str, base: Any, other: Any) -> bool:
     """Return whether a key decides the function, by its name: both configs must give it."""
     leaf = path.rpartition(".")[2]
     if leaf == "rope_type":
         return True
-    return None not in (ours, theirs) and _DECIDING.fullmatch(leaf) is not None
+    return None not in (base, other) and _DECIDING.fullmatch(leaf) is not None
 
 
 def _flat(config: Config, layers: bool, prefix: str = "") -> dict[str, Any]:
-    """Return a config's keys that may matter, those of its sections as ``section.key``."""
+    """Return a config's relevant keys, those of its sections as ``section.key``."""
     section = _with_rope(config)
     depths = {v for k, v in section.items() if _DEPTH.fullmatch(str(k)) and type(v) is int}
-    found: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     for key, value in ((str(key), value) for key, value in section.items()):
         if _is_passed_over(key, section):
             continue
         if not layers and (_DEPTH.fullmatch(key) or _is_by_layer(key, value, depths)):
             continue
         if isinstance(value, Mapping):
-            found |= _flat(value, layers, f"{prefix}{key}.")
+            keys |= _flat(value, layers, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
-    return found
+            keys[prefix + key] = value
+    return keys
 
 
 def _is_passed_over(key: str, section: Config) -> bool:
@@ -244,21 +244,21 @@ def _is_by_layer(key: str, value: Any, depths: set[int]) -> bool:
 
 
 def _with_rope(config: Config) -> dict[str, Any]:
-    """Return a config with all that it says of RoPE under ``rope_parameters``, in one spelling."""
-    found = dict(config)
-    if "rope_type" in found or "type" in found:
-        return found  # these are the rope_parameters themselves
-    said = [found.pop(key, None) for key in ("rope_scaling", "rope_parameters")]
+    """Return a config with all its RoPE settings under ``rope_parameters``, in one spelling."""
+    rest = dict(config)
+    if "rope_type" in rest or "type" in rest:
+        return rest  # these are the rope_parameters themselves
+    said = [rest.pop(key, None) for key in ("rope_scaling", "rope_parameters")]
     rope: dict[str, Any] = {}
     for part in said:
         rope |= part if isinstance(part, Mapping) else {}
     if any(isinstance(value, Mapping) for value in rope.values()):
         nested = {k: _plain(v) if isinstance(v, Mapping) else v for k, v in rope.items()}
-        return {**found, "rope_parameters": nested}
+        return {**rest, "rope_parameters": nested}
     for key in ("rope_theta", "partial_rotary_factor"):
-        if key in found:
-            rope.setdefault(key, found.pop(key))
-    return {**found, "rope_parameters": _plain(rope)} if rope else found
+        if key in rest:
+            rope.setdefault(key, rest.pop(key))
+    return {**rest, "rope_parameters": _plain(rope)} if rope else rest
 
 
 def _plain(rope: Config) -> dict[str, Any]:
@@ -268,25 +268,25 @@ def _plain(rope: Config) -> dict[str, Any]:
     if kind == "linear" and rope.get("factor") == 1:
         kind = "default"
     dropped = ("type", "rope_type", *(_ROPE_UNSCALED if kind == "default" else ()))
-    found = {
+    parameters = {
         key: value
         for key, value in rope.items()
         if key not in dropped and _ROPE_DEFAULTS.get(key, ...) != value
     }
-    return {**found, "rope_type": kind}
+    return {**parameters, "rope_type": kind}
 
 
-def _are_same(path: str, ours: Any, theirs: Any) -> bool:
+def _are_same(path: str, base: Any, other: Any) -> bool:
     leaf = path.rpartition(".")[2]
     if leaf == "rope_type":
-        return (ours or "default") == (theirs or "default")
-    if _WIDTHS.fullmatch(leaf) and None in (ours, theirs):
+        return (base or "default") == (other or "default")
+    if _WIDTHS.fullmatch(leaf) and None in (base, other):
         return True
     if leaf.endswith(("act", "activation", "activation_function")):
-        ours, theirs = (_ACTIVATIONS.get(str(v), v) for v in (ours, theirs))
-    return bool(_plain_value(ours) == _plain_value(theirs))
+        base, other = (_ACTIVATIONS.get(str(v), v) for v in (base, other))
+    return bool(_plain_value(base) == _plain_value(other))
 
 
 def _plain_value(value: Any) -> Any:
-    """Return None for what says nothing: false, an empty list."""
+    """Return None for values that mean nothing: false, an empty list."""
     return None if value is False or value in ([], ()) else value

@@ -1,4 +1,4 @@
-"""Bytes at their place in a file, and files on the disk."""
+"""Write bytes at an offset of a file, and wait until files are on the disk."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
 
 
 def send_to_disk(descriptor: int, offset: int, size: int) -> None:
-    """Let Linux begin to write a range to the disk, and keep it in memory: the sync waits less."""
+    """Let Linux begin to write a range to the disk, so that the final sync waits less."""
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 

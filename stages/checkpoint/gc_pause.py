@@ -1,4 +1,4 @@
-"""Python's collector of cycles, held off while many small objects are made that all stay."""
+"""Pause Python's cycle collector while many small objects are made that all stay alive."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Run without collections of cycles; they are as before when it ends.
+    """Run the block without cycle collections; afterwards the collector works as before.
 
     A model of 20,000 tensors makes some 200,000 objects, none in a cycle, and each time their
     number has grown by a quarter the collector looks at all objects of the process, torch's too.

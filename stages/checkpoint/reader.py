@@ -1,4 +1,4 @@
-"""The only reader and writer of a model folder's weights; the files' headers are in headers.py.
+"""The only reader of a model folder's weights; safetensors_header.py reads the files' headers.
 
 Headers are checked in full when a folder is opened; the bytes are mapped, and read where used.
 """
@@ -33,7 +33,7 @@ class Checkpoint:
     """The weights and the config of a model folder; opening it checks every header.
 
     ``tensors`` is sorted by name. Weights are ``model.safetensors`` or the shards that
-    ``model.safetensors.index.json`` names; where both are there the single file counts, as in
+    ``model.safetensors.index.json`` names; where both exist the single file counts, as in
     transformers.
 
     Raises:
@@ -45,9 +45,9 @@ class Checkpoint:
         self.config: dict[str, Any] = read_json(folder / "config.json")
         self._maps: dict[tuple[Path, str], Tensor] = {}
         with uncollected():
-            found = read_headers(folder)
-            self.tensors: Mapping[str, TensorInfo] = {n: found[n][0] for n in sorted(found)}
-            self._places = {name: place for name, (_, place) in found.items()}
+            entries = read_headers(folder)
+            self.tensors: Mapping[str, TensorInfo] = {n: entries[n][0] for n in sorted(entries)}
+            self._places = {name: span for name, (_, span) in entries.items()}
 
     def read(self, name: str) -> Tensor:
         """Return a tensor as a private map of its file: no copy, and writes never reach the disk.
@@ -72,10 +72,10 @@ class Checkpoint:
 
     def is_next(self, name: str, other: str) -> bool:
         """Return whether ``other`` is in the file of ``name``, after it, and has its dtype."""
-        place, after = self._places[name], self._places[other]
+        span, after = self._places[name], self._places[other]
         return (
-            place.stop == after.start
-            and place.path is after.path  # a file's header makes one path of it
+            span.stop == after.start
+            and span.path is after.path  # a file's header makes one path of it
             and self.tensors[name].dtype == self.tensors[other].dtype
         )
 
@@ -86,13 +86,13 @@ class Checkpoint:
         if dtype == "U8":
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            found = torch.frombuffer(mapped, dtype=torch.uint8)
+            elements = torch.frombuffer(mapped, dtype=torch.uint8)
         else:
             data = self._map(path, "U8")
             rest = data.numel() % DTYPES[dtype].itemsize
-            found = data[: data.numel() - rest].view(DTYPES[dtype])
-        self._maps[path, dtype] = found
-        return found
+            elements = data[: data.numel() - rest].view(DTYPES[dtype])
+        self._maps[path, dtype] = elements
+        return elements
 
     def hash(self) -> str:
         """Return ``hashing.weights_hash`` of all tensors: the model's identity."""

@@ -1,4 +1,4 @@
-"""Safetensors headers: what a file says of its tensors, checked in full before a byte is used.
+"""Safetensors headers: what a file says about its tensors, checked before a byte is used.
 
 A file is an 8-byte little-endian header length, a JSON header that gives each tensor's dtype,
 shape and byte range, and the bytes. The format allows neither overlaps nor holes.
@@ -40,7 +40,7 @@ _FETCH_AGAIN = "The file is damaged; fetch or save the model again."
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """What a header says of a tensor; ``dtype`` as safetensors spells it: BF16, F32 and so on."""
+    """A tensor's header entry; ``dtype`` as safetensors spells it: BF16, F32 and so on."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -139,8 +139,8 @@ def read_json(path: Path, *, is_strict: bool = False) -> dict[str, Any]:
     """Return the JSON object in ``path``; with ``is_strict`` no name is given twice, nor NaN.
 
     Raises:
-        CheckpointError: it is missing, not JSON, not an object, or nothing that a file of a model
-            holds: nested deeper than any config, or text that is not Unicode.
+        CheckpointError: the file is missing, is not a JSON object, is nested deeper than any
+            config, or its text is not Unicode.
     """
     try:
         data = _object(path.read_bytes(), is_strict=is_strict)
@@ -155,10 +155,10 @@ def read_json(path: Path, *, is_strict: bool = False) -> dict[str, Any]:
 
 
 def check_pointer(path: Path) -> None:
-    """Check that a file is its own content, not what git keeps of it where git-lfs has it.
+    """Check that a file is not a pointer that git keeps in its place where git-lfs has it.
 
     Raises:
-        CheckpointError: it is a pointer of git-lfs.
+        CheckpointError: the file is a pointer of git-lfs.
     """
     with path.open("rb") as file:
         is_pointer = file.read(len(_POINTER)) == _POINTER
@@ -170,14 +170,14 @@ def check_pointer(path: Path) -> None:
 
 
 def _object(text: bytes, *, is_strict: bool) -> dict[str, Any]:
-    """Return the JSON object that ``text`` is.
+    """Return the JSON object in ``text``.
 
-    With ``is_strict`` as the safetensors library reads it, which takes neither NaN nor a name
-    twice. Configs hold such things, and transformers reads them.
+    ``is_strict`` refuses NaN and repeated names, as the safetensors library does. Configs hold
+    such things, and transformers reads them.
 
     Raises:
-        ValueError: it is not UTF-8, not JSON, or holds half of a surrogate pair.
-        TypeError: it is something other than an object.
+        ValueError: the text is not UTF-8, not JSON, or holds half of a surrogate pair.
+        TypeError: the text is something other than an object.
     """
     plain = text.decode("utf-8")
     hooks: dict[str, Any] = (
@@ -186,7 +186,7 @@ def _object(text: bytes, *, is_strict: bool) -> dict[str, Any]:
     data = json.loads(plain, **hooks)
     if not isinstance(data, dict):
         raise TypeError(f"it holds a {type(data).__name__}, not an object")
-    if "\\ud" in plain or "\\uD" in plain:  # escapes of surrogates: halves are no characters
+    if "\\ud" in plain or "\\uD" in plain:  # escapes of surrogates: halves are not characters
         json.dumps(data, ensure_ascii=False).encode("utf-8")
     return data
 
@@ -205,7 +205,7 @@ def _refuse(constant: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error in words: those of Python say little of some kinds."""
+    """Return the reason in plain words: Python's own say little for some errors."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, UnicodeError):
@@ -257,16 +257,16 @@ def _are_whole(value: Any) -> bool:
 
 def _check_ranges(path: Path, entries: Entries, offset: int, size: int) -> None:
     end = offset
-    for name, (_, place) in sorted(
+    for name, (_, span) in sorted(
         entries.items(), key=lambda item: (item[1][1].start, item[1][1].stop)
     ):
-        if place.start != end:
-            kind = "overlaps the tensor before it" if place.start < end else "leaves a hole"
+        if span.start != end:
+            kind = "overlaps the tensor before it" if span.start < end else "leaves a hole"
             raise CheckpointError(
-                f"{path}: {name} starts at byte {place.start} and {kind}, which ends at byte "
+                f"{path}: {name} starts at byte {span.start} and {kind}, which ends at byte "
                 f"{end}. {_FETCH_AGAIN}"
             )
-        end = place.stop
+        end = span.stop
     if end != size:
         raise CheckpointError(
             f"{path}: the tensors end at byte {end}, the file has {size}. {_FETCH_AGAIN}"

@@ -18,7 +18,7 @@ _KIND = re.compile(r"[0-9a-f]{32}")
 
 
 def claim(out: Path) -> tuple[Path, int]:
-    """Make a hidden folder beside ``out``; return it, and the descriptor that holds its lock.
+    """Make a hidden folder next to ``out``; return it, and the descriptor that holds its lock.
 
     What killed processes left for the same ``out`` is removed first. A file system without locks
     keeps such folders.
@@ -45,11 +45,11 @@ def sweep(parent: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder that nobody works in."""
+    """Remove a folder that no process uses."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        return  # gone, or not of this kind
+        return  # gone, or not a staging folder
     try:
         if _lock(descriptor) == 0:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What tokens a model folder's tokenizer has: read from its files alone wherever that can be."""
+"""Read which tokens a model folder's tokenizer has, from its files alone where possible."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def has_tokenizer(folder: Path) -> bool:
 
 
 def read_tokens(folder: Path) -> Tokens:
-    """Return the tokens of the tokenizer in ``folder``, added ones too.
+    """Return the tokens of the tokenizer in ``folder``, including added ones.
 
     Raises:
         CheckpointError: the tokenizer's files are damaged.
@@ -50,7 +50,7 @@ def read_tokens(folder: Path) -> Tokens:
     except CheckpointError as error:
         fault = str(error).removeprefix(f"{folder}/")
         raise CheckpointError(f"the tokenizer cannot be read: {fault}") from error
-    except Exception as error:  # of transformers and tokenizers: whatever damaged files lead to
+    except Exception as error:  # of transformers and tokenizers: damaged files raise anything
         raise CheckpointError(f"the tokenizer cannot be read: {_explain(error)}.") from error
 
 
@@ -61,7 +61,7 @@ def read_tokenizer(folder: Path) -> dict[str, Any] | None:
 
 
 def convert(folder: Path) -> dict[str, Any]:
-    """Return what tokenizer.json would hold of a tokenizer in older files, as transformers reads.
+    """Return what tokenizer.json would hold for a tokenizer in older files, as transformers reads.
 
     Raises:
         AttributeError: transformers has no fast tokenizer for it.
@@ -76,7 +76,7 @@ def convert(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers from advising on standard error; what it raises says all that matters."""
+    """Keep transformers from writing advice to standard error; its exceptions say what matters."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()

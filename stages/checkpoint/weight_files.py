@@ -26,7 +26,7 @@ class WeightFiles:
     """The weight files of one model, by name; ``places`` gives each tensor's shard by the index.
 
     ``first`` is the single file or the index. A single file has no ``places``. ``strays`` look
-    like its shards, and are none.
+    like its shards but are not.
     """
 
     first: str
@@ -50,7 +50,7 @@ class WeightFiles:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is said of files that look like weights and are not read."""
+        """A sentence for each file that looks like weights and is not read."""
         why = f"{self.first} does not name it" if self.places else f"{self.first} is the weights"
         return tuple(f"left out {name}: {why}" for name in self.strays)
 
@@ -103,8 +103,7 @@ class WeightFiles:
     def check_places(self, index: str, tensors: Mapping[str, Iterable[str]]) -> None:
         """Check that each tensor is in the shard that the index gives, and in no other.
 
-        ``tensors`` are the names of those that each shard holds; ``index`` is what messages call
-        the index.
+        ``tensors`` lists the tensor names in each shard; messages call the index ``index``.
 
         Raises:
             CheckpointError: a tensor is in two shards, in another one, or in none.
@@ -113,19 +112,19 @@ class WeightFiles:
         for shard in sorted(tensors):
             for name in tensors[shard]:
                 homes.setdefault(name, []).append(shard)
-        wrong = sorted(n for n, found in homes.items() if found != [self.places.get(n)])
+        wrong = sorted(n for n, shards in homes.items() if shards != [self.places.get(n)])
         if wrong:
-            found = " and in ".join(homes[wrong[0]]) or "no shard"
+            shards = " and in ".join(homes[wrong[0]]) or "no shard"
             said = self.places.get(wrong[0], "nothing about it")
             others = f", and {len(wrong) - 1} other tensors are wrong" if len(wrong) > 1 else ""
             raise CheckpointError(
-                f"{index}: tensor {wrong[0]} is in {found}, the index says {said}{others}. "
+                f"{index}: tensor {wrong[0]} is in {shards}, the index says {said}{others}. "
                 f"{_AGAIN}"
             )
 
 
 def first_of(listed: Collection[str]) -> str | None:
-    """Return the weight file that transformers looks for first among those listed, if any is."""
+    """Return the weight file that transformers reads first among ``listed``; None without any."""
     return next((name for name in FIRST if name in listed), None)
 
 
@@ -143,7 +142,7 @@ def read_places(index: Path) -> dict[str, str]:
     """Return the ``weight_map`` of an index: the shard of each tensor.
 
     Raises:
-        CheckpointError: it is damaged, or names a file that is not inside its folder.
+        CheckpointError: the index is damaged, or names a file that is not inside its folder.
     """
     weight_map = read_json(index, is_strict=True).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -178,14 +177,14 @@ def read_headers(folder: Path) -> Entries:
     files = WeightFiles.in_folder(folder)
     if files is None or files.is_pickled:
         raise CheckpointError(_without(folder))
-    found: Entries = {}
+    all_entries: Entries = {}
     tensors = {}
     for shard in files.shards:
         entries = read_header(folder / shard)
         tensors[shard] = tuple(entries)
-        found |= entries
+        all_entries |= entries
     files.check_places(f"{folder / INDEX}", tensors)
-    return found
+    return all_entries
 
 
 def _without(folder: Path) -> str:
@@ -194,8 +193,8 @@ def _without(folder: Path) -> str:
         for p in folder.iterdir()
         if p.suffix in (".bin", ".pt", ".gguf") or _SHARD.fullmatch(p.name)
     )
-    found = f"found {', '.join(others[:3])}" if others else "found no weights"
+    content = f"holds {', '.join(others[:3])}" if others else "holds no weights"
     return (
-        f"{folder}: {found}, neither {SINGLE} nor {INDEX}. germline reads safetensors only here; "
-        "load the model in transformers and save_pretrained it."
+        f"{folder}: {content}, and neither {SINGLE} nor {INDEX}. germline merges safetensors "
+        "only; load the model with transformers and save it with save_pretrained."
     )

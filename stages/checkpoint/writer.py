@@ -63,7 +63,7 @@ class CheckpointWriter:
         return self
 
     def add(self, name: str, tensor: Tensor) -> None:
-        """Write one tensor at its place.
+        """Write one tensor at its offset.
 
         Raises:
             CheckpointError: the tensor was not announced, was added before, or has another dtype
@@ -74,11 +74,11 @@ class CheckpointWriter:
         got = info_of(tensor)
         if got != info:
             raise CheckpointError(
-                f"{self._out}: tensor {name} is {got.dtype} {list(got.shape)}, announced was "
-                f"{info.dtype} {list(info.shape)}. Give the tensor that was announced."
+                f"{self._out}: tensor {name} is {got.dtype} {list(got.shape)}, but was announced "
+                f"as {info.dtype} {list(info.shape)}. Give the tensor that was announced."
             )
-        place = self._places[name]
-        write_at(self._files[place.path], bytes_of(tensor), place.start)
+        span = self._places[name]
+        write_at(self._files[span.path], bytes_of(tensor), span.start)
         self._missing.remove(name)
 
     def add_parts(self, name: str, parts: Iterable[tuple[int, memoryview]]) -> str:
@@ -90,23 +90,23 @@ class CheckpointWriter:
             CheckpointError: the tensor was not announced, was added before, or has another size.
         """
         self._check_missing(name)
-        place, found = self._places[name], hashlib.sha256()
-        descriptor, size, started = self._files[place.path], 0, 0
+        span, sha256 = self._places[name], hashlib.sha256()
+        descriptor, size, started = self._files[span.path], 0, 0
         for offset, data in parts:
-            found.update(data)
-            write_at(descriptor, data, place.start + offset)
+            sha256.update(data)
+            write_at(descriptor, data, span.start + offset)
             size += len(data)
             if size - started >= _SENT_BYTES:
-                send_to_disk(descriptor, place.start + started, size - started)
+                send_to_disk(descriptor, span.start + started, size - started)
                 started = size
-        self._check_size(f"tensor {name} has", size, place.stop - place.start)
+        self._check_size(f"tensor {name} has", size, span.stop - span.start)
         self._missing.remove(name)
-        return found.hexdigest()
+        return sha256.hexdigest()
 
     def add_run(self, names: Sequence[str], data: memoryview) -> dict[str, str]:
         """Write tensors whose bytes follow one another in ``data``; return the SHA-256 of each.
 
-        Those that lie side by side in a file, too, are written at once; threads may add others.
+        Tensors that are adjacent in a file are written in one call; threads may add others.
 
         Raises:
             CheckpointError: a tensor was not announced or was added before, or ``data`` has
@@ -115,15 +115,15 @@ class CheckpointWriter:
         for name in names:
             self._check_missing(name)
         places = [self._places[name] for name in names]
-        announced = sum(place.stop - place.start for place in places)
+        announced = sum(span.stop - span.start for span in places)
         self._check_size(f"tensors from {names[0]} have", len(data), announced)
         digests, start, sent = {}, 0, 0
-        for name, place, after in zip(names, places, [*places[1:], None], strict=True):
-            stop = start + place.stop - place.start
+        for name, span, after in zip(names, places, [*places[1:], None], strict=True):
+            stop = start + span.stop - span.start
             digests[name] = hashlib.sha256(data[start:stop]).hexdigest()
             start = stop
-            if after is None or (after.path, after.start) != (place.path, place.stop):
-                write_at(self._files[place.path], data[sent:stop], place.stop - (stop - sent))
+            if after is None or (after.path, after.start) != (span.path, span.stop):
+                write_at(self._files[span.path], data[sent:stop], span.stop - (stop - sent))
                 sent = stop
         self._missing.difference_update(names)
         return digests
@@ -135,7 +135,7 @@ class CheckpointWriter:
 
     def _check_size(self, what: str, size: int, announced: int) -> None:
         if size != announced:
-            message = f"{what} {size} bytes, announced were {announced}. Give all of them."
+            message = f"{what} {size} bytes, but {announced} were announced. Give all of them."
             raise CheckpointError(f"{self._out}: {message}")
 
     def __exit__(
@@ -184,7 +184,7 @@ class CheckpointWriter:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
             raise CheckpointError(
-                f"{self._out}: something was put there meanwhile, and stays. Remove it, or write "
+                f"{self._out}: another process wrote there meanwhile. Remove that, or write "
                 "to another folder."
             ) from error
         sync(self._out.parent)

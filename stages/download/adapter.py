@@ -40,7 +40,7 @@ REMEDY = "Merge it with PEFT's merge_and_unload, save that, and name the folder 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """``scale`` times ``up @ down``, transposed where the layer keeps its weight so."""
+    """``scale`` times ``up @ down``, transposed where the layer stores its weight transposed."""
 
     down: Tensor
     up: Tensor
@@ -49,19 +49,19 @@ class Update:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the weight that it changes."""
+        """The shape of the weight that the update changes."""
         shape = (self.up.shape[0], self.down.shape[1])
         return shape[::-1] if self.is_transposed else shape
 
     def delta(self) -> Tensor:
-        """Return what is added to the weight, in float32."""
+        """Return the sum to add to the weight, in float32."""
         product = self.up.float() @ self.down.float()
         return (product.T if self.is_transposed else product) * self.scale
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """``updates`` are added to the named tensors, ``replaced`` stand in their stead."""
+    """``updates`` are added to the named tensors, ``replaced`` replace them."""
 
     updates: Mapping[str, Update]
     replaced: Mapping[str, Tensor]
@@ -72,7 +72,7 @@ class Adapter:
         """Return the adapter in ``folder``.
 
         Raises:
-            CheckpointError: it is damaged, or is not a plain LoRA.
+            CheckpointError: the adapter is damaged, or is not a plain LoRA.
         """
         check_files(folder, [ADAPTER_CONFIG], where=where)
         config = read_json(folder / ADAPTER_CONFIG)
@@ -81,10 +81,10 @@ class Adapter:
         return cls(updates, replaced, where)
 
     def check(self, model: Checkpoint) -> None:
-        """Check that every tensor it changes is there and has its shape.
+        """Check that the model has every tensor that the adapter changes, in its shape.
 
         Raises:
-            CheckpointError: it was trained on another model.
+            CheckpointError: the adapter was trained on another model.
         """
         shapes = {name: update.shape for name, update in self.updates.items()}
         shapes |= {name: tuple(t.shape) for name, t in self.replaced.items()}
@@ -151,7 +151,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_pattern(value: Any) -> bool:
-    """Return whether this gives numbers by regular expressions, or nothing."""
+    """Return whether ``value`` maps regular expressions to numbers, or is empty."""
     if value is None:
         return True
     try:
@@ -167,7 +167,7 @@ def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
     try:
         check_pointer(path)
         return dict(load_file(path))
-    except Exception as error:  # safetensors' own error class is no part of its API
+    except Exception as error:  # safetensors' own error class is not part of its API
         raise CheckpointError(
             f"{where}: {path.name} is damaged: {error}. Fetch the adapter again."
         ) from error
@@ -186,18 +186,18 @@ def _sorted_out(
             (downs if match[3] == "A" else ups)[match[1]] = tensor
             embeddings |= {match[1]} if match[2] else set()
         elif "lora_" in name:
-            raise CheckpointError(f"{where}: {key} is no part of plain LoRA. {REMEDY}")
+            raise CheckpointError(f"{where}: {key} is not part of plain LoRA. {REMEDY}")
         else:
             bare = name.replace(".base_layer.", ".").replace(".modules_to_save.", ".")
             replaced[bare.replace(".default.", ".")] = tensor
     if {*downs} != {*ups} or not (downs or replaced):
         lone = ", ".join(sorted({*downs} ^ {*ups})[:3]) or "everything"
-        raise CheckpointError(f"{where}: holds no pair of A and B for {lone}. Fetch it anew.")
+        raise CheckpointError(f"{where}: holds no pair of A and B for {lone}. Fetch it again.")
     for module, down in downs.items():
         if down.dim() != 2 or ups[module].dim() != 2 or ups[module].shape[1] != down.shape[0]:
             raise CheckpointError(
                 f"{where}: A and B of {module} have shapes {list(down.shape)} and "
-                f"{list(ups[module].shape)}, which give no product B A of matrices. {REMEDY}"
+                f"{list(ups[module].shape)}, whose matrix product B A does not exist. {REMEDY}"
             )
     is_transposed = bool(config.get("fan_in_fan_out"))
     updates = {

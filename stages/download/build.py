@@ -1,4 +1,4 @@
-"""Make one model folder: fetch, convert, apply the adapter, hash; or keep the one from before."""
+"""Make one model folder: fetch, convert, apply the adapter, hash; or keep an earlier one."""
 
 import math
 import os
@@ -36,10 +36,10 @@ class ModelJob:
 
 
 def prepare(request: ModelRequest, earlier: ManifestEntry | None, out: Path) -> ModelJob:
-    """Return the job that ``request`` makes; of a hub's files only the small ones are fetched.
+    """Return the job for ``request``; of a hub's files only the small ones are fetched.
 
     Raises:
-        CheckpointError: the source is not there or cannot be reached.
+        CheckpointError: the source does not exist or cannot be reached.
     """
     before = earlier if earlier and _is_whole(earlier, request, out) else None
     has_code = before is not None and any(f.path.endswith(".py") for f in before.inputs)
@@ -75,7 +75,7 @@ def build(job: ModelJob, out: Path, earlier_out: Path) -> ManifestEntry:
 
 
 def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
-    """Put the files of the model at ``folder``; return notes on what was done to them."""
+    """Put the files of the model at ``folder``; return notes on the changes to them."""
     source = model.fetch(model.names)
     others = list(model.light)
     weights = _weights_of(model)

@@ -32,7 +32,7 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """What the manifest holds of one model.
+    """The manifest's entry for one model.
 
     ``revision`` and ``adapter_revision`` are hub commits, or None where the source has none.
     ``inputs`` are the files as they were fetched, ``files`` those in the model folder: equal,
@@ -123,7 +123,7 @@ def read_entries(out: Path) -> list[ManifestEntry]:
     """Return the entries of ``out/manifest.json``, the base first.
 
     Raises:
-        CheckpointError: it is missing, damaged or of another version.
+        CheckpointError: the manifest is missing, damaged or of another version.
     """
     path = out / MANIFEST
     remedy = "Run `dvc repro download` to fetch the parents."
@@ -170,5 +170,5 @@ def _check_sizes(folder: Path, entry: ManifestEntry) -> None:
             got = "is missing" if size is None else f"has {size} bytes"
             raise CheckpointError(
                 f"{path}: {got}, the manifest lists {file.size} bytes. Run `dvc checkout "
-                f"{folder.parent.as_posix()}`, or `dvc repro -f download` to fetch it anew."
+                f"{folder.parent.as_posix()}`, or `dvc repro -f download` to fetch it again."
             )

@@ -76,7 +76,7 @@ class ParentsLock:
 
 
 def update(wanted: Sequence[ModelRequest], path: Path = LOCK) -> tuple[str, ...]:
-    """Lock each branch where it stands now; return a sentence on each.
+    """Lock each branch at its current commit; return a sentence on each.
 
     Raises:
         CheckpointError: a branch cannot be looked up; the lock then stays as it is.
@@ -84,19 +84,19 @@ def update(wanted: Sequence[ModelRequest], path: Path = LOCK) -> tuple[str, ...]
     """
     before = read(path)
     pairs = {str(branch): (branch, r) for r in wanted for branch in r.source.branches}
-    found = gather(partial(_looked_up, *pair) for pair in pairs.values())
-    commits = dict(sorted(zip(pairs, found, strict=True)))
+    locked = gather(partial(_looked_up, *pair) for pair in pairs.values())
+    commits = dict(sorted(zip(pairs, locked, strict=True)))
     _write(path, commits)
     return tuple(_told(name, before.get(name), commit) for name, commit in commits.items())
 
 
 def read(path: Path = LOCK) -> dict[str, str]:
-    """Return the commits that are locked, by ORG/NAME@BRANCH; none where there is no file.
+    """Return the commits that are locked, by ORG/NAME@BRANCH; empty where there is no file.
 
     Raises:
         ParamsError: the file is damaged.
     """
-    remedy = f"Take it from git again, or write it anew with `{UPDATE}`."
+    remedy = f"Take it from git again, or write it again with `{UPDATE}`."
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -117,11 +117,11 @@ def read(path: Path = LOCK) -> dict[str, str]:
 
 
 def _fetched(request: ModelRequest, entry: ManifestEntry | None) -> dict[str, str]:
-    """Return the commits of what is there already: for a lock that was lost, or is new."""
+    """Return the commits of the models fetched earlier, for a lock that was lost or is new."""
     if entry is None or entry.source != request.source.text:
         return {}
     pairs = zip(request.source.places, (entry.revision, entry.adapter_revision), strict=False)
-    return {str(place): c for place, c in pairs if place in request.source.branches and c}
+    return {str(hub): c for hub, c in pairs if hub in request.source.branches and c}
 
 
 def _looked_up(branch: Hub, request: ModelRequest) -> str:

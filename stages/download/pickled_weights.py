@@ -1,4 +1,4 @@
-"""Pickled PyTorch weights to tensors: for repositories that hold nothing better."""
+"""Read pickled PyTorch weights safely, for repositories that hold no safetensors."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def read_file(path: Path, *, where: str) -> dict[str, Tensor]:
     """Return the tensors of one pickled file.
 
     Raises:
-        CheckpointError: it is damaged, or holds something other than named tensors.
+        CheckpointError: the file is damaged, or holds something other than named tensors.
     """
     data = _load(path, where)
     if not isinstance(data, dict) or not all(
@@ -64,10 +64,10 @@ def plain(
     kept = {name: t for name, t in tensors.items() if not name.endswith(_COMPUTED)}
     places: dict[tuple[int, tuple[int, ...]], str] = {}
     for name in sorted(kept, key=lambda n: (n.startswith("lm_head"), n)):
-        place = (kept[name].data_ptr(), tuple(kept[name].shape))
-        if tied and place in places and name == "lm_head.weight":
+        memory = (kept[name].data_ptr(), tuple(kept[name].shape))
+        if tied and memory in places and name == "lm_head.weight":
             del kept[name]
-        places[place] = name
+        places[memory] = name
     notes = ["converted from pickled weights"]
     notes += [f"left out {name}" for name in sorted({*tensors} - {*kept})]
     return {name: t.detach().contiguous() for name, t in kept.items()}, tuple(notes)
@@ -93,18 +93,20 @@ def _load(path: Path, where: str) -> Any:
     for is_mapped in (True, False):  # files of before PyTorch 1.6 cannot be mapped
         try:
             with catch_warnings():
-                simplefilter("ignore")  # of torch, on old formats: to those who wrote the file
+                simplefilter(
+                    "ignore"
+                )  # torch's warnings on old formats are for the file's authors
                 return torch.load(  # noqa: TID251 -- weights_only: unpickles tensors, no more
                     path, map_location="cpu", weights_only=True, mmap=is_mapped
                 )
-        except Exception as error:  # a damaged pickle raises whatever its wrong bytes lead to
+        except Exception as error:  # a damaged pickle can raise anything
             if not is_mapped or not isinstance(error, RuntimeError):
                 raise _damaged(path, where, error) from error
     raise TypeError("unreachable: the second attempt returns or raises")
 
 
 def _damaged(path: Path, where: str, error: Exception) -> CheckpointError:
-    """Return what is wrong with a file; torch's advice to trust it is not passed on."""
+    """Return the error for a damaged file, without torch's advice to trust the file."""
     try:
         check_pointer(path)
     except CheckpointError as fault:

@@ -24,7 +24,7 @@ from stages.params.load import DownloadParams
 PARENTS = Path("data/parents")
 Config = Mapping[str, Any]
 
-# From the models, the base first, and their names to what keeps each from being merged.
+# Maps the models, base first, and their names to the faults that keep each from being merged.
 Misfits = Callable[[Sequence[Checkpoint], Sequence[str]], Sequence[Sequence[str]]]
 
 
@@ -33,7 +33,7 @@ def run(
 ) -> tuple[str, ...]:
     """Put the base and its fine-tunes at ``out/<name>`` and list them in ``out/manifest.json``.
 
-    ``out`` is replaced as a whole, or left as it was where anything is at fault. What an earlier
+    ``out`` is replaced as a whole, or left as it was where there is any fault. What an earlier
     run put there is kept where its source has not changed. Configurations and tokenizers are
     checked before the first weight is fetched. With ``tokenizer`` ``base`` all models must have
     the base's vocabulary; otherwise merges move their rows, and it may differ. ``misfits`` is the
@@ -41,7 +41,7 @@ def run(
     hub stand for the commits in parents.lock (stages/download/parents_lock.py).
 
     Returns:
-        Notes for a person: what is legal and worth a look.
+        Notes for a person: what is legal but worth checking.
 
     Raises:
         ParamsError: a source is not legal.
@@ -92,14 +92,14 @@ def _earlier(out: Path) -> dict[str, ManifestEntry]:
 def _light_faults(
     jobs: Sequence[ModelJob], configs: Sequence[Config], *, shared: bool
 ) -> list[str]:
-    """Return what the small files alone show to be wrong; ``shared`` asks for one vocabulary."""
+    """Return the faults that the small files show; ``shared`` requires one vocabulary."""
     base, *parents = jobs
     faults = []
     for job, config in zip(jobs, configs, strict=True):
-        found = parent_checks.config_faults(config)
+        faults_of_model = parent_checks.config_faults(config)
         if job is not base:
-            found += parent_checks.architecture_faults(configs[0], config)
-        faults += [f"{job.request.at}: {fault}" for fault in found]
+            faults_of_model += parent_checks.architecture_faults(configs[0], config)
+        faults += [f"{job.request.at}: {fault}" for fault in faults_of_model]
     if not has_tokenizer(base.light):
         faults.append(
             f"{base.request.at}: holds no tokenizer. Children carry the base's; name a model that "
@@ -112,10 +112,10 @@ def _light_faults(
         return [*faults, f"{base.request.at}: {error}"]
     for job in parents:
         try:
-            found = tokenizer_faults(base.light, job.light, shared=shared)
+            faults_of_model = tokenizer_faults(base.light, job.light, shared=shared)
         except CheckpointError as error:
-            found = [str(error)]
-        faults += [f"{job.request.at}: {fault}" for fault in found]
+            faults_of_model = [str(error)]
+        faults += [f"{job.request.at}: {fault}" for fault in faults_of_model]
     return faults
 
 
@@ -136,14 +136,14 @@ def _check_weights(jobs: Sequence[ModelJob], folder: Path, misfits: Misfits) -> 
     except GermlineError as error:
         raise CheckpointError(f"params.yaml: download: {error}") from error
     faults = []
-    for job, model, found in zip(jobs, models, unfit, strict=True):
-        damaged = parent_checks.number_faults(model) if not found and job.kept is None else []
-        faults += [f"{job.request.at}: {fault}" for fault in (*found, *damaged)]
+    for job, model, misfit in zip(jobs, models, unfit, strict=True):
+        damaged = parent_checks.number_faults(model) if not misfit and job.kept is None else []
+        faults += [f"{job.request.at}: {fault}" for fault in (*misfit, *damaged)]
     raise_all(faults)
 
 
 def _check_ancestry(jobs: Sequence[ModelJob], folder: Path) -> list[str]:
-    """Check that the base can be what the parents were trained from; return notes on the odd."""
+    """Check that the base can be the parents' ancestor; return notes on odd parents."""
     base, *parents = (ancestry.samples_of(Checkpoint(folder / j.request.name)) for j in jobs)
     at = {job.request.name: job.request.at for job in jobs[1:]}
     faults, notes = ancestry.judged(base, dict(zip(at, parents, strict=True)))
@@ -166,7 +166,7 @@ def _twins(jobs: Sequence[ModelJob], entries: Sequence[ManifestEntry]) -> list[s
 
 
 def _replace(staging: Path, out: Path) -> None:
-    """Make ``staging`` be ``out``; a crash between leaves no ``out``, never half of one."""
+    """Rename ``staging`` to ``out``; a crash in between leaves no ``out``, never half of one."""
     old = out.with_name(f".{out.name}.old")
     _remove(old)
     if out.exists():

@@ -1,4 +1,4 @@
-"""Make item scores and a task score of what lm-eval's metric says about each item."""
+"""Turn what lm-eval's metric says about each item into item scores and a task score."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +95,7 @@ def _resamples(aggregate: Aggregate, answers: Sequence[Any]) -> Resamples:
 
 
 def _value(aggregate: Aggregate, answers: Sequence[Any]) -> float | None:
-    """Return an aggregate of some items; None where they have none."""
+    """Return an aggregate of some items; None where it has no value for them."""
     try:
         value = float(aggregate(answers)) if answers else math.nan
     except (ArithmeticError, ValueError, LookupError):

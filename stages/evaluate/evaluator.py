@@ -21,12 +21,12 @@ from stages.lineage.evaluation import SPLITS, Evaluation, Items, ItemScore, Task
 from stages.params.load import EvaluateParams
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
-_NUM_SUBSETS = 16  # whose batches are kept; those of a subset asked again later are made again
+_NUM_SUBSETS = 16  # subsets of items whose batches are kept; others are batched again
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A part with its requests: lm-eval's instances by item, and the same as padded batches."""
+    """A part with its requests: lm-eval's instances by item, and the padded batches of them."""
 
     part: Part
     prompts: Prompts
@@ -52,7 +52,7 @@ class Evaluator:
         self._subsets: dict[tuple[str, Items], list[Ready]] = {}
 
     def evaluate(self, split: str, items: Items | None = None) -> Evaluation:
-        """Return what the model's present weights score on ``split``, or on ``items`` of it.
+        """Return the scores of the model's present weights on ``split``, or on ``items`` of it.
 
         An item's prompts are those it has in the whole split. Its batches are not: log-likelihoods
         may differ from those of the whole split by rounding, and a choice or a text only where two
@@ -78,7 +78,7 @@ class Evaluator:
     def prepare(self, split: str, items: Items | None = None) -> list[Ready]:
         """Build and tokenise the requests of ``split``, once; ``evaluate`` does it if need be.
 
-        Those of ``items`` are taken from the whole split's, batched anew and kept for a while.
+        Requests of ``items`` are taken from the whole split's, batched again and kept for a while.
 
         Raises:
             EvaluationError: the split or an item is unknown, or an item does not fit the model.
@@ -91,20 +91,20 @@ class Evaluator:
         if items is None:
             return self._ready[split]
         if (split, items) not in self._subsets:
-            chosen = self._some(split, items)
+            subset = self._some(split, items)
             if len(self._subsets) >= _NUM_SUBSETS:
                 del self._subsets[next(iter(self._subsets))]
-            self._subsets[split, items] = chosen
+            self._subsets[split, items] = subset
         return self._subsets[split, items]
 
     def _some(self, split: str, items: Items) -> list[Ready]:
         whole = {ready.part.label: ready.prompts for ready in self._ready[split]}
-        chosen = []
+        subset = []
         for part in self._suite.pick(split, items):
             prompts = whole[part.label]
             asked = {i: a for i, a in prompts.instances.items() if i in part.places}
-            chosen.append(self._batched(part, replace(prompts, instances=asked)))
-        return chosen
+            subset.append(self._batched(part, replace(prompts, instances=asked)))
+        return subset
 
     def _prepare(self, part: Part) -> Ready:
         template = self._lm.apply_chat_template
@@ -117,12 +117,12 @@ class Evaluator:
         by_kind: dict[str, tuple[list[Any], list[Request]]] = {}
         for item, asked in prompts.instances.items():
             for instance in asked:
-                held, requests = by_kind.setdefault(instance.request_type, ([], []))
+                instances, requests = by_kind.setdefault(instance.request_type, ([], []))
                 repeats = instance.repeats or 1
                 name = f"task {part.label}, item {item}"
-                held += [instance] * repeats
+                instances += [instance] * repeats
                 requests += [Request(instance.request_type, instance.args, name)] * repeats
-        prepared = [(held, self._lm.prepare(asked)) for held, asked in by_kind.values()]
+        prepared = [(instances, self._lm.prepare(asked)) for instances, asked in by_kind.values()]
         return Ready(part, prompts, prepared)
 
     def _tally(self, ready: Ready) -> tuple[TaskScore, list[ItemScore]]:
@@ -134,8 +134,8 @@ class Evaluator:
 
     def _answer(self, ready: Ready) -> None:
         ready.prompts.renew()
-        for held, prepared in ready.prepared:
-            for instance, answer in zip(held, self._lm.answer(prepared), strict=True):
+        for instances, prepared in ready.prepared:
+            for instance, answer in zip(instances, self._lm.answer(prepared), strict=True):
                 instance.resps.append(answer)
 
     @staticmethod
@@ -148,6 +148,6 @@ class Evaluator:
 
         loaded = ready.part.loaded
         apply_filter(ready.part.label, loaded, ready.instances)
-        # Entered once for all items; what scores instead works in the project's folder.
+        # Entered once for all items; our own measures work in the project's folder.
         with loaded.entered() if loaded.scoring is None else nullcontext():
             return values_of(ready.part, ready.instances, by_metric)

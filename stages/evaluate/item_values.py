@@ -1,4 +1,4 @@
-"""Put together what an item is worth: lm-eval's metric or a measure of ours, and the language."""
+"""Compute an item's value: by lm-eval's metric or our measure, and by its language."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,9 +30,9 @@ def values_of(part: Part, asked: Mapping[str, list[Any]], by_metric: ByMetric) -
         if language is None or language.allows(_text(part, item, instances[0].resps))
     }
     if scoring.measure is None:
-        values = {item: by_metric(part, item, found) for item, found in spoken.items()}
+        values = {item: by_metric(part, item, of_item) for item, of_item in spoken.items()}
     else:
-        answers = [_answer(part, item, found[0]) for item, found in spoken.items()]
+        answers = [_answer(part, item, of_item[0]) for item, of_item in spoken.items()]
         values = dict(zip(spoken, scoring.measure(answers), strict=True))
     return {item: values.get(item, 0.0) for item in asked}
 
@@ -62,7 +62,7 @@ def _text(part: Part, item: str, said: Any) -> str:
 
 
 def _accepted(task: Any, doc: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a document accepts: its ``answers``, or the target that lm-eval builds."""
+    """Return the accepted answers: the document's ``answers``, or the target by lm-eval."""
     if task.get_config("custom_dataset") is not None and "answers" in doc:
         return tuple(doc["answers"])
     target = task.doc_to_target(doc)

@@ -30,7 +30,7 @@ _SET_ELSEWHERE = {
     "pretrained": "download.base",
     "tokenizer": "merge.tokenizer",
 }
-# Of generation; where several are given, lm-eval takes the first of them.
+# Names for the length of a text; where several are given, lm-eval takes the first.
 _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _DTYPES = ("auto", "bfloat16", "float16", "float32")
 
@@ -90,11 +90,11 @@ def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def check_generation(where: str, kwargs: Mapping[str, Any]) -> None:
-    """Check what lm-eval would only refuse when it generates, or pass over.
+    """Check arguments that lm-eval refuses only when it generates, or ignores.
 
     Raises:
-        EvaluationError: a length is no whole number or is given twice, a stop string is no text,
-            or sampling is asked for without a temperature above zero.
+        EvaluationError: a length is not a whole number or is given twice, a stop string is not
+            text, or sampling is asked for without a temperature above zero.
     """
     lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
     if len(lengths) > 1:

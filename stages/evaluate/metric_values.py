@@ -1,4 +1,4 @@
-"""What lm-eval's own scoring says of answers: the chosen filter, then the task's metric."""
+"""Score answers by lm-eval's own means: the task's filter, then its metric."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from stages.evaluate.tasks.lm_eval_task import LoadedTask
 
 
 def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) -> None:
-    """Set what the chosen filter makes of each instance's responses.
+    """Set each instance's filtered responses.
 
     Raises:
         EvaluationError: the filter raises.
@@ -22,7 +22,7 @@ def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) 
 
 
 def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], document: Any) -> Any:
-    """Return what the task's metric says of one item, whose responses are filtered.
+    """Return the value of the task's metric for one item, whose responses are filtered.
 
     Raises:
         EvaluationError: the task's scoring raises, or gives no such metric.

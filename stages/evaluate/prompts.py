@@ -18,9 +18,9 @@ Template = Callable[..., str]
 class Prompts:
     """The requests of some items of a task.
 
-    ``documents`` are the items' as lm-eval reads them to score: once more, after all prompts.
-    ``state`` is how far the generators had come then. Both are None where the task has no Python,
-    which alone can change a document or draw.
+    ``documents`` are the items' documents as lm-eval reads them to score: again, after all
+    prompts. ``state`` is that of the generators at that moment. Both are None where the task has
+    no Python, as only Python can change a document or draw.
     """
 
     instances: Mapping[str, list[Any]]  # item id -> lm-eval's instances in the order of their idx
@@ -34,7 +34,7 @@ class Prompts:
         return copy.deepcopy(self.documents[item])
 
     def renew(self) -> None:
-        """Take the answers and all that scoring may have changed off the instances."""
+        """Remove from the instances the answers and all that scoring may have changed."""
         for item, asked in self.instances.items():
             document = self.document(item)
             for instance in asked:
@@ -56,7 +56,7 @@ def build(
     split.
 
     Raises:
-        EvaluationError: they cannot be built.
+        EvaluationError: the prompts cannot be built.
     """
     where, remedy = (
         f"task {name}: its prompts cannot be built",
@@ -64,13 +64,13 @@ def build(
     )
     process = loaded.process
     with kept(), loaded.entered(), process.blamed(where, remedy):
-        found = _instances(loaded, places, params, template)
+        instances = _instances(loaded, places, params, template)
         if not loaded.has_code:
-            remember(loaded.task, [asked[0].doc for asked in found.values()])
-            return Prompts(found)
+            remember(loaded.task, [asked[0].doc for asked in instances.values()])
+            return Prompts(instances)
         docs = loaded.task.eval_docs
-        documents = {item: copy.deepcopy(docs[place]) for item, place in places.items()}
-        return Prompts(found, documents, RandomState.now(process.modules.values()))
+        documents = {item: copy.deepcopy(docs[i]) for item, i in places.items()}
+        return Prompts(instances, documents, RandomState.now(process.modules.values()))
 
 
 def _instances(
@@ -83,23 +83,23 @@ def _instances(
     names = dict(enumerate(ordered))
     _request(loaded, params, template, samples=[places[item] for item in ordered])
     if loaded.state is not None and not loaded.state.is_now():
-        names = {place: item for item, place in places.items()}
+        names = {doc_id: item for item, doc_id in places.items()}
         _request(loaded, params, template, limit=params.limit)
-    found: dict[str, list[Any]] = {item: [] for item in ordered}
+    by_item: dict[str, list[Any]] = {item: [] for item in ordered}
     for instance in loaded.task.instances:
         if instance.doc_id in names:
-            found[names[instance.doc_id]].append(instance)
-    return {item: sorted(asked, key=lambda i: i.idx) for item, asked in found.items()}
+            by_item[names[instance.doc_id]].append(instance)
+    return {item: sorted(asked, key=lambda i: i.idx) for item, asked in by_item.items()}
 
 
 def _request(
-    loaded: LoadedTask, params: EvaluateParams, template: Template | None, **chosen: Any
+    loaded: LoadedTask, params: EvaluateParams, template: Template | None, **wanted: Any
 ) -> None:
     if loaded.state is not None:
         loaded.state.restore()
     loaded.task.set_fewshot_seed(seed=FEWSHOT_SEED)
     loaded.task.build_all_requests(
-        **chosen,
+        **wanted,
         system_instruction=params.system_instruction,
         apply_chat_template=bool(params.apply_chat_template),
         fewshot_as_multiturn=multiturn(params),

@@ -1,4 +1,4 @@
-"""A closed room for lm-eval: no output, no logs below an error, no network, no free Jinja."""
+"""Run lm-eval without output, logs below an error, network, or Jinja outside a sandbox."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ def sealed() -> Iterator[None]:
 
 
 def sandboxed() -> SandboxedEnvironment:
-    """Return lm-eval's template environment, made a sandbox if it is none yet.
+    """Return lm-eval's template environment, turned into a sandbox where it is not one yet.
 
     It renders every template of a task, and chat templates that a server sends.
     """

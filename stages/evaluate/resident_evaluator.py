@@ -1,4 +1,4 @@
-"""The resident evaluator: one model in this process, whose weights others replace in place."""
+"""The resident evaluator: one model in this process, whose weights the caller replaces."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class ResidentEvaluator(Evaluator):
         """Load the model of ``model_folder``.
 
         Raises:
-            EvaluationError: it cannot be loaded, or has not the chat template that params name.
+            EvaluationError: the model cannot be loaded, or lacks the chat template of params.
         """
         torch.set_num_threads(params.threads)
         with sealed():

@@ -11,10 +11,10 @@ from stages.params.load import EvaluateParams
 
 
 def run(model_folder: Path, params: EvaluateParams, split: str) -> Evaluation:
-    """Return what the model of ``model_folder`` scores on ``split``.
+    """Return the scores of the model of ``model_folder`` on ``split``.
 
     Raises:
-        EvaluationError: a task, the model or a score is not as it needs to be.
+        EvaluationError: a task or the model cannot be used, or a score is not finite.
     """
     suite = Suite.load(params)
     if params.backend is None:

@@ -80,8 +80,10 @@ class TaskScore:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the score that ``to_dict`` wrote."""
-        held = data.get("resamples")
-        resamples = Resamples(*(tuple(held[f.name]) for f in fields(Resamples))) if held else None
+        draws = data.get("resamples")
+        resamples = (
+            Resamples(*(tuple(draws[f.name]) for f in fields(Resamples))) if draws else None
+        )
         return cls(**{**data, "resamples": resamples})
 
 

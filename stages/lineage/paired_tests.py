@@ -57,13 +57,13 @@ def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float])
     tasks = _paired(first, second)
     total = sum(weights[task.task] for task, _ in tasks)
     parts, variances, rest = [], [], []
-    for mine, theirs in tasks:
-        share = weights[mine.task] / total
-        if mine.resamples is not None or theirs.resamples is not None:
-            rest.append(share * mine.sign * (mine.score - theirs.score))
-            variances.append(share**2 * _resampled_variance(mine, theirs))
+    for one, other in tasks:
+        share = weights[one.task] / total
+        if one.resamples is not None or other.resamples is not None:
+            rest.append(share * one.sign * (one.score - other.score))
+            variances.append(share**2 * _resampled_variance(one, other))
             continue
-        deltas = _deltas(first, second, mine.task)
+        deltas = _deltas(first, second, one.task)
         variances.append(share**2 * _variance_of_mean(deltas))
         parts.append(share * deltas / len(deltas))
     difference = math.fsum([*(float(part.sum()) for part in parts), *rest])
@@ -76,7 +76,7 @@ def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float])
 
 
 def _paired(first: Evaluation, second: Evaluation) -> list[tuple[TaskScore, TaskScore]]:
-    """Return the tasks of both, sorted by name.
+    """Return the tasks of both evaluations, sorted by name.
 
     Raises:
         EvaluationError: the two were not scored on the same items.
@@ -115,18 +115,18 @@ def _variance_of_mean(deltas: Floats) -> float:
     return float(spread) / size
 
 
-def _resampled_variance(mine: TaskScore, theirs: TaskScore) -> float:
+def _resampled_variance(one: TaskScore, other: TaskScore) -> float:
     """Return the variance of the difference of two aggregates over the draws that both hold.
 
     Raises:
-        EvaluationError: one of them holds no draws.
+        EvaluationError: an aggregate holds no draws.
     """
-    if mine.resamples is None or theirs.resamples is None:
+    if one.resamples is None or other.resamples is None:
         raise EvaluationError(
-            f"comparison, task {mine.task}: metric {mine.metric} is not the mean over items, and "
+            f"comparison, task {one.task}: metric {one.metric} is not the mean over items, and "
             "an evaluation holds no bootstrap draws of it. Evaluate both again."
         )
-    pairs = zip(mine.resamples.drawn, theirs.resamples.drawn, strict=True)
+    pairs = zip(one.resamples.drawn, other.resamples.drawn, strict=True)
     deltas = [a - b for a, b in pairs if a is not None and b is not None]
     return float(np.var(deltas, ddof=1)) if len(deltas) > 1 else 0.0
 
@@ -164,8 +164,8 @@ def corrected_best(evaluations: Sequence[Evaluation], weights: Mapping[str, floa
         means = outside @ scores.T / np.maximum(size, 1)
         drawn += share * inside
         left_out += share * np.where(size > 0, means, inside)
-    chosen = drawn.argmax(axis=1)
-    return float(left_out[np.arange(NUM_RESAMPLES), chosen].mean())
+    best = drawn.argmax(axis=1)
+    return float(left_out[np.arange(NUM_RESAMPLES), best].mean())
 
 
 def _draws_of(evaluations: Sequence[Evaluation], task: str) -> tuple[Floats, Floats]:
@@ -209,14 +209,14 @@ def item_scores(evaluation: Evaluation) -> dict[str, dict[tuple[str, int], float
     occurrence.
     """
     signs = {t.task: t.sign for t in evaluation.tasks}
-    found: dict[str, dict[tuple[str, int], float]] = {}
+    scores: dict[str, dict[tuple[str, int], float]] = {}
     seen: dict[tuple[str, str], int] = {}
     for item in evaluation.items:
         if item.score is None:
             continue
         count = seen[item.task, item.item] = seen.get((item.task, item.item), -1) + 1
-        found.setdefault(item.task, {})[item.item, count] = signs[item.task] * item.score
-    return found
+        scores.setdefault(item.task, {})[item.item, count] = signs[item.task] * item.score
+    return scores
 
 
 def _p_value(deltas: Floats, num_tasks: int) -> float:
@@ -226,7 +226,7 @@ def _p_value(deltas: Floats, num_tasks: int) -> float:
         return 1.0
     if num_tasks == 1 and np.unique(np.abs(changed)).size == 1:
         return float(stats.binomtest(int((changed > 0).sum()), changed.size).pvalue)
-    found = stats.permutation_test(
+    result = stats.permutation_test(
         (changed,),
         lambda values, axis: values.sum(axis=axis),
         permutation_type="samples",
@@ -235,4 +235,4 @@ def _p_value(deltas: Floats, num_tasks: int) -> float:
         batch=500,
         rng=generator("permutation test", int(changed.size)),
     )
-    return min(1.0, float(found.pvalue))
+    return min(1.0, float(result.pvalue))

@@ -21,9 +21,9 @@ Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
 
 
-def candidate_name(generation: int, place: int) -> str:
-    """Return the name of a candidate: g03-c07 is place 7 of generation 3."""
-    return f"g{generation:02d}-c{place:02d}"
+def candidate_name(generation: int, number: int) -> str:
+    """Return the name of a candidate: g03-c07 is number 7 of generation 3."""
+    return f"g{generation:02d}-c{number:02d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def finished(rows: Sequence[Row]) -> list[Row]:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write ``rows`` as JSON lines, by generation then place; equal rows, equal bytes.
+    """Write ``rows`` as JSON lines, by generation, then number; equal rows, equal bytes.
 
     Raises:
         LineageError: two rows have one name.

@@ -19,8 +19,9 @@ KINDS = ("champion", "parent", "baseline", "base", "reference")
 class Shortlisted:
     """A candidate that was scored again on the validation split; None: that failed.
 
-    ``scores`` are its validation scores by task. ``p_value`` is of no difference from the champion
-    on that split, corrected for the number of such comparisons; None for the champion itself.
+    ``scores`` are its validation scores by task. ``p_value`` tests for a difference from the
+    champion on that split, corrected for the number of such comparisons; None for the champion
+    itself.
     """
 
     name: str
@@ -35,9 +36,9 @@ class Shortlisted:
 
 @dataclass(frozen=True, slots=True)
 class TestedModel:
-    """A model that met the test split; ``recipe`` is None for weights that no merge made.
+    """A model that was scored on the test split; ``recipe`` is None where no merge made it.
 
-    Of a reference it says which model was asked; its weights are not known, and have no hash.
+    For a reference, it says which model was asked; its weights are unknown and have no hash.
     """
 
     name: str
@@ -84,7 +85,7 @@ class Selection:
 
     @property
     def chosen(self) -> Shortlisted:
-        """The champion's place on the shortlist: its id, genes and earlier fitnesses."""
+        """The champion's entry on the shortlist: its id, genes and earlier fitnesses."""
         return next(item for item in self.shortlist if item.name == self.champion)
 
     def of_kind(self, kind: EntryKind) -> tuple[TestedModel, ...]:

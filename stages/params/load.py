@@ -207,10 +207,10 @@ def load_params(path: Path = PARAMS_PATH) -> Params:
             "change to it, or copy the one from the repository."
         ) from error
     except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}. Mend the file there.") from error
+        raise ParamsError(f"{path}: not valid YAML: {error}. Fix the file there.") from error
     if not isinstance(data, dict):
-        found = type(data).__name__
-        raise ParamsError(f"{path}: holds a {found}. It must hold sections: {_sections()}.")
+        kind = type(data).__name__
+        raise ParamsError(f"{path}: holds a {kind}. It must hold sections: {_sections()}.")
     try:
         return Params.model_validate(data)
     except ValidationError as error:

@@ -18,10 +18,10 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ModelParams":
-        told = [name for name in SECRETS if name in self.model_args]
-        if told:
+        secrets = [name for name in SECRETS if name in self.model_args]
+        if secrets:
             raise ValueError(
-                f"model_args may not hold {told[0]!r}, as params.yaml is tracked; name the "
+                f"model_args may not hold {secrets[0]!r}, as params.yaml is tracked; name the "
                 "environment variable that holds the key under api_key_env"
             )
         if "@" in str(self.model_args.get("base_url", "")):

@@ -76,7 +76,6 @@ class SpaceParams(Section):
         for name, least in (("density", 0.0), ("t", 0.0)):
             low, high = getattr(self, name)
             if low < least or high > 1.0 or (name == "density" and low == 0.0):
-                raise ValueError(
-                    f"{name} is [{low}, {high}]; its range is within {name} in (0, 1]"
-                )
+                legal = "(0, 1]" if name == "density" else "[0, 1]"
+                raise ValueError(f"{name} is [{low}, {high}]; give bounds within {legal}")
         return self

@@ -1,8 +1,8 @@
 """The candidate store: every merge and evaluation by its key, its bytes in DVC's own cache.
 
-An index of small JSON files beside the cache says which objects a key has. An object that is
+An index of small JSON files next to the cache says which objects a key has. An object that is
 missing or damaged makes its key a miss, never an error and never wrong data, so `dvc gc` and a
-kill at any moment cost time alone. No lock is taken: objects and index entries are written under
+kill at any moment cost only time. No lock is taken: objects and index entries are written under
 a temporary name and renamed, so threads, processes and a running `dvc repro` may share a store.
 
 A merge's key is its recipe's id. This room alone imports DVC.
@@ -40,7 +40,7 @@ _opening = threading.Lock()
 
 
 class CandidateStore:
-    """The store of the DVC project around ``root``; it may be pickled, and shared by threads.
+    """Keeps merges and evaluations in the DVC project around ``root``; picklable, thread-safe.
 
     In `dvc exp run --temp` that is the temporary workspace, which shares the project's cache.
     """
@@ -108,7 +108,7 @@ class CandidateStore:
         """Return the document of ``record``, which must be there.
 
         Raises:
-            LineageError: it is gone or damaged, or ``record`` is of a folder.
+            LineageError: the document is gone or damaged, or ``record`` is of a folder.
         """
         document = self.document(record)
         if document is None:
@@ -178,7 +178,7 @@ class CandidateStore:
     def tracked(self, path: Path) -> list[dict[str, Any]]:
         """Return the rows of a file of records as DVC tracks it, even where a stage removed it.
 
-        ``path`` is relative to the project. Empty where none is tracked or it cannot be had.
+        ``path`` is relative to the project. Empty where none is tracked or it cannot be fetched.
 
         Raises:
             LineageError: a line of it is damaged.
@@ -195,9 +195,9 @@ class CandidateStore:
             ) from error
 
     def hydrate(self, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Enter exported rows into the index; return how many keys are found only since.
+        """Enter exported rows into the index; return how many keys it added.
 
-        A key that is already found keeps what it holds.
+        A key that the index has already keeps what it holds.
 
         Raises:
             LineageError: a row is not one that ``export`` made.
@@ -276,7 +276,7 @@ class CandidateStore:
         if result.failed:
             raise LineageError(
                 f"store, {direction}: {len(result.failed)} of {len(names)} objects failed; the "
-                "rest was moved. DVC's messages say why; fix it and run the same again."
+                "rest was moved. DVC's messages say why; fix it and run the same command again."
             )
         return len(result.transferred)
 

@@ -1,4 +1,4 @@
-"""What the candidate store knows of a key, and the index from keys to that."""
+"""What the candidate store knows about a key, and the index from keys to these records."""
 
 import json
 import os
@@ -90,7 +90,7 @@ class Index:
     """
 
     def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
-        """Take ``folder``, which need not be there yet."""
+        """Use ``folder``, which need not exist yet."""
         self.folder = folder
         self._is_shared = is_shared
 

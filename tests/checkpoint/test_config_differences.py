@@ -103,16 +103,16 @@ HARMLESS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "base", "other", "told"), DECIDING)
+@pytest.mark.parametrize(("kind", "base", "other", "sentence"), DECIDING)
 def test_a_key_that_decides_the_function_is_told(
-    kind: str, base: dict[str, Any], other: dict[str, Any], told: str
+    kind: str, base: dict[str, Any], other: dict[str, Any], sentence: str
 ) -> None:
     """Under transformers' name for it, with both values, defaults filled in, both ways round."""
     base, other = {"model_type": kind, **base}, {"model_type": kind, **other}
 
-    found = differences(base, other)
+    differing = differences(base, other)
 
-    assert any(told in fact for fact in found.deciding), found
+    assert any(sentence in fact for fact in differing.deciding), differing
     assert differences(other, base).deciding
     assert differences(base, base).deciding == differences(other, other).deciding == ()
 
@@ -124,23 +124,25 @@ def test_a_key_that_changes_nothing_may_differ(
     """Neither an error nor a note, both ways round."""
     base, other = {"model_type": kind, **base}, {"model_type": kind, **other}
 
-    found = differences(base, other), differences(other, base)
+    differing = differences(base, other), differences(other, base)
 
-    assert all(not (f.deciding or f.unknown) for f in found), found
+    assert all(not (f.deciding or f.unknown) for f in differing), differing
 
 
 def test_keys_that_transformers_does_not_read_are_told_apart() -> None:
     """A key of nobody is told as unknown, with both values."""
-    found = differences({"model_type": "llama"}, {"model_type": "llama", "my_gate": 3})
+    differing = differences({"model_type": "llama"}, {"model_type": "llama", "my_gate": 3})
 
-    assert ((), ("my_gate is 3, the base's None",)) == (found.deciding, found.unknown)
+    assert ((), ("my_gate is 3, the base's None",)) == (differing.deciding, differing.unknown)
 
 
 def test_another_type_of_model_is_one_fact() -> None:
     """Of models of two types their types are told, and no key more."""
-    found = differences({"model_type": "llama"}, {"model_type": "mistral", "sliding_window": 8})
+    differing = differences(
+        {"model_type": "llama"}, {"model_type": "mistral", "sliding_window": 8}
+    )
 
-    assert ("model_type is 'mistral', the base's 'llama'",) == found.deciding
+    assert ("model_type is 'mistral', the base's 'llama'",) == differing.deciding
 
 
 def test_a_text_model_is_compared_with_the_text_section() -> None:

@@ -56,11 +56,11 @@ def test_only_linux_is_told_to_begin(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Linux is told the range that it may write; a system that knows no such call is not."""
-    told = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda _, at, size, __: told.append((at, size)))
+    ranges = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, at, size, __: ranges.append((at, size)))
     monkeypatch.setattr(sys, "platform", platform)
     send_to_disk(descriptor, 3, 7)
-    assert calls == told
+    assert calls == ranges
 
 
 def test_sync_names_a_file_that_is_not_there(tmp_path: Path) -> None:

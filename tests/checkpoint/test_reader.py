@@ -252,17 +252,21 @@ def test_damaged_folder_is_named(damage: str, tmp_path: Path) -> None:
 def test_other_formats_are_named(tmp_path: Path) -> None:
     """A folder of pickled weights, an empty one and a missing one are told apart."""
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="found no weights"):
+    with pytest.raises(CheckpointError, match="holds no weights"):
         Checkpoint(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"found pytorch_model.bin.*reads safetensors only"):
+    with pytest.raises(CheckpointError, match=r"holds pytorch_model.bin.*merges safetensors only"):
         Checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match="no such file"):
         Checkpoint(tmp_path / "none")
 
 
 BAD_ADDS: dict[str, tuple[str, Tensor, str]] = {
-    "a wrong shape": ("a", torch.zeros(3, 2), r"is F32 \[3, 2\], announced was F32 \[2, 3\]"),
+    "a wrong shape": (
+        "a",
+        torch.zeros(3, 2),
+        r"is F32 \[3, 2\], but was announced as F32 \[2, 3\]",
+    ),
     "a wrong dtype": ("a", torch.zeros(2, 3, dtype=torch.float16), r"is F16 \[2, 3\]"),
     "a stray name": ("z", torch.zeros(1), "was not announced"),
     "a dtype without a name": ("a", torch.zeros(2, 3, dtype=torch.complex64), "complex64"),
@@ -304,9 +308,9 @@ def test_writer_takes_bytes_that_belong_together(tmp_path: Path) -> None:
     data = torch.cat([flat[name] for name in names]).numpy()
     for shard_bytes in (1, 30, 10**9):
         with CheckpointWriter(tmp_path / "m", infos, shard_bytes=shard_bytes) as writer:
-            with pytest.raises(CheckpointError, match="from a have 39 bytes, announced were 40"):
+            with pytest.raises(CheckpointError, match="a have 39 bytes, but 40 were announced"):
                 writer.add_run(names, data[:-1].data)
-            found = writer.add_run(names, data.data)
+            digests = writer.add_run(names, data.data)
             with pytest.raises(CheckpointError, match="c was added before"):
                 writer.add_run(["b", "c"], data.data)
             for name in ("b", "f"):
@@ -314,7 +318,7 @@ def test_writer_takes_bytes_that_belong_together(tmp_path: Path) -> None:
             (writer.folder / "config.json").write_text("{}", encoding="utf-8")
         read = Checkpoint(tmp_path / "m")
         assert all(torch.equal(tensor, read.read(name)) for name, tensor in TENSORS.items())
-        assert {name: digest(TENSORS[name]) for name in names} == found
+        assert {name: digest(TENSORS[name]) for name in names} == digests
         shutil.rmtree(tmp_path / "m")
 
 
@@ -329,7 +333,7 @@ def test_writer_overwrites_nothing(tmp_path: Path) -> None:
 def test_writer_overwrites_nothing_that_came_meanwhile(tmp_path: Path) -> None:
     """Of two writers to one folder the first to end has it; the other leaves nothing."""
     late = CheckpointWriter(tmp_path / "m", {"a": TensorInfo("F32", (2,))}, shard_bytes=10**9)
-    with pytest.raises(CheckpointError, match="m: something was put there"), late:  # noqa: PT012  it is the end that raises
+    with pytest.raises(CheckpointError, match="m: another process wrote there"), late:  # noqa: PT012  it is the end that raises
         late.add("a", torch.ones(2))
         _write(tmp_path / "m")
     assert ["m"] == [path.name for path in tmp_path.iterdir()]

@@ -24,10 +24,10 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
 
 def test_what_is_in_use_stays(tmp_path: Path) -> None:
     """Two may write to one place at once: each has a folder of its own until it ends."""
-    first, held = claim(tmp_path / "out")
+    first, lock = claim(tmp_path / "out")
     second, other = claim(tmp_path / "out")
     assert {first, second} == set(tmp_path.iterdir())
-    os.close(held)
+    os.close(lock)
     third, last = claim(tmp_path / "out")
     assert {second, third} == set(tmp_path.iterdir())
     os.close(other)

@@ -23,8 +23,8 @@ SHARDS: Parts = {
 
 
 def _safetensors(folder: Path) -> dict[str, Tensor]:
-    found = Checkpoint(folder)
-    return {name: found.read(name) for name in found.tensors}
+    model = Checkpoint(folder)
+    return {name: model.read(name) for name in model.tensors}
 
 
 def _pickled(folder: Path) -> dict[str, Tensor]:
@@ -46,7 +46,7 @@ def save(
 ) -> Path:
     """Save shards and their index; without a map each tensor is where it is."""
     suffix, single, write, _ = FORMATS[kind]
-    own = {name: f"{part}.{suffix}" for part, held in parts.items() for name in held}
+    own = {name: f"{part}.{suffix}" for part, names in parts.items() for name in names}
     for part, tensors in parts.items():
         path = folder / f"{part}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,9 @@ def save(
 
 def read(folder: Path, kind: str) -> dict[str, Tensor]:
     """Return the tensors of a folder in a format."""
-    found = FORMATS[kind][3](folder)
-    assert isinstance(found, dict)
-    return found
+    tensors = FORMATS[kind][3](folder)
+    assert isinstance(tensors, dict)
+    return tensors
 
 
 @formats
@@ -77,10 +77,10 @@ def test_each_tensor_comes_from_the_shard_that_the_index_gives(
         old = {name: torch.zeros(2) for name in "abcd"}
         write(old, folder / f"pytorch_model-0000{number}-of-00003.{suffix}")
 
-    found = read(folder, kind)
+    tensors = read(folder, kind)
 
-    assert ["a", "b", "c"] == sorted(found)
-    assert all(tensor.eq(1).all() for tensor in found.values())
+    assert ["a", "b", "c"] == sorted(tensors)
+    assert all(tensor.eq(1).all() for tensor in tensors.values())
     files = WeightFiles.in_folder(folder)
     assert files is not None
     assert 3 == len(files.strays)

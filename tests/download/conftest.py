@@ -96,9 +96,9 @@ def edit_json(path: Path, **changes: object) -> None:
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     """Return (inode, time of change) of each file: equal where nothing was written anew."""
-    found = {}
+    times = {}
     for root, _, names in os.walk(folder):
         for name in names:
             stat = (Path(root) / name).stat()
-            found[str(Path(root) / name)] = (stat.st_ino, stat.st_mtime_ns)
-    return found
+            times[str(Path(root) / name)] = (stat.st_ino, stat.st_mtime_ns)
+    return times

@@ -64,18 +64,18 @@ def test_adapter_equals_peft(project: Path, settings: dict[str, Any], dtype: str
 
     run(params("./models/base", tuned=f"./models/base+./{ADAPTER}"), OUT)
 
-    found, before = (
+    applied, before = (
         load_file(OUT / "tuned/model.safetensors"),
         load_file(base / "model.safetensors"),
     )
-    assert sorted(before) == sorted(found)
-    for name, tensor in found.items():
+    assert sorted(before) == sorted(applied)
+    for name, tensor in applied.items():
         if dtype == "bfloat16" and "embed" in name:  # there PEFT rounds B A to bfloat16 first
             torch.testing.assert_close(expected[name], tensor, rtol=2**-7, atol=2**-7)
         else:
             assert torch.equal(expected[name], tensor), name
-    assert any(not torch.equal(before[name], found[name]) for name in found)
-    assert {getattr(torch, dtype)} == {tensor.dtype for tensor in found.values()}
+    assert any(not torch.equal(before[name], applied[name]) for name in applied)
+    assert {getattr(torch, dtype)} == {tensor.dtype for tensor in applied.values()}
 
 
 def test_adapter_in_half_precision_is_multiplied_in_float32(project: Path) -> None:
@@ -91,8 +91,8 @@ def test_adapter_in_half_precision_is_multiplied_in_float32(project: Path) -> No
     name = "model.layers.0.self_attn.q_proj"
     down, up = (halves[f"base_model.model.{name}.lora_{x}.weight"].float() for x in "AB")
     weight = load_file(base / "model.safetensors")[f"{name}.weight"]
-    found = load_file(OUT / "tuned/model.safetensors")[f"{name}.weight"]
-    assert torch.equal(weight + (up @ down) * (6 / 4), found)
+    applied = load_file(OUT / "tuned/model.safetensors")[f"{name}.weight"]
+    assert torch.equal(weight + (up @ down) * (6 / 4), applied)
 
 
 @pytest.mark.usefixtures("project")
@@ -121,8 +121,8 @@ def test_adapter_on_pickled_weights() -> None:
     run(params(a=f"./models/old+./{ADAPTER}"), OUT)
 
     expected = by_peft(Path("data/zoo/base"), ADAPTER)
-    found = load_file(OUT / "a/model.safetensors")
-    assert all(torch.equal(expected[name], found[name]) for name in found)
+    tensors = load_file(OUT / "a/model.safetensors")
+    assert all(torch.equal(expected[name], tensors[name]) for name in tensors)
     assert ["a", "base", "manifest.json"] == sorted(path.name for path in OUT.iterdir())
 
 
@@ -222,5 +222,5 @@ def test_matrices_that_give_no_product_are_named(project: Path, shape: tuple[int
     name = min(name for name in tensors if "lora_A" in name)
     save_file({**tensors, name: torch.ones(shape)}, path)
 
-    with pytest.raises(CheckpointError, match="give no product B A of matrices"):
+    with pytest.raises(CheckpointError, match="whose matrix product B A does not exist"):
         run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)

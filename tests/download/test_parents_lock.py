@@ -74,11 +74,11 @@ def test_update_moves_the_lock_and_the_next_run_follows(
     second = hub.push("org/math", moved)
     hub.requests.clear()
 
-    told = parents_lock.update(requests(both, OUT))
+    sentences = parents_lock.update(requests(both, OUT))
 
     assert [] == hub.fetched()
-    assert f"org/lang@v1: still at {tag}" in told
-    assert f"org/math@main: moved from {first} to {second}" in told
+    assert f"org/lang@v1: still at {tag}" in sentences
+    assert f"org/math@main: moved from {first} to {second}" in sentences
     assert [] == moves(run(both, OUT))
     assert (second, tag) == (revision(), revision("lang"))
     run(params(lang="org/lang@v1"), OUT)

@@ -53,9 +53,9 @@ def test_an_old_split_on_the_hub_is_neither_fetched_nor_read(
 
     run(params(math="org/math@main"), OUT)
 
-    found = load_file(OUT / "math/model.safetensors")
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    tensors = load_file(OUT / "math/model.safetensors")
+    assert expected.keys() == tensors.keys()
+    assert all(torch.equal(expected[name], tensors[name]) for name in expected)
     assert not [name for name in hub.fetched() if "of-00003" in name]
     assert 2 == len([name for name in hub.fetched() if "of-00002" in name])
     assert 3 == len([note for note in notes() if "of-00003.bin: pytorch_model.bin.index" in note])

@@ -173,7 +173,7 @@ def test_illegal_sources_are_all_named() -> None:
 @pytest.mark.usefixtures("project")
 def test_a_source_inside_the_output_is_refused() -> None:
     """A model that the stage itself would remove is no source."""
-    with pytest.raises(ParamsError, match=r"inside data/parents, which this stage writes anew"):
+    with pytest.raises(ParamsError, match=r"inside data/parents, which this stage replaces"):
         run(params(math="./data/parents/math"), OUT)
 
 

@@ -49,7 +49,7 @@ def run_command_line(model: Path, suite: Suite, out: Path) -> dict[str, Rows]:
     )
     logged: dict[str, Rows] = {}
     for name, part in parts.items():
-        items = {place: item for item, place in part.places.items()}
+        items = {i: item for item, i in part.places.items()}
         with next(out.rglob(f"samples_{name}_*")).open() as file:
             rows = [json.loads(line) for line in file]
         logged[name] = {

@@ -51,8 +51,8 @@ def worth(
     **keys: Any,
 ) -> dict[str, Any]:
     """Return the values of answers to items that all have one target."""
-    chosen = TaskParams.model_validate({"task": "t", **keys})
-    scoring = scoring_of(chosen, metric)
+    task_params = TaskParams.model_validate({"task": "t", **keys})
+    scoring = scoring_of(task_params, metric)
     task = FakeTask(doc_to_choice="choices" if isinstance(target, int) else None)
     loaded = LoadedTask("t", task, metric or "own", "chosen", True, mean, scoring)
     part = Part("t", loaded, dict.fromkeys(answers, 0), None)
@@ -112,23 +112,23 @@ def test_answer_in_another_language_scores_zero() -> None:
     """Right and in the language counts; right in another does not; a bare number has none."""
     answers = {"spanish": SPANISH, "english": ENGLISH, "number": "42", "wrong": "Son 41, creo yo."}
 
-    found = worth(answers, language="es")
+    values = worth(answers, language="es")
 
-    assert {"spanish": 1.0, "english": 0.0, "number": 1.0, "wrong": 0.0} == found
+    assert {"spanish": 1.0, "english": 0.0, "number": 1.0, "wrong": 0.0} == values
 
 
 def test_language_is_that_of_the_whole_text() -> None:
     """A filter that leaves a number alone does not hide the language it was said in."""
-    found = worth({"i": ENGLISH}, filtered={"i": "42"}, filter="chosen", language="es")
+    values = worth({"i": ENGLISH}, filtered={"i": "42"}, filter="chosen", language="es")
 
-    assert {"i": 0.0} == found
+    assert {"i": 0.0} == values
 
 
 def test_language_holds_for_metrics_of_lm_eval() -> None:
     """Where lm-eval's metric scores, an answer in another language scores 0 all the same."""
-    found = worth({"right": SPANISH, "other": ENGLISH}, metric=None, language="es")
+    values = worth({"right": SPANISH, "other": ENGLISH}, metric=None, language="es")
 
-    assert {"right": 1.0, "other": 0.0} == found
+    assert {"right": 1.0, "other": 0.0} == values
 
 
 def test_scoring_without_additions_is_none() -> None:
@@ -147,8 +147,8 @@ def test_identities_differ() -> None:
         ({"language": "fr"}, "numeric"),
         ({"language": "fr"}, None),
     ]
-    found = [scoring_of(TaskParams.model_validate({"task": "t", **k}), m) for k, m in entries]
-    identities = [str(s.identity) for s in found if isinstance(s, Scoring)]
+    scorings = [scoring_of(TaskParams.model_validate({"task": "t", **k}), m) for k, m in entries]
+    identities = [str(s.identity) for s in scorings if isinstance(s, Scoring)]
 
     assert len(entries) == len(set(identities))
 

@@ -25,11 +25,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
     start, end = letters[:2]
-    found = PreTrainedTokenizerFast(
+    small_tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner, bos_token=start, eos_token=end, pad_token=end
     )
-    found.chat_template = TEMPLATE
-    return found
+    small_tokenizer.chat_template = TEMPLATE
+    return small_tokenizer
 
 
 @pytest.fixture

@@ -39,12 +39,12 @@ def test_sources_are_the_base_and_an_adapter_for_each_skill() -> None:
     """Each parent in params.yaml is models/base with the LoRA of the skill that it is named by."""
     params = load_params(EXAMPLE / "params.yaml").download
 
-    found = {name: parse(text) for name, text in params.parents.items()}
+    sources = {name: parse(text) for name, text in params.parents.items()}
 
     base = Local(PurePosixPath(fetch.BASE))
     assert base == parse(params.base).model
-    assert list(SKILLS) == list(finetune.COURSES) == list(found)
-    for name, source in found.items():
+    assert list(SKILLS) == list(finetune.COURSES) == list(sources)
+    for name, source in sources.items():
         assert base == source.model
         assert Local(PurePosixPath(finetune.MODELS, name)) == source.adapter
 
@@ -143,13 +143,13 @@ def test_finetunes_become_parents(project: Path) -> None:
 def test_finetune_repeats() -> None:
     """Equal seeds on one machine give equal weights; another seed gives others."""
     weights = finetune.MODELS / "spanish/adapter_model.safetensors"
-    found = []
+    adapters = []
     for seed in (1, 1, 2):
         finetune.run("spanish", replace(SHORT, seed=seed), 1)
-        found.append(weights.read_bytes())
+        adapters.append(weights.read_bytes())
 
-    assert found[0] == found[1]
-    assert found[0] != found[2]
+    assert adapters[0] == adapters[1]
+    assert adapters[0] != adapters[2]
 
 
 def test_finetune_needs_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from tests.evaluations import evaluation_of
 def test_compare_gives_the_hand_worked_paired_error() -> None:
     """Differences 1, 0, 0, 1 have mean 1/2, variance 1/3, so a standard error of 1/sqrt(12)."""
     first, second = evaluation_of(a=[1.0, 1.0, 0.0, 1.0]), evaluation_of(a=[0.0, 1.0, 0.0, 0.0])
-    found = compare(first, second, {"a": 1.0})
-    assert 0.5 == found.difference
-    assert 1 / math.sqrt(12) == pytest.approx(found.stderr)
-    assert 0.5 == found.p_value  # McNemar: two changed, both to the better: 2 / 2**2
+    comparison = compare(first, second, {"a": 1.0})
+    assert 0.5 == comparison.difference
+    assert 1 / math.sqrt(12) == pytest.approx(comparison.stderr)
+    assert 0.5 == comparison.p_value  # McNemar: two changed, both to the better: 2 / 2**2
 
 
 def test_compare_weighs_tasks_as_fitness_does() -> None:
@@ -30,11 +30,11 @@ def test_compare_weighs_tasks_as_fitness_does() -> None:
     weights = {"a": 1.0, "b": 4.0}
     first = evaluation_of(a=[1.0, 0.0, 1.0], b=[1.0, 1.0])
     second = evaluation_of(a=[0.0, 0.0, 1.0], b=[0.0, 1.0])
-    found = compare(first, second, weights)
+    comparison = compare(first, second, weights)
     expected = first.fitness(weights) - second.fitness(weights)
-    assert expected == pytest.approx(found.difference)
+    assert expected == pytest.approx(comparison.difference)
     # shares 1/5 and 4/5, variances of the means 1/9 and 1/4
-    assert math.sqrt(0.04 / 9 + 0.64 / 4) == pytest.approx(found.stderr)
+    assert math.sqrt(0.04 / 9 + 0.64 / 4) == pytest.approx(comparison.stderr)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
@@ -51,15 +51,15 @@ def test_compare_is_antisymmetric(pairs: list[tuple[float, float]]) -> None:
 def test_compare_with_itself_finds_nothing() -> None:
     """The same scores differ by 0 with p-value 1; three equal items leave an error of 1/4."""
     evaluation = evaluation_of(a=[0.0, 1.0, 1.0])
-    found = compare(evaluation, evaluation, {"a": 1.0})
-    assert (0.0, 1 / 4, 1.0) == (found.difference, found.stderr, found.p_value)
+    comparison = compare(evaluation, evaluation, {"a": 1.0})
+    assert (0.0, 1 / 4, 1.0) == (comparison.difference, comparison.stderr, comparison.p_value)
 
 
 def test_one_item_is_never_significant() -> None:
     """A task of one item counts its difference as its error, and has p-value 1."""
-    found = compare(evaluation_of(a=[1.0]), evaluation_of(a=[0.0]), {"a": 1.0})
-    assert (1.0, 1.0) == (found.difference, found.stderr)
-    assert 1.0 == found.p_value
+    comparison = compare(evaluation_of(a=[1.0]), evaluation_of(a=[0.0]), {"a": 1.0})
+    assert (1.0, 1.0) == (comparison.difference, comparison.stderr)
+    assert 1.0 == comparison.p_value
 
 
 def test_one_changed_item_of_several_tasks_is_never_significant() -> None:
@@ -72,8 +72,8 @@ def test_one_changed_item_of_several_tasks_is_never_significant() -> None:
 
 def test_items_that_all_differ_alike_get_the_sign_test() -> None:
     """Five items won out of five leave p = 2/32, not 0, and an error of 1/6, not 0."""
-    found = compare(evaluation_of(a=[1.0] * 5), evaluation_of(a=[0.0] * 5), {"a": 1.0})
-    assert (1.0, 1 / 6, 0.0625) == (found.difference, found.stderr, found.p_value)
+    comparison = compare(evaluation_of(a=[1.0] * 5), evaluation_of(a=[0.0] * 5), {"a": 1.0})
+    assert (1.0, 1 / 6, 0.0625) == (comparison.difference, comparison.stderr, comparison.p_value)
 
 
 def test_compare_counts_repeated_items_each_time() -> None:
@@ -118,14 +118,14 @@ def test_no_p_value_is_below_what_the_draws_can_tell() -> None:
 def test_permutation_p_values_are_uniform_where_nothing_differs() -> None:
     """Of 200 comparisons of equals, about a twentieth fall below 0.05."""
     random = np.random.default_rng(7)
-    found = []
+    p_values = []
     for _ in range(200):
         scores = random.random((4, 40))
         first, second = (
             evaluation_of(a=list(s[0]), b=list(s[1])) for s in (scores[:2], scores[2:])
         )
-        found.append(compare(first, second, {"a": 1.0, "b": 2.0}).p_value)
-    assert 0.01 <= np.mean(np.array(found) < 0.05) <= 0.10
+        p_values.append(compare(first, second, {"a": 1.0, "b": 2.0}).p_value)
+    assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.10
 
 
 def test_corrected_best_takes_away_the_luck_of_the_best() -> None:
@@ -169,11 +169,13 @@ def test_a_metric_that_is_not_a_mean_is_compared_by_its_aggregate() -> None:
     truth = np.arange(60) % 3 == 0
     good = f1_of(np.where(np.arange(60) < 54, truth, ~truth).astype(int), truth.astype(int))
     blind = f1_of((np.arange(60) % 7 == 0).astype(int), truth.astype(int))
-    found = compare(good, blind, {"a": 1.0})
-    assert good.fitness({"a": 1.0}) - blind.fitness({"a": 1.0}) == pytest.approx(found.difference)
-    assert found.difference > 0.4
-    assert 0.0 < found.stderr < 0.3
-    assert found.p_value < 0.001
+    comparison = compare(good, blind, {"a": 1.0})
+    assert good.fitness({"a": 1.0}) - blind.fitness({"a": 1.0}) == pytest.approx(
+        comparison.difference
+    )
+    assert comparison.difference > 0.4
+    assert 0.0 < comparison.stderr < 0.3
+    assert comparison.p_value < 0.001
     expected = corrected_best([good, blind], {"a": 1.0})
     assert expected == pytest.approx(good.fitness({"a": 1.0}), abs=0.05)
     with pytest.raises(EvaluationError, match="not the mean over items"):

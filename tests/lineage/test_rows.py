@@ -19,30 +19,30 @@ from stages.recipe.recipe import Model, Recipe, Rule
 WEIGHTS = {"arc": 1.0}
 
 
-def _candidate(generation: int, place: int) -> Candidate:
+def _candidate(generation: int, number: int) -> Candidate:
     """Return a candidate of one gene."""
-    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),))
-    name = candidate_name(generation, place)
-    return Candidate(name, (place / 10,), recipe, generation, ("p0",))
+    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (number / 10,)}),))
+    name = candidate_name(generation, number)
+    return Candidate(name, (number / 10,), recipe, generation, ("p0",))
 
 
-def _ok(generation: int, place: int) -> Row:
+def _ok(generation: int, number: int) -> Row:
     """Return the row of an evaluated candidate."""
     evaluation = Evaluation(
         "search",
-        (TaskScore("arc", "acc", place / 10, 0.1, 4, True),),
+        (TaskScore("arc", "acc", number / 10, 0.1, 4, True),),
         (ItemScore("arc", "i0", 1.0),),
     )
     outcome = Outcome("ff", evaluation)
     return Row.of(
-        _candidate(generation, place), {"weight.p0": place / 10}, outcome, weights=WEIGHTS
+        _candidate(generation, number), {"weight.p0": number / 10}, outcome, weights=WEIGHTS
     )
 
 
-def _failed(generation: int, place: int) -> Row:
+def _failed(generation: int, number: int) -> Row:
     """Return the row of a failed candidate."""
     outcome = Outcome(None, None, "ran out: of time")
-    return Row.of(_candidate(generation, place), {"weight.p0": 0.0}, outcome, weights=WEIGHTS)
+    return Row.of(_candidate(generation, number), {"weight.p0": 0.0}, outcome, weights=WEIGHTS)
 
 
 def test_names_count_from_zero_and_grow() -> None:

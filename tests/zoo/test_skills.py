@@ -20,17 +20,17 @@ NUM_EXAMPLES = 4000
 def numbers_in(text: str) -> tuple[int, ...]:
     """Return the numbers that ``text`` names, in order, whichever language names them."""
     names = {words: n for lang in LANGUAGES for n, words in enumerate(NUMBERS[lang])}
-    words, found, place = text.split(), [], 0
-    while place < len(words):
+    words, numbers, start = text.split(), [], 0
+    while start < len(words):
         for length in (3, 2, 1):
-            number = names.get(" ".join(words[place : place + length]))
-            if number is not None and place + length <= len(words):
-                found.append(number)
-                place += length
+            number = names.get(" ".join(words[start : start + length]))
+            if number is not None and start + length <= len(words):
+                numbers.append(number)
+                start += length
                 break
         else:
-            place += 1
-    return tuple(found)
+            start += 1
+    return tuple(numbers)
 
 
 def kind_of(question: str) -> str:

@@ -1,10 +1,10 @@
-"""Whether parents are fine-tunes of the base, as their weights show.
+"""Check by the weights whether parents are fine-tunes of the base.
 
-A fine-tune keeps close to what it was trained from: of the models that were measured
+A fine-tune stays close to its base: of the models that were measured
 (docs/architectures.md) the least correlation of a matrix with the base's is 0.98. Matrices of
-models that were trained apart are not correlated at all. So a base that is not the ancestor is
-seen, and so is a parent of another family. One measurement alone never ends a run, as it could be
-what was asked for; two that contradict each other do.
+models that were trained apart are not correlated at all. This shows a base that is not the
+ancestor, and a parent of another family. One measurement alone never ends a run, as the user
+may want it so; two that contradict each other do.
 """
 
 import math
@@ -20,7 +20,7 @@ from stages.checkpoint.reader import Checkpoint
 SAMPLE = 4096  # entries of a matrix: the correlation of unrelated ones is then 0 ± 0.016
 UNRELATED = 0.1  # largest correlation, either way, that counts as none; more in small matrices
 RELATED = 0.5  # least correlation, in the middle, of models of one family
-NEARLY_ALL = 0.9  # of the matrices
+NEARLY_ALL = 0.9  # share of the matrices that must be unrelated
 FAR = 0.5  # length of a task vector, in lengths of the base's matrix, that is worth a note
 
 Samples = Mapping[str, Tensor]
@@ -52,7 +52,7 @@ class Kinship:
 
 
 def samples_of(model: Checkpoint) -> dict[str, Tensor]:
-    """Return evenly spaced entries of each matrix of a model: the same places in all models."""
+    """Return evenly spaced entries of each matrix: the same indices in all models."""
     return {
         name: _sample(tensor)
         for name, info in model.tensors.items()
@@ -61,16 +61,16 @@ def samples_of(model: Checkpoint) -> dict[str, Tensor]:
 
 
 def judged(base: Samples, parents: Mapping[str, Samples]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what cannot be and what is odd: a sentence on each such parent, by its name."""
-    to_base = {name: kinship(base, found) for name, found in parents.items()}
+    """Return the impossible and the odd parents: by name, a sentence that says why."""
+    to_base = {name: kinship(base, samples) for name, samples in parents.items()}
     impossible, odd = {}, {}
-    for name, found in to_base.items():
+    for name, relation in to_base.items():
         others = [other for other in parents if other != name]
         children = [o for o in others if to_base[o].is_close and to_base[o].distance > 0]
         kin = [o for o in others if kinship(parents[name], parents[o]).is_close]
-        if found.is_none and (children or kin):
-            impossible[name] = _contradiction(found, children, kin)
-        elif note := _oddity(found):
+        if relation.is_none and (children or kin):
+            impossible[name] = _contradiction(relation, children, kin)
+        elif note := _oddity(relation):
             odd[name] = note
     return impossible, odd
 
@@ -78,9 +78,9 @@ def judged(base: Samples, parents: Mapping[str, Samples]) -> tuple[dict[str, str
 def kinship(one: Samples, other: Samples) -> Kinship:
     """Return what two models have in common, in the matrices that both have in one shape."""
     rows = [
-        found
+        compared
         for name in sorted({*one} & {*other})
-        if one[name].shape == other[name].shape and (found := _compared(one[name], other[name]))
+        if one[name].shape == other[name].shape and (compared := _compared(one[name], other[name]))
     ]
     if not rows:
         return Kinship(math.nan, math.nan, 0, 0)
@@ -93,7 +93,7 @@ def kinship(one: Samples, other: Samples) -> Kinship:
 
 
 def _compared(one: Tensor, other: Tensor) -> tuple[float, float, bool] | None:
-    """Return correlation, distance, and whether there is none; None for matrices of zeros."""
+    """Return correlation, distance, and whether they are unrelated; None for zero matrices."""
     lengths = float(one.norm()), float(other.norm())
     if 0.0 in lengths:
         return None
@@ -109,10 +109,10 @@ def _sample(tensor: Tensor) -> Tensor:
     return flat[::step].to(torch.float32, copy=True)
 
 
-def _contradiction(found: Kinship, children: Sequence[str], kin: Sequence[str]) -> str:
+def _contradiction(relation: Kinship, children: Sequence[str], kin: Sequence[str]) -> str:
     return " ".join(
         (
-            _nothing(found),
+            _nothing(relation),
             f"Yet {children[0]} is a fine-tune of the base, so this one belongs to another model. "
             "Take it out of params.yaml."
             if children
@@ -122,25 +122,25 @@ def _contradiction(found: Kinship, children: Sequence[str], kin: Sequence[str]) 
     )
 
 
-def _oddity(found: Kinship) -> str | None:
-    if found.is_none:
+def _oddity(relation: Kinship) -> str | None:
+    if relation.is_none:
         return (
-            f"{_nothing(found)} Methods that use task vectors need a base that the parents were "
-            "trained from."
+            f"{_nothing(relation)} Methods that use task vectors need a base from which the "
+            "parents were trained."
         )
-    if found.distance == 0:
+    if relation.distance == 0:
         return "has the base's weights: its task vector is zero."
-    if found.distance > FAR:
+    if relation.distance > FAR:
         return (
             f"is far from the base: the task vector of the matrix in the middle is "
-            f"{found.distance:.2f} times as long as the base's matrix. See that it was trained "
-            "from this base."
+            f"{relation.distance:.2f} times as long as the base's matrix. Check that it was "
+            "trained from this base."
         )
     return None
 
 
-def _nothing(found: Kinship) -> str:
+def _nothing(relation: Kinship) -> str:
     return (
-        f"has nothing in common with the base: {found.num_unrelated} of {found.num_matrices} "
-        "matrices are not correlated with the base's."
+        f"has nothing in common with the base: {relation.num_unrelated} of "
+        f"{relation.num_matrices} matrices are not correlated with the base's."
     )

@@ -1,7 +1,7 @@
-"""Whether a fine-tune can be merged with the base, as far as configs and single numbers show.
+"""Check by configs and numbers whether a fine-tune can be merged with the base.
 
 Each check returns its faults as sentences, so that all parents' faults are shown at once. Whether
-the tensors fit is for the merge to say; it is handed to the stage.
+the tensors fit is the merge's decision; the stage receives that check.
 """
 
 from collections.abc import Mapping
@@ -47,8 +47,8 @@ def architecture_notes(base: Mapping[str, Any], config: Mapping[str, Any]) -> li
     if not unknown:
         return []
     return [
-        f"config.json: {'; '.join(unknown)}. transformers does not read this; see that it changes "
-        "nothing."
+        f"config.json: {'; '.join(unknown)}. transformers does not read this; check that it "
+        "changes nothing."
     ]
 
 

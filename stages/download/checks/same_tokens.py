@@ -1,4 +1,4 @@
-"""Whether two models read the same tokens: equal vocabularies, ids and merges.
+"""Check whether two models read the same tokens: equal vocabularies, ids and merges.
 
 The rule is strict because row i of every parent's embedding must mean the same token.
 """
@@ -21,20 +21,20 @@ def tokenizer_faults(base: Path, parent: Path, *, shared: bool = True) -> list[s
     """
     if not has_tokenizer(parent):
         return [
-            "holds no tokenizer (tokenizer.json or another usual file), so it cannot be told "
-            "whether it shares the base's vocabulary. If it does, copy the base's tokenizer files "
-            "beside its weights."
+            "holds no tokenizer (tokenizer.json or another usual file), so whether it shares the "
+            "base's vocabulary is unknown. If it does, copy the base's tokenizer files next to "
+            "its weights."
         ]
     if not shared:
         return []
-    ours, theirs = read_tokens(base).ids, read_tokens(parent).ids
+    base_ids, ids = read_tokens(base).ids, read_tokens(parent).ids
     unlike = sorted(
-        (token for token in {*ours, *theirs} if ours.get(token) != theirs.get(token)),
-        key=lambda token: (ours.get(token, len(ours)), token),
+        (token for token in {*base_ids, *ids} if base_ids.get(token) != ids.get(token)),
+        key=lambda token: (base_ids.get(token, len(base_ids)), token),
     )
     if unlike:
         shown = ", ".join(
-            f"{t!r} is {_id(theirs, t)}, in the base {_id(ours, t)}" for t in unlike[:3]
+            f"{t!r} is {_id(ids, t)}, in the base {_id(base_ids, t)}" for t in unlike[:3]
         )
         return [f"{len(unlike)} tokens differ from the base's: {shown}. {_REMEDY}"]
     if _merges(base) != _merges(parent):

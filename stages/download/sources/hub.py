@@ -1,6 +1,6 @@
 """The Hugging Face hub, through huggingface_hub alone.
 
-A broken transfer goes on where it broke. A run that failed leaves the files it fetched whole in
+A broken transfer resumes where it broke. A failed run leaves the files that it fetched whole in
 huggingface_hub's cache, and the next run takes them from there. A commit whose files the cache
 holds needs no hub. The token is taken from HF_TOKEN, another server from HF_ENDPOINT.
 """
@@ -38,14 +38,14 @@ _UNCACHED: tuple[type[Exception], ...] = (*_HUB_ERRORS, RevisionResolutionError)
 _UNREACHED = (ConnectionError, TimeoutError, LocalEntryNotFoundError)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ASK_TIMEOUT_S = 10.0  # for a question that a run can go on without
+_ASK_TIMEOUT_S = 10.0  # for questions whose answer a run does not need
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A hub repository at one commit, and the size and SHA-256 (large files only) of its files.
 
-    ``revision`` is what was asked for: the commit, or a branch or tag that stands there. Where the
+    ``revision`` is what was asked for: the commit, or a branch or tag that points to it. Where the
     hub was not asked, ``unasked`` says why, and files come from its cache alone.
     """
 
@@ -188,7 +188,7 @@ def commit_if_known(repo: str, revision: str) -> str | None:
 
 
 def is_offline() -> bool:
-    """Return whether HF_HUB_OFFLINE forbids to ask the hub."""
+    """Return whether HF_HUB_OFFLINE forbids asking the hub."""
     return bool(constants.HF_HUB_OFFLINE)
 
 
@@ -200,7 +200,7 @@ def _in_cache(repo: str, commit: str) -> Path:
 
 
 def _blob_hash(path: Path) -> str | None:
-    """Return the SHA-256 that the cache calls a large file by, or None."""
+    """Return the SHA-256 by which the cache names a large file, or None."""
     name = path.resolve().name
     return name if _SHA256.fullmatch(name) else None
 
@@ -233,11 +233,11 @@ def _explain(error: Exception) -> str:
             "can be reached, with the same HF_HOME: a commit that is whole in the cache is found."
         )
     if isinstance(error, HFValidationError):
-        return f"no legal repository name: {error}. Write ORG/NAME@REVISION."
+        return f"not a legal repository name: {error}. Write ORG/NAME@REVISION."
     if isinstance(error, HfHubHTTPError):
         return _explain_answer(error, again)
     if isinstance(error, OSError) and not isinstance(error, _UNREACHED):
-        return f"the hub's cache cannot be used: {error}. Mend that (HF_HUB_CACHE), {again}"
+        return f"the hub's cache cannot be used: {error}. Fix that (HF_HUB_CACHE), {again}"
     return (
         f"{_endpoint()} does not answer or broke off ({type(error).__name__}). Check the network "
         f"and HF_ENDPOINT, {again}"

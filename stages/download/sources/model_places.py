@@ -1,4 +1,4 @@
-"""From a place (zoo, folder, hub) to files on this machine."""
+"""Find the files of a model or an adapter: in the zoo, in a folder or on the hub."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ ZOO = Path("data/zoo")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The files of one model or adapter: known to be there, not yet fetched from the hub.
+    """The files of one model or adapter: they exist, but need not be fetched from the hub yet.
 
     ``weights`` are those among them that hold the weights; None for an adapter, and for a place
     whose files were only listed.
@@ -60,15 +60,15 @@ def locate(
     model = model_among(listed, where=_at(where, source.model), with_code=with_code)
     if source.adapter is None:
         return model, None
-    found = _listed(source.adapter, where)
-    return model, adapter_among(found, where=_at(where, source.adapter))
+    adapter_files = _listed(source.adapter, where)
+    return model, adapter_among(adapter_files, where=_at(where, source.adapter))
 
 
 def model_among(listed: Located, *, where: str, with_code: bool = False) -> Located:
-    """Return the model that the files of a place make up; of a hub's, an index is fetched.
+    """Return the model among the files of a place; of a hub's files, an index is fetched.
 
     Raises:
-        CheckpointError: they make up none, or its index is damaged or names what is not there.
+        CheckpointError: they are not a model, or its index is damaged or names a missing file.
     """
     first = first_of(listed.names)
     folder = listed.fetch([first]) if first and is_index(first) else None
@@ -81,16 +81,16 @@ def model_among(listed: Located, *, where: str, with_code: bool = False) -> Loca
 
 
 def adapter_among(listed: Located, *, where: str) -> Located:
-    """Return the adapter that the files of a place make up.
+    """Return the adapter among the files of a place.
 
     Raises:
-        CheckpointError: they make up none.
+        CheckpointError: they are not an adapter.
     """
     return replace(listed, names=adapter_files(listed.names, where=where))
 
 
-def _at(where: str, place: Place) -> str:
-    match place:
+def _at(where: str, location: Place) -> str:
+    match location:
         case Zoo(name):
             return f"{where}: zoo:{name}"
         case Local(path):
@@ -99,32 +99,36 @@ def _at(where: str, place: Place) -> str:
             return f"{where}: {repo}@{revision}"
 
 
-def _listed(place: Place, where: str) -> Located:
-    if isinstance(place, Hub):
-        repository = Repository.open(place.repo, place.revision, where=_at(where, place))
+def _listed(location: Place, where: str) -> Located:
+    if isinstance(location, Hub):
+        repository = Repository.open(location.repo, location.revision, where=_at(where, location))
         return Located(repository.names, repository=repository)
-    folder = ZOO / place.name if isinstance(place, Zoo) else Path(place.path)
+    folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path)
     if not folder.is_dir():
-        raise CheckpointError(f"{_at(where, place)}: no such folder.{_advice(place, folder)}")
+        raise CheckpointError(
+            f"{_at(where, location)}: no such folder.{_advice(location, folder)}"
+        )
     files = [path for path in folder.rglob("*") if path.is_file()]
     for path in files:
         if not path.resolve().is_relative_to(Path.cwd().resolve()):
             raise CheckpointError(
-                f"{_at(where, place)}: {path.name} is a link that leads out of the project "
+                f"{_at(where, location)}: {path.name} is a link that leads out of the project "
                 "folder. Copy the file into the project."
             )
     return Located(tuple(sorted(p.relative_to(folder).as_posix() for p in files)), folder)
 
 
-def _advice(place: Zoo | Local, folder: Path) -> str:
+def _advice(location: Zoo | Local, folder: Path) -> str:
     legal = _folders(folder.parent)
     zoo = [name for name in _folders(ZOO) if name != folder.name]
     hint = nearest(folder.name, legal)
-    if isinstance(place, Zoo):
-        held = f"holds {', '.join(zoo)}" if zoo else "holds no model; run `dvc pull` or `git pull`"
-        return f"{hint} {ZOO.as_posix()} {held}."
-    beside = f" Beside it: {', '.join(legal[:8])}." if legal else ""
-    return f"{hint}{beside} Paths are relative to the project folder."
+    if isinstance(location, Zoo):
+        content = (
+            f"holds {', '.join(zoo)}" if zoo else "holds no model; run `dvc pull` or `git pull`"
+        )
+        return f"{hint} {ZOO.as_posix()} {content}."
+    neighbours = f" Next to it: {', '.join(legal[:8])}." if legal else ""
+    return f"{hint}{neighbours} Paths are relative to the project folder."
 
 
 def _folders(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What params.yaml asks for, model by model, and how the faults of all models are told at once."""
+"""The models that params.yaml asks for, and one error that lists the faults of all of them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
         if name == BASE:
             faults.append(f"{where}: the name {BASE} is the base model's. Give it another name.")
         asked[name] = (where, text)
-    found = []
+    wanted = []
     for name, (where, text) in asked.items():
         try:
             source = parse(text, where=where)
@@ -49,10 +49,10 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
             faults.append(str(error))
             continue
         faults.extend(_inside(source, out, where))
-        found.append(ModelRequest(name, source, where, params.trust_remote_code))
+        wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
     if faults:
         raise ParamsError("\n".join(faults))
-    return found
+    return wanted
 
 
 def gather(jobs: Iterable[Callable[[], T]]) -> list[T]:
@@ -81,8 +81,8 @@ def raise_all(faults: Iterable[str]) -> None:
 def _inside(source: ModelSource, out: Path, where: str) -> list[str]:
     target = out.resolve()
     return [
-        f"{where}: ./{place.path} is inside {out.as_posix()}, which this stage writes anew. Move "
+        f"{where}: ./{local.path} is inside {out.as_posix()}, which this stage replaces. Move "
         "the model elsewhere in the project."
-        for place in (source.model, source.adapter)
-        if isinstance(place, Local) and Path(place.path).resolve().is_relative_to(target)
+        for local in (source.model, source.adapter)
+        if isinstance(local, Local) and Path(local.path).resolve().is_relative_to(target)
     ]

@@ -41,7 +41,7 @@ class Hub:
 
     @property
     def is_commit(self) -> bool:
-        """Whether the revision names one state for ever, as a tag or branch does not."""
+        """Whether the revision always names the same state; a tag or a branch can move."""
         return _COMMIT.fullmatch(self.revision) is not None
 
     def __str__(self) -> str:
@@ -61,8 +61,8 @@ class ModelSource:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it names the same bytes for ever: hub commits and nothing else."""
-        return all(isinstance(place, Hub) and place.is_commit for place in self.places)
+        """Whether the source always names the same bytes: only hub commits do."""
+        return all(isinstance(part, Hub) and part.is_commit for part in self.places)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -73,14 +73,13 @@ class ModelSource:
     def revisions(self) -> tuple[str | None, str | None]:
         """The revision of the model and that of the adapter; None where there is none."""
         model, adapter = (
-            place.revision if isinstance(place, Hub) else None
-            for place in (self.model, self.adapter)
+            part.revision if isinstance(part, Hub) else None for part in (self.model, self.adapter)
         )
         return model, adapter
 
     @property
     def branches(self) -> tuple[Hub, ...]:
-        """Those of its places that a hub may move: branches and tags."""
+        """The places that a hub may move: branches and tags."""
         return tuple(p for p in self.places if isinstance(p, Hub) and not p.is_commit)
 
     def at(self, commits: Mapping[str, str]) -> "ModelSource":
@@ -96,7 +95,7 @@ def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
     """Return the source that ``text`` spells; nothing is looked up.
 
     Raises:
-        ParamsError: it is no legal spelling, or names a folder outside the project.
+        ParamsError: the spelling is not legal, or names a folder outside the project.
     """
     parts = [part.strip() for part in text.split("+")]
     if len(parts) > 2 or not all(parts):
@@ -124,7 +123,7 @@ def _place(part: str, where: str) -> Place:
 
 def _zoo(name: str, where: str) -> Zoo:
     if not _ZOO_NAME.fullmatch(name):
-        raise ParamsError(f"{where}: {name!r} is no name of a zoo model. Write zoo:NAME.")
+        raise ParamsError(f"{where}: {name!r} is not the name of a zoo model. Write zoo:NAME.")
     return Zoo(name)
 
 
@@ -156,6 +155,7 @@ def _hub(text: str, where: str) -> Hub:
         )
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise ParamsError(
-            f"{where}: {revision!r} is no revision. Give a commit (40 digits), a tag or a branch."
+            f"{where}: {revision!r} is not a revision. Give a commit (40 digits), a tag or a "
+            "branch."
         )
     return Hub(repo, revision)

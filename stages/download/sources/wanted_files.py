@@ -1,4 +1,4 @@
-"""Which files of a model or an adapter are fetched: weights, configuration and tokenizer."""
+"""Choose which files of a model or an adapter to fetch: weights, configuration, tokenizer."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -26,7 +26,7 @@ _PLAIN = (
     "additional_chat_templates/*.jinja",
 )
 ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that is there
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that exists
 
 
 def model_files(
@@ -63,7 +63,7 @@ def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
 
 
 def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
-    """Check that files are what their names say: JSON where it is so, and not git-lfs pointers.
+    """Check that files are what their names say: valid JSON, and not git-lfs pointers.
 
     Raises:
         CheckpointError: some are not; all are listed, one a line.

@@ -1,4 +1,4 @@
-"""What the evaluator needs of whatever answers its requests."""
+"""The protocol of everything that answers the evaluator's requests."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from stages.evaluate.resident.requests import Request
 
 
 class Backend(Protocol):
-    """Answers requests; which model does so, and where, is its own affair.
+    """Answers requests, with any model, in any place.
 
     ``prepare`` does the work that does not depend on the weights, once; ``answer`` is called for
     every candidate.

@@ -1,4 +1,4 @@
-"""Whether the models that params.yaml names can do what is asked of them, before any is loaded."""
+"""Check that the models in params.yaml can do what is asked of them, before any is loaded."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ from stages.params.load import EvaluateParams
 from stages.params.model_params import ModelParams
 
 _BACKEND = "evaluate.backend"
-# Of a candidate's model: what germline says itself, or what would make it another model.
+# Arguments of a candidate's model that germline sets itself, or that would change the model.
 _NOT_A_CANDIDATES = (
     "batch_size",
     "delta",
@@ -31,7 +31,7 @@ def check_backend(params: EvaluateParams) -> None:
     """Check that ``evaluate.backend`` can score candidates.
 
     Raises:
-        EvaluationError: it cannot, or is given what is set elsewhere.
+        EvaluationError: it cannot, or its arguments are set elsewhere.
     """
     backend = params.backend
     if backend is None:
@@ -58,8 +58,8 @@ def check_backend(params: EvaluateParams) -> None:
 
 def _check_alone(backend: ModelParams, workers: int) -> None:
     """Check that an engine which takes a GPU for itself is one process on one GPU."""
-    told = {n: int(backend.model_args.get(n, 1)) for n in _PARALLEL} | {"workers": workers}
-    for name, count in told.items():
+    counts = {n: int(backend.model_args.get(n, 1)) for n in _PARALLEL} | {"workers": workers}
+    for name, count in counts.items():
         if backend.model in _WHOLE_GPU and count > 1:
             raise EvaluationError(
                 f"{_BACKEND}: {name} is {count}, but {backend.model} is run as one engine on one "
@@ -84,21 +84,21 @@ def check_references(params: EvaluateParams, kinds: Iterable[tuple[str, str]]) -
     """Check that ``evaluate.references`` can answer; ``kinds``: (task, its output type).
 
     Raises:
-        EvaluationError: one is unknown, names no model, or cannot give what a task asks for.
+        EvaluationError: a reference is unknown, names no model, or cannot give what a task needs.
     """
     for name, reference in params.references.items():
         where = f"evaluate.references.{name}"
         kind = model_class(reference.model, where)
-        told = reference.model_args
-        if not {"model", "pretrained", "engine"} & set(told):
+        model_args = reference.model_args
+        if not {"model", "pretrained", "engine"} & set(model_args):
             raise EvaluationError(
                 f"{where}: model_args name no model. Set model to the name it is served "
                 "under, or pretrained to its folder or hub name."
             )
         if loads_folders(kind):
-            _check_pinned(where, told)
+            _check_pinned(where, model_args)
             continue
-        address = str(told.get("base_url", ""))
+        address = str(model_args.get("base_url", ""))
         is_needed = reference.model.startswith("local-") or bool(address)
         if is_needed and not address.startswith(("http://", "https://")):
             said = f"base_url is {address!r}" if address else "model_args have no base_url"
@@ -115,9 +115,9 @@ def check_references(params: EvaluateParams, kinds: Iterable[tuple[str, str]]) -
                 )
 
 
-def _check_pinned(where: str, told: dict[str, Any]) -> None:
-    if not Path(str(told.get("pretrained"))).is_dir() and "revision" not in told:
+def _check_pinned(where: str, model_args: dict[str, Any]) -> None:
+    if not Path(str(model_args.get("pretrained"))).is_dir() and "revision" not in model_args:
         raise EvaluationError(
-            f"{where}: model_args give {told.get('pretrained')!r}, which is no folder, without a "
-            "revision. A model of the hub can change; set revision to a commit."
+            f"{where}: pretrained is {model_args.get('pretrained')!r}, which is not a folder, and "
+            "model_args give no revision. A model of the hub can change; set revision to a commit."
         )

@@ -1,4 +1,4 @@
-"""Answers of servers, kept by content: what was answered once is never asked again."""
+"""Keep servers' answers by content: an answered request is never sent again."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ FOLDER = Path(".answers")  # in the project, tracked by neither git nor DVC; saf
 
 
 class KeptAnswers:
-    """The answers of one server; lm_eval hands it each as it comes (its ``cache_hook``).
+    """Keeps the answers of one server; lm_eval hands over each as it comes (``cache_hook``).
 
     Texts that are sampled are not kept: equal requests have different ones.
     """
@@ -22,7 +22,7 @@ class KeptAnswers:
         self._identity = identity
 
     def find(self, kind: str, arguments: Iterable[Any]) -> Any:
-        """Return the answer to a request; None where there is none that can be read."""
+        """Return the answer to a request; None where none is kept or it cannot be read."""
         try:
             answer = json.loads(self._path(kind, arguments).read_bytes())["answer"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -44,7 +44,7 @@ class KeptAnswers:
 def is_sampled(arguments: Iterable[Any]) -> bool:
     """Tell whether a request asks for a text that is drawn at random."""
     return any(
-        bool(told.get("do_sample")) or bool(told.get("temperature"))
-        for told in arguments
-        if isinstance(told, Mapping)
+        bool(settings.get("do_sample")) or bool(settings.get("temperature"))
+        for settings in arguments
+        if isinstance(settings, Mapping)
     )

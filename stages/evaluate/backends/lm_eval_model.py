@@ -31,14 +31,14 @@ class Asked:
 class NativeLM:
     """Answers as ``lm-eval --model`` does; its model may be another one for each candidate."""
 
-    def __init__(self, chosen: ModelParams, params: EvaluateParams, where: str) -> None:
-        """Take the parameters; nothing is loaded yet.
+    def __init__(self, model_params: ModelParams, params: EvaluateParams, where: str) -> None:
+        """Keep the parameters; nothing is loaded yet.
 
         Raises:
             EvaluationError: lm_eval has no such model.
         """
-        self._class = model_class(chosen.model, where)
-        self._chosen = chosen
+        self._class = model_class(model_params.model, where)
+        self._model_params = model_params
         self._params = params
         self._where = where
         self._lm: Any = None
@@ -49,15 +49,15 @@ class NativeLM:
         return torch.device(self._params.device)
 
     def load(self, folder: Path) -> None:
-        """Take the model of ``folder`` from now on; the folder may go when this returns.
+        """Use the model of ``folder`` from now on; the folder may be removed afterwards.
 
-        An engine that can is kept and given the new weights; any other is made anew.
+        An engine that can is kept and given the new weights; any other is started again.
 
         Raises:
-            ParamsError: it cannot be loaded. All candidates have one config and the same shapes,
-                so that is the fault of the engine or its arguments, not of the candidate.
+            ParamsError: the model cannot be loaded. All candidates have one config and the same
+                shapes, so that is a fault of the engine or its arguments, not of the candidate.
         """
-        reload = RELOADERS.get(self._chosen.model)
+        reload = RELOADERS.get(self._model_params.model)
         with sealed():
             try:
                 if self._lm is not None and reload is not None:
@@ -72,10 +72,10 @@ class NativeLM:
                 raise ParamsError(self._not_loaded(error)) from error
 
     def open(self) -> None:
-        """Load, or reach, the model that the parameters themselves name.
+        """Load the model that the parameters name, or connect to it.
 
         Raises:
-            EvaluationError: it cannot be loaded or reached.
+            EvaluationError: the model cannot be loaded or reached.
         """
         with sealed():
             try:
@@ -96,38 +96,37 @@ class NativeLM:
         from lm_eval.api.instance import Instance
 
         kind = requests[0].kind
-        instances = tuple(
-            Instance(kind, {}, r.arguments, place) for place, r in enumerate(requests)
-        )
+        instances = tuple(Instance(kind, {}, r.arguments, i) for i, r in enumerate(requests))
         return Asked(kind, instances, tuple(r.item for r in requests))
 
     def answer(self, asked: Asked) -> list[Any]:
         """Return the model's answer to each request.
 
         Raises:
-            EvaluationError: it gives none, or one that is no number or text.
+            EvaluationError: an answer is missing, or is neither a number nor a text.
         """
         try:
             answers = list(getattr(self._lm, asked.kind)(list(asked.instances)))
         except Exception as error:
             raise EvaluationError(
-                f"{asked.items[0]} and the rest of its task: {self._chosen.model} cannot answer: "
-                f"{type(error).__name__}: {error}. See {self._where}.model_args and gen_kwargs."
+                f"{asked.items[0]} and the rest of its task: {self._model_params.model} cannot "
+                f"answer: {type(error).__name__}: {error}. See {self._where}.model_args "
+                "and gen_kwargs."
             ) from error
         check_answers(asked, answers)
         return answers
 
     def _opened(self, **more: Any) -> Any:
-        for name, value in ENVIRONMENT.get(self._chosen.model, {}).items():
+        for name, value in ENVIRONMENT.get(self._model_params.model, {}).items():
             os.environ.setdefault(name, value)
-        given = {**self._chosen.model_args, **more}
+        given = {**self._model_params.model_args, **more}
         if loads_folders(self._class):
             given = {"batch_size": self._params.batch_size, "device": self._params.device} | given
         return self._class.create_from_arg_obj(given)
 
     def _not_loaded(self, error: Exception) -> str:
         return (
-            f"{self._where}: {self._chosen.model} cannot be loaded: {type(error).__name__}: "
+            f"{self._where}: {self._model_params.model} cannot be loaded: {type(error).__name__}: "
             f"{error}. See {self._where}.model_args."
         )
 
@@ -136,7 +135,7 @@ def check_answers(asked: Asked, answers: Sequence[Any]) -> None:
     """Check that there is one usable answer for each request; an empty text is one.
 
     Raises:
-        EvaluationError: one is missing, is no text, or is NaN; its item is named.
+        EvaluationError: an answer is missing, not a text, or NaN; the message names its item.
     """
     if len(answers) != len(asked.items):
         raise EvaluationError(

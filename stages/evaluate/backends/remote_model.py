@@ -1,4 +1,4 @@
-"""A model behind a server, asked by lm_eval's own client: what it answers is kept as it comes."""
+"""A model behind a server, asked through lm_eval's own client; each answer is kept at once."""
 
 import contextlib
 import gc
@@ -22,35 +22,36 @@ _OPENAI = "OPENAI_API_KEY"
 class ServerLM(NativeLM):
     """Answers as the server does; a failure loses no answer that came before it."""
 
-    def __init__(self, chosen: ModelParams, params: EvaluateParams, where: str) -> None:
-        """Take the parameters; the server is not asked yet.
+    def __init__(self, model_params: ModelParams, params: EvaluateParams, where: str) -> None:
+        """Keep the parameters; the server is not asked yet.
 
         Raises:
             EvaluationError: lm_eval has no such model.
             ParamsError: the API key is not in the environment.
         """
-        super().__init__(chosen, params, where)
-        self._kept = KeptAnswers(identity(chosen))
+        super().__init__(model_params, params, where)
+        self._kept = KeptAnswers(identity(model_params))
         self._headers = self._authorised()
 
     def answer(self, asked: Asked) -> list[Any]:
         """Return the server's answer to each request, asking for those that are not kept.
 
         Raises:
-            ServiceError: it cannot be reached, is busy, too slow, or replies with no completion.
-            ParamsError: it refuses the request.
-            EvaluationError: an answer is no number or text.
+            ServiceError: the server cannot be reached, is busy, too slow, or replies with no
+                completion.
+            ParamsError: the server refuses the request.
+            EvaluationError: an answer is neither a number nor a text.
         """
         known = [self._known(asked.kind, instance.args) for instance in asked.instances]
-        missing = [place for place, answer in enumerate(known) if answer is None]
+        missing = [i for i, answer in enumerate(known) if answer is None]
         if missing:
             rest = replace(
                 asked,
                 instances=tuple(asked.instances[p] for p in missing),
                 items=tuple(asked.items[p] for p in missing),
             )
-            for place, answer in zip(missing, self._asked(rest), strict=True):
-                known[place] = answer
+            for i, answer in zip(missing, self._asked(rest), strict=True):
+                known[i] = answer
         check_answers(asked, known)
         return known
 
@@ -79,7 +80,7 @@ class ServerLM(NativeLM):
         return opened
 
     def _read_strictly(self, opened: Any) -> None:
-        """Have a reply that holds no completion refused; lm_eval takes some for an empty text."""
+        """Refuse replies that hold no completion; lm_eval reads some as an empty text."""
         read = opened.parse_generations
 
         def strictly(outputs: Any, **more: Any) -> Any:
@@ -91,18 +92,18 @@ class ServerLM(NativeLM):
         opened.parse_generations = strictly
 
     def _authorised(self) -> dict[str, str] | None:
-        """Return the header with the API key; None where lm_eval's class makes one of its own."""
+        """Return the header with the API key; None where lm_eval's class makes its own."""
         from lm_eval.models.api_models import TemplateAPI
 
-        name = self._chosen.api_key_env
+        name = self._model_params.api_key_env
         if self._class.header is not TemplateAPI.header:
             if name is not None:
                 raise ParamsError(
-                    f"{self._where}.api_key_env: {self._chosen.model} reads a variable of its "
-                    "own, see lm_eval. Remove api_key_env and export that."
+                    f"{self._where}.api_key_env: {self._model_params.model} reads its own "
+                    "variable, see lm_eval. Remove api_key_env and export that."
                 )
             return None
-        if name is None and not self._chosen.model.startswith("openai-"):
+        if name is None and not self._model_params.model.startswith("openai-"):
             return {"Accept": "application/json"}  # lm_eval would send $OPENAI_API_KEY anywhere
         key = os.environ.get(name or _OPENAI, "")
         if not key or not key.isascii() or not key.isprintable():
@@ -113,27 +114,28 @@ class ServerLM(NativeLM):
         return {"Authorization": f"Bearer {key}"}
 
     def _fault(self, error: Exception) -> GermlineError:
-        """Return what a failed request means; a server's own words may repeat the key."""
+        """Return the error for a failed request, without the key that the server may repeat."""
         status = _status(error)
         if status is None and not isinstance(error, _transient()):
             return EvaluationError(
-                f"{self._where}: {self._chosen.model} cannot ask: {type(error).__name__}: "
+                f"{self._where}: {self._model_params.model} cannot ask: {type(error).__name__}: "
                 f"{self._clean(str(error))} See {self._where}.model_args."
             )
         if status is not None and 400 <= status < 500 and status not in _BUSY:
             return ParamsError(
                 f"{self._where}: HTTP status {status}. Check base_url, model, gen_kwargs and the "
-                f"key in {self._chosen.api_key_env or 'api_key_env (none is set)'}."
+                f"key in {self._model_params.api_key_env or 'api_key_env (none is set)'}."
             )
         what = f"HTTP status {status}" if status else type(error).__name__
         return self._no_service(what)
 
     def _no_service(self, what: str) -> ServiceError:
-        patience = self._chosen.model_args.get("timeout", 300)
+        patience = self._model_params.model_args.get("timeout", 300)
+        tries = self._model_params.model_args.get("max_retries", 3)
         return ServiceError(
-            f"{self._where}: {what}; asked model_args.max_retries = "
-            f"{self._chosen.model_args.get('max_retries', 3)} times, with model_args.timeout = "
-            f"{patience} s. See that it runs, then run the same again: what it answered is kept."
+            f"{self._where}: {what}; asked model_args.max_retries = {tries} times, with "
+            f"model_args.timeout = {patience} s. Check that it runs, then run the same command "
+            "again: its answers are kept."
         )
 
     def _clean(self, text: str) -> str:
@@ -153,7 +155,7 @@ def _hushed() -> Iterator[None]:
 
 
 def _transient() -> tuple[type[Exception], ...]:
-    """Return what a server that is away, slow or garbled gives; requests' own are OSErrors."""
+    """Return the errors of a server that is away, slow or garbled; requests' own are OSErrors."""
     from aiohttp import ClientError
 
     return (ClientError, OSError, TimeoutError, ValueError, KeyError)
@@ -162,8 +164,8 @@ def _transient() -> tuple[type[Exception], ...]:
 def _status(error: Exception) -> int | None:
     """Return the HTTP status behind an error of requests or aiohttp."""
     response = getattr(error, "response", None)
-    found = getattr(response, "status_code", None) or getattr(error, "status", None)
-    return found if isinstance(found, int) else None
+    status = getattr(response, "status_code", None) or getattr(error, "status", None)
+    return status if isinstance(status, int) else None
 
 
 def _is_completion(output: Any) -> bool:

@@ -1,4 +1,4 @@
-"""New weights in a running engine, for the engines of lm_eval that can take them."""
+"""Load new weights into a running engine, for those engines of lm_eval that can."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ def reload_vllm(lm: Any, folder: Path) -> None:
     What the engine computed with the old weights, its prefix cache, is dropped.
 
     Raises:
-        EvaluationError: the engine would not drop it.
+        EvaluationError: the engine does not drop its cache.
 
     Source: vLLM 0.19.1 and 0.33, LLM.collective_rpc, Worker.reload_weights, reset_prefix_cache.
     """

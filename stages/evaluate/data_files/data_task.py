@@ -1,4 +1,4 @@
-"""Make an lm-eval task of a data file, in memory: prompts, few-shot and chat templates are its.
+"""Turn a data file into an lm-eval task, in memory; lm-eval does prompts and chat templates.
 
 The metrics of generated text are ours (``measures.py``), those of the other kinds lm-eval's.
 """
@@ -66,44 +66,48 @@ class Shelf:
         return self.tables[name]
 
 
-def data_task(name: str, chosen: TaskParams, shelf: Shelf) -> tuple[Any, Kind]:
+def data_task(name: str, task_params: TaskParams, shelf: Shelf) -> tuple[Any, Kind]:
     """Return the lm-eval task of the data file ``name``, and its kind.
 
     Raises:
-        EvaluationError: a file, a column or a cell is not as its kind of task needs it, or a
-            question stands both in ``name`` and in another file of the task.
+        EvaluationError: a file, a column or a cell does not fit its kind of task, or a question
+            is both in ``name`` and in another file of the task.
     """
     from lm_eval.api.task import ConfigurableTask
 
     table = shelf.table(name)
-    kind = kind_of(chosen, table)
-    found = items_of(chosen, table, kind)
-    examples = _examples(chosen, kind, shelf)
-    for other in chosen.sources:
+    kind = kind_of(task_params, table)
+    items = items_of(task_params, table, kind)
+    examples = _examples(task_params, kind, shelf)
+    for other in task_params.sources:
         if other != name:
-            theirs = items_of(chosen, shelf.table(other), kind)
-            _refuse_shared(chosen, (name, found), (other, theirs), "items of another split")
-    if chosen.fewshot is not None:
-        _refuse_shared(chosen, (name, found), (chosen.fewshot, examples), "few-shot examples")
-    documents = {"items": Items(found.values()), "examples": Items(examples.values())}
-    return ConfigurableTask(config=_config(chosen, kind, documents)), kind
+            other_items = items_of(task_params, shelf.table(other), kind)
+            _refuse_shared(
+                task_params, (name, items), (other, other_items), "items of another split"
+            )
+    if task_params.fewshot is not None:
+        _refuse_shared(
+            task_params, (name, items), (task_params.fewshot, examples), "few-shot examples"
+        )
+    documents = {"items": Items(items.values()), "examples": Items(examples.values())}
+    return ConfigurableTask(config=_config(task_params, kind, documents)), kind
 
 
-def _config(chosen: TaskParams, kind: Kind, documents: Mapping[str, Items]) -> dict[str, Any]:
+def _config(task_params: TaskParams, kind: Kind, documents: Mapping[str, Items]) -> dict[str, Any]:
     own = dict(_CONFIGS[kind])
     metrics = own.pop("metrics")
     config = {
-        "task": chosen.label,
+        "task": task_params.label,
         "custom_dataset": lambda **_: documents,
         "test_split": "items",
         "output_type": "generate_until",
-        "doc_to_text": chosen.template or "prompt",
+        "doc_to_text": task_params.template or "prompt",
         "doc_to_target": "answer",
-        "target_delimiter": chosen.delimiter,
+        "target_delimiter": task_params.delimiter,
         "num_fewshot": len(documents["examples"]),
         "metric_list": [_metric(name) for name in metrics],
     }
-    if chosen.fewshot is not None:
+    if task_params.fewshot is not None:
         config |= {"fewshot_split": "examples", "fewshot_config": {"sampler": "first_n"}}
     return config | own
 
@@ -123,40 +127,40 @@ def _metric(name: str) -> dict[str, Any]:
     }
 
 
-def _examples(chosen: TaskParams, kind: Kind, shelf: Shelf) -> dict[int, Item]:
-    if chosen.fewshot is None:
-        if chosen.num_fewshot:
+def _examples(task_params: TaskParams, kind: Kind, shelf: Shelf) -> dict[int, Item]:
+    if task_params.fewshot is None:
+        if task_params.num_fewshot:
             raise EvaluationError(
-                f"task {chosen.label}: num_fewshot is {chosen.num_fewshot}, but no file of "
-                "examples is named. Name one under fewshot; its rows are like those of the data."
+                f"task {task_params.label}: num_fewshot is {task_params.num_fewshot}, but no file "
+                "of examples is named. Name one under fewshot, with rows like those of the data."
             )
         return {}
     if kind == "perplexity":
         raise EvaluationError(
-            f"task {chosen.label}: fewshot is set, but text that is only scored shows no "
+            f"task {task_params.label}: fewshot is set, but text that is only scored shows no "
             "examples. Remove fewshot."
         )
-    table = shelf.table(chosen.fewshot)
-    found = items_of(chosen, table, kind)
-    unanswered = [number for number, item in found.items() if not item["answer"]]
+    table = shelf.table(task_params.fewshot)
+    items = items_of(task_params, table, kind)
+    unanswered = [number for number, item in items.items() if not item["answer"]]
     if unanswered:
         raise table.fault(
-            "is empty. An example needs its answer.", unanswered[0], chosen.columns.answer
+            "is empty. An example needs its answer.", unanswered[0], task_params.columns.answer
         )
-    return found
+    return items
 
 
 def _refuse_shared(
-    chosen: TaskParams,
-    mine: tuple[str, Mapping[int, Item]],
-    theirs: tuple[str, Mapping[int, Item]],
+    task_params: TaskParams,
+    one: tuple[str, Mapping[int, Item]],
+    other: tuple[str, Mapping[int, Item]],
     what: str,
 ) -> None:
-    rows = {asked_by(chosen, item): number for number, item in theirs[1].items()}
-    for number, item in mine[1].items():
-        row = rows.get(asked_by(chosen, item))
+    rows = {asked_by(task_params, item): number for number, item in other[1].items()}
+    for number, item in one[1].items():
+        row = rows.get(asked_by(task_params, item))
         if row is not None:
             raise EvaluationError(
-                f"{mine[0]}, row {number}: is also row {row} of {theirs[0]}, whose rows are "
+                f"{one[0]}, row {number}: is also row {row} of {other[0]}, whose rows are "
                 f"{what}. A gain is a gain only on unseen items; remove it from one of them."
             )

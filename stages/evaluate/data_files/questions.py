@@ -1,4 +1,4 @@
-"""Make an item of each row of a table: what is asked, what is accepted, and what is wrong there.
+"""Turn each row of a table into an item: the question, the accepted answers, or the fault.
 
 An item holds every column of its row, and under fixed names what the kind needs: ``prompt``,
 ``answer`` (the first accepted) and ``answers``, both empty in free text without one; for multiple
@@ -27,33 +27,33 @@ _MANNERS: dict[str, Callable[[Sequence[str], str], int | None]] = {
         said.upper(), string.ascii_uppercase[: len(choices)]
     ),
     "a number, 0 for the first choice": lambda choices, said: _place(
-        said, [str(place) for place in range(len(choices))]
+        said, [str(i) for i in range(len(choices))]
     ),
 }
 
 
-def kind_of(chosen: TaskParams, table: Table) -> Kind:
-    """Return the kind of task that ``table`` holds: the one said, or the one its columns show.
+def kind_of(task_params: TaskParams, table: Table) -> Kind:
+    """Return the kind of task in ``table``: the kind in params, or the one its columns show.
 
     Raises:
-        EvaluationError: a column that the kind needs is not there, or no kind fits.
+        EvaluationError: a column that the kind needs is missing, or no kind fits.
     """
-    names = chosen.columns
-    if chosen.kind is not None:
+    names = task_params.columns
+    if task_params.kind is not None:
         needed = {
             "multiple_choice": [names.prompt, *_listed(names.choices), names.answer],
             "perplexity": [names.text],
             "free_text": [names.prompt],
-        }.get(chosen.kind, [names.prompt, names.answer])
+        }.get(task_params.kind, [names.prompt, names.answer])
         missing = [name for name in needed if name not in table.columns]
         if missing:
             hint = nearest(missing[0], list(table.columns))
             raise table.fault(f"has no column {missing[0]!r}. {_advice(table)}{hint}")
-        return chosen.kind
-    return _shown_by_columns(chosen, table)
+        return task_params.kind
+    return _shown_by_columns(task_params, table)
 
 
-def items_of(chosen: TaskParams, table: Table, kind: Kind) -> dict[int, Item]:
+def items_of(task_params: TaskParams, table: Table, kind: Kind) -> dict[int, Item]:
     """Return the items by row number.
 
     Raises:
@@ -61,20 +61,22 @@ def items_of(chosen: TaskParams, table: Table, kind: Kind) -> dict[int, Item]:
             the choices or holds no number, or two rows ask the same.
     """
     if kind == "perplexity":
-        found = {n: _renamed(row, text=_text(table, n, chosen)) for n, row in table.rows.items()}
+        items = {
+            n: _renamed(row, text=_text(table, n, task_params)) for n, row in table.rows.items()
+        }
     else:
-        found = {n: _asked(chosen, table, kind, n) for n in table.rows}
+        items = {n: _asked(task_params, table, kind, n) for n in table.rows}
     if kind == "multiple_choice":
-        _mark_gold(table, found, chosen.columns)
-    _refuse_twice(chosen, table, found)
-    return found
+        _mark_gold(table, items, task_params.columns)
+    _refuse_twice(task_params, table, items)
+    return items
 
 
-def asked_by(chosen: TaskParams, item: Mapping[str, Any]) -> str:
-    """Return what of an item a model is shown; items that show the same are the same."""
+def asked_by(task_params: TaskParams, item: Mapping[str, Any]) -> str:
+    """Return what a model sees of an item; items that show the same are the same."""
     shown = item.get("text") if "prompt" not in item else item["prompt"]
-    if chosen.template is not None and "prompt" in item:
-        shown = _compiled(chosen.template).render(**item)
+    if task_params.template is not None and "prompt" in item:
+        shown = _compiled(task_params.template).render(**item)
     return json.dumps([shown, item.get("choices")])
 
 
@@ -84,9 +86,9 @@ def _compiled(template: str) -> Any:
     return sandboxed().from_string(template)
 
 
-def _shown_by_columns(chosen: TaskParams, table: Table) -> Kind:
-    names, there = chosen.columns, set(table.columns)
-    graded = chosen.scorer is not None or chosen.judge is not None
+def _shown_by_columns(task_params: TaskParams, table: Table) -> Kind:
+    names, there = task_params.columns, set(table.columns)
+    graded = task_params.scorer is not None or task_params.judge is not None
     if names.prompt in there:
         if names.answer in there and there.issuperset(_listed(names.choices)):
             return "multiple_choice"
@@ -107,8 +109,8 @@ def _advice(table: Table) -> str:
     )
 
 
-def _asked(chosen: TaskParams, table: Table, kind: Kind, number: int) -> Item:
-    row, names = table.rows[number], chosen.columns
+def _asked(task_params: TaskParams, table: Table, kind: Kind, number: int) -> Item:
+    row, names = table.rows[number], task_params.columns
     item = _renamed(row, prompt=_string(table, number, names.prompt))
     if kind == "multiple_choice":
         item["choices"] = list(_choices(table, number, names.choices))
@@ -118,9 +120,9 @@ def _asked(chosen: TaskParams, table: Table, kind: Kind, number: int) -> Item:
         return {**item, "answer": "", "answers": []}
     item["answers"] = _accepted(table, number, names.answer)
     item["answer"] = item["answers"][0]
-    if "numeric" in (kind, chosen.metric):
+    if "numeric" in (kind, task_params.metric):
         for answer in item["answers"]:
-            if len(numbers(answer, chosen.decimal)) != 1:
+            if len(numbers(answer, task_params.decimal)) != 1:
                 raise table.fault(
                     f"{answer!r} is not one number. A numeric task needs a number there; see "
                     "docs/tasks.md for how numbers are written.",
@@ -134,8 +136,8 @@ def _renamed(row: Row, **fixed: str) -> Item:
     return {**{str(k): v for k, v in row.items()}, **fixed}
 
 
-def _text(table: Table, number: int, chosen: TaskParams) -> str:
-    return _string(table, number, chosen.columns.text)
+def _text(table: Table, number: int, task_params: TaskParams) -> str:
+    return _string(table, number, task_params.columns.text)
 
 
 def _string(table: Table, number: int, column: str) -> str:
@@ -179,19 +181,19 @@ def _choices(table: Table, number: int, columns: str | Sequence[str]) -> Iterato
         while listed and _is_empty(listed[-1]):
             listed.pop()  # a question with fewer choices than others
         name = columns[0]
-    found = [str(value).strip() if not _is_empty(value) else "" for value in listed]
-    if len(found) < 2 or "" in found or len(set(found)) < len(found):
+    choices = [str(value).strip() if not _is_empty(value) else "" for value in listed]
+    if len(choices) < 2 or "" in choices or len(set(choices)) < len(choices):
         raise table.fault(
-            f"the choices are {found}. Give two or more, none empty, all different: a JSON list, "
-            "text with | between, or one column each.",
+            f"the choices are {choices}. Give two or more, none empty, all different: a JSON "
+            "list, text with | between, or one column each.",
             number,
             name,
         )
-    yield from found
+    yield from choices
 
 
 def _as_list(value: Any) -> list[Any] | None:
-    """Return the list that a cell holds, itself or as JSON text; None where it holds none."""
+    """Return the list in a cell, itself or as JSON text; None where it holds no list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
@@ -232,11 +234,11 @@ def _listed(columns: str | Sequence[str]) -> list[str]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
-def _refuse_twice(chosen: TaskParams, table: Table, items: Mapping[int, Item]) -> None:
+def _refuse_twice(task_params: TaskParams, table: Table, items: Mapping[int, Item]) -> None:
     first: dict[str, int] = {}
     for number, item in items.items():
         try:
-            shown = asked_by(chosen, item)
+            shown = asked_by(task_params, item)
         except Exception as error:
             raise table.fault(
                 f"template: {str(error).rstrip('.')}. It may name the columns: {', '.join(item)}.",

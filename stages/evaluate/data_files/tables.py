@@ -27,11 +27,11 @@ class Table:
     columns: tuple[str, ...]
 
     def fault(self, what: str, row: int | None = None, column: str | None = None) -> Exception:
-        """Return the error that says where in the file something is wrong."""
-        place = [self.name]
-        place += [f"row {row}"] if row is not None else []
-        place += [f"column {column}"] if column is not None else []
-        return EvaluationError(f"{', '.join(place)}: {what}")
+        """Return the error for a fault, with its location in the file."""
+        location = [self.name]
+        location += [f"row {row}"] if row is not None else []
+        location += [f"column {column}"] if column is not None else []
+        return EvaluationError(f"{', '.join(location)}: {what}")
 
 
 def read_table(name: str) -> Table:
@@ -46,12 +46,12 @@ def read_table(name: str) -> Table:
     except FileNotFoundError as error:
         raise EvaluationError(
             f"{name}: no such file. Paths under evaluate.tasks are relative to params.yaml; put "
-            "the file there or mend the path."
+            "the file there or fix the path."
         ) from error
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{name}: not UTF-8 text ({error}). Save it as UTF-8.") from error
     except (ValueError, csv.Error, OSError) as error:
-        raise EvaluationError(f"{name}: {error}. Mend the file there.") from error
+        raise EvaluationError(f"{name}: {error}. Fix the file there.") from error
     if not rows:
         raise EvaluationError(f"{name}: holds no rows. A task needs one row for each item.")
     return Table(name, rows, tuple(dict.fromkeys(c for row in rows.values() for c in row)))
@@ -78,7 +78,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     header, *lines = _cells(text, mark) or [[]]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise ValueError(f"row 1: column {twice[0]!r} is there twice; each needs its own name")
+        raise ValueError(f"row 1: column {twice[0]!r} occurs twice; each needs its own name")
     for number, cells in enumerate(lines, start=2):
         if not cells:
             continue  # a blank line

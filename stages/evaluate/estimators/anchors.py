@@ -12,11 +12,11 @@ from stages.params.load import EstimatorParams
 from stages.seeds import random_state
 
 _NUM_STARTS = 10
-_TIE_BREAK = 1e-3  # beside answers, whose differences are of the order of 1
+_TIE_BREAK = 1e-3  # weight of the tie-break; answers differ by about 1
 
 
 def anchors(answers: Answers, params: EstimatorParams) -> Weighted:
-    """Return the estimator that asks the item nearest to the centre of each of k-means' clusters.
+    """Return the estimator that asks, in each k-means cluster, the item nearest to the centre.
 
     An item is the point of all models' scores on it; an anchor weighs as its cluster's share of
     the items. Items that all models answer alike are told apart by hash(seed, item), so that there
@@ -29,9 +29,9 @@ def anchors(answers: Answers, params: EstimatorParams) -> Weighted:
     points = np.column_stack([answers.scores.T, _TIE_BREAK * ranks])
     state = random_state("anchors", params.seed)
     with threadpool_limits(1):  # each thread adds up a part: the sum would depend on their number
-        found = KMeans(params.num_items, n_init=_NUM_STARTS, random_state=state).fit(points)
-    distances = ((points - found.cluster_centers_[found.labels_]) ** 2).sum(axis=1)
-    clusters = [np.flatnonzero(found.labels_ == label) for label in range(params.num_items)]
+        fitted = KMeans(params.num_items, n_init=_NUM_STARTS, random_state=state).fit(points)
+    distances = ((points - fitted.cluster_centers_[fitted.labels_]) ** 2).sum(axis=1)
+    clusters = [np.flatnonzero(fitted.labels_ == label) for label in range(params.num_items)]
     places = [int(cluster[distances[cluster].argmin()]) for cluster in clusters]
     weights = [len(cluster) / len(points) for cluster in clusters]
     return Weighted(np.array(places, dtype=np.int64), np.array(weights))

@@ -1,4 +1,4 @@
-"""What estimators learn from: the item scores of models that were evaluated in full."""
+"""The training data of estimators: item scores of models that were evaluated in full."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class Answers:
 
 
 class Fitted(Protocol):
-    """An estimator of one task: which items it asks, and what it makes of their scores."""
+    """An estimator of one task: the items that it asks, and the estimate from their scores."""
 
     @property
     def places(self) -> Places:

@@ -1,4 +1,4 @@
-"""From evaluations on few items to estimates of the full scores, each with its error bar."""
+"""Estimate full scores, each with its error bar, from evaluations on few items."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,15 +33,15 @@ KINDS: Mapping[str, Callable[[Answers, EstimatorParams], Fitted]] = {
 NEED_FRACTIONS = ("gmp_irt", "gp_irt", "mp_irt", "p_irt")
 NUM_FOLDS = 5
 _DECIMALS = 9  # equal scores stay equal, whatever the order of a sum
-LEAST_MODELS = 2  # beside the parents: to fit to some and measure the error on others
+LEAST_MODELS = 2  # besides the parents: some for the fit, others to measure its error
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEstimator:
-    """One task's estimator and what its error bar is made of.
+    """One task's estimator, and the parts of its error bar.
 
     The variance of an estimate is that of a random sample's mean, times ``ratio``: how large the
-    estimator's squared errors were, beside that variance, on models it was not fitted to.
+    estimator's squared errors were, relative to that variance, on models it was not fitted to.
     ``spread`` is the variance of item scores within a model, on average over the models.
     """
 
@@ -61,14 +61,14 @@ class TaskEstimator:
     @property
     def items(self) -> tuple[str, ...]:
         """The items that are asked."""
-        return tuple(self.answers.items[place] for place in self.fitted.places)
+        return tuple(self.answers.items[i] for i in self.fitted.places)
 
     def apply(self, task: TaskScore, scores: Mapping[str, float], kind: str) -> TaskScore:
         """Return ``task``, scored on the items asked, as the estimate of its score on all."""
         asked = np.array([scores[item] for item in self.items])
         num_all = len(self.answers.items)
         left_out = 1 - len(asked) / num_all
-        # The models fitted to stand for one degree of freedom: all right is not all certain.
+        # The fitted models count as one degree of freedom: a perfect score is not a certain one.
         variance = (float(((asked - asked.mean()) ** 2).sum()) + self.spread) / len(asked)
         return replace(
             task,
@@ -102,8 +102,8 @@ class Estimator:
         if not parents or len(others) < LEAST_MODELS:
             raise EvaluationError(
                 f"evaluate.estimator: {len(parents)} parents and {len(others)} other models were "
-                f"scored in full. It takes one parent and {LEAST_MODELS} others; see why those of "
-                "the first generation failed, or set kind: none."
+                f"scored in full. It takes one parent and {LEAST_MODELS} others; find out why "
+                "those of the first generation failed, or set kind: none."
             )
         tasks = {}
         with _pools().limit(
@@ -143,10 +143,11 @@ def _ratio(answers: Answers, params: EstimatorParams) -> float:
     fold = np.arange(num_others) % min(NUM_FOLDS, num_others)
     others = answers.scores[answers.num_parents :]
     errors: list[float] = []
-    for held in range(int(fold.max()) + 1):
-        fitted = KINDS[params.kind](answers.keep(fold != held), params)
+    for left_out in range(int(fold.max()) + 1):
+        fitted = KINDS[params.kind](answers.keep(fold != left_out), params)
         errors += [
-            fitted.estimate(row[fitted.places]) - float(row.mean()) for row in others[fold == held]
+            fitted.estimate(row[fitted.places]) - float(row.mean())
+            for row in others[fold == left_out]
         ]
     num_all = answers.scores.shape[1]
     by_chance = _variances(others) / params.num_items * (1 - params.num_items / num_all)

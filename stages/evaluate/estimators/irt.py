@@ -1,6 +1,6 @@
 """Item-response theory: the two-parameter logistic model in one to three dimensions.
 
-p(model m scores on item i) = sigmoid(slopes_i . ability_m - difficulty_i). All are found at once,
+p(model m scores on item i) = sigmoid(slopes_i . ability_m - difficulty_i). All are fitted at once,
 as the mode of the posterior under Gaussian priors, so that an item that all or no models answer
 and a model that answers all or none stay finite.
 
@@ -20,7 +20,7 @@ from scipy.special import expit
 from stages.evaluate.estimators.answers import Array, Places
 
 # Standard deviations of the priors. Those of the models fitted to are 1, which fixes the scale of
-# the others; a later candidate may be far better than all of them, and is held less tightly.
+# the others; a later candidate may be far better than all of them, so its prior is wider.
 _SLOPE_SD = 1.5
 _DIFFICULTY_SD = 3.0
 _CANDIDATE_SD = 3.0
@@ -100,7 +100,7 @@ def _start(scores: Array, dimensions: int) -> Array:
     means = (scores.sum(axis=0) + 0.5) / (num_models + 1)
     left, sizes, right = np.linalg.svd(scores - scores.mean(axis=0), full_matrices=False)
     kept = min(dimensions, len(sizes))
-    # A singular vector's sign is the library's whim: its entry farthest from 0 is made positive.
+    # The sign of a singular vector is arbitrary: make its entry farthest from 0 positive.
     signs = np.sign(left[np.abs(left).argmax(axis=0), range(left.shape[1])])
     abilities, slopes = np.zeros((num_models, dimensions)), np.zeros((num_items, dimensions))
     abilities[:, :kept] = (left * signs)[:, :kept] * np.sqrt(num_models)
@@ -131,11 +131,11 @@ def _surprise(logits: Array, scores: Array) -> float:
 
 
 def _least(loss: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
-    found = minimize(
+    result = minimize(
         loss,
         start,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": _MAX_STEPS, "gtol": 1e-6, "ftol": 1e-12},
     )
-    return np.asarray(found.x)
+    return np.asarray(result.x)

@@ -12,7 +12,7 @@ def mean(answers: Answers, params: EstimatorParams) -> Weighted:
 
     It learns nothing from ``answers``, and its mean over all seeds is the full score.
     """
-    place = {item: i for i, item in enumerate(answers.items)}
-    chosen = ordered(answers.items, params.seed)[: params.num_items]
-    places = np.array([place[item] for item in chosen], dtype=np.int64)
+    place_of = {item: i for i, item in enumerate(answers.items)}
+    sample = ordered(answers.items, params.seed)[: params.num_items]
+    places = np.array([place_of[item] for item in sample], dtype=np.int64)
     return Weighted(places, np.full(len(places), 1 / len(places)))

@@ -1,4 +1,4 @@
-"""The verdicts of judges, kept by content: what was asked once is never asked again."""
+"""Keep judges' verdicts by content: an answered question is never asked again."""
 
 import json
 import math
@@ -12,7 +12,7 @@ FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe 
 
 
 def find(key: str) -> float | None:
-    """Return the verdict under ``key``; None where there is none that can be read."""
+    """Return the verdict under ``key``; None where none is kept or it cannot be read."""
     try:
         verdict = float(json.loads(_path(key).read_bytes())["verdict"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -21,7 +21,7 @@ def find(key: str) -> float | None:
 
 
 def keep(key: str, verdict: float) -> float:
-    """Keep the verdict and return the one that stands: of two workers, the first to keep its own.
+    """Keep the verdict and return the valid one: of two workers' verdicts, the first kept.
 
     So both score alike, also where a judge does not give the same answer twice.
     """
@@ -34,7 +34,7 @@ def keep(key: str, verdict: float) -> float:
     scratch.write_text(canonical_json({"verdict": verdict}) + "\n", encoding="utf-8")
     try:
         os.link(scratch, path)  # unlike a rename, it never replaces what another worker kept
-    except OSError:  # it is there, or this disk knows no links
+    except OSError:  # it exists, or this disk has no links
         if find(key) is None:
             scratch.replace(path)
     finally:

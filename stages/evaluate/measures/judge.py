@@ -31,10 +31,10 @@ class Case:
 
 
 class Judge:
-    """Grades answers; equal ones are asked once in the life of the project (``verdicts.py``)."""
+    """Grades answers; equal ones are asked once in a project's life (``answer_files.py``)."""
 
     def __init__(self, params: JudgeParams, where: str) -> None:
-        """Take ``params``; nothing is asked yet.
+        """Keep ``params``; nothing is asked yet.
 
         Raises:
             EvaluationError: the prompt is not a template.
@@ -48,7 +48,7 @@ class Judge:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides a verdict: the model's name, the prompt, the scale and the request's body.
+        """All that decides a verdict: the model's name, the prompt, the scale, the request's body.
 
         Not the address: the same model may be served elsewhere.
         """
@@ -59,10 +59,10 @@ class Judge:
         """Check that the prompt shows the answer to each of ``items``.
 
         Raises:
-            ParamsError: to one of them it does not, or an item has a column of the answer's name.
+            ParamsError: the prompt hides an answer, or an item has a column of the answer's name.
         """
-        for place, item in enumerate(items):
-            self._refuse_blind(item, f"{self._where}, document {place} (the first is 0)")
+        for i, item in enumerate(items):
+            self._refuse_blind(item, f"{self._where}, document {i} (the first is 0)")
 
     def grade(self, cases: Sequence[Case]) -> list[float]:
         """Return each case's score, from 0 to 1.
@@ -72,13 +72,13 @@ class Judge:
         Raises:
             ServiceError: the judge cannot be reached, is busy or too slow, or does not reply with
                 a number on the scale, also when tried again.
-            ParamsError: it refuses the request, the API key is not in the environment, or the
+            ParamsError: the judge refuses the request, the API key is not set, or the
                 prompt cannot be filled in or does not show the answer.
         """
         prompts = [self._shown(case) for case in cases]
         keys = [content_hash(["judge", self.identity, prompt]) for prompt in prompts]
         known = {key: answer_files.find(key) for key in keys}
-        missing = {k: place for place, k in reversed(list(enumerate(keys))) if known[k] is None}
+        missing = {k: i for i, k in reversed(list(enumerate(keys))) if known[k] is None}
         if missing:
             places = sorted(missing.values())
             questions = [Question(prompts[p], cases[p].where, keys[p]) for p in places]
@@ -98,7 +98,7 @@ class Judge:
             ) from error
 
     def _refuse_blind(self, item: Mapping[str, Any], where: str) -> None:
-        """Raise where the judge would not see what it grades."""
+        """Raise where the judge would not see the answer that it grades."""
         if _ANSWER in item:
             raise ParamsError(
                 f"{where}: has a column {_ANSWER!r}, and judge.prompt calls the answer that is "

@@ -48,16 +48,18 @@ class _TryAgainError(Exception):
 def ask(params: JudgeParams, questions: Sequence[Question]) -> list[float]:
     """Return the judge's verdict on each question, kept as it comes.
 
-    The first question, in order, that gets none is the one that is named, however the replies
-    arrive; requests that are on their way then are waited for, as their verdicts cost something.
+    An error names the first question, in order, without a verdict, in whatever order replies
+    arrive; requests under way are awaited first, as their verdicts cost money.
 
     Raises:
         ServiceError: the judge cannot be reached, is busy or too slow, or its replies are not
             verdicts, also when tried again.
-        ParamsError: it refuses a request, or the API key is not in the environment.
+        ParamsError: the judge refuses a request, or the API key is not in the environment.
     """
     asking = _Asking(params)
-    with start_blocking_portal() as portal:  # its thread: the caller's may have a loop of its own
+    with (
+        start_blocking_portal() as portal
+    ):  # in another thread: the caller's may have an event loop
         return portal.call(asking.ask_all, questions)
 
 
@@ -86,7 +88,7 @@ class _Asking:
         refusals = [e for e in self._faults.values() if isinstance(e, ParamsError)]
         if self._faults:
             raise refusals[0] if refusals else self._faults[min(self._faults)]
-        return [self._verdicts[place] for place in range(len(questions))]
+        return [self._verdicts[i] for i in range(len(questions))]
 
     async def _ask_in_turn(
         self,
@@ -94,11 +96,11 @@ class _Asking:
         waiting: Iterator[tuple[int, Question]],
         tasks: anyio.abc.TaskGroup,
     ) -> None:
-        for place, question in waiting:
+        for i, question in waiting:
             try:
-                self._verdicts[place] = await self._ask(client, question)
+                self._verdicts[i] = await self._ask(client, question)
             except GermlineError as error:
-                self._faults[place] = error
+                self._faults[i] = error
                 if isinstance(error, ParamsError):
                     tasks.cancel_scope.cancel()
             if self._faults:
@@ -119,7 +121,7 @@ class _Asking:
             advice = error.advice if isinstance(error, _TryAgainError) else ""
             raise ServiceError(
                 f"{question.where}: judge {self._params.model}: {what}, tried {num_tries} times. "
-                f"{advice or 'See that it runs.'} Verdicts so far are kept; with another "
+                f"{advice or 'Check that it runs.'} Verdicts so far are kept; with another "
                 "judge.timeout_s or judge.retries the candidate is tried again."
             ) from error
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -203,7 +205,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _wait_s(state: RetryCallState) -> float:
-    """Return the wait before the next try, doubled each time; a server's own comes on top."""
+    """Return the wait before the next try, doubled each time, plus the server's own."""
     return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
 
 

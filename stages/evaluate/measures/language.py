@@ -1,7 +1,7 @@
 """Tell the language of an answer, with a packaged detector that needs no download.
 
-py3langid knows 140 languages and was chosen by measurement (docs/tasks.md). What it cannot tell by
-is counted as being in the language asked for, and so is what it takes for a relative of it.
+py3langid knows 140 languages and was chosen by measurement (docs/tasks.md). An answer that it
+cannot judge, or takes for a related language, counts as being in the language asked for.
 """
 
 import re
@@ -15,10 +15,10 @@ from stages.hashing import nearest
 
 # Of 278 short answers in 14 languages, 93 % were told right from here on, 38 % below.
 LEAST_BYTES = 12
-LANGUAGE_VERSION = 2  # raised when an answer would be judged otherwise; part of the suite's key
+LANGUAGE_VERSION = 2  # raised when answers would be judged differently; part of the suite's key
 _NO_LANGUAGE = "zxx"
 _SAME = {"nb": "no"}  # codes that the detector knows by another name
-# Written so alike that a short text may be in either.
+# Groups of languages so alike that a short text may be in any of them.
 _RELATIVES = (
     {"no", "nn", "da"},
     {"sr", "hr", "bs", "sl"},
@@ -38,7 +38,7 @@ class Language:
         """Check that the detector knows the language.
 
         Raises:
-            EvaluationError: it does not.
+            EvaluationError: the detector does not know it.
         """
         legal = sorted({*_detector().labels, *_SAME} - {_NO_LANGUAGE})
         if code not in legal:
@@ -50,7 +50,7 @@ class Language:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the verdict on an answer: language, detector and its version, rule."""
+        """All that decides the verdict on an answer: language, detector and its version, rule."""
         return {
             "detector": "py3langid",
             "language": _SAME.get(self.code, self.code),
@@ -60,7 +60,7 @@ class Language:
         }
 
     def allows(self, answer: str) -> bool:
-        """Tell whether ``answer`` is in the language, or holds too little to tell by.
+        """Tell whether ``answer`` is in the language, or holds too little text to judge.
 
         Only its prose counts: see ``prose.py``. Too little is fewer than 12 bytes of letters in
         UTF-8 (12 Latin, 6 Cyrillic, 4 Chinese letters), or text that the detector finds to be in
@@ -71,17 +71,17 @@ class Language:
         letters = "".join(char for char in words if char.isalpha())
         if len(letters.encode(errors="replace")) < LEAST_BYTES:
             return True
-        found, _ = _detector().classify(words)
-        return found in {_NO_LANGUAGE, *_alternatives(self.code, letters)}
+        code, _ = _detector().classify(words)
+        return code in {_NO_LANGUAGE, *_alternatives(self.code, letters)}
 
 
 def _alternatives(code: str, letters: str) -> set[str]:
-    """Return what the detector may call a text of ``letters`` that is in the language ``code``."""
+    """Return the codes the detector may give to a text of ``letters`` in language ``code``."""
     wanted = _SAME.get(code, code)
-    found = {wanted}.union(*(group for group in _RELATIVES if wanted in group))
+    codes = {wanted}.union(*(group for group in _RELATIVES if wanted in group))
     if wanted in ("ja", "zh") and _is_compound(letters):
-        found |= {"ja", "zh", "yue", "wuu"}
-    return found
+        codes |= {"ja", "zh", "yue", "wuu"}
+    return codes
 
 
 def _is_compound(letters: str) -> bool:

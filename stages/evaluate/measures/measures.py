@@ -1,4 +1,4 @@
-"""How generated text is scored where lm-eval's own metrics do not do it.
+"""Score generated text where lm-eval's own metrics do not.
 
 A measure gives a finite number for each answer, higher is better, and a task's score is the mean.
 With a language condition an answer in another language scores 0, whatever else it says; it is then
@@ -22,7 +22,7 @@ LISTED = ("numeric", "exact_match")  # what `metric` may name; those of a data f
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said to one item; ``text`` is what is measured, ``accepted`` what is right."""
+    """A model's answer to one item: ``text`` is measured, ``accepted`` are right answers."""
 
     item: Mapping[str, Any]
     text: str
@@ -35,7 +35,7 @@ Measure = Callable[[Sequence[Answer]], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """What germline adds to a task's own scoring; ``identity`` is part of the suite's key.
+    """Germline's additions to a task's own scoring; ``identity`` is part of the suite's key.
 
     ``measure`` is None where lm-eval's metric scores; ``is_filtered`` says that the task's chosen
     filter stands between the generated text and the measure. ``check`` is given an item and where
@@ -49,35 +49,35 @@ class Scoring:
     check: Callable[[Mapping[str, Any], str], None] | None = None
 
 
-def scoring_of(chosen: TaskParams, metric: str | None) -> Scoring | None:
-    """Return what ``chosen`` adds to lm-eval's scoring; None where it adds nothing.
+def scoring_of(task_params: TaskParams, metric: str | None) -> Scoring | None:
+    """Return what ``task_params`` adds to lm-eval's scoring; None where it adds nothing.
 
-    ``metric`` is that of ``LISTED`` which scores, where one does.
+    ``metric`` is the metric of ``LISTED`` that scores, if any.
 
     Raises:
-        EvaluationError: the scorer, the judge's prompt or the language is not as it must be.
+        EvaluationError: the scorer, the judge's prompt or the language is not legal.
     """
-    where = f"task {chosen.label}"
+    where = f"task {task_params.label}"
     identity: dict[str, Any] = {}
     measure: Measure | None = None
     check = None
-    if chosen.scorer is not None:
-        scorer = UserScorer(chosen.scorer)
+    if task_params.scorer is not None:
+        scorer = UserScorer(task_params.scorer)
         identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
-    elif chosen.judge is not None:
-        judge = Judge(chosen.judge, where)
+    elif task_params.judge is not None:
+        judge = Judge(task_params.judge, where)
         identity["judge"], measure = judge.identity, _by_judge(judge)
     elif metric == "numeric":
-        identity["numeric"] = [chosen.decimal, NUMERALS_VERSION]
-        measure = _by_number(chosen.decimal)
+        identity["numeric"] = [task_params.decimal, NUMERALS_VERSION]
+        measure = _by_number(task_params.decimal)
     elif metric == "exact_match":
         identity["exact_match"], measure = True, _by_text
-    language = Language(chosen.language, where) if chosen.language is not None else None
+    language = Language(task_params.language, where) if task_params.language is not None else None
     if language is not None:
         identity["language"] = language.identity
     if not identity:
         return None
-    is_filtered = chosen.filter is not None
+    is_filtered = task_params.filter is not None
     return Scoring({**identity, "filtered": is_filtered}, measure, language, is_filtered, check)
 
 

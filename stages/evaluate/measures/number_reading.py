@@ -11,12 +11,12 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
 - An apostrophe, underscore, or no-break or thin space between groups of three digits groups them.
 - LaTeX's 1{,}250, 1,\!250 and 1\,250 are 1,250 and 1 250 with a thin space.
 - A sign counts unless the end of a value or a name stands before it: 5-3 ends in 3, GPT-4 in 4.
-- Percent and currency signs and units are no part of the number: 42 % is 42, 25 cm^2 is 25.
+- Percent and currency signs and units are not part of the number: 42 % is 42, 25 cm^2 is 25.
 - 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015;
   10^3 by itself is 1000; other powers of digits are two numbers.
 - Digits right after a Latin, Greek or Cyrillic letter are part of a name: H2O holds no number.
 
-What stands for a digit, a minus, an exponent or an index is in ``numeral_spelling.py``; a table of
+The spellings of digits, minus, exponents and indices are in ``number_spelling.py``; a table of
 readings is in docs/tasks.md.
 """
 
@@ -26,7 +26,7 @@ from decimal import Decimal
 from stages.evaluate.measures.number_spelling import CURRENCY, LETTERS, plainly_spelled
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 4  # raised when a text would be read otherwise; part of the suite's key
+NUMERALS_VERSION = 4  # raised when texts would be read differently; part of the suite's key
 _SPACES = "\u00a0\u202f\u2009"  # no-break, narrow no-break, thin
 _GROUPING = f"'_\u2019{_SPACES}"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -64,8 +64,8 @@ def numbers(text: str, decimal: str = ".") -> list[Decimal]:
 
 def last_number(text: str, decimal: str = ".") -> Decimal | None:
     """Return the last number of ``text``; None where it holds none."""
-    found = numbers(text, decimal)
-    return found[-1] if found else None
+    values = numbers(text, decimal)
+    return values[-1] if values else None
 
 
 def _read(match: re.Match[str], decimal: str) -> Decimal:

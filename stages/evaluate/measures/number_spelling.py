@@ -1,4 +1,4 @@
-r"""Bring the numerals of a text to one spelling, before ``numerals.py`` reads them.
+r"""Bring the numerals of a text to one spelling, before ``number_reading.py`` reads them.
 
 - Digits of every script are 0 to 9; every dash that stands as a minus is "-".
 - A minus may have a space after it where an operator, a relation, a colon, a comma or an opening
@@ -77,7 +77,7 @@ _AFTER: tuple[_Rule, ...] = (
 
 
 def plainly_spelled(text: str) -> str:
-    """Return ``text`` with its numerals in the one spelling that ``numerals.py`` knows."""
+    """Return ``text`` with its numerals in the one spelling that ``number_reading.py`` knows."""
     for pattern, new in _BEFORE:
         text = pattern.sub(new, text)
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text.translate(_ALIKE))

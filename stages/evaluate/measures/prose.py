@@ -1,9 +1,9 @@
-r"""The prose of an answer: what a language can be told by, without code, addresses and quotations.
+r"""Extract the prose of an answer, which shows its language: no code, addresses or quotations.
 
 Left out are code in fences and in backticks, lines of SQL and Python, HTML tags, URLs and e-mail
-addresses, LaTeX mathematics and commands, runs that hold a sign of a formula (x=5, f(x)), and what
-stands in quotation marks or in a quoted block. Of an answer that is nothing but quotations the
-quotations count: else quoting would be a way round the condition.
+addresses, LaTeX mathematics and commands, runs that hold a sign of a formula (x=5, f(x)), text
+in quotation marks and quoted blocks. In an answer of nothing but quotations the quotations
+count: otherwise quoting would be a way round the condition.
 """
 
 import re
@@ -40,7 +40,7 @@ _QUOTATIONS = (
 
 def prose(answer: str) -> str:
     """Return the prose of ``answer``; it may be empty."""
-    rest = _cut(answer, _FENCED)  # first: quotation marks in code are no quotations
+    rest = _cut(answer, _FENCED)  # first: quotation marks in code are not quotations
     unquoted = _words(_cut(rest, _QUOTATIONS))
     return unquoted if any(char.isalpha() for char in unquoted) else _words(rest)
 

@@ -24,13 +24,13 @@ class UserScorer:
         """Load the file and find the function in it.
 
         Raises:
-            EvaluationError: the file is not there, cannot be loaded, or has no such function.
+            EvaluationError: the file is missing, cannot be loaded, or has no such function.
         """
         name, self._function_name = spec.rsplit(":", 1)
         self._path = project_file("scorer", name)
         self._process = TaskProcess([self._path.parent])
         self._function = self._load()
-        # What decides a score, as of now: the file, what it imported, and the function's name.
+        # All that decides a score now: the file, its imports, and the function's name.
         imported = sources_of(self._process.modules.values())
         self.identity: dict[str, Any] = {
             "function": self._function_name,
@@ -39,10 +39,10 @@ class UserScorer:
         }
 
     def score(self, item: Mapping[str, Any], answer: str, where: str) -> float:
-        """Return what the function says of ``answer``; higher is better.
+        """Return the function's score of ``answer``; higher is better.
 
         Raises:
-            EvaluationError: it raises, or gives anything but a finite number.
+            EvaluationError: the function raises, or returns anything but a finite number.
         """
         try:
             with self._process.entered():

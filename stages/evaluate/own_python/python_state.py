@@ -1,4 +1,4 @@
-"""What a task's Python keeps between calls: defaults that fill, globals, attributes."""
+"""Find what a task's Python keeps between calls: defaults that fill, globals, attributes."""
 
 import types
 from collections import deque
@@ -9,19 +9,19 @@ from stages.errors import EvaluationError
 from stages.evaluate.own_python.random_state import is_generator
 
 TEXTS = ("", "The answer is 7.")  # what a model might write
-_DEPTH = 6  # containers within containers that are looked into
+_DEPTH = 6  # levels of nested containers that are compared
 _PLAIN = (str, bytes, int, float, bool, complex, type(None))
 
 
 def refuse_memory(
     where: str, score: Callable[[], Any], state: Callable[[], dict[str, Any]], scored_by: str
 ) -> None:
-    """Check that ``score`` gives the same three times, and that the ``state`` settles.
+    """Check that ``score`` gives the same result three times, and that the ``state`` settles.
 
-    What is still filled the third time is filled for ever: a cache has all it needs by then.
+    A cache is complete by the third time; what still grows then would grow for ever.
 
     Raises:
-        EvaluationError: what is scored depends on what was scored before.
+        EvaluationError: a score depends on earlier calls.
     """
     values, states = [], []
     for _ in range(3):
@@ -39,27 +39,27 @@ def refuse_memory(
 
 
 def state_of(modules: Iterable[types.ModuleType], task: Any) -> dict[str, Any]:
-    """Return what is kept, by the name of what keeps it, as data that can be compared.
+    """Return the kept values, by the name of their keeper, as data that can be compared.
 
     Generators are left out: they are set back before each candidate. So is what other packages
     keep, such as ``functools.cache``: equal calls get equal answers from a cache.
     """
     listed = list(modules)
     own = {module.__name__ for module in listed}
-    found: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     for module in listed:
         stem = module.__name__.rpartition("/")[2]
         for name, value in list(vars(module).items()):
             if not name.startswith("__"):
-                found.update(_kept(f"{stem}.{name}", value, module, own))
+                state.update(_kept(f"{stem}.{name}", value, module, own))
     if type(task).__module__ in own:
         kept = {n: v for n, v in vars(task).items() if n != "_instances"}
-        found.update({f"{type(task).__name__}.{n}": _plain(v, own) for n, v in kept.items()})
-    return found
+        state.update({f"{type(task).__name__}.{n}": _plain(v, own) for n, v in kept.items()})
+    return state
 
 
 def _kept(name: str, value: Any, module: types.ModuleType, own: set[str]) -> dict[str, Any]:
-    """Return what a global of a module keeps; what is imported from elsewhere keeps nothing."""
+    """Return what a global of a module keeps; imports from elsewhere keep nothing."""
     if isinstance(value, types.ModuleType) or is_generator(value):
         return {}
     if not isinstance(value, type | types.FunctionType):
@@ -67,11 +67,11 @@ def _kept(name: str, value: Any, module: types.ModuleType, own: set[str]) -> dic
     if value.__module__ != module.__name__:
         return {}
     if isinstance(value, type):
-        found: dict[str, Any] = {}
+        state: dict[str, Any] = {}
         for inner, one in list(vars(value).items()):
             if not inner.startswith("__"):
-                found.update(_kept(f"{name}.{inner}", one, module, own))
-        return found
+                state.update(_kept(f"{name}.{inner}", one, module, own))
+        return state
     cells = [_content(cell) for cell in value.__closure__ or ()]
     return {name: _plain([value.__defaults__, value.__kwdefaults__, vars(value), cells], own)}
 
@@ -86,7 +86,7 @@ def _content(cell: types.CellType) -> Any:
 def _plain(  # noqa: PLR0911  a case for each kind of value
     value: Any, own: set[str], depth: int = _DEPTH
 ) -> Any:
-    """Return a copy that later changes of ``value`` do not reach; of what is opaque, its type."""
+    """Return a copy that later changes of ``value`` do not reach; of opaque values, the type."""
     if isinstance(value, _PLAIN):
         return repr(value)  # NaN equals itself in this form
     kind = type(value)

@@ -1,7 +1,7 @@
-"""Python's, NumPy's and torch's generators, seeded as lm-eval's command line seeds them.
+"""Seed Python's, NumPy's and torch's generators as lm-eval's command line does.
 
-Tasks draw from them where they shuffle choices or vary prompts. What is drawn stays the same in
-every process, and other code in the process draws what it would have drawn without the task.
+Tasks draw from them where they shuffle choices or vary prompts. The draws are the same in every
+process, and other code in the process draws what it would have drawn without the task.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ _KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Gener
 
 @dataclass(frozen=True, slots=True)
 class RandomState:
-    """How far the generators have come: the three global ones, and a task's ``own``."""
+    """The state of the generators: the three global ones, and a task's ``own``."""
 
     shared: tuple[Any, ...]
     own: tuple[tuple[Any, Any], ...] = ()  # (generator, its state)
 
     @classmethod
     def now(cls, modules: Iterable[ModuleType] = ()) -> "RandomState":
-        """Return the present state, of the generators that ``modules`` hold, too."""
+        """Return the present state, including that of the generators in ``modules``."""
         shared = (random.getstate(), _numpy_state(), torch.get_rng_state())
         return cls(shared, tuple((one, _state_of(one)) for one in _generators(modules)))
 
@@ -51,7 +51,7 @@ class RandomState:
 
 @contextlib.contextmanager
 def seeded() -> Iterator[None]:
-    """Run the block with the seeds of lm-eval's command line; afterwards all is as before."""
+    """Run the block with the seeds of lm-eval's command line, and restore the generators."""
     from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
 
     with kept():
@@ -63,7 +63,7 @@ def seeded() -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Run the block, and set the global generators to what they were before it."""
+    """Run the block, and restore the global generators."""
     before = RandomState.now()
     try:
         yield
@@ -82,13 +82,13 @@ def is_generator(value: Any) -> bool:
 
 def _generators(modules: Iterable[ModuleType]) -> list[Any]:
     """Return the generators that modules, classes and functions' defaults hold, each once."""
-    found: dict[int, Any] = {}
+    by_id: dict[int, Any] = {}
     for module in modules:
         for value in list(vars(module).values()):
             for one in (value, *_held(value, module)):
                 if is_generator(one):
-                    found[id(one)] = one
-    return list(found.values())
+                    by_id[id(one)] = one
+    return list(by_id.values())
 
 
 def _held(value: Any, module: ModuleType) -> tuple[Any, ...]:

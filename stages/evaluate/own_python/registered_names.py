@@ -26,14 +26,14 @@ class Registered:
         ]
 
     def leave(self) -> None:
-        """Take out what is new since ``enter``, and keep it for the next."""
-        for place, registry in enumerate(_registries()):
-            for name in set(registry) - self._before[place]:
-                self._own[place][name] = registry.pop(name)
+        """Take out the names that are new since ``enter``, and keep them for the next time."""
+        for i, registry in enumerate(_registries()):
+            for name in set(registry) - self._before[i]:
+                self._own[i][name] = registry.pop(name)
 
 
 def _registries() -> list[MutableMapping[str, Any]]:
-    # The imports fill them: lm-eval does so at the first look into one.
+    # The imports fill the registries: lm-eval does so when one is first read.
     import lm_eval.api.metrics
     import lm_eval.filters  # noqa: F401
     from lm_eval.api import registry, samplers

@@ -1,4 +1,4 @@
-"""Check, before any model is there, that a task does the same thing each time it is asked.
+"""Check, before any model is loaded, that a task does the same thing each time.
 
 A worker scores one candidate after the other with the same task, and other processes hold the
 same suite: what a task remembers or draws from a source that nobody seeds would change scores.
@@ -18,7 +18,7 @@ from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
 from stages.params.load import EvaluateParams
 
-_NUM_SCORED = 2  # items of which each is scored three times
+_NUM_SCORED = 2  # items; each is scored three times
 _RENDER = (
     *("process_docs", "custom_dataset", "description", "doc_to_text", "doc_to_target"),
     *("doc_to_choice", "gen_prefix", "fewshot_config"),
@@ -36,7 +36,7 @@ def refuse_other_documents(
     """Check that a task that was loaded twice has the same documents, given by their ids.
 
     Raises:
-        EvaluationError: it has not.
+        EvaluationError: the documents differ.
     """
     if list(first) != list(again):
         raise EvaluationError(
@@ -51,10 +51,10 @@ def prompt_hashes(
     parts: Mapping[str, Mapping[str, int]],
     params: EvaluateParams,
 ) -> dict[str, dict[str, str]]:
-    """Return by split and item the hash of all that is asked and expected.
+    """Return, by split and item, the hash of its prompts, choices and target.
 
     ``twice`` are the task as it was loaded twice; ``parts`` the places of each split's items. The
-    second builds the splits in the opposite order, so that what it remembers shows. It is used up.
+    second builds the splits in the opposite order, which shows memory. It must not be used again.
 
     Raises:
         EvaluationError: the two differ, or scoring an item again gives another score.
@@ -107,7 +107,7 @@ def _score_again(label: str, loaded: LoadedTask, prompts: Prompts, item: str, te
         except EvaluationError as error:
             if asks_to_end(error.__cause__):
                 raise
-            return str(error)  # no model wrote this text: it may be none that fits
+            return str(error)  # no model wrote this text: the task may refuse it
 
     def state() -> dict[str, Any]:
         return state_of(loaded.process.modules.values(), loaded.task)
@@ -142,8 +142,8 @@ def _answer(instance: Any, text: str) -> Any:
 def _functions(loaded: LoadedTask, keys: Sequence[str]) -> str:
     """Return the names of the task's functions under ``keys`` of its config, else its class."""
     config = loaded.task.config.to_dict(keep_callable=True)
-    found = [name for key in keys for name in _names(config.get(key))]
-    return ", ".join(dict.fromkeys(found)) or type(loaded.task).__name__
+    functions = [name for key in keys for name in _names(config.get(key))]
+    return ", ".join(dict.fromkeys(functions)) or type(loaded.task).__name__
 
 
 def _names(value: Any) -> list[str]:

@@ -1,7 +1,7 @@
-"""The files that a task's own Python is made of, for the suite's key.
+"""Find the files that a task's own Python consists of, for the suite's key.
 
-What a module imports is known once it is imported. What it opens, or imports later, is not: so all
-of the folders that hold its modules counts, but for task files, data beyond 1 MB and notes.
+A module's imports are known once it is imported; files that it opens or imports later are not.
+So everything in the folders of its modules counts, but for task files, data beyond 1 MB and notes.
 """
 
 import os
@@ -12,7 +12,7 @@ from types import ModuleType
 from stages.hashing import file_hash
 
 _MOST_BYTES = 2**20
-# Task files are in the key as lm-eval reads them; the others decide nothing.
+# Task files are in the key as lm-eval reads them; the other formats decide nothing.
 _IGNORED = (".yaml", ".yml", ".md", ".pyc", ".log")
 
 
@@ -21,14 +21,14 @@ def sources_of(modules: Iterable[ModuleType]) -> dict[str, str]:
 
     Modules that come with lm-eval are left out: its version is part of the key.
     """
-    found = {path.resolve() for module in modules for path in _file_of(module)}
-    folders = {path.parent for path in found}
+    paths = {path.resolve() for module in modules for path in _file_of(module)}
+    folders = {path.parent for path in paths}
     project = Path.cwd().resolve()
     for folder in folders:
         # A module in the project's folder itself: all models and results lie below that.
         if not project.is_relative_to(folder):
-            found.update(path.resolve() for path in _files_below(folder))
-    return {_name(path, project): file_hash(path) for path in sorted(found)}
+            paths.update(path.resolve() for path in _files_below(folder))
+    return {_name(path, project): file_hash(path) for path in sorted(paths)}
 
 
 def _file_of(module: ModuleType) -> Iterator[Path]:
@@ -40,10 +40,10 @@ def _file_of(module: ModuleType) -> Iterator[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = [f for f in folders if not f.startswith((".", "__pycache__"))]
         for name in files:
-            path = Path(place, name)
+            path = Path(parent, name)
             is_hidden = name.startswith(".") or path.suffix in _IGNORED
             if not is_hidden and path.is_file() and path.stat().st_size <= _MOST_BYTES:
                 yield path

@@ -1,4 +1,4 @@
-"""Keep a task's own Python to itself: what it changes in the process, imports or raises.
+"""Contain a task's own Python: its changes of the process, its imports, its exceptions.
 
 lm-eval runs each task in a process that ends; a worker scores one candidate after the other.
 """
@@ -60,7 +60,7 @@ _SETTINGS: tuple[_Change, ...] = (
 
 
 class TaskProcess:
-    """The process as one task's Python sees it, which others in the process do not.
+    """The process as one task's Python sees it; other code sees the real one.
 
     Within ``entered`` it finds the working folder, environment, ``sys.path`` and modules that
     loading the task left; after it all is as before. The task's modules are of this object alone:
@@ -73,7 +73,7 @@ class TaskProcess:
         So is what is imported from anywhere else in the project, the folder of this moment.
         """
         self._modules: dict[str, types.ModuleType] = {}
-        self._known: set[str] | None = None  # the modules that were there; None outside
+        self._known: set[str] | None = None  # the modules before the block; None outside
         self._folders = [folder.resolve() for folder in (*folders, Path.cwd())]
         self._left: tuple[str, list[str], dict[str, str]] | None = None
         self._registered = Registered()
@@ -88,7 +88,7 @@ class TaskProcess:
         return {**self._modules, **new}
 
     def pass_on(self, error: BaseException) -> None:
-        """Raise ``error`` again where it is not the task's fault: Ctrl-C, and germline's own."""
+        """Raise ``error`` again where the task did not cause it: Ctrl-C, and germline's own."""
         is_interrupt = isinstance(error, KeyboardInterrupt) and self._is_interrupted
         if is_interrupt or isinstance(error, GermlineError | CancelledError):
             raise error
@@ -119,7 +119,7 @@ class TaskProcess:
 
     @contextlib.contextmanager
     def blamed(self, where: str, remedy: str) -> Iterator[None]:
-        """Make whatever the block raises the error of ``where``; only a real Ctrl-C passes.
+        """Turn whatever the block raises into an error at ``where``; only a real Ctrl-C passes.
 
         Raises:
             EvaluationError: the block raised, or asked the process to end.
@@ -131,9 +131,9 @@ class TaskProcess:
             raise EvaluationError(_said(where, error, remedy)) from error
 
     def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return ``function`` as one that runs in here, on a copy of what it is given.
+        """Return ``function`` as one that runs in this process view, on a copy of its argument.
 
-        What it raises is raised, but that a wish to end the process is a RuntimeError.
+        Its exceptions pass, but an attempt to end the process becomes a RuntimeError.
         """
 
         def inside(values: Any) -> Any:
@@ -211,7 +211,7 @@ class TaskProcess:
 
 
 def asks_to_end(error: BaseException | None) -> bool:
-    """Return whether ``error`` is a wish to end the process, not a fault with some answer."""
+    """Return whether ``error`` is an attempt to end the process, not a fault of an answer."""
     return error is not None and not isinstance(error, Exception)
 
 

@@ -16,7 +16,7 @@ _RUNS_CODE = re.compile(
 )
 _SHOWS_MEDIA = re.compile(r"^\s+MULTIMODAL\b.*=\s*True", re.MULTILINE)
 _OUTPUT_TYPES = ("loglikelihood", "multiple_choice", "loglikelihood_rolling", "generate_until")
-# What lm-eval computes itself where a task has no process_results; of text, any metric it knows.
+# Metrics that lm-eval computes where a task has no process_results; for text, all it knows.
 _COMPUTED: Mapping[str, Sequence[str]] = {
     "loglikelihood": ("perplexity", "acc"),
     "loglikelihood_rolling": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
@@ -28,13 +28,13 @@ _COMPUTED: Mapping[str, Sequence[str]] = {
 
 
 def refuse_unsupported(name: str, file: Path, *, is_scored_here: bool) -> None:
-    """Check what the task's file says, its included ones and its Python read as text.
+    """Check the task's file, its included files, and its Python read as text.
 
-    ``is_scored_here`` says that none of its own metrics is used.
+    ``is_scored_here``: none of its own metrics is used.
 
     Raises:
-        EvaluationError: it runs code that the model writes, shows pictures or sound, or its output
-            type, a filter, a sampler or a metric is none that can be used.
+        EvaluationError: the task runs code that the model writes, shows pictures or sound, or its
+            output type, a filter, a sampler or a metric cannot be used.
     """
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -63,7 +63,7 @@ def refuse_flagged(name: str, task: Any) -> None:
     """Check the flags of a task that its own Python builds.
 
     Raises:
-        EvaluationError: it runs code that the model writes, or shows pictures or sound.
+        EvaluationError: the task runs code that the model writes, or shows pictures or sound.
     """
     if getattr(task, "UNSAFE_CODE", False):
         raise _runs_code(name)

@@ -1,8 +1,8 @@
-"""How texts are generated with the settings of a model and of a task, and which prompts together.
+"""Settings of generation, from the model and the task, and which prompts may share a batch.
 
 A text is the one that lm-eval's HFLM generates for its prompt alone: it calls ``generate`` with
-the task's arguments, and what they leave open stands in the model's generation_config.json. More
-prompts share a batch only where that changes no text.
+the task's arguments, and the model's generation_config.json sets the rest. Several prompts share
+a batch only where that changes no text.
 """
 
 import copy
@@ -22,8 +22,8 @@ from stages.evaluate.resident.tree_attention import are_close
 
 _FILE = "generation_config.json"
 _BY_ROW = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
-# Settings that say the same of a prompt whether or not padding stands before it. Of any other,
-# prompts of one length share a batch, so that there is none.
+# Settings with the same effect on a prompt with and without padding before it. With any other,
+# only prompts of one length share a batch, which needs no padding.
 _BLIND = frozenset(
     """
     _from_model_config bad_words_ids begin_suppress_tokens bos_token_id cache_implementation
@@ -37,7 +37,7 @@ _BLIND = frozenset(
 
 
 class Together(IntEnum):
-    """Which prompts may share a batch; of two rules the higher one holds."""
+    """Rules for which prompts may share a batch; the higher of two rules holds."""
 
     ALL = 0
     OF_ONE_LENGTH = 1
@@ -45,7 +45,7 @@ class Together(IntEnum):
 
 
 def settings_of(model: Any, kwargs: Mapping[str, Any]) -> GenerationConfig:
-    """Return what ``generate`` goes by: the model's settings with the task's over them."""
+    """Return the settings for ``generate``: the model's, overridden by the task's."""
     settings = copy.deepcopy(model.generation_config)
     settings.update(**kwargs)
     return settings
@@ -62,7 +62,7 @@ def is_by_row(model: Any, settings: GenerationConfig) -> bool:
 
 
 def loop_of(model: Any, settings: GenerationConfig, seeds: tuple[int, ...]) -> RowByRow | None:
-    """Return a loop that rows leave when they end; None where only ``generate``'s own will do."""
+    """Return a loop that rows leave when they end; None where only ``generate``'s own works."""
     return RowByRow(seeds) if is_by_row(model, settings) else None
 
 
@@ -81,9 +81,9 @@ def together(model: Any, settings: GenerationConfig, *, may_leave: bool) -> Toge
 
 
 def shareable(model: Any, pad: int) -> Together:
-    """Return which prompts this model continues in a batch as it does alone, by a small probe.
+    """Find by a small probe which prompts this model continues in a batch as it does alone.
 
-    Some let padding into their state, and some states do not stay with their row.
+    Some models let padding into their state, and some states do not stay with their row.
     """
     size = model.get_input_embeddings().num_embeddings
     device = next(model.parameters()).device
@@ -125,7 +125,7 @@ def _next_logits(model: Any, prompts: Tensor, mask: Tensor, pad: int) -> Tensor:
 def blame(
     model: Any, where: str, error: Exception, run: Callable[[Mapping[str, Any] | None], object]
 ) -> EvaluationError:
-    """Return the error for settings that nothing can be generated with, by whose they are.
+    """Return the error for unusable generation settings, by who set them: task or model.
 
     ``run`` generates, with other arguments than the task's if it is given some.
     """
@@ -180,11 +180,11 @@ def _own(config: GenerationConfig) -> dict[str, Any]:
 
 @contextmanager
 def _plain(model: Any) -> Iterator[None]:
-    """Let the model generate without the settings of its file but for its special tokens."""
-    held = model.generation_config
+    """Let the model generate with no settings of its file but its special tokens."""
+    settings = model.generation_config
     names = ("bos_token_id", "eos_token_id", "pad_token_id")
-    model.generation_config = GenerationConfig(**{name: getattr(held, name) for name in names})
+    model.generation_config = GenerationConfig(**{name: getattr(settings, name) for name in names})
     try:
         yield
     finally:
-        model.generation_config = held
+        model.generation_config = settings

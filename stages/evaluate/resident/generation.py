@@ -1,4 +1,4 @@
-"""Generation that rows leave when they end, and what watches it: stop strings, and NaN."""
+"""Generate texts in a batch that rows leave when they end; watch for stop strings and NaN."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -17,7 +17,7 @@ from transformers import (
 from stages.errors import EvaluationError
 
 _REMEMBERED = 1 << 16  # windows of tokens, per tokenizer and set of stop strings
-_WORTH = 1 / 4  # of the rows must have ended for the others to be copied into a smaller batch
+_WORTH = 1 / 4  # share of ended rows from which the others are copied into a smaller batch
 
 
 class Stops:
@@ -43,7 +43,7 @@ class Stops:
 
 @lru_cache(64)
 def stops_at(tokenizer: Any, strings: tuple[str, ...]) -> Stops:
-    """Return the stop strings with their memory of what was seen before."""
+    """Return the stop strings with their cache of windows seen before."""
     return Stops(tokenizer, strings)
 
 
@@ -59,7 +59,7 @@ class StopWatch(StoppingCriteria):  # type: ignore[misc]  # transformers has no 
         self._done = torch.zeros(num_rows, dtype=torch.bool)
 
     def __call__(self, input_ids: Tensor, *_: object, **__: object) -> Tensor:
-        """Return which rows are at their end."""
+        """Return which rows have ended."""
         num_beams = len(input_ids) // len(self._done)
         latest = max(self._start, input_ids.shape[1] - self._stops.window)
         for row, window in enumerate(input_ids[::num_beams, latest:].tolist()):
@@ -75,16 +75,16 @@ class RefuseNaN(LogitsProcessor):  # type: ignore[misc]  # transformers has no t
         self._seen = torch.zeros(num_prompts, dtype=torch.bool)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  HF's names
-        """Return ``scores``, of which a prompt has several rows where beams are searched."""
+        """Return ``scores``; with beam search, a prompt has several rows of them."""
         is_nan = scores.isnan().any(dim=-1).view(len(self._seen), -1)
         self._seen |= is_nan.any(dim=-1).cpu()
         return scores
 
     def check(self, items: Sequence[str]) -> None:
-        """Check that none was seen.
+        """Check that no prompt had a NaN.
 
         Raises:
-            EvaluationError: one was; the item of the first row that had it is named.
+            EvaluationError: a prompt had one; the message names the item of the first.
         """
         if bool(self._seen.any()):
             first = items[int(self._seen.nonzero()[0])]
@@ -97,8 +97,8 @@ class RefuseNaN(LogitsProcessor):  # type: ignore[misc]  # transformers has no t
 class RowByRow:
     """Decoding as ``generate`` does it for each prompt alone, in a batch that rows leave.
 
-    A row that has ended leaves. Where texts are sampled, each row draws from a generator of its
-    own. The model must take positions and a mask, and its cache let rows be taken from it.
+    A row that has ended leaves the batch. Where texts are sampled, each row draws from its own
+    generator. The model must take positions and a mask, and its cache must let rows be selected.
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
@@ -111,30 +111,32 @@ class RowByRow:
         logits_processor: LogitsProcessorList,
         stopping_criteria: StoppingCriteriaList,
         generation_config: GenerationConfig,
-        **held: Any,
+        **inputs: Any,
     ) -> Tensor:
         """Return prompts and what follows them, padded on the right."""
         pick = self._picker(input_ids.device) if generation_config.do_sample else _likeliest
         padding = generation_config.pad_token_id
-        rows = torch.arange(len(input_ids), device=input_ids.device)  # that are still written
+        rows = torch.arange(
+            len(input_ids), device=input_ids.device
+        )  # rows that are still generated
         has_ended = torch.zeros_like(rows, dtype=torch.bool)
         latest = input_ids
         while True:
-            logits = model(input_ids=latest, **held).logits[:, -1].float()
+            logits = model(input_ids=latest, **inputs).logits[:, -1].float()
             # Processors may keep something for each row, so they are always shown all of them.
             whole = logits.new_zeros(len(input_ids), logits.shape[-1]).index_copy_(0, rows, logits)
-            chosen = pick(logits_processor(input_ids, whole)[rows], rows)
-            latest = torch.where(has_ended[rows], padding, chosen)[:, None]
+            picked = pick(logits_processor(input_ids, whole)[rows], rows)
+            latest = torch.where(has_ended[rows], padding, picked)[:, None]
             following = torch.full_like(input_ids[:, :1], padding).index_copy_(0, rows, latest)
             input_ids = torch.cat([input_ids, following], dim=1)
             has_ended |= stopping_criteria(input_ids, ())
             if bool(has_ended.all()):
                 return input_ids
-            held |= _one_further(held)
+            inputs |= _one_further(inputs)
             if has_ended[rows].sum() >= _WORTH * len(rows):
                 left = (~has_ended[rows]).nonzero().flatten()
-                held["past_key_values"].batch_select_indices(left)
-                held |= {name: held[name][left] for name in _one_further(held)}
+                inputs["past_key_values"].batch_select_indices(left)
+                inputs |= {name: inputs[name][left] for name in _one_further(inputs)}
                 rows, latest = rows[left], latest[left]
 
     def _picker(self, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
@@ -156,12 +158,12 @@ def _likeliest(scores: Tensor, _: Tensor) -> Tensor:
     return scores.argmax(dim=-1)
 
 
-def _one_further(held: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return positions and mask of the token after; where no prompt is padded there are none."""
-    found = {}
-    if held.get("position_ids") is not None:
-        found["position_ids"] = held["position_ids"][:, -1:] + 1
-    if held.get("attention_mask") is not None:
-        mask = held["attention_mask"]
-        found["attention_mask"] = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    return found
+def _one_further(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the next token's positions and mask; empty where no prompt is padded."""
+    further = {}
+    if inputs.get("position_ids") is not None:
+        further["position_ids"] = inputs["position_ids"][:, -1:] + 1
+    if inputs.get("attention_mask") is not None:
+        mask = inputs["attention_mask"]
+        further["attention_mask"] = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+    return further

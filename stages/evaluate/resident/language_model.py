@@ -1,14 +1,14 @@
-"""lm-eval's HFLM with the work that does not depend on the weights done once.
+"""lm-eval's HFLM, with all work that does not depend on the weights done once.
 
 Requests are tokenised as HFLM does, sorted, batched and padded by ``prepare``; ``answer`` then
-runs the model and reads off the answers. A batch holds requests of one task, so that a task's
+runs the model and reads the answers. A batch holds requests of one task, so that a task's
 scores do not depend on the other tasks in the suite.
 
 Every answer is that of HFLM with a batch of one, up to rounding, whatever the batch (docs/tasks.md
 lists where that is not HFLM's answer in its own batches). Requests that begin alike share a row
-where the model can read it (``trees``, ``attention``), a row stops at its own stop string and
-leaves the batch (``generation``, ``decoding``), logits are taken only where they are read, a batch
-that does not fit the memory is halved, NaN is refused, and a request that is longer than the
+where the model can read it (``prefix_trees``, ``tree_attention``), a row stops at its own stop
+string and leaves the batch (``generation``, ``decoding``), only needed logits are computed, a
+batch that does not fit the memory is halved, NaN is refused, and a request that is longer than the
 context is refused unless ``truncation`` is asked for.
 """
 
@@ -32,7 +32,7 @@ from stages.params.load import EvaluateParams
 
 
 class ResidentLM(TextLM):
-    """HFLM on a model that stays, its requests prepared once and answered for every candidate."""
+    """HFLM on a resident model: prepares requests once, answers them for every candidate."""
 
     @classmethod
     def open(cls, folder: Path, params: EvaluateParams) -> Self:
@@ -54,11 +54,11 @@ class ResidentLM(TextLM):
                 "A model folder holds config.json, weights and a tokenizer; see also "
                 "evaluate.model_args."
             ) from error
-        if str(model.device) != params.device:  # HFLM takes another one in silence
+        if str(model.device) != params.device:  # HFLM silently takes another one
             check_device(params.device)
             raise EvaluationError(f"evaluate.device: lm-eval takes {model.device} for it.")
         model._batch_tokens = params.batch_tokens
-        # Autocast runs layers in another dtype than a mask is made for.
+        # Autocast runs layers in another dtype than that of the mask.
         may_read_trees = not model.mixed_precision_dtype
         model._sharing = sharing_of(model.model, may_read_trees=may_read_trees)
         fault = check_rotations(model.model, model.max_length)
@@ -76,7 +76,7 @@ class ResidentLM(TextLM):
         if kind == "generate_until":
             prepared = Prepared(kind, num, texts=self.texts(requests))
         elif kind == "loglikelihood":
-            encoded = [self._encode(place, request) for place, request in enumerate(requests)]
+            encoded = [self._encode(i, request) for i, request in enumerate(requests)]
             prepared = Prepared(kind, num, tokens=self._batches(encoded))
         else:
             windows, rolled = self._windows(requests)
@@ -118,10 +118,10 @@ class ResidentLM(TextLM):
         return list(batch.score(logits, self.softmax_dtype))
 
     def use_template(self, choice: bool | str) -> None:
-        """Choose the chat template: the only one, or the one named.
+        """Choose the chat template: the only one, or that named ``choice``.
 
         Raises:
-            EvaluationError: the tokenizer has none, or none of that name.
+            EvaluationError: the tokenizer has no template, or none of that name.
         """
         templates = self.tokenizer.chat_template
         if isinstance(choice, str):
@@ -136,10 +136,10 @@ class ResidentLM(TextLM):
         elif choice and not templates:
             raise EvaluationError(
                 "evaluate.apply_chat_template: is true, but the tokenizer has no chat template. "
-                "Set it to false, or take a base model with a template."
+                "Set it to false, or use a base model with a template."
             )
 
-    def _encode(self, place: int, request: Request) -> Encoded:
+    def _encode(self, number: int, request: Request) -> Encoded:
         context, continuation = request.arguments
         if context == "":
             target = self.tok_encode(continuation, add_special_tokens=False)
@@ -148,10 +148,10 @@ class ResidentLM(TextLM):
                 start, target = target[:1], target[1:]
         else:
             start, target = self._encode_pair(context, continuation)
-        return self._fitted(Encoded(place, start, target, request.item))
+        return self._fitted(Encoded(number, start, target, request.item))
 
     def _fitted(self, encoded: Encoded) -> Encoded:
-        """Return the request, cut from the left to the context if truncation is asked for."""
+        """Return the request, cut from the left to fit the context if truncation is set."""
         if not encoded.target or not encoded.context:
             raise EvaluationError(
                 f"{encoded.item}: an answer or its context is empty once tokenised. Every choice "

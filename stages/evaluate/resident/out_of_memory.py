@@ -1,4 +1,4 @@
-"""What to do where a batch does not fit the memory: its halves, one after the other."""
+"""Run a batch that does not fit the memory as its halves, one after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self, TypeVar
@@ -21,15 +21,15 @@ class Divisible(Protocol):
 
 B = TypeVar("B", bound=Divisible)
 T = TypeVar("T")
-# Beside torch.OutOfMemoryError: the CPU's allocator, CUDA's libraries and MPS raise RuntimeError.
+# Besides torch.OutOfMemoryError: the CPU's allocator, CUDA's libraries and MPS raise RuntimeError.
 _SHORT = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def in_halves(batch: B, run: Callable[[B], T]) -> Iterator[tuple[B, T]]:
-    """Yield ``batch`` and what ``run`` gives for it, or the same of its halves if memory is short.
+    """Yield ``batch`` and the result of ``run``, or the same for its halves if memory is short.
 
-    A row's logits may differ in the last bits with the batch that it is in. So which batch is
-    halved may change log-likelihoods by rounding; it does not depend on time.
+    The last bits of a row's logits may depend on its batch. So halving a batch may change
+    log-likelihoods by rounding, but it does not depend on time.
 
     Raises:
         EvaluationError: a single row does not fit.
@@ -54,9 +54,9 @@ def in_halves(batch: B, run: Callable[[B], T]) -> Iterator[tuple[B, T]]:
 
 
 def _tried(part: B, run: Callable[[B], T]) -> tuple[T] | None:
-    """Return what ``run`` gives, or None where the memory was not enough for it.
+    """Return the result of ``run``, or None where it ran out of memory.
 
-    The error is gone when this returns: its traceback holds what filled the memory.
+    The error must be gone when this returns: its traceback holds what filled the memory.
     """
     try:
         return (run(part),)

@@ -1,7 +1,7 @@
-"""Rows of tokens that hold a token once, however many requests begin with it.
+"""Rows of tokens that hold a shared prefix once, however many requests begin with it.
 
-A row is a tree of tokens in depth-first order, and what a model reads for a request is a path in
-it from the root. A token's position is its depth, and it attends to its ancestors alone: token i
+A row is a tree of tokens in depth-first order, and the model reads a request as a path from the
+root. A token's position is its depth, and it attends to its ancestors alone: token i
 descends from token j if and only if j <= i < end of j, the place after j's last descendant. So
 the logits along a path are those of the request in a row of its own, up to rounding, and the
 choices of an item share the computation of their context, as do items that begin alike.
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-ROW_TOKENS = 256  # a row of so many tokens costs next to nothing more in attention
-_LEAST_SHARED = 1 / 4  # of a request's tokens, for it to join a row
+ROW_TOKENS = 256  # up to this length the cost of attention hardly grows with the row
+_LEAST_SHARED = 1 / 4  # share of a request's tokens that a row must hold for it to join
 
 
 class Readable(Protocol):
@@ -51,7 +51,7 @@ class TokenRow(Generic[R]):
         """Return how many of ``inputs`` the row holds already."""
         pairs = enumerate(zip(self._last, inputs, strict=False))
         least = min(len(self._last), len(inputs))
-        return next((place for place, (old, new) in pairs if old != new), least)
+        return next((i for i, (old, new) in pairs if old != new), least)
 
     def add(self, request: R, num_shared: int) -> None:
         """Add a request, the first ``num_shared`` of whose inputs the row holds already."""
@@ -63,24 +63,24 @@ class TokenRow(Generic[R]):
             self.tokens.append(inputs[depth])
             self.depths.append(depth)
             self.ends.append(0)
-        for place in self._path:
-            self.ends[place] = len(self.tokens)
+        for i in self._path:
+            self.ends[i] = len(self.tokens)
         self._last = inputs
         self.paths.append((request, tuple(self._path[len(request.context) - 1 :])))
 
 
 def any_length(length: int) -> int:  # noqa: ARG001  the form of every rule
-    """Return the one group of all requests, where their lengths do not matter."""
+    """Return the same group for every length, where lengths do not matter."""
     return 0
 
 
 def rows_of(
     requests: Iterable[R], *, reach: int | None, group: Callable[[int], int] = any_length
 ) -> list[TokenRow[R]]:
-    """Return rows that hold every request, each token as few times as is worth while.
+    """Return rows that hold every request, with few repeated tokens.
 
-    ``reach`` is the most tokens of a path in a tree. A longer request joins a row only as its
-    continuation or its very copy, which any causal model can read; None keeps all of them apart.
+    ``reach`` is the largest number of tokens of a path in a tree. A longer request joins a row
+    only as its continuation or its copy, which any causal model can read; None keeps all apart.
     Requests whose lengths are of two groups never share a row.
     """
     rows: list[TokenRow[R]] = []

@@ -1,4 +1,4 @@
-"""Requests to the model as plain data, and the batches they are run in."""
+"""Requests to the model as plain data, and the batches that run them."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -68,14 +68,14 @@ def prompt_batches(
     num_rows: int,
     num_tokens: int,
 ) -> list[list[int]]:
-    """Return the places of the requests in batches: one of the groups, the longest first.
+    """Return batches of the requests' indices, each of one group, the longest first.
 
     A batch has ``num_rows`` prompts at most, and ``num_tokens`` tokens with padding, unless a
     single prompt has more.
     """
     by_group: dict[Hashable, list[int]] = {}
-    for place, group in enumerate(groups):
-        by_group.setdefault(group, []).append(place)
+    for i, group in enumerate(groups):
+        by_group.setdefault(group, []).append(i)
     batches = []
     for places in by_group.values():
         queue = sorted(places, key=lambda p: (-lengths[p], requests[p].arguments[0]))
@@ -87,18 +87,18 @@ def prompt_batches(
 
 
 def seeds_of(requests: Sequence[Request]) -> list[int]:
-    """Return the seed of each request's sampled text: by its prompt, and its number if repeated.
+    """Return the seed of each request's sampled text, by its prompt and its repeat number.
 
     An item's texts depend on its prompt alone, whatever else is asked.
     """
     numbers: Counter[tuple[str, str]] = Counter()
-    found = []
+    seeds = []
     for request in requests:
         prompt = str(request.arguments[0])
         number = numbers[request.item, prompt]
         numbers[request.item, prompt] += 1
-        found.append(key("sampled text", prompt, number) >> 65)  # torch takes 63 bits
-    return found
+        seeds.append(key("sampled text", prompt, number) >> 65)  # torch takes 63 bits
+    return seeds
 
 
 def sum_windows(windows: Sequence[int], values: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The half of the resident model that writes texts: prompts batched once, generated many times."""
+"""The part of the resident model that generates texts: prompts batched once, run many times."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -43,15 +43,12 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         """Return the prompts of one task in batches.
 
         Raises:
-            EvaluationError: a prompt is too long, or the settings of the model or of the task are
-                none that texts can be generated with.
+            EvaluationError: a prompt is too long, or the settings of the model or of the task
+                cannot generate texts.
         """
         lengths = [len(self.tok_encode(request.arguments[0])) for request in requests]
         seeds = seeds_of(requests)
-        groups = [
-            self._text_group(place, request, lengths[place])
-            for place, request in enumerate(requests)
-        ]
+        groups = [self._text_group(i, request, lengths[i]) for i, request in enumerate(requests)]
         places = prompt_batches(requests, lengths, groups, self.batch_size, self._batch_tokens)
         batches = tuple(
             self._text_batch(batch, [requests[p] for p in batch], [seeds[p] for p in batch])
@@ -65,8 +62,8 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 self._try(batch)
         return batches
 
-    def _text_group(self, place: int, request: Request, length: int) -> tuple[Any, ...]:
-        """Return what only prompts that may share a batch have in common."""
+    def _text_group(self, number: int, request: Request, length: int) -> tuple[Any, ...]:
+        """Return a key that is equal only for prompts that may share a batch."""
         prompt, asked = request.arguments
         refuse_clock(self.model, request.item, asked)
         kwargs, _, room = self._arguments(asked)
@@ -79,7 +76,7 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if any(length + room > border for border in self._sharing.rotations):
             rules.append(Together.NONE)
         rule = max(rules)
-        alike = {Together.ALL: 0, Together.OF_ONE_LENGTH: length, Together.NONE: place}[rule]
+        alike = {Together.ALL: 0, Together.OF_ONE_LENGTH: length, Together.NONE: number}[rule]
         has_start = has_bos_prefix(prompt, self.tokenizer.bos_token)  # then none is added
         return json.dumps(asked, sort_keys=True, default=str), has_start, rule, alike
 
@@ -88,7 +85,7 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         return shareable(self.model, self.tokenizer.pad_token_id)
 
     def _arguments(self, asked: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], int]:
-        """Return what ``generate`` is given, the stop strings, and how long a text may be."""
+        """Return the arguments of ``generate``, the stop strings, and a text's largest length."""
         kwargs = dict(normalize_gen_kwargs(asked, self.max_gen_toks))
         if not kwargs["do_sample"]:
             kwargs.pop("temperature", None)
@@ -120,10 +117,10 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         )
 
     def _try(self, batch: TextBatch) -> None:
-        """Generate a token for one prompt: settings that cannot be used are no candidate's fault.
+        """Generate a token for one prompt, to find unusable settings before any candidate.
 
         Raises:
-            EvaluationError: it cannot be done; the message says whose settings they are.
+            EvaluationError: that fails; the message says whether model or task set them.
         """
         one = replace(batch.part(slice(1)), stops=("",))  # the empty string ends a text at once
         try:

@@ -1,4 +1,4 @@
-"""Batches of token sequences whose continuations are scored, and how to read the logits off."""
+"""Batches of token sequences whose continuations are scored, and the scores by their logits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.resident.prefix_trees import TokenRow, any_length
 
 _MOST_PADDING = 1 / 8  # of a batch's width
-_SMALL_BATCH = 512  # tokens: fewer do not keep a processor busy, so that their padding is free
+_SMALL_BATCH = 512  # tokens: fewer do not keep a processor busy, so their padding costs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A request whose target is scored: in which row, and how many tokens the target has."""
+    """Where a request's target is scored: its row, and the number of its target's tokens."""
 
     request: int
     item: str
@@ -50,7 +50,7 @@ class TokenBatch:
     """Padded rows of tokens, and the places in them whose logits score the targets.
 
     ``depths`` and ``ends`` are None where every row is a single chain: its tokens attend to all
-    before them, as in any causal model. Otherwise they are those of ``Row``.
+    before them, as in any causal model. Otherwise they are those of ``TokenRow``.
     """
 
     items: tuple[str, ...]  # of each row's first request
@@ -63,7 +63,7 @@ class TokenBatch:
     ends: Tensor | None = None  # batch x length
 
     def mask(self, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return what is added to the attention's scores, batch x 1 x length x length.
+        """Return the mask to add to attention scores, batch x 1 x length x length.
 
         It is 0 where a token attends to an ancestor or itself, the least number elsewhere.
 
@@ -72,8 +72,8 @@ class TokenBatch:
         """
         if self.ends is None:
             raise ValueError("mask: every row of the batch is a chain, which needs no mask.")
-        place = torch.arange(self.inputs.shape[1], device=device)
-        descends = (place <= place[:, None]) & (place[:, None] < self.ends.to(device)[:, None, :])
+        index = torch.arange(self.inputs.shape[1], device=device)
+        descends = (index <= index[:, None]) & (index[:, None] < self.ends.to(device)[:, None, :])
         least = torch.finfo(dtype).min
         return torch.zeros_like(descends, dtype=dtype).masked_fill_(~descends, least)[:, None]
 
@@ -152,7 +152,7 @@ def _divided(
     batches: list[list[TokenRow[Encoded]]] = []
     left = 0
     for row in queue:
-        num_read = len({place for _, places in row.paths for place in places})
+        num_read = len({token for _, places in row.paths for token in places})
         width = len(batches[-1][0].tokens) if batches else 0
         cost = width + 3 * num_read
         may_pad = bool(batches) and (
@@ -175,9 +175,9 @@ def _batch(rows: Sequence[TokenRow[Encoded]]) -> TokenBatch:
     targets: list[int] = []
     readings: list[Reading] = []
     for i, row in enumerate(rows):
-        for request, found in row.paths:
-            read[i, list(found)] = True
-            places += [i * width + place for place in found]
+        for request, scored in row.paths:
+            read[i, list(scored)] = True
+            places += [i * width + token for token in scored]
             targets += request.target
             readings.append(Reading(request.request, request.item, i, len(request.target)))
     order = read.flatten().cumsum(0) - 1

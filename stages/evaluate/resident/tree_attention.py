@@ -1,4 +1,4 @@
-"""Which requests a model may read together, so that none changes the logits of another."""
+"""Find which requests a model may read together without changing each other's logits."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from torch import Tensor
 from stages.evaluate.resident.prefix_trees import ROW_TOKENS, rows_of
 from stages.evaluate.resident.token_batches import Encoded, TokenBatch, batches_of
 
-LONGEST = 8192  # tokens of a path in a tree: the mask of a row grows with their square
+LONGEST = 8192  # tokens of a path in a tree: a row's mask grows with the square of its length
 _LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
 # What transformers' configs call the number of tokens that a layer sees, or chooses among. A name
 # too many costs a little speed, one too few would cost scores; the first pattern wins.
@@ -31,8 +31,8 @@ _FAULTS = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeEr
 class Sharing:
     """Which requests may share a row or a batch.
 
-    ``reach`` is the most tokens of a path in a tree, 0 where the model reads no trees. A request
-    of more tokens than a border is read otherwise than one of fewer, and they share no batch.
+    ``reach`` is the largest number of tokens of a path in a tree, 0 where the model reads no
+    trees. Requests on two sides of a border are read differently and share no batch.
     """
 
     reach: int = 0
@@ -41,12 +41,12 @@ class Sharing:
     heeds_padding: bool = False  # so that only requests of one length share a batch
 
     def group(self, length: int) -> int:
-        """Return the group of a request of so many tokens; only those of one share a batch."""
+        """Return the group of a request of ``length`` tokens; only one group shares a batch."""
         return length if self.heeds_padding else bisect_left(self.borders, length)
 
 
 def sharing_of(model: Any, *, may_read_trees: bool = True) -> Sharing:
-    """Return what ``model`` may be given together, by its config and by two small probes.
+    """Return what ``model`` may read together, by its config and by two small probes.
 
     It reads trees if its class is transformers' own, it carries no state from token to token (as
     Mamba does), its attention takes a mask of any form (sdpa or eager), all its layers are
@@ -97,7 +97,7 @@ def check_rotations(model: Any, longest: int) -> str | None:
 
 
 def read_logits(model: Any, batch: TokenBatch, device: torch.device) -> Tensor:
-    """Return the logits of the places that ``batch`` reads, places x vocabulary.
+    """Return the logits that ``batch`` reads, places x vocabulary.
 
     The model must be one that reads trees, though the batch may hold chains.
     """
@@ -107,18 +107,18 @@ def read_logits(model: Any, batch: TokenBatch, device: torch.device) -> Tensor:
         arguments["attention_mask"] = batch.mask(dtype, device)
         arguments["position_ids"] = batch.depths.to(device)
     with torch.no_grad():
-        found = model(
+        output = model(
             input_ids=batch.inputs.to(device),
             logits_to_keep=batch.read.to(device),
             use_cache=False,
             **arguments,
         )
-    logits: Tensor = found.logits
+    logits: Tensor = output.logits
     return logits.reshape(-1, logits.shape[-1])
 
 
 def _sizes(config: Any) -> Iterator[int]:
-    """Yield the sizes of what a layer sees, where not every layer sees all."""
+    """Yield the numbers of tokens that a layer sees, where not every layer sees all."""
     if set(getattr(config, "layer_types", None) or ()) == {"full_attention"}:
         return
     for name, value in config.to_dict().items():
@@ -126,12 +126,12 @@ def _sizes(config: Any) -> Iterator[int]:
             continue
         for size in value if isinstance(value, list | tuple) else [value]:
             if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-                # Llama 4 scales by the place in the row, which is up to twice a path's length.
+                # Llama 4 scales by the index in the row, which is up to twice a path's length.
                 yield size // 2 if name == "floor_scale" else size
 
 
 def _rotations(model: Any) -> Iterator[int]:
-    """Yield the lengths from which on a batch that holds one is rotated otherwise (LongRoPE)."""
+    """Yield the lengths from which a request changes its batch's rotation (LongRoPE)."""
     for module in model.modules():
         kinds = getattr(module, "rope_type", None)
         settings = getattr(getattr(module, "config", None), "rope_parameters", None)
@@ -171,7 +171,7 @@ def _reads_a_small_tree(model: Any, length: int) -> bool:
     start, rest = tokens[: length // 2], tokens[length // 2 : length + 1]
     turned = [*rest[:1], *rest[2:], rest[0]]
     tails = (rest, rest[1:], turned, [*rest[: len(rest) // 2], rest[0]])
-    # The last two thirds of a tail are scored, where what is seen and what is not differ most.
+    # The last two thirds of a tail are scored: there a wrong mask changes the logits most.
     cuts = [len(tail) // 3 for tail in tails]
     requests = [
         Encoded(i, [*start, *tail[:cut]], tail[cut:], "probe")
@@ -184,7 +184,7 @@ def _reads_a_small_tree(model: Any, length: int) -> bool:
         if tree is None:
             return False
         try:
-            found = read_logits(model, tree, device)[tree.sources]
+            logits = read_logits(model, tree, device)[tree.sources]
         except _FAULTS:
             return False
         expected = []
@@ -192,13 +192,13 @@ def _reads_a_small_tree(model: Any, length: int) -> bool:
             request = requests[reading.request]
             inputs = torch.tensor([request.inputs], device=device)
             expected.append(model(input_ids=inputs).logits[0, len(request.context) - 1 :])
-    return are_close(model, torch.cat(expected), found)
+    return are_close(model, torch.cat(expected), logits)
 
 
-def are_close(model: Any, expected: Tensor, found: Tensor) -> bool:
+def are_close(model: Any, expected: Tensor, actual: Tensor) -> bool:
     """Return whether two tensors of the model's logits are equal but for rounding."""
-    if expected.shape != found.shape:
+    if expected.shape != actual.shape:
         return False
     tolerance = _TOLERANCE if next(model.parameters()).dtype.itemsize >= 4 else _COARSE
-    error = (expected.float() - found.float()).square().mean().sqrt()
+    error = (expected.float() - actual.float()).square().mean().sqrt()
     return bool(error <= tolerance * expected.float().std())

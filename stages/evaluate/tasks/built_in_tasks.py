@@ -1,4 +1,4 @@
-"""Which tasks come with lm-eval: their names and files, without parsing fourteen thousand files.
+"""List the tasks that come with lm-eval, without parsing its fourteen thousand files.
 
 lm-eval's own index parses them all, which takes 12 s and more. Names are read here from the lines
 that give them: 0.3 s.
@@ -20,18 +20,18 @@ _LISTED = re.compile(r"^tag:[ \t]*(?:\[(.*)\]|\r?\n((?:[ \t]*-[ \t]+.*\r?\n?)+))
 
 @lru_cache(1)
 def names() -> dict[str, tuple[str, tuple[Path, ...]]]:
-    """Return by name what it means (task, group or tag) and the files that say so, sorted."""
+    """Return, by name, its kind (task, group or tag) and the files that define it, sorted."""
     import lm_eval.tasks
 
-    found: dict[str, dict[str, list[Path]]] = {}
+    by_name: dict[str, dict[str, list[Path]]] = {}
     for folder, folders, files in os.walk(Path(lm_eval.tasks.__file__).parent):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for file in sorted(files):
             if file.endswith(".yaml"):
                 path = Path(folder, file)
                 for kind, name in _meant(path.read_text(encoding="utf-8", errors="replace")):
-                    found.setdefault(name, {}).setdefault(kind, []).append(path)
-    return {name: _meaning(by_kind) for name, by_kind in found.items()}
+                    by_name.setdefault(name, {}).setdefault(kind, []).append(path)
+    return {name: _meaning(by_kind) for name, by_kind in by_name.items()}
 
 
 def task_file(name: str) -> Path | None:
@@ -43,15 +43,15 @@ def task_file(name: str) -> Path | None:
 def members(name: str) -> list[str]:
     """Return tasks of the group or tag ``name``, sorted; empty where it is neither.
 
-    Of a tag, "..." stands for those that have it from a file that they include.
+    For a tag, "..." stands for the tasks that have it from an included file.
     """
     from lm_eval.tasks._yaml_loader import load_yaml
 
     kind, files = names().get(name, ("", ()))
     if kind == "group":
         listed = load_yaml(files[0], resolve_func=False).get("task") or []
-        found = [m.get("task") or m.get("group") if isinstance(m, dict) else m for m in listed]
-        return sorted(map(str, found))
+        tasks = [m.get("task") or m.get("group") if isinstance(m, dict) else m for m in listed]
+        return sorted(map(str, tasks))
     if kind != "tag":
         return []
     tagged = {

@@ -15,7 +15,7 @@ _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 
 
 class Catalogue:
-    """The tasks a name may mean: the project's own first, then those that come with lm-eval."""
+    """Finds tasks by name: the project's own first, then those that come with lm-eval."""
 
     def __init__(self, include_path: str | None) -> None:
         from lm_eval.tasks import TaskManager
@@ -28,11 +28,11 @@ class Catalogue:
     def build(self, name: str, *, is_scored_here: bool = False) -> Any:
         """Return the lm-eval task called ``name``, its data loaded.
 
-        ``is_scored_here`` says that none of its own metrics is used.
+        ``is_scored_here``: none of its own metrics is used.
 
         Raises:
-            EvaluationError: there is no such task, it is a group, it cannot be supported, or it
-                cannot be built.
+            EvaluationError: the name is unknown or a group, or the task cannot be supported or
+                built.
         """
         spec, file = self._find(name)
         if file is not None:  # before any of its Python runs, and before its data are fetched
@@ -46,7 +46,7 @@ class Catalogue:
         return task
 
     def _find(self, name: str) -> tuple[str, Path | None]:
-        """Return what lm-eval is to be asked for, and the task's file."""
+        """Return the name for lm-eval, and the task's file."""
         entry = self._own.task_index.get(name)
         if entry is None:
             path = built_in_tasks.task_file(name)
@@ -80,7 +80,7 @@ class Catalogue:
 
 
 def _own_folder(include_path: str) -> Path:
-    """Return the folder of own tasks, relative to the project; it may hold links, not lead out."""
+    """Return the folder of own tasks, relative to the project; links in it are legal."""
     folder = inside_project(include_path)
     if folder is None:
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""Set a task up: build it, few-shot and generation as asked for, its metric and filter chosen."""
+"""Set a task up: build it, set few-shot and generation, choose its metric and filter."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +28,9 @@ FEWSHOT_SEED = 1234  # that of lm-eval's command line: the same examples in fron
 class LoadedTask:
     """An lm-eval task object with the metric and filter that are scored.
 
-    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing. ``process`` is
-    what the task's Python runs in. ``state`` is how far the generators had come when the task was
-    loaded; None where it has no Python, which alone can draw. ``config`` decides scores.
+    ``scoring`` is what germline adds to lm-eval's own; None where it adds nothing. The task's
+    Python runs in ``process``. ``state`` is that of the generators when the task was loaded; None
+    where it has no Python, as only Python can draw. ``config`` decides scores.
     """
 
     name: str
@@ -50,47 +50,49 @@ class LoadedTask:
         return self.state is not None
 
     def entered(self) -> AbstractContextManager[None]:
-        """Return a block in which the task's Python can harm nothing; free where it has none."""
+        """Return a context that contains the task's Python; a null one where it has none."""
         return self.process.entered() if self.has_code else nullcontext()
 
 
 def load_task(
-    name: str, chosen: TaskParams, params: EvaluateParams, shelf: Catalogue
+    name: str, task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
 ) -> LoadedTask:
     """Return the task ``name``, set up as lm-eval's command line would with the same arguments.
 
     Raises:
-        EvaluationError: the task, its metric, its filter or its few-shot examples are not there.
+        EvaluationError: the task, its metric, its filter or its few-shot examples are missing.
         ParamsError: its judge would not see the answers.
     """
-    if chosen.is_data:
-        task, kind = data_task(name, chosen, shelf.files)
-        return _set_up(name, task, chosen, params, "numeric" if kind == "numeric" else None)
-    is_scored_here = bool(chosen.scorer or chosen.judge or chosen.metric == "numeric")
+    if task_params.is_data:
+        task, kind = data_task(name, task_params, shelf.files)
+        return _set_up(name, task, task_params, params, "numeric" if kind == "numeric" else None)
+    is_scored_here = bool(
+        task_params.scorer or task_params.judge or task_params.metric == "numeric"
+    )
     process = TaskProcess([shelf.folder] if shelf.folder else [])
     remedy = "Fix the task's file or its Python."
     with seeded(), process.entered(), process.blamed(f"task {name}: cannot be built", remedy):
         task = shelf.build(name, is_scored_here=is_scored_here)
         state = _prepared(task, process) if _has_code(task) else None
-        return _set_up(name, task, chosen, params, None, process=process, state=state)
+        return _set_up(name, task, task_params, params, None, process=process, state=state)
 
 
 def _set_up(
     name: str,
     task: Any,
-    chosen: TaskParams,
+    task_params: TaskParams,
     params: EvaluateParams,
     preferred: str | None,
     **more: Any,
 ) -> LoadedTask:
-    _set_generation(name, task, chosen, params)
-    task.set_config("num_fewshot", _num_fewshot(task, chosen, params))
+    _set_generation(name, task, task_params, params)
+    task.set_config("num_fewshot", _num_fewshot(task, task_params, params))
     filters = [f.name for f in task._filters]  # noqa: SLF001  lm-eval has no public list of them
     loaded = LoadedTask(
         name=name,
         task=task,
-        filter=_choose(name, "filter", chosen.filter, filters),
-        **_scored(name, task, chosen, preferred),
+        filter=_choose(name, "filter", task_params.filter, filters),
+        **_scored(name, task, task_params, preferred),
         config=config_of(task),
         **more,
     )
@@ -98,8 +100,8 @@ def _set_up(
     if loaded.has_code and not module.startswith("lm_eval.api."):
         loaded = replace(loaded, aggregate=loaded.process.contained(loaded.aggregate))
     _check_language(loaded)
-    if chosen.judge is not None:
-        judge = Judge(chosen.judge, f"task {chosen.label}")
+    if task_params.judge is not None:
+        judge = Judge(task_params.judge, f"task {task_params.label}")
         judge.check(islice(task.eval_docs, params.limit))
     return loaded
 
@@ -123,10 +125,10 @@ def _holds_function(value: Any) -> bool:
 
 
 def _prepared(task: Any, process: TaskProcess) -> RandomState:
-    """Read the documents once for all, and return the state in which prompts are begun.
+    """Read the documents once, and return the generators' state at the start of the prompts.
 
-    Where the task's Python makes them, each reading could give others. Whoever reads them gets
-    copies of its own, and so does whoever is shown an example.
+    Where the task's Python makes the documents, each reading could give others. Every reader of
+    documents or examples gets its own copies.
     """
     docs = task.eval_docs
     if not hasattr(docs, "__getitem__"):
@@ -140,19 +142,19 @@ def _prepared(task: Any, process: TaskProcess) -> RandomState:
     return RandomState.now(process.modules.values())
 
 
-def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluateParams) -> None:
+def _set_generation(name: str, task: Any, task_params: TaskParams, params: EvaluateParams) -> None:
     if task.get_config("output_type") != "generate_until":
         for key in ("scorer", "judge", "language", "gen_kwargs"):
-            if getattr(chosen, key):
+            if getattr(task_params, key):
                 raise EvaluationError(
                     f"task {name}: {key} is set, but the model writes no text: its output_type is "
-                    f"{task.get_config('output_type')}. Remove {key}, or take a task that "
+                    f"{task.get_config('output_type')}. Remove {key}, or use a task that "
                     "generates."
                 )
         return
     own = task.get_config("generation_kwargs") or {}
     # A new mapping: the task's own may be shared with others.
-    kwargs = laid_over(laid_over(own, params.gen_kwargs), chosen.gen_kwargs)
+    kwargs = laid_over(laid_over(own, params.gen_kwargs), task_params.gen_kwargs)
     task.set_config("generation_kwargs", kwargs)
     where = f"task {name}, generation_kwargs"
     check_generation(where, kwargs)
@@ -160,15 +162,17 @@ def _set_generation(name: str, task: Any, chosen: TaskParams, params: EvaluatePa
         check_generation_arguments(where, kwargs)
 
 
-def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> dict[str, Any]:
-    """Return which metric scores and how: ours where params name one, else the task's own."""
+def _scored(
+    name: str, task: Any, task_params: TaskParams, preferred: str | None
+) -> dict[str, Any]:
+    """Return the metric that scores, and how: ours where params name one, else the task's."""
     from lm_eval.api.metrics import mean
 
-    if chosen.scorer is not None or chosen.judge is not None:
-        metric: str | None = "scorer" if chosen.scorer is not None else "judge"
+    if task_params.scorer is not None or task_params.judge is not None:
+        metric: str | None = "scorer" if task_params.scorer is not None else "judge"
     else:
-        metric = _measured(task, chosen, chosen.metric or preferred)
-    scoring = scoring_of(chosen, metric)
+        metric = _measured(task, task_params, task_params.metric or preferred)
+    scoring = scoring_of(task_params, metric)
     if metric is not None:
         return {
             "metric": metric,
@@ -178,7 +182,7 @@ def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> 
         }
     metrics = task.aggregation()
     own = [*metrics, *(["numeric"] if _generates(task) and "numeric" not in metrics else [])]
-    metric = _choose(name, "metric", chosen.metric, own)
+    metric = _choose(name, "metric", task_params.metric, own)
     return {
         "metric": metric,
         "higher_is_better": bool(task.higher_is_better()[metric]),
@@ -187,11 +191,11 @@ def _scored(name: str, task: Any, chosen: TaskParams, preferred: str | None) -> 
     }
 
 
-def _measured(task: Any, chosen: TaskParams, metric: str | None) -> str | None:
-    """Return the metric of ours that scores; None where one of the task's own does."""
+def _measured(task: Any, task_params: TaskParams, metric: str | None) -> str | None:
+    """Return our metric that scores; None where one of the task's own does."""
     if not _generates(task):
         return None
-    if chosen.is_data:
+    if task_params.is_data:
         metric = metric or LISTED[-1]
         return metric if metric in LISTED else None
     return metric if metric == "numeric" and metric not in task.aggregation() else None
@@ -208,16 +212,18 @@ def _check_language(loaded: LoadedTask) -> None:
         return
     if loaded.aggregate is not mean or not loaded.higher_is_better:
         raise EvaluationError(
-            f"task {loaded.name}: language is set, but its metric {loaded.metric} is no mean over "
-            "items of which higher is better. An answer in another language scores 0; choose "
+            f"task {loaded.name}: language is set, but its metric {loaded.metric} is not a mean "
+            "over items of which higher is better. An answer in another language scores 0; choose "
             "a metric for which that is the worst, such as exact_match or numeric."
         )
 
 
-def _num_fewshot(task: Any, chosen: TaskParams, params: EvaluateParams) -> int:
-    if chosen.num_fewshot is not None or chosen.is_data:
+def _num_fewshot(task: Any, task_params: TaskParams, params: EvaluateParams) -> int:
+    if task_params.num_fewshot is not None or task_params.is_data:
         return int(
-            task.get_config("num_fewshot") if chosen.num_fewshot is None else chosen.num_fewshot
+            task.get_config("num_fewshot")
+            if task_params.num_fewshot is None
+            else task_params.num_fewshot
         )
     own = task.get_config("num_fewshot")
     # As lm-eval's --num_fewshot: a task that says 0 itself stays at 0.

@@ -40,28 +40,28 @@ class Part:
         return self.loaded.aggregate is mean
 
 
-def parts_of(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
+def parts_of(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
     """Return the task's part of each split, disjoint by content.
 
     Raises:
         EvaluationError: the task cannot be loaded, has too few items, shows them as examples, or
             does not do the same thing each time it is asked.
     """
-    names = {split: chosen.for_split(split) for split in SPLITS}
-    loaded = {n: load_task(n, chosen, params, shelf) for n in dict.fromkeys(names.values())}
+    names = {split: task_params.for_split(split) for split in SPLITS}
+    loaded = {n: load_task(n, task_params, params, shelf) for n in dict.fromkeys(names.values())}
     places = {name: _places(task, params.limit) for name, task in loaded.items()}
     sizes, seed = params.splits.model_dump(), params.seed
-    if chosen.splits is None:
-        queues = divide(chosen.label, places[names["search"]], sizes, seed)
+    if task_params.splits is None:
+        queues = divide(task_params.label, places[names["search"]], sizes, seed)
     else:
         queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
-    refuse_overlap(chosen.label, queues)
+    refuse_overlap(task_params.label, queues)
     shown = {name: _shown(task) for name, task in loaded.items()}
     for split, name in names.items():
         refuse_shown(name, split, queues[split], shown[name])
     parts = {
         split: Part(
-            label=chosen.label,
+            label=task_params.label,
             loaded=loaded[name],
             places={item: places[name][item] for item in queues[split]},
             examples=content_hash(shown[name]) if shown[name] else None,
@@ -72,7 +72,7 @@ def parts_of(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> di
         if task.scoring is not None and task.scoring.check is not None:
             task.scoring.check(dict(task.task.eval_docs[0]), f"task {name}")
         if task.has_code:
-            again = load_task(name, chosen, params, shelf)
+            again = load_task(name, task_params, params, shelf)
             refuse_other_documents(
                 name, task, list(places[name]), list(_places(again, params.limit))
             )
@@ -84,11 +84,11 @@ def parts_of(chosen: TaskParams, params: EvaluateParams, shelf: Catalogue) -> di
 def _checked(
     parts: Mapping[str, Part], again: LoadedTask, params: EvaluateParams
 ) -> dict[str, Part]:
-    """Return the parts of one task with what of its Python decides scores."""
+    """Return the parts of one task, with the hashes of its prompts and of its Python."""
     places = {split: part.places for split, part in parts.items()}
     loaded = next(iter(parts.values())).loaded
     hashes = prompt_hashes(loaded.name, (loaded, again), places, params)
-    # The second task was scored, too: it has imported what scoring imports.
+    # The second task was scored, too, so it has imported all that scoring imports.
     sources = sources_of([*loaded.process.modules.values(), *again.process.modules.values()])
     return {
         split: replace(part, prompts=hashes[split], sources=sources)
@@ -98,17 +98,17 @@ def _checked(
 
 def _places(loaded: LoadedTask, limit: int | None) -> dict[str, int]:
     """Return each distinct item's first place among the task's documents."""
-    found: dict[str, int] = {}
-    for place, doc in enumerate(islice(loaded.task.eval_docs, limit)):
-        found.setdefault(item_id(doc), place)
-    return found
+    first_places: dict[str, int] = {}
+    for i, doc in enumerate(islice(loaded.task.eval_docs, limit)):
+        first_places.setdefault(item_id(doc), i)
+    return first_places
 
 
 def _shown(loaded: LoadedTask) -> list[str]:
     """Return the ids of the documents that the task's few-shot examples are drawn from, in order.
 
     Raises:
-        EvaluationError: there are fewer than it shows.
+        EvaluationError: there are fewer documents than the task shows.
     """
     wanted = loaded.task.get_config("num_fewshot")
     if not wanted or not hasattr(loaded.task, "sampler"):

@@ -1,7 +1,7 @@
-"""Known public test sets: who evolves on one has no honest score on it any more.
+"""Warn of public test sets: a model evolved on one has no honest score on it any more.
 
-A caution names the split to use instead: another of the lm-eval task's own where it has one, else
-what the table says. It is shown and reported, never an error: a test set may be all there is.
+A caution names the split to use instead: another split of the lm-eval task where it has one, else
+that of the table. It is shown and reported, never an error: a test set may be all there is.
 """
 
 import re
@@ -20,7 +20,7 @@ _NO_OTHER = "it has no other split: search on other data, and keep this set for 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A benchmark: what its tasks or data set are called, and which split judges."""
+    """A benchmark: the names of its tasks or data set, and the split that judges."""
 
     name: str
     pattern: str  # found at the start of a word of the task's name, or in dataset_path
@@ -67,20 +67,20 @@ KNOWN = (
 def cautions(suite: Suite) -> tuple[str, ...]:
     """Return one sentence for each public test set that steers the search or the choice."""
     steering = [part.loaded for split in ("search", "validation") for part in suite.parts[split]]
-    found = {loaded.name: _caution(loaded) for loaded in steering}
-    return tuple(text for text in found.values() if text is not None)
+    sentences = {loaded.name: _caution(loaded) for loaded in steering}
+    return tuple(text for text in sentences.values() if text is not None)
 
 
 def _caution(loaded: LoadedTask) -> str | None:
     if is_data(loaded.name):
         stem = PurePath(loaded.name).stem
-        held = "train" if "train" in stem.lower() else "test"
-        known, others = _known(stem, "", held), []
+        split = "train" if "train" in stem.lower() else "test"
+        known, others = _known(stem, "", split), []
     else:
         config = loaded.task.config
-        held = config.test_split or config.validation_split or ""
-        known = _known(loaded.name, str(config.dataset_path or ""), held)
-        others = _other_splits(config, held)
+        split = config.test_split or config.validation_split or ""
+        known = _known(loaded.name, str(config.dataset_path or ""), split)
+        others = _other_splits(config, split)
     if known is None:
         return None
     has_other = bool(others) and not known.is_alone
@@ -93,19 +93,19 @@ def _caution(loaded: LoadedTask) -> str | None:
     )
 
 
-def _known(name: str, dataset: str, held: str) -> Benchmark | None:
-    """Return the test set that ``name`` or ``dataset`` means, if its split ``held`` judges."""
+def _known(name: str, dataset: str, split: str) -> Benchmark | None:
+    """Return the test set that ``name`` or ``dataset`` means, if its ``split`` judges."""
     words = [name, *dataset.split("/")]
     for known in KNOWN:
         start = re.compile(rf"(^|[_\-.]){known.pattern}", re.IGNORECASE)
         if any(start.search(word) for word in words):
-            return known if held in known.judged_by else None
+            return known if split in known.judged_by else None
     return None
 
 
-def _other_splits(config: Any, held: str) -> list[str]:
-    """Return the task's splits for training and validation, the one that is scored left out."""
+def _other_splits(config: Any, scored: str) -> list[str]:
+    """Return the task's splits for training and validation, without the ``scored`` one."""
     named: Mapping[str, None] = dict.fromkeys(
-        split for split in (config.training_split, config.validation_split) if split
+        name for name in (config.training_split, config.validation_split) if name
     )
-    return [split for split in named if split != held]
+    return [name for name in named if name != scored]

@@ -1,4 +1,4 @@
-"""Remember what a task says about a document: lm-eval compiles its templates on every call."""
+"""Cache a task's rendered documents: lm-eval compiles its templates on every call."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,7 +9,7 @@ _METHODS = ("doc_to_text", "doc_to_target", "doc_to_choice")
 def remember(task: Any, documents: Iterable[Any]) -> None:
     """Make the task render each of ``documents`` once; other documents it renders as before.
 
-    The documents are told apart by identity, and held, so that no other can take their place.
+    Documents are told apart by ``id``, and kept alive so that no other can get the same id.
     """
     known = {id(doc): doc for doc in documents}
     for name in _METHODS:
@@ -22,12 +22,12 @@ def _remembered(render: Callable[..., Any], known: dict[int, Any]) -> Callable[.
     said: dict[int, Any] = {}
 
     def method(doc: Any, *args: Any, **kwargs: Any) -> Any:
-        place = id(doc)
-        if args or kwargs or place not in known:
+        doc_id = id(doc)
+        if args or kwargs or doc_id not in known:
             return render(doc, *args, **kwargs)
-        if place not in said:
-            said[place] = render(doc)
-        found = said[place]
-        return list(found) if isinstance(found, list) else found
+        if doc_id not in said:
+            said[doc_id] = render(doc)
+        rendered = said[doc_id]
+        return list(rendered) if isinstance(rendered, list) else rendered
 
     return method

@@ -40,7 +40,7 @@ def take(task: str, split: str, items: Iterable[str], size: int, seed: int) -> l
     """Return the first ``size`` items in order, for a task that serves one split only.
 
     Raises:
-        EvaluationError: there are fewer distinct items than that.
+        EvaluationError: there are fewer distinct items.
     """
     queue = ordered(items, seed)
     if len(queue) < size:
@@ -57,8 +57,8 @@ def refuse_overlap(label: str, parts: Mapping[str, Sequence[str]]) -> None:
     Raises:
         EvaluationError: one does; the first few are named.
     """
-    for place, first in enumerate(SPLITS):
-        for second in SPLITS[place + 1 :]:
+    for i, first in enumerate(SPLITS):
+        for second in SPLITS[i + 1 :]:
             shared = sorted(set(parts[first]) & set(parts[second]))
             if shared:
                 raise EvaluationError(
@@ -76,9 +76,9 @@ def refuse_leaks(queues: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
     Raises:
         EvaluationError: one does; the first few are named.
     """
-    for (one, mine), (other, theirs) in combinations(queues.items(), 2):
+    for (one, one_queue), (other, other_queue) in combinations(queues.items(), 2):
         for first, second in permutations(SPLITS, 2):
-            shared = sorted(set(mine[first]) & set(theirs[second]))
+            shared = sorted(set(one_queue[first]) & set(other_queue[second]))
             if shared:
                 raise EvaluationError(
                     f"tasks {one} and {other}: {len(shared)} items serve {first} in the one and "
@@ -91,7 +91,7 @@ def refuse_shown(label: str, split: str, items: Iterable[str], shown: Iterable[s
     """Check that no item is among the documents that few-shot examples are drawn from.
 
     Raises:
-        EvaluationError: one is; the first few are named.
+        EvaluationError: an item is; the first few are named.
     """
     shared = sorted(set(items) & set(shown))
     if shared:

@@ -18,8 +18,8 @@ from stages.hashing import content_hash
 from stages.lineage.evaluation import SPLITS, Items
 from stages.params.load import EvaluateParams
 
-EVAL_VERSION = 3  # raised when the same weights and suite would be scored otherwise
-RESAMPLES_VERSION = 1  # raised when the draws of metrics that are not means would be others
+EVAL_VERSION = 3  # raised when the same weights and suite would be scored differently
+RESAMPLES_VERSION = 1  # raised when the draws of metrics that are not means would change
 
 
 class Suite:
@@ -41,14 +41,15 @@ class Suite:
 
         Raises:
             EvaluationError: a task, its data, its metric, the splits, a model argument, the
-                backend or a reference is wrong, or scores are to be estimated that are no means.
+                backend or a reference is wrong, or an estimator is set for scores that are not
+                means.
         """
         model_args(params)
         multiturn(params)
         check_backend(params)
         with sealed():
             shelf = Catalogue(params.include_path)
-            divided = [parts_of(chosen, params, shelf) for chosen in params.tasks]
+            divided = [parts_of(one, params, shelf) for one in params.tasks]
         refuse_leaks({p["test"].label: {s: p[s].places for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
@@ -58,19 +59,19 @@ class Suite:
         return suite
 
     def check_means(self, key: str, otherwise: str) -> None:
-        """Check that each task's score is the mean of its items', so that a few can tell of it.
+        """Check that each task's score is the mean of its items', so that a few can estimate it.
 
-        The message names the ``key`` that takes it to be, and what to set it to ``otherwise``.
+        The message names the ``key`` that needs this, and what to set it to ``otherwise``.
 
         Raises:
-            EvaluationError: one is not.
+            EvaluationError: a task's score is not.
         """
         for part in self.parts["search"]:
             if not part.is_mean:
                 raise EvaluationError(
                     f"task {part.label}, {key}: metric {part.loaded.metric} is not the mean of "
-                    "its items' scores, so a few items do not tell it. Choose another metric of "
-                    f"the task, or {otherwise}."
+                    "its items' scores, so a few items cannot estimate it. Choose another metric "
+                    f"of the task, or {otherwise}."
                 )
 
     def num_items(self, split: str) -> int:
@@ -87,52 +88,52 @@ class Suite:
         A task that has none of them is left out. None stands for all items.
 
         Raises:
-            EvaluationError: there are no items, one is not in the split, or one is named twice.
+            EvaluationError: ``items`` is empty, or one is not in the split or is named twice.
         """
         if items is None:
             return self.parts[split]
         wanted = set(items)
-        found = [
+        picked = [
             replace(
                 part, places={i: p for i, p in part.places.items() if (part.label, i) in wanted}
             )
             for part in self.parts[split]
         ]
-        num_found = sum(len(part.places) for part in found)
+        num_found = sum(len(part.places) for part in picked)
         if not items or num_found < len(items):
             raise EvaluationError(
                 f"some items of the {split} split: {len(items)} are asked for, {num_found} "
                 "different ones of them are there. Name at least one, each once, as (task, item)."
             )
-        return tuple(part for part in found if part.places)
+        return tuple(part for part in picked if part.places)
 
     def key(self, split: str, items: Items | None = None) -> str:
-        """Return the hash of all that decides the scores on ``split``, the weights apart.
+        """Return the hash of all that decides the scores on ``split``, except the weights.
 
-        It covers ``items`` alone where they are given; all of them, in any order, are None.
+        It covers only ``items`` where they are given; all of them, in any order, count as None.
         """
         if (split, items) not in self._keys:
             parts = {part.label: part for part in self.pick(split, items)}
             identity = self._identity(split)
-            chosen = [
+            wanted = [
                 _only(p, parts[p["label"]]) for p in identity["parts"] if p["label"] in parts
             ]
-            self._keys[split, items] = content_hash({**identity, "parts": chosen})
+            self._keys[split, items] = content_hash({**identity, "parts": wanted})
         return self._keys[split, items]
 
     def by_task(self) -> dict[str, str]:
-        """Return for each task the hash of what of it decides scores, on all splits."""
-        found: dict[str, list[Any]] = {}
+        """Return for each task the hash of all in it that decides scores, on all splits."""
+        identities: dict[str, list[Any]] = {}
         for split in SPLITS:
             for part in self._identity(split)["parts"]:
-                found.setdefault(part["label"], []).append(part)
-        return {label: content_hash(parts) for label, parts in found.items()}
+                identities.setdefault(part["label"], []).append(part)
+        return {label: content_hash(parts) for label, parts in identities.items()}
 
     def check_same(self, by_task: Mapping[str, str]) -> None:
         """Check that the tasks are those that another process loaded, given by their hashes.
 
         Raises:
-            EvaluationError: one came out differently here.
+            EvaluationError: a task came out differently here.
         """
         for label, own in self.by_task().items():
             if by_task[label] != own:

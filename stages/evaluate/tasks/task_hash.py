@@ -1,4 +1,4 @@
-"""What a document and a task config are, as plain data that can be hashed on any machine."""
+"""Turn documents and task configs into plain data that hashes alike on any machine."""
 
 import inspect
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from stages.hashing import content_hash, file_hash
 
-# Where the data lie and what they are called; the content of the documents is hashed itself.
+# Where the data lie and their names; the content of the documents is hashed instead.
 _NOT_SCORING = (
     "custom_dataset",
     "dataset_kwargs",
@@ -36,7 +36,7 @@ def item_id(doc: Any) -> str:
 
 
 def config_of(task: Any) -> dict[str, Any]:
-    """Return what of a task's config decides scores, functions as hashes of their files."""
+    """Return the part of a task's config that decides scores, functions as file hashes."""
     config = task.config.to_dict(keep_callable=True)
     kept = {k: v for k, v in config.items() if k not in _NOT_SCORING}
     kept["class"] = type(task)
@@ -44,25 +44,25 @@ def config_of(task: Any) -> dict[str, Any]:
         kept["fewshot_config"] = {
             k: v for k, v in kept["fewshot_config"].items() if k not in ("split", "process_docs")
         }
-    found: dict[str, Any] = plain(kept)
-    return found
+    data: dict[str, Any] = plain(kept)
+    return data
 
 
 def folder_key(folder: Path) -> str:
-    """Return the hash of what decides scores in a model folder beside its weights.
+    """Return the hash of all that decides scores in a model folder besides its weights.
 
     That is the configs, the tokenizer and the chat template; not the model card.
     """
-    found: dict[str, Any] = {}
+    contents: dict[str, Any] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix == ".json" and not path.name.endswith(".index.json"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if isinstance(content, dict):
                 content = {k: v for k, v in content.items() if k not in _NOT_DECIDING}
-            found[path.name] = plain(content)
+            contents[path.name] = plain(content)
         elif path.suffix in (".jinja", ".model", ".tiktoken", ".txt"):
-            found[path.name] = file_hash(path)
-    return content_hash(found)
+            contents[path.name] = file_hash(path)
+    return content_hash(contents)
 
 
 def plain(value: Any) -> Any:

@@ -22,7 +22,7 @@ from stages.select.space.space import Genome, Space
 from stages.select.space.weight_ratios import by_ratio
 
 BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
-RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # no parent may be called so
+RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # not legal as names of parents
 Kind = Literal["parent", "baseline", "base"]
 
 
@@ -53,10 +53,10 @@ def references(
     """Return the base, each parent alone and the baselines, as recipes.
 
     A model alone is a passthrough of it: its own weights in the recipe's dtype. Where the child's
-    tokens are not simply the base's, all models are named, as all have a part in the vocabulary.
+    tokens are not simply the base's, the recipe names all models: all add to the vocabulary.
 
     Raises:
-        ParamsError: a parent is called as a baseline is.
+        ParamsError: a parent has the name of a baseline.
     """
     check_names([parent.name for parent in parents])
 
@@ -82,31 +82,31 @@ def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
     the nearest point.
 
     Raises:
-        ParamsError: a name is neither in ``BASELINES`` nor ``parents``, or a parent has one.
+        ParamsError: a name is neither in ``BASELINES`` nor ``parents``, or a parent has it.
     """
     check_names(space.parent_names)
-    found: dict[str, Genome] = {}
+    genomes: dict[str, Genome] = {}
     seen = []
     for source, (method, values) in _sources(names, space.parent_names).items():
         genome = space.encode(method, (Rule(values),))
         merge = by_ratio(*space.decode(genome))
         if merge not in seen:
             seen.append(merge)
-            found[source] = genome
-    return found
+            genomes[source] = genome
+    return genomes
 
 
 def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()) -> None:
-    """Return if no parent or reference is called as another row of the results is.
+    """Check that no parent or reference has the name of another row of the results.
 
     Raises:
-        ParamsError: one is.
+        ParamsError: one has.
     """
     for name in reference_names:
         if name in (*RESERVED, *parent_names):
             raise ParamsError(
-                f"params.yaml: evaluate.references: one is called {name!r}, as another model of "
-                "the results is. Give it another name."
+                f"params.yaml: evaluate.references: {name!r} is the name of another model of "
+                "the results. Give the reference another name."
             )
     taken = [name for name in parent_names if name in RESERVED]
     if taken:
@@ -120,20 +120,20 @@ def _sources(
     names: Sequence[str], parent_names: Sequence[str]
 ) -> dict[str, tuple[str, Mapping[str, Value]]]:
     count = len(parent_names)
-    found: dict[str, tuple[str, Mapping[str, Value]]] = {}
+    settings: dict[str, tuple[str, Mapping[str, Value]]] = {}
     for name in names:
         if name == "parents":
-            for place, parent in enumerate(parent_names):
-                weights = tuple(float(i == place) for i in range(count))
-                found[parent] = ("linear", {"weight": weights})
+            for index, parent in enumerate(parent_names):
+                weights = tuple(float(i == index) for i in range(count))
+                settings[parent] = ("linear", {"weight": weights})
         elif name in BASELINES:
-            found[name] = _settings(name, count)
+            settings[name] = _settings(name, count)
         else:
             raise ParamsError(
                 f"params.yaml: select.warm_start: unknown start {name!r}. Legal here: "
                 f"{', '.join(BASELINES)}, parents."
             )
-    return found
+    return settings
 
 
 def _recipe(

@@ -13,9 +13,9 @@ def shortlist(rows: Sequence[Row], params: SelectParams) -> list[Row]:
     """Return the ``params.shortlist`` best distinct candidates, then the search's mean.
 
     They are the best by search fitness. With separate objectives they are the least crowded of
-    the front that nobody beats, its ends first, and then those of the next front. With races,
-    whose fitnesses are on other items in each generation, they are the winners of the last
-    generations, the last first; whom a race stopped early has not won.
+    the Pareto front, its ends first, and then those of the next front. With races,
+    whose fitnesses rest on other items in each generation, they are the winners of the last
+    generations, the last first; a candidate that a race stopped early has not won.
 
     Candidates with one recipe count once, ties go to the earliest row. A row called ``mean`` is
     always on the list when it was evaluated: the centre of a search is less lucky than its best.
@@ -30,14 +30,12 @@ def shortlist(rows: Sequence[Row], params: SelectParams) -> list[Row]:
     distinct: dict[str, Row] = {}
     for row in ranking:
         distinct.setdefault(row.id, row)
-    chosen = list(distinct.values())
+    best = list(distinct.values())
     if params.objectives == "separate":
-        chosen = [chosen[i] for i in ranked([row.objectives for row in chosen])]
-    chosen = chosen[: params.shortlist]
-    means = [
-        row for row in by_fitness if row.name == MEAN and row.id not in {r.id for r in chosen}
-    ]
-    return chosen + means
+        best = [best[i] for i in ranked([row.objectives for row in best])]
+    best = best[: params.shortlist]
+    means = [row for row in by_fitness if row.name == MEAN and row.id not in {r.id for r in best}]
+    return best + means
 
 
 def _winners(by_fitness: Sequence[Row]) -> list[Row]:
@@ -62,12 +60,12 @@ def champion(
     Raises:
         LineageError: nothing is listed, or every validation failed.
     """
-    found = [(row, validation[row.name]) for row in listed]
-    scored = [(row, evaluation.fitness(weights)) for row, evaluation in found if evaluation]
+    validated = [(row, validation[row.name]) for row in listed]
+    scored = [(row, evaluation.fitness(weights)) for row, evaluation in validated if evaluation]
     if not scored:
         raise LineageError(
             f"champion: none of {len(listed)} shortlisted candidates could be evaluated on the "
-            "validation split. Read their errors in the run log, mend the cause, and run again."
+            "validation split. Read their errors in the run log, fix the cause, and run again."
         )
     best = max(fitness for _, fitness in scored)
     return next(row for row, fitness in scored if fitness == best)

@@ -15,20 +15,20 @@ def against(
     validation: Mapping[str, Evaluation | None],
     weights: Mapping[str, float],
 ) -> tuple[Shortlisted, ...]:
-    """Return the shortlist, each with how surely the champion differs from it on validation.
+    """Return the shortlist with the p-values of its differences from the champion on validation.
 
     The p-values are corrected (Bonferroni) for all pairs of candidates: the champion was chosen
     on these very items as the best, so each comparison with it is the largest of many.
     """
     best = validation[winner.name]
     num_tests = math.comb(sum(e is not None for e in validation.values()), 2)
-    found = []
+    compared = []
     for row in listed:
         mine = validation[row.name]
         p_value = None
         if best is not None and mine is not None and row.name != winner.name:
             p_value = bonferroni(compare(best, mine, weights).p_value, num_tests)
-        found.append(
+        compared.append(
             Shortlisted(
                 name=row.name,
                 id=row.id,
@@ -40,4 +40,4 @@ def against(
                 scores={t.task: t.score for t in mine.tasks} if mine else {},
             )
         )
-    return tuple(found)
+    return tuple(compared)

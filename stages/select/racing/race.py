@@ -19,14 +19,14 @@ from stages.select.racing.sequential_test import evidence_above
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """Who answers which items next."""
+    """The candidates that answer next, and the items."""
 
     names: tuple[str, ...]
     items: Items
 
 
 class Race:
-    """The race of one generation; every heat is asked and taken in, until ``next`` is None.
+    """Runs the race of one generation: answer each heat and ``take`` it, until ``next`` is None.
 
     Heat i ends with ``params.rungs[i]`` items of each task answered, and the race with the last.
     ``evaluations`` are those of all items a candidate has answered so far, in the order of the
@@ -44,7 +44,7 @@ class Race:
         seed: int,
         generation: int,
     ) -> None:
-        """Start with all of ``names``; ``items`` are the split's, as many for each task.
+        """Start with all of ``names``; ``items`` are the split's, equally many for each task.
 
         ``seed`` and ``generation`` decide which come first.
         """
@@ -63,8 +63,8 @@ class Race:
         if self._heat == len(self._sizes) or not self._running:
             return None
         start = self._sizes[self._heat - 1] if self._heat else 0
-        chosen = self._blocks[start : self._sizes[self._heat]]
-        return Heat(tuple(self._running), tuple(pair for block in chosen for pair in block))
+        blocks = self._blocks[start : self._sizes[self._heat]]
+        return Heat(tuple(self._running), tuple(pair for block in blocks for pair in block))
 
     def take(self, answers: Mapping[str, Evaluation | None]) -> None:
         """Take in what the heat's candidates scored on its items; None is a failure."""
@@ -97,7 +97,7 @@ class Race:
         return max(map(self._fitness, leaders), default=None)
 
     def _go_on(self) -> list[str]:
-        """Return who goes on, in the order of the names: the best share, less the hopeless."""
+        """Return the names that go on, in order: the best share, without the hopeless ones."""
         wanted = max(1, math.ceil(self._params.keep * len(self._running)))
         ranked = sorted(self._running, key=lambda name: -self._fitness(name))[:wanted]
         hopeless = {name for name in ranked[1:] if self._is_worse(name, ranked[0])}
@@ -106,8 +106,8 @@ class Race:
     def _is_worse(self, name: str, leader: str) -> bool:
         """Return whether a candidate is surely worse than the leader on all items of the race.
 
-        That is, whether the confidence bounds of the two, paired by item, part. They hold for the
-        mean over those items, at every look of the race, whoever of the others leads.
+        That is, whether the confidence bounds of the two, paired by item, do not overlap. They
+        hold for the mean over those items, at every heat, whichever candidate leads.
         """
         if self._params.confidence is None:
             return False
@@ -143,8 +143,8 @@ class Race:
 def course(items: Items, params: RacingParams, seed: int, generation: int) -> Items:
     """Return all items of a generation's race, in the order of the split."""
     drawn = blocks(items, seed, generation)[: params.rungs[-1]]
-    chosen = {pair for block in drawn for pair in block}
-    return tuple(pair for pair in items if pair in chosen)
+    pairs = {pair for block in drawn for pair in block}
+    return tuple(pair for pair in items if pair in pairs)
 
 
 def blocks(items: Items, seed: int, generation: int) -> list[Items]:
@@ -170,7 +170,7 @@ def blocks(items: Items, seed: int, generation: int) -> list[Items]:
 def joined(parts: Sequence[Evaluation], order: Items) -> Evaluation:
     """Return the evaluation of all items of ``parts``, which share none, in ``order``.
 
-    A task's score is the mean of its items' scores, as ``Suite.check_means`` has made sure of.
+    A task's score is the mean of its items' scores, which ``Suite.check_means`` has checked.
     """
     scores = {(item.task, item.item): item.score for part in parts for item in part.items}
     known = {total.task: total for part in parts for total in part.tasks}

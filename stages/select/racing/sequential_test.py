@@ -1,4 +1,4 @@
-"""Is a mean above a value? An answer that stays valid however often it is asked.
+"""Test whether a mean is above a value; the answer stays valid however often it is asked.
 
 Source: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting",
 arXiv 2010.09686, sections 4 and 5 (sampling without replacement).
@@ -7,11 +7,11 @@ arXiv 2010.09686, sections 4 and 5 (sampling without replacement).
 import math
 from collections.abc import Sequence
 
-MOST = 0.5  # of the capital is at stake in one bet, so that none loses it all
+MOST = 0.5  # largest share of the capital in one bet, so that no bet loses all of it
 
 
 def evidence_above(values: Sequence[float], num_all: int, *, mean: float, alpha: float) -> float:
-    """Return the most capital that bets on "the mean of all is above ``mean``" ever had.
+    """Return the largest capital that bets on "the mean of all is above ``mean``" reached.
 
     ``values`` in [0, 1] are drawn one by one, without replacement, from ``num_all`` numbers. Bets
     start with a capital of 1. Where the mean of all numbers is ``mean`` or less, the capital ever
@@ -19,7 +19,7 @@ def evidence_above(values: Sequence[float], num_all: int, *, mean: float, alpha:
     says that no numbers could bring the mean down again. ``alpha`` sets the size of the bets.
     """
     capital, most = 1.0, 1.0
-    total, squares = 0.0, 0.25  # of deviations; 1/4 is what a fair coin has
+    total, squares = 0.0, 0.25  # of deviations; 1/4 is the variance of a fair coin
     for count, value in enumerate(values, start=1):
         # What the numbers that are left average at least, if all of them average ``mean``.
         expected = (num_all * mean - total) / (num_all - count + 1)

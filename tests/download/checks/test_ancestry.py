@@ -16,8 +16,8 @@ OUT = Path("data/parents")
 def change(folder: Path, by: Callable[[torch.Tensor], torch.Tensor], like: str = "base") -> None:
     """Write each matrix of a zoo model as ``by`` makes it of that of ``like``."""
     tensors = load_file(Path("data/zoo") / like / "model.safetensors")
-    made = {n: by(t).contiguous() if t.dim() > 1 else t for n, t in tensors.items()}
-    save_file(made, folder / "model.safetensors", {"format": "pt"})
+    changed = {n: by(t).contiguous() if t.dim() > 1 else t for n, t in tensors.items()}
+    save_file(changed, folder / "model.safetensors", {"format": "pt"})
 
 
 def tuned(seed: int, size: float = 0.02) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -210,9 +210,9 @@ def test_pickled_weights_are_converted(
 
     run(params(math="org/math@main", same="zoo:lang"), OUT)
 
-    found = load_file(OUT / "math/model.safetensors")
-    assert sorted(tensors) == sorted(found)
-    assert all(torch.equal(tensors[name], found[name]) for name in tensors)
+    converted = load_file(OUT / "math/model.safetensors")
+    assert sorted(tensors) == sorted(converted)
+    assert all(torch.equal(tensors[name], converted[name]) for name in tensors)
     assert "converted from pickled weights" in str(entry("math")["notes"])
     assert not list(OUT.rglob("*.bin"))
 

@@ -56,12 +56,12 @@ def test_source_is_fixed_by_commits_alone(text: str, is_fixed: bool) -> None:
         ("org/name", r"no revision. Pin one, as org/name@<commit>"),
         ("math", r"or write zoo:math or ./math"),
         ("org/name@", "no revision"),
-        ("org/name@a..b", "is no revision"),
+        ("org/name@a..b", "is not a revision"),
         ("a/b/c@main", "names no model"),
         ("", "at most one adapter"),
         ("zoo:a+zoo:b+zoo:c", "at most one adapter"),
         ("zoo:a+", "at most one adapter"),
-        ("zoo:../../etc", "no name of a zoo model"),
+        ("zoo:../../etc", "not the name of a zoo model"),
         ("s3:bucket", r"unknown prefix 's3:'. Legal: zoo:NAME"),
         ("/models/mine", "a folder inside the project"),
         ("local:/models/mine", "a folder inside the project"),
@@ -98,5 +98,5 @@ def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
         source = parse(text)
     except ParamsError:
         return
-    for place in (source.model, source.adapter):
-        assert not isinstance(place, Local) or ".." not in place.path.parts
+    for part in (source.model, source.adapter):
+        assert not isinstance(part, Local) or ".." not in part.path.parts

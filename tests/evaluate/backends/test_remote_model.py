@@ -126,7 +126,7 @@ def test_failure_loses_no_answer_and_may_be_tried_again(make_params: MakeParams)
 
     with serving(fails_later) as server:
         params = asking(make_params, server, CHAT, "sums")
-        with pytest.raises(ServiceError, match=r"references\.big: HTTP status 503; .* is kept"):
+        with pytest.raises(ServiceError, match=r"references\.big: HTTP status 503; .* are kept"):
             scored(params)
         found = scored(params)
         assert 5 + 1 + 4 == len(server.asked)

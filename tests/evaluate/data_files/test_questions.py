@@ -35,8 +35,8 @@ def table_of(*rows: dict[str, Any]) -> Table:
 
 def read(*rows: dict[str, Any], **keys: Any) -> list[dict[str, Any]]:
     """Return the items of the rows."""
-    chosen, table = chosen_of(**keys), table_of(*rows)
-    return list(items_of(chosen, table, kind_of(chosen, table)).values())
+    task_params, table = chosen_of(**keys), table_of(*rows)
+    return list(items_of(task_params, table, kind_of(task_params, table)).values())
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_choices_may_have_a_column_each() -> None:
         {"prompt": "q", "A": "red", "B": "blue", "C": "", "answer": "B"},
     ]
 
-    found = read(*rows, columns={"choices": ["A", "B", "C"]})
+    items = read(*rows, columns={"choices": ["A", "B", "C"]})
 
-    assert [2, 1] == [item["gold"] for item in found]
-    assert [3, 2] == [len(item["choices"]) for item in found]
+    assert [2, 1] == [item["gold"] for item in items]
+    assert [3, 2] == [len(item["choices"]) for item in items]
 
 
 GOOD = {"prompt": "p", "answer": "a"}
@@ -189,6 +189,6 @@ def test_one_question_on_two_texts_is_two_items() -> None:
 
 def test_free_text_may_have_answers() -> None:
     """A reference is kept where there is one; where there is none it is empty."""
-    found = read({"prompt": "p", "answer": "a"}, {"prompt": "q"}, judge=JUDGE)
+    items = read({"prompt": "p", "answer": "a"}, {"prompt": "q"}, judge=JUDGE)
 
-    assert [("a", ["a"]), ("", [])] == [(item["answer"], item["answers"]) for item in found]
+    assert [("a", ["a"]), ("", [])] == [(item["answer"], item["answers"]) for item in items]

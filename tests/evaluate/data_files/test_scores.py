@@ -59,12 +59,12 @@ def test_data_file_scores_as_the_same_task_in_yaml(
     gen = {"gen_kwargs": {"until": ["\n"]}}
     expected = by_prompt(model_folder, make_params(in_yaml, splits=WHOLE, **gen))
 
-    found = by_prompt(model_folder, make_params(own, splits=WHOLE, **gen))
+    scores = by_prompt(model_folder, make_params(own, splits=WHOLE, **gen))
 
-    assert 40 == len(found)
-    assert len(set(found.values())) > 1
-    assert sorted(expected) == sorted(found)
-    assert expected == pytest.approx(found, rel=1e-6)
+    assert 40 == len(scores)
+    assert len(set(scores.values())) > 1
+    assert sorted(expected) == sorted(scores)
+    assert expected == pytest.approx(scores, rel=1e-6)
 
 
 @pytest.mark.usefixtures("files")
@@ -81,7 +81,7 @@ def test_labels_and_metrics_are_those_of_the_kind(
         {"data": "data/prose.jsonl", "metric": "bits_per_byte"},
     )
 
-    found = scored(model_folder, params).tasks
+    scores = scored(model_folder, params).tasks
 
     expected = [
         ("colours", "acc", True),
@@ -90,7 +90,7 @@ def test_labels_and_metrics_are_those_of_the_kind(
         ("read_as_numbers", "numeric", True),
         ("prose", "bits_per_byte", False),
     ]
-    assert expected == [(t.task, t.metric, t.higher_is_better) for t in found]
+    assert expected == [(t.task, t.metric, t.higher_is_better) for t in scores]
 
 
 @pytest.mark.usefixtures("files")
@@ -108,7 +108,7 @@ def test_kinds_differ_in_where_a_text_ends(make_params: MakeParams) -> None:
 
     parts = Suite.load(params).parts["search"]
 
-    found = [part.loaded.task.get_config("generation_kwargs") for part in parts]
-    assert [["\n"], ["\n\n"], [], ["\n"], ["\n"]] == [kwargs["until"] for kwargs in found]
-    assert [9, 9, 9, 5, None] == [kwargs.get("max_gen_toks") for kwargs in found]
-    assert 4 == found[-1]["max_new_tokens"]
+    arguments = [part.loaded.task.get_config("generation_kwargs") for part in parts]
+    assert [["\n"], ["\n\n"], [], ["\n"], ["\n"]] == [kwargs["until"] for kwargs in arguments]
+    assert [9, 9, 9, 5, None] == [kwargs.get("max_gen_toks") for kwargs in arguments]
+    assert 4 == arguments[-1]["max_new_tokens"]

@@ -52,9 +52,9 @@ def test_key_depends_on_how_answers_are_scored(
     """Each key that may change a score changes the suite's key, each in its own way."""
     base = Suite.load(make_params({"data": "data/sums.jsonl"})).key("search")
 
-    found = Suite.load(make_params({"data": "data/sums.jsonl", **keys})).key("search")
+    key = Suite.load(make_params({"data": "data/sums.jsonl", **keys})).key("search")
 
-    assert base != found
+    assert base != key
 
 
 def test_key_changes_with_the_scorer(files: Path, make_params: MakeParams) -> None:

@@ -32,10 +32,10 @@ def fitted(kind: str, known: Answers, **changes: Any) -> Fitted:
 @pytest.mark.parametrize("kind", KINDS)
 def test_estimate_from_all_items_is_the_score(kind: str) -> None:
     """Where every item is asked, the estimate is the mean of all, for any model."""
-    found = fitted(kind, answers(answered(12, 20, seed=0)), num_items=20)
-    assert list(range(20)) == sorted(found.places)
+    estimator = fitted(kind, answers(answered(12, 20, seed=0)), num_items=20)
+    assert list(range(20)) == sorted(estimator.places)
     for row in answered(5, 20, seed=9):
-        assert pytest.approx(row.mean(), abs=1e-9) == found.estimate(row[found.places])
+        assert pytest.approx(row.mean(), abs=1e-9) == estimator.estimate(row[estimator.places])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,10 +43,10 @@ def test_estimate_from_all_items_is_the_score(kind: str) -> None:
 def test_as_many_different_items_are_asked_as_were_wanted(kind: str, num_items: int) -> None:
     """The items are distinct, also where many are answered alike; estimates are in [0, 1]."""
     known = answers(np.repeat(answered(4, 5, seed=0), 4, axis=1))
-    found = fitted(kind, known, num_items=num_items)
-    assert num_items == len(set(found.places)) == len(found.places)
+    estimator = fitted(kind, known, num_items=num_items)
+    assert num_items == len(set(estimator.places)) == len(estimator.places)
     for value in (0.0, 1.0):
-        assert -1e-12 <= found.estimate(np.full(num_items, value)) <= 1 + 1e-12
+        assert -1e-12 <= estimator.estimate(np.full(num_items, value)) <= 1 + 1e-12
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,12 +63,12 @@ def test_equal_answers_and_seeds_give_equal_estimates(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_better_answers_give_a_better_estimate(kind: str) -> None:
     """Of two candidates, one right wherever the other is and once more is estimated above it."""
-    found = fitted(kind, answers(answered(12, 40, seed=1)))
+    estimator = fitted(kind, answers(answered(12, 40, seed=1)))
     scores = np.zeros(10)
-    said = [found.estimate(scores)]
-    for place in range(10):
-        scores[place] = 1
-        said.append(found.estimate(scores))
+    said = [estimator.estimate(scores)]
+    for i in range(10):
+        scores[i] = 1
+        said.append(estimator.estimate(scores))
     assert said == sorted(said)
     assert len(set(said)) == 11
 
@@ -79,8 +79,8 @@ def test_mean_is_right_on_average_over_the_seeds() -> None:
     row = known.scores[3]
     said = []
     for seed in range(400):
-        found = mean(known, params(seed=seed))
-        said.append(found.estimate(row[found.places]))
+        estimator = mean(known, params(seed=seed))
+        said.append(estimator.estimate(row[estimator.places]))
     stderr = np.std(said) / np.sqrt(len(said))
     assert abs(np.mean(said) - row.mean()) < 4 * stderr
 
@@ -91,19 +91,21 @@ def test_strata_are_those_of_the_parents() -> None:
     asked = set()
     for seed in range(20):
         known = answers(np.vstack([parents, answered(3, 6, seed=seed)]), num_parents=2)
-        found = stratified(known, params(num_items=3, seed=seed))
-        assert [1 / 3] * 3 == list(found.weights)
-        assert [0.0, 0.5, 1.0] == list(parents.mean(axis=0)[found.places])
+        estimator = stratified(known, params(num_items=3, seed=seed))
+        assert [1 / 3] * 3 == list(estimator.weights)
+        assert [0.0, 0.5, 1.0] == list(parents.mean(axis=0)[estimator.places])
         same = answers(np.vstack([parents, answered(3, 6, seed=99)]), num_parents=2)
-        assert list(found.places) == list(stratified(same, params(num_items=3, seed=seed)).places)
-        asked |= set(found.places)
+        assert list(estimator.places) == list(
+            stratified(same, params(num_items=3, seed=seed)).places
+        )
+        asked |= set(estimator.places)
     assert set(range(6)) == asked
 
 
 def test_strata_weigh_as_their_items() -> None:
     """Seven items in three strata: three, two and two."""
-    found = stratified(answers(answered(5, 7, seed=0)), params(num_items=3))
-    assert [3 / 7, 2 / 7, 2 / 7] == list(found.weights)
+    estimator = stratified(answers(answered(5, 7, seed=0)), params(num_items=3))
+    assert [3 / 7, 2 / 7, 2 / 7] == list(estimator.weights)
 
 
 def test_anchors_weigh_as_their_clusters() -> None:
@@ -111,11 +113,11 @@ def test_anchors_weigh_as_their_clusters() -> None:
     scores = np.zeros((6, 8))
     scores[:3, [0, 2, 3, 5, 7]] = 1
     scores[3:, [1, 4, 6]] = 1
-    found = anchors(answers(scores), params(num_items=2))
-    weights = {place in (1, 4, 6): found.weights[i] for i, place in enumerate(found.places)}
+    estimator = anchors(answers(scores), params(num_items=2))
+    weights = {item in (1, 4, 6): estimator.weights[i] for i, item in enumerate(estimator.places)}
     assert {False: 5 / 8, True: 3 / 8} == weights
     for row in scores:
-        assert row.mean() == found.estimate(row[found.places])
+        assert row.mean() == estimator.estimate(row[estimator.places])
 
 
 def test_item_response_fills_in_what_was_not_asked() -> None:

@@ -28,7 +28,7 @@ def answered(num_models: int, num_items: int, seed: int) -> Array:
 
 def answers(scores: Array, num_parents: int = NUM_PARENTS) -> Answers:
     """Return scores as the answers on a task called ``made_up``."""
-    items = tuple(f"{place:016x}" for place in range(scores.shape[1]))
+    items = tuple(f"{i:016x}" for i in range(scores.shape[1]))
     return Answers("made_up", items, scores, num_parents)
 
 
@@ -37,6 +37,6 @@ def evaluation(
 ) -> Evaluation:
     """Return the evaluation of a model with ``scores``, or of some of its items."""
     places = range(len(scores)) if places is None else places
-    items = tuple(ItemScore(task, f"{place:016x}", float(scores[place])) for place in places)
+    items = tuple(ItemScore(task, f"{i:016x}", float(scores[i])) for i in places)
     mean = sum(item.value for item in items) / len(items)
     return Evaluation("search", (TaskScore(task, "acc", mean, 0.0, len(items), True),), items)

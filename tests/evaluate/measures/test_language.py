@@ -28,7 +28,9 @@ def test_answers_in_the_language_are_allowed(code: str) -> None:
 def test_answers_in_other_languages_are_refused(code: str) -> None:
     """Of all that is long enough and in another language, at most two in a hundred are allowed."""
     language = Language(code, "task t")
-    others = [a for other, found in ANSWERS.items() if other != code for a in found if is_long(a)]
+    others = [
+        a for other, answers in ANSWERS.items() if other != code for a in answers if is_long(a)
+    ]
 
     allowed = [answer for answer in others if language.allows(answer)]
 

@@ -15,9 +15,9 @@ from tools.numeral_table import DOCS, Reading, readings, updated
 @pytest.mark.parametrize("reading", readings(), ids=lambda r: f"{r.group}: {r.text!r}")
 def test_last_number_is_read_as_written(reading: Reading) -> None:
     """The last number of the text is the one that its writer meant."""
-    found = last_number(reading.text, reading.decimal)
+    number = last_number(reading.text, reading.decimal)
 
-    assert (None if reading.number is None else Decimal(reading.number)) == found
+    assert (None if reading.number is None else Decimal(reading.number)) == number
 
 
 def test_docs_show_the_readings_that_are_tested() -> None:

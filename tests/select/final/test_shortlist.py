@@ -20,10 +20,10 @@ BASE = Model("base", "00")
 PARENTS = (Model("math", "11"), Model("french", "22"), Model("sort", "33"))
 
 
-def _row(place: int, fitness: float | None, weight: float) -> Row:
+def _row(number: int, fitness: float | None, weight: float) -> Row:
     """Return a row of generation 0."""
     recipe = Recipe.of_models("linear", PARENTS, (Rule({"weight": (weight, 0.0, 0.0)}),))
-    candidate = Candidate(candidate_name(0, place), (weight,), recipe, 0)
+    candidate = Candidate(candidate_name(0, number), (weight,), recipe, 0)
     genes = {"weight.math": weight}
     status: Status = "failed" if fitness is None else "ok"
     return Row(
@@ -65,11 +65,11 @@ def test_shortlist_adds_the_mean_of_the_search() -> None:
 
 def test_shortlist_of_races_takes_the_last_winners() -> None:
     """Fitness on other items says nothing: the last generations' best, stopped ones left out."""
-    found = {"g00-c00": (0.9, 8), "g01-c00": (0.5, 8), "g01-c01": (0.6, 8), "g02-c00": (0.4, 8)}
-    found |= {"g02-c01": (0.8, 4), MEAN: (0.3, 8)}
+    raced = {"g00-c00": (0.9, 8), "g01-c00": (0.5, 8), "g01-c01": (0.6, 8), "g02-c00": (0.4, 8)}
+    raced |= {"g02-c01": (0.8, 4), MEAN: (0.3, 8)}
     rows = []
-    for place, (name, (fitness, count)) in enumerate(found.items()):
-        row = replace(_row(place, fitness, place / 10), name=name)
+    for i, (name, (fitness, count)) in enumerate(raced.items()):
+        row = replace(_row(i, fitness, i / 10), name=name)
         scores = {"search": {"arc": {"num_items": count}}}
         generation = 3 if name == MEAN else int(name[1:3])
         rows.append(replace(row, scores=scores, generation=generation))
@@ -96,34 +96,34 @@ def test_choosing_from_nothing_is_an_error() -> None:
 
 def test_baselines_are_valid_recipes_of_their_methods() -> None:
     """Each fixed merge gives its method what it needs and nothing it does not take."""
-    found = baselines(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
-    assert BASELINES == tuple(found)
-    for recipe in found.values():
+    recipes = baselines(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
+    assert BASELINES == tuple(recipes)
+    for recipe in recipes.values():
         taken = {p.name: p for p in SPECS[recipe.method].parameters}
         (rule,) = recipe.rules
         assert set(rule.values) <= set(taken)
         assert {p.name for p in taken.values() if p.default is None} <= set(rule.values)
-    assert 0.4 == found["task_arithmetic"].rules[0].values["weight"]
-    assert 0.2 == found["ties"].rules[0].values["density"]
-    assert 0.5 == found["dare_ties"].rules[0].values["density"]
+    assert 0.4 == recipes["task_arithmetic"].rules[0].values["weight"]
+    assert 0.2 == recipes["ties"].rules[0].values["density"]
+    assert 0.5 == recipes["dare_ties"].rules[0].values["density"]
 
 
 def test_references_hold_base_parents_and_baselines() -> None:
     """Everything the champion meets, each under a name of its own."""
-    found = references(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
+    models = references(base=BASE, parents=PARENTS, merge=MergeParams(), specs=SPECS)
     names = ["base", "math", "french", "sort", *BASELINES]
-    assert names == [reference.name for reference in found]
-    assert (PARENTS[1],) == found[2].recipe.merged
+    assert names == [reference.name for reference in models]
+    assert (PARENTS[1],) == models[2].recipe.merged
     with pytest.raises(ParamsError, match="a parent is called 'ties'"):
         references(base=BASE, parents=(Model("ties", "1"),), merge=MergeParams(), specs=SPECS)
 
 
 def test_references_of_a_union_name_all_models() -> None:
     """Where rows are moved a model alone is picked out of all, which make the vocabulary."""
-    found = references(
+    models = references(
         base=BASE, parents=PARENTS, merge=MergeParams(tokenizer="union"), specs=SPECS
     )
-    alone = {r.name: r.recipe for r in found if r.kind in ("base", "parent")}
+    alone = {r.name: r.recipe for r in models if r.kind in ("base", "parent")}
     for model in (*PARENTS, BASE):
         recipe = alone[model.name if model is not BASE else "base"]
         assert (model,) == recipe.merged
@@ -133,14 +133,14 @@ def test_references_of_a_union_name_all_models() -> None:
 def test_warm_starts_are_named_distinct_and_in_the_space() -> None:
     """The uniform average and each parent alone, as weights; what coincides is kept once."""
     space = space_of("task_arithmetic", parents=3)
-    found = warm_starts(["uniform", "parents", "ties"], space)
+    starts = warm_starts(["uniform", "parents", "ties"], space)
     third = round(1 / 3, 4)
     assert {
         "uniform": (third,) * 3,
         "p0": (1.0, 0.0, 0.0),
         "p1": (0.0, 1.0, 0.0),
         "p2": (0.0, 0.0, 1.0),
-    } == found
+    } == starts
 
 
 @pytest.mark.parametrize(
@@ -152,20 +152,20 @@ def test_warm_starts_are_the_recipes_that_they_are_called_after(
     """Without normalisation TIES' weights stay 1: a third would be a third of its task vector."""
     start = "dare_ties" if method == "dare_ties" else "ties"
     space = space_of(method, parents=3)
-    found = warm_starts([start, "uniform"], space)
-    values = space.decode(found[start])[1][0].values
+    starts = warm_starts([start, "uniform"], space)
+    values = space.decode(starts[start])[1][0].values
     assert (1.0,) * 3 == values["weight"]
     assert (density,) * 3 == values["density"]
     third = round(1 / 3, 4)
-    assert (third,) * 3 == space.decode(found["uniform"])[1][0].values["weight"]
+    assert (third,) * 3 == space.decode(starts["uniform"])[1][0].values["weight"]
 
 
 @pytest.mark.parametrize("method", ["linear", "task_arithmetic", "ties", "wudi"])
 def test_warm_starts_that_are_one_merge_take_one_candidate(method: str) -> None:
     """Equal weights of any sum are one merge where weights are normalised; the first stays."""
     space = space_of(method, parents=3, normalize=method != "wudi")
-    found = warm_starts(["uniform", "task_arithmetic", "parents"], space)
-    assert ["uniform", "p0", "p1", "p2"] == list(found)
+    starts = warm_starts(["uniform", "task_arithmetic", "parents"], space)
+    assert ["uniform", "p0", "p1", "p2"] == list(starts)
     apart = warm_starts(["uniform", "task_arithmetic"], space_of("task_arithmetic", parents=3))
     assert ["uniform", "task_arithmetic"] == list(apart)
 
@@ -180,7 +180,7 @@ def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
     """Ten items won are p = 2/1024, times the six pairs of four; what failed has none."""
 
     def answers(*scores: float) -> Evaluation:
-        items = tuple(ItemScore("arc", str(place), score) for place, score in enumerate(scores))
+        items = tuple(ItemScore("arc", str(n), score) for n, score in enumerate(scores))
         total = TaskScore("arc", "acc", sum(scores) / 10, 0.1, 10, True)
         return Evaluation("validation", (total,), items)
 
@@ -192,10 +192,10 @@ def test_the_shortlist_says_how_surely_the_champion_differs() -> None:
         "g00-c03": None,
         "g00-c04": answers(*[0.0] * 10),
     }
-    found = against(rows[1], rows, validation, {"arc": 1.0})
+    listed = against(rows[1], rows, validation, {"arc": 1.0})
     p = 6 * 2 / 1024
-    assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in found])
-    assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in found]
+    assert [p, None, 1.0, None, p] == pytest.approx([item.p_value for item in listed])
+    assert [0.0, 1.0, 1.0, None, 0.0] == [item.validation_fitness for item in listed]
 
 
 def _scored(scores: list[tuple[float, float]]) -> list[Row]:

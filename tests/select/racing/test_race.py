@@ -9,18 +9,18 @@ from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
 from stages.params.load import RacingParams
 from stages.select.racing.race import Race, blocks, course
 
-ITEMS: Items = tuple((task, f"{task}{place}") for task in "ab" for place in range(20))
+ITEMS: Items = tuple((task, f"{task}{i}") for task in "ab" for i in range(20))
 WEIGHTS = {"a": 1.0, "b": 3.0}
 
 
 def answers(skill: float, items: Items, *, metric: str = "acc") -> Evaluation:
     """Return what a candidate scores that gets the first ``skill`` of each task's items right."""
-    found = tuple(ItemScore(t, i, float(int(i[1:]) < skill * 20)) for t, i in items)
+    scored = tuple(ItemScore(t, i, float(int(i[1:]) < skill * 20)) for t, i in items)
     totals = []
     for task in dict.fromkeys(t for t, _ in items):
-        scores = [item.value for item in found if item.task == task]
+        scores = [item.value for item in scored if item.task == task]
         totals.append(TaskScore(task, metric, sum(scores) / len(scores), 0.0, len(scores), True))
-    return Evaluation("search", tuple(totals), found)
+    return Evaluation("search", tuple(totals), scored)
 
 
 def race_of(skills: dict[str, float | None], **options: object) -> Race:
@@ -113,9 +113,9 @@ def test_the_order_of_items_is_drawn_by_seed_and_generation() -> None:
     first, second, third = blocks(ITEMS, 1, 0), blocks(ITEMS, 2, 0), blocks(ITEMS, 1, 1)
     assert first != second != third != first
     assert [set(b) for b in first] == [set(b) for b in blocks(ITEMS[::-1], 1, 0)]
-    for found in (first, second, third):
-        assert sorted(ITEMS) == sorted(pair for block in found for pair in block)
-        assert all({"a", "b"} == {task for task, _ in block} for block in found)
+    for order in (first, second, third):
+        assert sorted(ITEMS) == sorted(pair for block in order for pair in block)
+        assert all({"a", "b"} == {task for task, _ in block} for block in order)
 
 
 def test_the_course_is_what_the_last_heat_has_answered() -> None:

@@ -12,8 +12,8 @@ from stages.select.racing.sequential_test import MOST, evidence_above
 
 def test_the_first_bet_is_worked_by_hand() -> None:
     """At expected 1/2 the bet is capped at half the capital per unit: 1 + 1 x (1 - 1/2)."""
-    found = evidence_above([1.0], 10, mean=0.5, alpha=0.05)
-    assert 1 + MOST / 0.5 * 0.5 == pytest.approx(found)
+    evidence = evidence_above([1.0], 10, mean=0.5, alpha=0.05)
+    assert 1 + MOST / 0.5 * 0.5 == pytest.approx(evidence)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
@@ -45,8 +45,8 @@ def test_a_clear_lead_convinces_early() -> None:
     """A mean of 0.7 is told from 0.5 within a quarter of 100 items, more often than not."""
     random = np.random.default_rng(6)
     numbers = np.array([1.0] * 50 + [0.5] * 40 + [0.0] * 10)
-    found = [
+    is_convinced = [
         evidence_above(list(random.permutation(numbers)[:25]), 100, mean=0.5, alpha=0.05) >= 20
         for _ in range(200)
     ]
-    assert np.mean(found) > 0.5
+    assert np.mean(is_convinced) > 0.5
