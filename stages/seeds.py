@@ -1,7 +1,7 @@
 """The only source of randomness: keyed, counter-based, independent of order, threads and shards.
 
 The generator is Philox 4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy
-as 1, 2, 3").
+as 1, 2, 3"). Where a mask needs more than one byte for an entry, SplitMix64 gives the rest.
 """
 
 import hashlib

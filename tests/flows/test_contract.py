@@ -239,8 +239,6 @@ def spell(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, tuple):
         value = list(value)
-    if isinstance(value, float) and value == 1 / 6:
-        return "1/6"
     return "null" if value is None else yaml_text(value)
 
 

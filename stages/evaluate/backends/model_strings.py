@@ -41,7 +41,7 @@ def model_class(name: str, where: str) -> Any:
         except Exception as error:
             raise EvaluationError(
                 f"{where}: model {name} cannot be imported: {type(error).__name__}: {error}. "
-                "Install what it needs, vllm with pip install 'germline[vllm]'."
+                "Install what it needs; vllm with pip install '.[vllm]' in a checkout of germline."
             ) from error
 
 

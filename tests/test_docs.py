@@ -1,0 +1,229 @@
+"""The docs keep their promises: what they name exists, and their words are plain."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import click
+import pytest
+import yaml
+from dvc.cli import DvcParserError
+from dvc.cli.parser import get_main_parser
+
+from flows.cli.main import main
+from stages.params.load import load_params
+
+ROOT = Path(__file__).parents[1]
+# Pages of what was: files that they name have moved since.
+HISTORY = {"docs/log.md", "CHANGELOG.md"}
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (
+        *ROOT.glob("*.md"),
+        *(
+            p
+            for folder in ("docs", "germline", "flows", "stages")
+            for p in ROOT.glob(f"{folder}/**/*.md")
+        ),
+        *ROOT.glob("zoo/*.md"),
+        *ROOT.glob("examples/*/*.md"),
+    )
+)
+CURRENT = [page for page in PAGES if page not in HISTORY]
+# Files that a reader makes, or that a folder of models holds.
+READERS_OWN = {"my_methods/fade.py", "my_method.py", "data/tasks/mine.py", "FILE.py"}
+CODE_FOLDERS = ("docs", "examples", "flows", "germline", "stages", "tests", "tools", "zoo")
+FORBIDDEN_FILES = {"utils.py", "common.py", "helpers.py"}  # CONTRIBUTING.md names them as such
+STILTED = re.compile(
+    r"\b([Mm]end(s|ed|ing)?|[Aa]new|[Bb]eside|in the place of)\b"
+    r"|(?<!here )\b(is|are) no (?!longer\b)"
+)
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+def broken_links(page: str) -> Iterator[str]:
+    """Give the links of a page that lead to no file or heading of the project."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        name, _, anchor = unquote(target).partition("#")
+        if "://" in name or name.startswith("mailto:"):
+            continue
+        path = (ROOT / page).parent / name if name else ROOT / page
+        if not path.exists() or (anchor and anchor not in anchors_of(path)):
+            yield target
+
+
+@cache
+def file_names() -> frozenset[str]:
+    """Return the names of all files of the project's own folders."""
+    return frozenset(p.name for folder in CODE_FOLDERS for p in (ROOT / folder).rglob("*"))
+
+
+def missing_files(page: str) -> Iterator[str]:
+    """Give the files and folders of code that a page names and that are not there."""
+    words = re.findall(r"[\w./{*@-]+", text_of(page))
+    for name in {word.rstrip(".") for word in words if word.rstrip(".").endswith((".py", ".j2"))}:
+        if name in READERS_OWN | FORBIDDEN_FILES or re.search(r"[{*@]", name):
+            continue
+        near = ((ROOT / page).parent / name, ROOT / name)
+        if not any(p.exists() for p in near) and ("/" in name or name not in file_names()):
+            yield name
+    folders = "|".join(CODE_FOLDERS)
+    for name in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w", text_of(page)):
+        if not (ROOT / name).exists():
+            yield name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    """Each relative link is a file of the project, and its anchor a heading there."""
+    assert list(broken_links(page)) == []
+
+
+@pytest.mark.parametrize("page", CURRENT)
+def test_files_that_a_page_names_exist(page: str) -> None:
+    """Each Python file, template and code folder that a page names is there."""
+    assert list(missing_files(page)) == []
+
+
+@pytest.mark.parametrize("page", CURRENT)
+def test_words_of_a_page_are_plain(page: str) -> None:
+    """No page has the stilted words that the house style names."""
+    assert [match[0] for match in STILTED.finditer(text_of(page))] == []
+
+
+def commands_of(page: str, program: str) -> Iterator[list[str]]:
+    """Give the words of each command line of ``program`` that a page prints."""
+    text = text_of(page)
+    lines = re.findall(rf"^ {{4,}}({program} [^\n]*)$", text, re.MULTILINE)
+    lines += re.findall(rf"`({program} [^`\n]*)`", text)
+    for part in (part for line in lines for part in re.split(r"&&|;|\s#\s.*$|\s#\s", line)):
+        words = shlex.split(part)
+        if words and words[0] == program:
+            yield words[1:]
+
+
+def options_in(words: list[str]) -> list[str]:
+    """Return the options among the words of a command line, without their values."""
+    return [
+        word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z][\w-]*(=.*)?", word)
+    ]
+
+
+def every_command(program: str) -> list[tuple[str, list[str]]]:
+    """Return the command lines of ``program`` in all pages, each with its page."""
+    return [(page, words) for page in CURRENT for words in commands_of(page, program)]
+
+
+def test_germline_takes_the_options_that_the_docs_print() -> None:
+    """Each `germline` command line of the docs is a command with such options."""
+    printed = every_command("germline")
+    unknown = []
+    for page, words in printed:
+        context = click.Context(main)
+        command = main.get_command(context, words[0])
+        known = {o for p in command.params for o in p.opts} if command else set()
+        if command is None or set(options_in(words)) - known - {"--help"}:
+            unknown.append((page, words))
+
+    assert len(printed) > 5
+    assert unknown == []
+
+
+def test_make_has_the_targets_that_the_docs_print() -> None:
+    """Each `make` command line of the docs names targets of the Makefile."""
+    targets = set(re.findall(r"^([a-z][\w-]*):", text_of("Makefile"), re.MULTILINE))
+    printed = every_command("make")
+
+    assert len(printed) > 5
+    assert [c for c in printed if not {w for w in c[1] if "=" not in w} <= targets] == []
+
+
+def refused_by_dvc(words: list[str]) -> bool:
+    """Tell whether DVC's own parser refuses a command line."""
+    try:
+        get_main_parser().parse_args(words)
+    except DvcParserError:
+        return True
+    return False
+
+
+def test_dvc_takes_the_command_lines_that_the_docs_print() -> None:
+    """Each `dvc` command line of the docs is one that DVC's own parser takes."""
+    printed = every_command("dvc")
+
+    assert len(printed) > 5
+    assert [command for command in printed if refused_by_dvc(command[1])] == []
+
+
+def test_modules_that_the_docs_run_exist() -> None:
+    """Each module that a page runs by `python -m` is one of the project."""
+    modules = {m for page in CURRENT for m in re.findall(r"python -m ([\w.]+)", text_of(page))}
+    paths = [ROOT.joinpath(*module.split(".")) for module in sorted(modules)]
+
+    assert modules
+    assert [str(p) for p in paths if not (p.is_dir() or p.with_suffix(".py").is_file())] == []
+
+
+def test_messages_of_the_troubleshooting_page_exist() -> None:
+    """Each message that the page explains is a part of one in the code."""
+    cells = re.findall(r"^\| (`.*?) \|", text_of("docs/troubleshooting.md"), re.MULTILINE)
+    quoted = {part for cell in cells for part in re.findall(r"`([^`]+)`", cell)}
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("flows", "stages")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+
+    assert len(quoted) > 10
+    assert sorted(q for q in quoted if not q.startswith("dvc ") and q not in code) == []
+
+
+def test_tests_that_a_page_names_exist() -> None:
+    """Each test that the docs give as evidence is one of the suite."""
+    named = {n for page in CURRENT for n in re.findall(r"`(test_\w+)`", text_of(page))}
+    suite = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").rglob("test_*.py"))
+
+    assert named
+    assert sorted(name for name in named if f"def {name}(" not in suite) == []
+
+
+def has_key(params: Any, key: str) -> bool:
+    """Tell whether nested mappings have a dotted key."""
+    for part in key.split("."):
+        if not isinstance(params, dict) or part not in params:
+            return False
+        params = params[part]
+    return True
+
+
+def test_whole_params_yaml_of_the_guide_is_valid(tmp_path: Path) -> None:
+    """The params.yaml that the guide prints loads, and has all keys that dvc.yaml names."""
+    (text,) = re.findall(r"(?ms)^```yaml\n(download:.*?)^```", text_of("docs/guide.md"))
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    stages = yaml.safe_load(text_of("dvc.yaml"))["stages"].values()
+    named = {key for stage in stages for key in stage["params"]}
+
+    assert list(load_params(path).download.parents) == ["code", "spanish", "chat"]
+    assert [key for key in sorted(named) if not has_key(yaml.safe_load(text), key)] == []
+
+
+def test_no_word_of_the_glossary_occurs_twice() -> None:
+    """A word with two meanings says in brackets or after a comma which one is meant."""
+    words = re.findall(r"(?m)^\| (.+?) \|", text_of("docs/glossary.md"))
+
+    assert sorted({word for word in words if words.count(word) > 1}) == []
