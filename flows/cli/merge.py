@@ -116,8 +116,8 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
       germline merge merged again
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     # Torch takes seconds to import, which help and usage errors need not wait for.
-    from flows.pipeline.merge_job import Job
-    from flows.pipeline.merging import export, merge, preview
+    from flows.merging.merge_input import export, merge, preview
+    from flows.merging.merge_job import Job
     from stages.merge.outputs.model_folder import num_cores
 
     pairs = tuple((name, place) for name, _, place in (text.partition("=") for text in models))

@@ -7,7 +7,7 @@ A score is stored under a key of all that decides it, a failure under a key of i
 from collections.abc import Sequence
 from typing import Any
 
-from flows.execution.candidate_faults import plain_reason
+from flows.execution.candidates.candidate_faults import plain_reason
 from flows.execution.executor import CandidateJob, Executor, Job, ReferenceJob
 from flows.execution.remembered_failures import failure_key
 from flows.execution.unsaved import keep
@@ -17,7 +17,7 @@ from stages.evaluate.tasks.suite import Suite
 from stages.hashing import content_hash
 from stages.lineage.evaluation import Evaluation, Items
 from stages.lineage.outcome import Outcome
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.recipe.recipe import Recipe
 from stages.store.candidate_store import CandidateStore, Record, evaluation_key
 

@@ -13,7 +13,8 @@ from typing import Protocol
 from stages.errors import EvaluationError
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
-from stages.params.load import EvaluateParams, MergeParams
+from stages.params.evaluate_params import EvaluateParams
+from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import Recipe
 
 

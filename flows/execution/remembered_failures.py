@@ -11,7 +11,7 @@ from pathlib import Path
 
 import stages
 from stages.hashing import content_hash
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 _ROOMS = ("checkpoint", "evaluate", "merge", "recipe")
 

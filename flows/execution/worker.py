@@ -12,7 +12,7 @@ from stages.errors import GermlineError
 from stages.lineage.outcome import Outcome
 
 if TYPE_CHECKING:
-    from flows.execution.candidate_scorer import CandidateScorer
+    from flows.execution.candidates.candidate_scorer import CandidateScorer
 
 
 class _Process:
@@ -28,7 +28,7 @@ def start(settings: WorkerSettings) -> None:
     To raise here would end the process, and another that cannot start would take its place.
     """
     try:
-        from flows.execution.candidate_scorer import CandidateScorer
+        from flows.execution.candidates.candidate_scorer import CandidateScorer
 
         _Process.scorer = CandidateScorer(settings)
     except GermlineError as error:

@@ -7,7 +7,7 @@ from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.manifest import read_entries
 from stages.download.sources.model_requests import requests
-from stages.merge.plan.parents_fit import unfit
+from stages.merge.parents_fit import unfit
 from stages.params.load import Params, load_params
 
 

@@ -14,7 +14,7 @@ from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import GermlineError, LineageError, ParamsError
-from stages.evaluate.device import check_device
+from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
 from stages.merge import plugins

@@ -14,11 +14,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.execution.candidate_faults import MAY_PASS
+from flows.execution.candidates.candidate_faults import MAY_PASS
+from flows.execution.candidates.parent_models import ParentModels
 from flows.execution.evaluation_cache import EvaluationCache
 from flows.execution.executor import CandidateJob, WorkerSettings
 from flows.execution.local_pool import LocalPool
-from flows.execution.parent_models import ParentModels
 from flows.execution.unsaved import store_unsaved
 from flows.pipeline.download import fetch
 from flows.pipeline.preflight import check

@@ -19,7 +19,7 @@ from stages.download.manifest import ManifestEntry, read_entries, write_entries
 from stages.download.parents_lock import ParentsLock
 from stages.download.sources.model_requests import ModelRequest, gather, raise_all, requests
 from stages.errors import CheckpointError, GermlineError
-from stages.params.load import DownloadParams
+from stages.params.download_params import DownloadParams
 
 PARENTS = Path("data/parents")
 Config = Mapping[str, Any]

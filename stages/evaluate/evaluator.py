@@ -18,7 +18,7 @@ from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.parts import Part
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS, Evaluation, Items, ItemScore, TaskScore
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
 _NUM_SUBSETS = 16  # subsets of items whose batches are kept; others are batched again

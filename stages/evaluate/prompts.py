@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stages.evaluate.lm_eval_arguments import multiturn
+from stages.evaluate.arguments.lm_eval_arguments import multiturn
 from stages.evaluate.own_python.random_state import RandomState, kept
 from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED, LoadedTask
 from stages.evaluate.tasks.rendered_documents import remember
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 Template = Callable[..., str]
 

@@ -6,7 +6,7 @@ from stages.evaluate.backends.remote_model import ServerLM
 from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 
 def evaluate(name: str, params: EvaluateParams, suite: Suite, split: str) -> Evaluation:

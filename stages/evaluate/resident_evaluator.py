@@ -8,7 +8,7 @@ from torch import nn
 from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 
 class ResidentEvaluator(Evaluator):

@@ -7,7 +7,7 @@ from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 
 def run(model_folder: Path, params: EvaluateParams, split: str) -> Evaluation:

@@ -13,7 +13,7 @@ SOURCES = ("base", "union", "unmoved")
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRow:
+class TokenOrigin:
     """Where the row of one token comes from, for the models that lack the token.
 
     It is the row that ``ancestor`` has for the same token, for ``token`` or under ``token_id``;
@@ -43,7 +43,7 @@ class Tokenizer:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     source: Literal["base", "union", "unmoved"] | int = "base"
-    tokens: Mapping[str, TokenRow] = field(default_factory=dict)
+    tokens: Mapping[str, TokenOrigin] = field(default_factory=dict)
     pad_to_multiple_of: int | None = None
     chat_template: str | None = None
     missing: Literal["frame", "mean"] = "frame"

@@ -9,7 +9,7 @@ from pathlib import Path
 from stages.files import write_whole
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
-from stages.params.load import ReportParams
+from stages.params.report_params import ReportParams
 from stages.report.charts.fitness_chart import fitness_svg
 from stages.report.dvc_metrics import metrics_of
 from stages.report.page import render_page

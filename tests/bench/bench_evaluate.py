@@ -26,7 +26,7 @@ from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.plan.planner import plan
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.recipe.recipe import Model, Recipe, Rule
 from tests.bench.items import write_items, write_tokenizer
 from tests.bench.shapes import SHAPES, warm, write_models

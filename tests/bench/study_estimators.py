@@ -20,7 +20,7 @@ from scipy import stats
 from stages.evaluate.estimators.estimator import KINDS, Estimator
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import Row, read_rows
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 LINEAGE = Path("data/lineage")
 BUDGETS = [5, 10, 20, 50, 100]

@@ -9,7 +9,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.registry import strategy_of
 from tests.select.specs import STEPS, WEIGHT, space_of, spec_of

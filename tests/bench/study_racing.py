@@ -29,7 +29,8 @@ from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.plan.planner import plan
-from stages.params.load import Params, RacingParams, load_params
+from stages.params.load import Params, load_params
+from stages.params.select_params import RacingParams
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Recipe
 from stages.select.final.baselines import warm_starts

@@ -13,8 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.download import stage
-from stages.merge.plan.parents_fit import unfit
-from stages.params.load import DownloadParams
+from stages.merge.parents_fit import unfit
+from stages.params.download_params import DownloadParams
 from tests.hub_server import HubServer
 
 WORDS = ["<pad>", "<s>", "</s>", "<unk>", *(f"w{i}" for i in range(28))]

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789+=?:;.,'"
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}

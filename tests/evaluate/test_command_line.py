@@ -13,7 +13,7 @@ import pytest
 
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 SPLIT = "validation"
 Rows = dict[str, dict[str, Any]]

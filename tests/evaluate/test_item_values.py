@@ -15,7 +15,7 @@ from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
 from stages.evaluate.tasks.parts import Part
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import TaskParams
 
 MakeParams = Callable[..., EvaluateParams]

@@ -12,7 +12,7 @@ from stages.errors import EvaluationError
 from stages.evaluate import stage
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 pytestmark = pytest.mark.usefixtures("at_project")
 

@@ -9,7 +9,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Items
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 pytestmark = pytest.mark.usefixtures("at_project")
 

@@ -16,7 +16,7 @@ Those of MergeKit that are not here have their tests beside what they are defect
 - options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
   from a random model, older names of norms: mergekit/test_defects.py;
 - stages taken because they exist: tests/flows/cli/test_merge_command.py; adapters and what they
-  leave: tests/flows/pipeline/test_model_cache.py; writes that are not atomic:
+  leave: tests/flows/merging/test_model_cache.py; writes that are not atomic:
   tests/flows/test_interrupted.py.
 
 bakllama and layershuffle have no counterpart: `slices` are what they wrote.

@@ -12,7 +12,7 @@ from stages.merge.outputs.merged_model import MergedModel, open_ancestors
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec

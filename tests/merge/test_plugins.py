@@ -14,7 +14,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import ParamsError, RecipeError
 from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.select.space.space import Space
 from tests.merge.recipes import model_of, planned, recipe_of

@@ -20,7 +20,7 @@ from stages.recipe.recipe import (
     Slice,
     Span,
 )
-from stages.recipe.tokenizer import Tokenizer, TokenRow, tokenizer_named
+from stages.recipe.tokenizer import Tokenizer, TokenOrigin, tokenizer_named
 
 RECIPE = Recipe.of_models(
     "ties",
@@ -50,7 +50,7 @@ layers = st.builds(ModuleLayers, names, st.lists(slices, max_size=2).map(tuple))
 tokenizers = st.builds(
     Tokenizer,
     source=st.sampled_from(["base", "union", "unmoved", 1]),
-    tokens=st.dictionaries(names, st.builds(TokenRow, st.none() | places, st.none() | names)),
+    tokens=st.dictionaries(names, st.builds(TokenOrigin, st.none() | places, st.none() | names)),
     pad_to_multiple_of=st.none() | st.just(8),
     missing=st.sampled_from(["frame", "mean"]),
     pin=st.none() | names,

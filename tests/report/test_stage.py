@@ -11,7 +11,7 @@ import pytest
 
 from stages.errors import LineageError
 from stages.lineage.selection import Selection
-from stages.params.load import ReportParams
+from stages.params.report_params import ReportParams
 from stages.report import stage
 from stages.report.dvc_metrics import metrics_of
 from tests.report.conftest import selection_of, told

@@ -3,7 +3,7 @@
 import sys
 
 from stages.hashing import content_hash
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from tests.select.specs import space_of
 from tests.select.steps import search_of, step

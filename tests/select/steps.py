@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.registry import strategy_of
 from stages.select.strategies.strategy import Proposal, Result, Strategy

@@ -3,7 +3,7 @@
 import pytest
 
 from stages.errors import ParamsError
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome
 from tests.select.specs import space_of
 from tests.select.steps import centre_of, search_of, tell

@@ -8,7 +8,7 @@ from typing import TypeVar
 from stages.download.manifest import BASE
 from stages.download.sources.model_source import Local, ModelSource, parse
 from stages.errors import CheckpointError, ParamsError
-from stages.params.load import DownloadParams
+from stages.params.download_params import DownloadParams
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.backends.model_strings import loads_folders, model_class, only_chats
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 _BACKEND = "evaluate.backend"

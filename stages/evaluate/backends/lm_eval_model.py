@@ -15,7 +15,7 @@ from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.requests import Request
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 

@@ -12,7 +12,7 @@ from stages.errors import EvaluationError, GermlineError, ParamsError, ServiceEr
 from stages.evaluate.backends.kept_answers import KeptAnswers, is_sampled
 from stages.evaluate.backends.lm_eval_model import Asked, NativeLM, check_answers
 from stages.evaluate.backends.model_strings import identity
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 _BUSY = (408, 409, 425, 429)  # and any 5xx: the same request may succeed later

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from stages.evaluate.estimators.answers import Answers, Weighted
 from stages.evaluate.tasks.splits import ordered
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 from stages.seeds import random_state
 
 _NUM_STARTS = 10

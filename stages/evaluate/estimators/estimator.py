@@ -19,7 +19,7 @@ from stages.evaluate.estimators.mp_irt import mp_irt
 from stages.evaluate.estimators.p_irt import p_irt
 from stages.evaluate.estimators.stratified import stratified
 from stages.lineage.evaluation import Evaluation, Items, TaskScore
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 KINDS: Mapping[str, Callable[[Answers, EstimatorParams], Fitted]] = {
     "anchors": anchors,

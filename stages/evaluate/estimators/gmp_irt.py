@@ -4,7 +4,7 @@ from stages.evaluate.estimators.answers import Answers
 from stages.evaluate.estimators.gp_irt import Blend
 from stages.evaluate.estimators.mp_irt import mp_irt
 from stages.evaluate.estimators.stratified import stratified
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 
 def gmp_irt(answers: Answers, params: EstimatorParams) -> Blend:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stages.evaluate.estimators.answers import Answers, Array, Places, Weighted
 from stages.evaluate.estimators.p_irt import ItemResponse, p_irt
 from stages.evaluate.estimators.stratified import stratified
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 
 @dataclass(frozen=True, slots=True)

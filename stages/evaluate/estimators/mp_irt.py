@@ -4,7 +4,7 @@ from stages.evaluate.estimators import irt
 from stages.evaluate.estimators.answers import Answers, Array, Places
 from stages.evaluate.estimators.p_irt import ItemResponse
 from stages.evaluate.estimators.stratified import stratified
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 
 def mp_irt(answers: Answers, params: EstimatorParams) -> ItemResponse:

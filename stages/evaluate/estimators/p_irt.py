@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.evaluate.estimators import irt
 from stages.evaluate.estimators.answers import Answers, Array, Places
 from stages.evaluate.estimators.stratified import stratified
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 Ability = Callable[[Places, Array], Array]
 

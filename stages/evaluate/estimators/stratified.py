@@ -4,7 +4,7 @@ import numpy as np
 
 from stages.evaluate.estimators.answers import Answers, Weighted
 from stages.evaluate.tasks.splits import ordered
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 
 
 def stratified(answers: Answers, params: EstimatorParams) -> Weighted:

@@ -16,7 +16,7 @@ from stages.evaluate.prompts import Prompts, build
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
 from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 _NUM_SCORED = 2  # items; each is scored three times
 _RENDER = (

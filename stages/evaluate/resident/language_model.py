@@ -20,15 +20,15 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from torch import Tensor
 
 from stages.errors import EvaluationError
-from stages.evaluate.device import check_device
-from stages.evaluate.lm_eval_arguments import model_args
+from stages.evaluate.arguments.device import check_device
+from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.resident.out_of_memory import in_halves
 from stages.evaluate.resident.prefix_trees import rows_of
 from stages.evaluate.resident.requests import Prepared, Request, sum_windows
 from stages.evaluate.resident.text_model import TextLM
 from stages.evaluate.resident.token_batches import Encoded, TokenBatch, batches_of
 from stages.evaluate.resident.tree_attention import check_rotations, read_logits, sharing_of
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 
 class ResidentLM(TextLM):

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.arguments.generation_arguments import check_generation_arguments
+from stages.evaluate.arguments.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.data_files.data_task import data_task
-from stages.evaluate.generation_arguments import check_generation_arguments
-from stages.evaluate.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.own_python.random_state import RandomState, seeded
@@ -18,7 +18,7 @@ from stages.evaluate.own_python.task_process import TaskProcess
 from stages.evaluate.tasks.catalogue import Catalogue
 from stages.evaluate.tasks.task_hash import config_of
 from stages.hashing import nearest
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import TaskParams
 
 FEWSHOT_SEED = 1234  # that of lm-eval's command line: the same examples in front of the same item

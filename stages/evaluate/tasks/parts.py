@@ -13,7 +13,7 @@ from stages.evaluate.tasks.splits import divide, refuse_overlap, refuse_shown, t
 from stages.evaluate.tasks.task_hash import item_id
 from stages.hashing import content_hash
 from stages.lineage.evaluation import SPLITS
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import TaskParams
 
 

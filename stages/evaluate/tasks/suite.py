@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any, Self
 
 from stages.errors import EvaluationError
+from stages.evaluate.arguments.lm_eval_arguments import model_args, multiturn
 from stages.evaluate.backends.backend_checks import check_backend, check_references
 from stages.evaluate.backends.model_strings import identity
-from stages.evaluate.lm_eval_arguments import model_args, multiturn
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.catalogue import Catalogue
 from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED
@@ -16,7 +16,7 @@ from stages.evaluate.tasks.splits import refuse_leaks
 from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
 from stages.lineage.evaluation import SPLITS, Items
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored differently
 RESAMPLES_VERSION = 1  # raised when the draws of metrics that are not means would change

@@ -9,18 +9,17 @@ from stages.hashing import nearest
 from stages.merge.architecture.layout import Layout
 from stages.merge.architecture.tensor_matching import known
 from stages.merge.mergekit.method_spellings import Role
-from stages.merge.mergekit.schema import Config, Input, Module, Slice
+from stages.merge.mergekit.schema import Config, Input, Module, SliceSection
 from stages.merge.plan.module_layers import Modules
 from stages.recipe.model_reference import ModelReference
-from stages.recipe.recipe import ModuleLayers, Span
-from stages.recipe.recipe import Slice as RecipeSlice
+from stages.recipe.recipe import ModuleLayers, Slice, Span
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
     """A slice of a document with its inputs as the method takes them, ranges filled in."""
 
-    source: Slice
+    source: SliceSection
     base: Input | None
     parents: tuple[Input, ...]
     module: Module
@@ -78,9 +77,9 @@ class Ancestors:
     def _place(self, found: Input | None) -> int | None:
         return None if found is None else self.references.index(found.model)
 
-    def _slice(self, part: Roles) -> RecipeSlice:
+    def _slice(self, part: Roles) -> Slice:
         base = None if part.base is None else self._span(part.base)
-        return RecipeSlice(tuple(map(self._span, part.parents)), base)
+        return Slice(tuple(map(self._span, part.parents)), base)
 
     def _span(self, found: Input) -> Span:
         first, stop = found.layers or (0, 0)
@@ -113,7 +112,7 @@ class Ancestors:
                 self._faults.add(f"{problem} The model has {', '.join(legal)}.{hint}")
         return [(name, said[name]) for name in frame.modules if name in said]
 
-    def _roles(self, name: str, module: Module, found: Slice) -> Roles | None:
+    def _roles(self, name: str, module: Module, found: SliceSection) -> Roles | None:
         """Return a slice's inputs in their roles; None where its base is not among them."""
         config, inputs = self._config, list(found.inputs)
         is_added = module.is_whole and self._role != "frame" and config.base is not None

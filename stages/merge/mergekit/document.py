@@ -12,7 +12,7 @@ from stages.merge.mergekit.schema import (
     Config,
     Input,
     Module,
-    Slice,
+    SliceSection,
     Value,
     Values,
 )
@@ -154,13 +154,13 @@ class _Document:
         where = self._reader.at(node, path or "models")
         if "models" in nodes:
             inputs = self._inputs(nodes["models"], f"{path}models", has_layers=False)
-            slices: Sequence[Slice] = (Slice(inputs, None, {}, where),)
+            slices: Sequence[SliceSection] = (SliceSection(inputs, None, {}, where),)
         else:
             items = self._reader.items(nodes["slices"], f"{path}slices")
             slices = [self._slice(n, f"{path}slices[{i}]") for i, n in enumerate(items)]
         return Module(name, tuple(slices), "models" in nodes, values, where)
 
-    def _slice(self, node: Node, path: str) -> Slice:
+    def _slice(self, node: Node, path: str) -> SliceSection:
         reader = self._reader
         nodes = reader.mapping(node, path, ("sources", "base_model", "parameters"), ("sources",))
         inputs = self._inputs(nodes["sources"], f"{path}.sources") if "sources" in nodes else ()
@@ -171,7 +171,7 @@ class _Document:
             text = ", ".join(str(list(i.layers)) for i in inputs if i.layers)
             reader.fault(node, path, f"layer_range is {text}. Give ranges of one length.")
         values = self._values(nodes, f"{path}.", levels=("model", "tensor"))
-        return Slice(inputs, found, values, reader.at(node, path))
+        return SliceSection(inputs, found, values, reader.at(node, path))
 
     def _inputs(self, node: Node, path: str, *, has_layers: bool = True) -> tuple[Input, ...]:
         reader, found = self._reader, []

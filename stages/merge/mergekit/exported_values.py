@@ -8,7 +8,7 @@ from stages.errors import Faults
 from stages.merge.arithmetic.method import Settings
 from stages.merge.mergekit.decision_list import decision_list
 from stages.merge.mergekit.method_spellings import Dialect, Term
-from stages.merge.plan.child_rows import Row
+from stages.merge.plan.child_rows import ChildRow
 from stages.recipe.method_spec import MethodSpec, Parameter
 
 Told = float | str | bool | None
@@ -50,7 +50,7 @@ class ExportedValues:
         self._parts = parts
         self._faults = faults
 
-    def of(self, tensors: Sequence[tuple[Row, Settings]]) -> Exported:
+    def of(self, tensors: Sequence[tuple[ChildRow, Settings]]) -> Exported:
         """Return the parameters that give these tensors of one slice their settings."""
         count = len(tensors[0][0].parents) if tensors else 0
         shared: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class ExportedValues:
         parameter: Parameter,
         term: Term,
         place: int,
-        tensors: Sequence[tuple[Row, Settings]],
+        tensors: Sequence[tuple[ChildRow, Settings]],
     ) -> Any:
         """Return the values of one parameter; None where all are MergeKit's default."""
         items = [

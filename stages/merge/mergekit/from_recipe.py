@@ -12,13 +12,13 @@ from stages.merge.mergekit.exported_values import Exported, ExportedValues
 from stages.merge.mergekit.method_spellings import dialect_of
 from stages.merge.mergekit.schema import given
 from stages.merge.plan.arrangement import Arrangement
-from stages.merge.plan.child_rows import Row, child_rows
+from stages.merge.plan.child_rows import ChildRow, child_rows
 from stages.merge.plan.planner import plan
 from stages.merge.plugins import method_of
 from stages.recipe.recipe import Recipe, Slice, Span
-from stages.recipe.tokenizer import TokenRow
+from stages.recipe.tokenizer import TokenOrigin
 
-Tensors = list[tuple[Row, Settings]]
+Tensors = list[tuple[ChildRow, Settings]]
 
 
 def from_recipe(
@@ -106,7 +106,7 @@ class _Exporter:
         spans = tuple(Span(place, 0, depth) for place in recipe.parents)
         return (Slice(spans, None if recipe.base is None else Span(recipe.base, 0, depth)),)
 
-    def _rows_of(self, module: str) -> list[Row]:
+    def _rows_of(self, module: str) -> list[ChildRow]:
         return [row for row in self._rows if row.module == module]
 
     def _parts(self, module: str) -> list[_Part]:
@@ -228,7 +228,7 @@ class _Exporter:
             pad_to_multiple_of=tokenizer.pad_to_multiple_of,
         )
 
-    def _row(self, row: TokenRow) -> dict[str, Any]:
+    def _row(self, row: TokenOrigin) -> dict[str, Any]:
         if row.ancestor is None:
             return {"source": {"kind": "zero"}, "force": row.force}
         model = self._places[row.ancestor]

@@ -14,7 +14,7 @@ _Key = tuple[int, tuple[tuple[float | str, ...], ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedValue:
     """A tensor for which values are asked: the parents, with the tensor's name in each.
 
     ``key`` is its name in the child, ``levels`` those of the slice, the module and the document,
@@ -41,7 +41,7 @@ class ResolvedValues:
         self._missing: set[tuple[str, str]] = set()
         self.notes: dict[str, None] = {}
 
-    def of(self, asked: Asked) -> dict[str, Value] | None:
+    def of(self, asked: AskedValue) -> dict[str, Value] | None:
         """Return the values of one tensor, or None where one is missing or not legal."""
         groups = []
         for name, term in self._dialect.terms.items():
@@ -65,7 +65,7 @@ class ResolvedValues:
         for name in base.values:
             self.notes[f"{base.where}: {name} of the base has no effect."] = None
 
-    def _values(self, name: str, term: Term, asked: Asked) -> tuple[float | str, ...] | None:
+    def _values(self, name: str, term: Term, asked: AskedValue) -> tuple[float | str, ...] | None:
         if term.level == "tensor":
             given = [(asked.where, resolve(name, asked.levels, asked.key, asked.t))]
         else:

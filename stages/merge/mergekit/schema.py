@@ -40,7 +40,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceSection:
     """Some consecutive layers of the child, and what they are made of."""
 
     inputs: tuple[Input, ...]
@@ -65,7 +65,7 @@ class Module:
     """
 
     name: str | None
-    slices: tuple[Slice, ...]
+    slices: tuple[SliceSection, ...]
     is_whole: bool
     values: Values
     where: str = field(compare=False)

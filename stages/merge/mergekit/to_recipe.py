@@ -8,13 +8,13 @@ from stages.errors import Faults, RecipeError
 from stages.merge.arithmetic.stepwise_rounding import ROUNDED
 from stages.merge.mergekit.ancestor_roles import Ancestors, Roles, base_inputs
 from stages.merge.mergekit.method_spellings import dialect_of
-from stages.merge.mergekit.resolved_values import Asked, ResolvedValues
+from stages.merge.mergekit.resolved_values import AskedValue, ResolvedValues
 from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.tokenizer_rule import tokenizer_of
 from stages.merge.mergekit.unused_filters import entries_of, unused_filters
 from stages.merge.mergekit.values_to_rules import Valued, rules_of
 from stages.merge.plan.arrangement import Arrangement
-from stages.merge.plan.child_rows import Row, child_rows
+from stages.merge.plan.child_rows import ChildRow, child_rows
 from stages.merge.plan.whole_models import without_needless_layers
 from stages.merge.plugins import method_of
 from stages.recipe.canonical import canonical, canonical_values
@@ -107,7 +107,7 @@ class _Translator:
             return None
         return self._config.dtype or "own"
 
-    def _rules(self, rows: Sequence[Row]) -> tuple[Rule, ...]:
+    def _rules(self, rows: Sequence[ChildRow]) -> tuple[Rule, ...]:
         spec, layout = self._method.spec, self._ancestors.layout
         tensors = []
         for row, asked in self._asked(rows):
@@ -119,7 +119,7 @@ class _Translator:
         main = (layout.main,) if layout.is_composite else layout.modules
         return tuple(rules_of(tensors, filters, main)) if tensors else ()
 
-    def _asked(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Asked]]:
+    def _asked(self, rows: Sequence[ChildRow]) -> Iterator[tuple[ChildRow, AskedValue]]:
         """Give each merged row with the values that the document is asked for."""
         places = {name: [*_layers(parts)] for name, parts in self._ancestors.roles.items()}
         for row in rows:
@@ -135,7 +135,7 @@ class _Translator:
             names = [parent.name for parent in row.parents]
             levels = (part.source.values, part.module.values, self._config.values)
             parents = tuple(zip(part.parents, names, strict=True))
-            yield row, Asked(row.key, parents, levels, t, part.source.where)
+            yield row, AskedValue(row.key, parents, levels, t, part.source.where)
 
 
 def _layers(parts: Sequence[Roles]) -> Iterator[tuple[Roles, float]]:

@@ -9,7 +9,7 @@ from stages.merge.mergekit.schema import Config, TokenConfig
 from stages.merge.tokenizers.recipe_tokenizer import pinned
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import Recipe
-from stages.recipe.tokenizer import Tokenizer, TokenRow
+from stages.recipe.tokenizer import Tokenizer, TokenOrigin
 
 
 def tokenizer_of(config: Config, recipe: Recipe, models: Sequence[Checkpoint]) -> Tokenizer:
@@ -42,6 +42,6 @@ def tokenizer_of(config: Config, recipe: Recipe, models: Sequence[Checkpoint]) -
     return replace(usual, source="unmoved") if is_moved else usual
 
 
-def _row(found: TokenConfig, places: Mapping[ModelReference, int]) -> TokenRow:
+def _row(found: TokenConfig, places: Mapping[ModelReference, int]) -> TokenOrigin:
     ancestor = None if found.model is None else places[found.model]
-    return TokenRow(ancestor, found.token, found.token_id, found.force)
+    return TokenOrigin(ancestor, found.token, found.token_id, found.force)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from stages.merge.mergekit.gradients_and_filters import matches
 from stages.merge.mergekit.schema import Config, Entry
-from stages.merge.plan.child_rows import Row
+from stages.merge.plan.child_rows import ChildRow
 
 
-def unused_filters(config: Config, rows: Iterable[Row]) -> list[str]:
+def unused_filters(config: Config, rows: Iterable[ChildRow]) -> list[str]:
     """Return a note for each filter that no tensor of the child or of its models goes by.
 
     That is not an error: a file for models with heads may be used on models without.

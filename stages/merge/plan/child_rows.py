@@ -20,7 +20,7 @@ Named = Mapping[str, str]  # {name in the child: name in a model}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowPart:
     """A tensor of an ancestor, which stands at ``ancestor`` among the recipe's."""
 
     ancestor: int
@@ -28,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChildRow:
     """One tensor of the child and what it is merged of; with ``is_copied`` its only parent.
 
     ``key`` is the name by which rules match it: a tied head that is stored goes by its embedding.
@@ -41,13 +41,13 @@ class Row:
     module: str
     layer: int | None
     is_before: bool
-    base: Part | None
-    parents: tuple[Part, ...]
+    base: RowPart | None
+    parents: tuple[RowPart, ...]
     where: str = ""
     is_copied: bool = False
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[RowPart, ...]:
         """The base's tensor, if there is a base, then the parents'."""
         return self.parents if self.base is None else (self.base, *self.parents)
 
@@ -61,7 +61,7 @@ class ChildRows:
     differ in that nobody can judge.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ChildRow, ...]
     origins: Mapping[str, Origins]
     faults: Faults
     notes: tuple[str, ...] = ()
@@ -101,12 +101,12 @@ class _Builder:
         twins = self._outside.twins.items()
         rows |= {n: replace(rows[twin], name=n) for n, twin in twins if twin in rows}
         for name in self._outside.copied:
-            own = (Part(0, name),)
-            rows[name] = Row(name, name, "", None, False, None, own, is_copied=True)
+            own = (RowPart(0, name),)
+            rows[name] = ChildRow(name, name, "", None, False, None, own, is_copied=True)
         ordered = tuple(rows[name] for name in sorted(rows))
         return ChildRows(ordered, self._origins, self._faults, tuple(self._notes))
 
-    def _module(self, name: str) -> list[Row]:
+    def _module(self, name: str) -> list[ChildRow]:
         slices = self._arrangement.slices(name, self._models, self._faults)
         used = sorted({span.ancestor for part in slices for span in part.spans})
         if not self._is_everywhere(name, used):
@@ -136,7 +136,7 @@ class _Builder:
             self._faults.add(f"{text} Merged models are of one kind; leave it out.")
         return not lacking
 
-    def _stacked(self, name: str, slices: Sequence[Slice]) -> tuple[list[Row], Origins]:
+    def _stacked(self, name: str, slices: Sequence[Slice]) -> tuple[list[ChildRow], Origins]:
         origins: list[tuple[int, int]] = []
         rows = [*self._outer(name, slices[0], is_before=True)]
         for number, part in enumerate(slices):
@@ -147,7 +147,7 @@ class _Builder:
                 origins.append((leading.ancestor, leading.first + index))
         return [*rows, *self._outer(name, slices[-1], is_before=False)], tuple(origins)
 
-    def _outer(self, name: str, part: Slice, *, is_before: bool) -> Iterator[Row]:
+    def _outer(self, name: str, part: Slice, *, is_before: bool) -> Iterator[ChildRow]:
         places = [span.ancestor for span in part.spans]
         named = self._outside.of_module(name, places, is_before=is_before)
         for key in sorted(set.intersection(*(set(found) for found in named))):
@@ -156,7 +156,7 @@ class _Builder:
 
     def _layer(
         self, name: str, part: Slice, index: int, stands_at: int, where: str
-    ) -> Iterator[Row]:
+    ) -> Iterator[ChildRow]:
         """Give the rows of one layer of the child, its buffers from one ancestor alone."""
         spans = self._asked(part)
         layers = [(span, self._models[span.ancestor].layers(name)) for span in spans]
@@ -170,8 +170,8 @@ class _Builder:
             yield _row(key, name, stands_at, part, known, where=where)
         span, held = layers[_leading(spans)]
         for key, theirs in held.buffers(span.first + index, stands_at).items():
-            own = (Part(span.ancestor, theirs),)
-            yield Row(key, key, name, stands_at, False, None, own, where, is_copied=True)
+            own = (RowPart(span.ancestor, theirs),)
+            yield ChildRow(key, key, name, stands_at, False, None, own, where, is_copied=True)
 
     def _asked(self, part: Slice) -> Sequence[Span]:
         """Return the spans that must have the same tensors: of whole models, the frame's too."""
@@ -214,7 +214,7 @@ def _row(
     *,
     is_before: bool = False,
     where: str = "",
-) -> Row:
-    parts = tuple(Part(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
+) -> ChildRow:
+    parts = tuple(RowPart(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
     base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
-    return Row(key, key, module, layer, is_before, base, parents, where)
+    return ChildRow(key, key, module, layer, is_before, base, parents, where)

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from stages.checkpoint.reader import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, Faults, RecipeError
 from stages.merge.architecture.components import is_buffer
-from stages.merge.plan.child_rows import Part, Row
+from stages.merge.plan.child_rows import ChildRow, RowPart
 from stages.merge.plan.plan import DTYPES, EXACT, FLOATING, Source
 from stages.merge.tokenizers.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedRow:
     """A row whose sources fit: ``info`` is the child's tensor, ``read`` the first source's.
 
     ``exact`` are the sources of integers, which must be equal in the frame too; of others none.
     """
 
-    row: Row
+    row: ChildRow
     base: Source | None
     parents: tuple[Source, ...]
     info: TensorInfo
@@ -41,7 +41,7 @@ class Fitting:
         self._vocabulary = vocabulary
         self._dtype = dtype
 
-    def fit(self, rows: Sequence[Row], faults: Faults, *, is_whole: bool) -> list[Fitted]:
+    def fit(self, rows: Sequence[ChildRow], faults: Faults, *, is_whole: bool) -> list[FittedRow]:
         """Return the rows that can be merged; every reason why others cannot is a fault.
 
         Of whole models, and outside the layers, the frame's config must describe the child too.
@@ -54,7 +54,7 @@ class Fitting:
             asked = [*row.parts]
             is_framed = (is_whole or row.layer is None) and row.key in self._models[0].tensors
             if is_framed and 0 not in [part.ancestor for part in asked]:
-                asked.insert(0, Part(0, row.key))
+                asked.insert(0, RowPart(0, row.key))
             infos = [self._info(part) for part in asked]
             labels = [self._labels[part.ancestor] for part in asked]
             complaints = [*misfits(infos, labels)]
@@ -66,18 +66,18 @@ class Fitting:
                     raise error
         return fitted
 
-    def _merged(self, row: Row, asked: Sequence[Part], read: TensorInfo) -> Fitted:
+    def _merged(self, row: ChildRow, asked: Sequence[RowPart], read: TensorInfo) -> FittedRow:
         checked = tuple(self._source(part, row.name) for part in asked)
         sources = checked[-len(row.parts) :]
         base, parents = (None, sources) if row.base is None else (sources[0], sources[1:])
         exact = checked if read.dtype in EXACT else ()
-        return Fitted(row, base, parents, self._saved(read), read, exact)
+        return FittedRow(row, base, parents, self._saved(read), read, exact)
 
-    def _copied(self, row: Row) -> Fitted:
+    def _copied(self, row: ChildRow) -> FittedRow:
         part = row.parents[0]
         read = self._models[part.ancestor].tensors[part.name]
         info = read if is_buffer(part.name, read.shape) else self._saved(read)
-        return Fitted(row, None, (Source(part.ancestor, part.name),), info, read)
+        return FittedRow(row, None, (Source(part.ancestor, part.name),), info, read)
 
     def _saved(self, info: TensorInfo) -> TensorInfo:
         """Return what the child's header will say: floats take the dtype that is asked for."""
@@ -86,13 +86,13 @@ class Fitting:
         own = "F32" if info.dtype == "F64" else info.dtype
         return TensorInfo(DTYPES[self._dtype] if self._dtype else own, info.shape)
 
-    def _info(self, part: Part) -> TensorInfo:
+    def _info(self, part: RowPart) -> TensorInfo:
         """Return what a model's tensor is once its rows are where the child's tokens are."""
         if self._vocabulary is None:
             return self._models[part.ancestor].tensors[part.name]
         return self._vocabulary.info(part.ancestor, part.name)
 
-    def _source(self, part: Part, tensor: str) -> Source:
+    def _source(self, part: RowPart, tensor: str) -> Source:
         rows = self._vocabulary.rows(part.ancestor, tensor) if self._vocabulary else None
         return Source(part.ancestor, part.name, rows)
 

@@ -18,7 +18,7 @@ from stages.merge.arithmetic.stepwise_rounding import in_dtype
 from stages.merge.methods import METHODS
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import child_rows
-from stages.merge.plan.compatibility import Fitted, Fitting
+from stages.merge.plan.compatibility import FittedRow, Fitting
 from stages.merge.plan.plan import DTYPES, FLOATING, Plan, TensorPlan
 from stages.merge.plan.recipe_checks import check_count, check_recipe
 from stages.merge.plan.rule_settings import RuleBook, check_conditions, settings_of
@@ -49,7 +49,7 @@ def plan(recipe: Recipe, models: Sequence[Checkpoint], *, label: str | None = No
 class _Child:
     """The child's tensors, before rules say how they are merged; ``depths`` are of modules."""
 
-    fitted: Sequence[tuple[Fitted, str]]  # with the component
+    fitted: Sequence[tuple[FittedRow, str]]  # with the component
     main: tuple[str, ...]
     depths: Mapping[str, int]
     origins: Mapping[str, Origins]
@@ -202,7 +202,7 @@ class _Planner:
                     "components."
                 )
 
-    def _is_counted(self, fitted: Fitted, method: Method) -> bool:
+    def _is_counted(self, fitted: FittedRow, method: Method) -> bool:
         """Return whether the method takes a slice's sources; what it lacks is a fault."""
         if not self._recipe.layers:
             return True  # check_recipe found it so for all of the child
@@ -211,7 +211,7 @@ class _Planner:
             return True
         return False
 
-    def _tensor(self, fitted: Fitted, method: Method, settings: Settings) -> TensorPlan:
+    def _tensor(self, fitted: FittedRow, method: Method, settings: Settings) -> TensorPlan:
         row, sources = fitted.row, fitted.exact or fitted.parents
         has_base = method.spec.reads_base and not fitted.exact
         if fitted.base is not None and has_base:

@@ -18,7 +18,7 @@ from stages.merge.tokenizers.token_sources import TokenizerRule, TokenSource
 from stages.merge.tokenizers.vocabulary import Vocabulary
 from stages.recipe.recipe import Recipe
 from stages.recipe.recipe_json import plain
-from stages.recipe.tokenizer import Tokenizer, TokenRow
+from stages.recipe.tokenizer import Tokenizer, TokenOrigin
 
 _DIGITS = 12
 
@@ -100,7 +100,7 @@ def _labels(recipe: Recipe) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _source(row: TokenRow, labels: Sequence[str]) -> TokenSource:
+def _source(row: TokenOrigin, labels: Sequence[str]) -> TokenSource:
     if row.ancestor is None:
         return TokenSource("zero", force=row.force)
     model = labels[row.ancestor]

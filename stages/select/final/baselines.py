@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.errors import ParamsError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, Recipe, Rule, Value

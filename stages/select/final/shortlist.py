@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.rows import MEAN, Row, finished
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.strategies.pareto import ranked
 
 

@@ -13,7 +13,7 @@ from stages.errors import ParamsError
 from stages.hashing import content_hash
 from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
 from stages.lineage.paired_tests import item_scores
-from stages.params.load import RacingParams
+from stages.params.select_params import RacingParams
 from stages.select.racing.sequential_test import evidence_above
 
 

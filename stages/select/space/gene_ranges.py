@@ -12,7 +12,7 @@ from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.params.space_params import MAX_DECIMALS, Bounds, SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
-from stages.select.space.genes import METHOD, SOURCE, Span
+from stages.select.space.genes import METHOD, SOURCE, GeneSpan
 
 NORMALIZE = "normalize"  # a switch in params.yaml, never a gene
 KEYS = ("weight", "density", "t", "scale")  # those with a key of their own
@@ -21,7 +21,7 @@ SEARCHED = (*KEYS, SOURCE)
 
 def spans_of(
     params: SpaceParams, chosen: Sequence[MethodSpec], num_parents: int
-) -> tuple[Span, ...]:
+) -> tuple[GeneSpan, ...]:
     """Return the span of every parameter that has genes, in the order of a block's genes.
 
     Raises:
@@ -34,7 +34,7 @@ def spans_of(
             _check_bounds(spec, parameter, params)
     levels = {p.name: p.level for spec in chosen for p in spec.parameters}
     searched = [
-        Span(name, levels[name], *_bounds_of(name, params, num_parents), name == SOURCE)
+        GeneSpan(name, levels[name], *_bounds_of(name, params, num_parents), name == SOURCE)
         for name in SEARCHED
         if name in levels
     ]
@@ -44,7 +44,7 @@ def spans_of(
     return spans
 
 
-def _check_decimals(span: Span, decimals: int) -> None:
+def _check_decimals(span: GeneSpan, decimals: int) -> None:
     """Refuse bounds with more decimals than genes have: few genes, or none, could reach them."""
     if span.is_binned or span.low == span.high:
         return
@@ -84,7 +84,7 @@ def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -
         )
 
 
-def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> Span:
+def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> GeneSpan:
     """Return the span of a parameter that ``params.parameters`` names."""
     where = f"params.yaml: select.space.parameters.{name}"
     takers = _takers(name, chosen, where)
@@ -97,11 +97,11 @@ def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> Span:
     names = tuple(value for value in values if isinstance(value, str))
     if names:
         high = float(len(names)) if len(names) > 1 else 0.0
-        return Span(name, "tensor", 0.0, high, is_binned=True, choices=names)
+        return GeneSpan(name, "tensor", 0.0, high, is_binned=True, choices=names)
     low, high = float(values[0]), float(values[-1])
     if any(parameter.is_whole for parameter in takers.values()):
-        return Span(name, first.level, low, high + (low < high), is_binned=True)
-    return Span(name, first.level, low, high)
+        return GeneSpan(name, first.level, low, high + (low < high), is_binned=True)
+    return GeneSpan(name, first.level, low, high)
 
 
 def _takers(name: str, chosen: Sequence[MethodSpec], where: str) -> dict[str, Parameter]:

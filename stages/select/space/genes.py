@@ -17,7 +17,7 @@ SOURCE = "source"  # the parameter whose bin chooses a parent
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class GeneSpan:
     """What every gene of one parameter reaches from and to, as ``Gene`` has it."""
 
     parameter: str
@@ -110,7 +110,7 @@ def specs_of(
 
 def genes_of(
     methods: tuple[str, ...],
-    spans: Sequence[Span],
+    spans: Sequence[GeneSpan],
     blocks: Sequence[Block],
     parent_names: Sequence[str],
 ) -> tuple[Gene, ...]:

@@ -8,7 +8,7 @@ to one recipe, share its id, and cost one evaluation.
 from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError, RecipeError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter

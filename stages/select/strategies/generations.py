@@ -12,7 +12,7 @@ from typing import Self
 
 from stages.errors import LineageError, ParamsError
 from stages.lineage.rows import MEAN, candidate_name
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.result_ranking import order_of
 from stages.select.strategies.strategy import Proposal, Result

@@ -12,7 +12,7 @@ import nevergrad as ng
 from nevergrad.optimization.base import registry
 
 from stages.errors import ParamsError
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 
 DISTRIBUTIONS = ("CMA", "DiagonalCMA", "TBPSA", "NaiveTBPSA")
 DIFFERENTIAL_EVOLUTION = (

@@ -17,7 +17,7 @@ import nevergrad as ng
 import numpy as np
 
 from stages.errors import LineageError
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.seeds import random_state
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.coordinates import Coordinates

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.seeds import generator
 from stages.select.space.space import Genome
 from stages.select.strategies.generations import Drawn, Generation, GenerationStrategy

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.nevergrad_catalogue import LEGAL, why_not
 from stages.select.strategies.nevergrad_strategy import NevergradStrategy

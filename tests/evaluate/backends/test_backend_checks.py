@@ -10,7 +10,7 @@ import pytest
 from stages.errors import EvaluationError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 pytestmark = pytest.mark.usefixtures("at_project")

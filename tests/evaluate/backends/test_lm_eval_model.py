@@ -16,7 +16,7 @@ from stages.evaluate.backends.weight_reloading import reload_vllm
 from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 pytestmark = pytest.mark.usefixtures("at_project")
 

@@ -14,7 +14,7 @@ from stages.errors import EvaluationError, ParamsError, ServiceError
 from stages.evaluate import reference_model, stage
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.completions_server import (
     CompletionsServer,
     Reply,

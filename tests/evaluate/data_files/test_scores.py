@@ -9,7 +9,7 @@ import pytest
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS, Evaluation
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.data_files.conftest import colours
 
 MakeParams = Callable[..., EvaluateParams]

@@ -9,7 +9,7 @@ import pytest
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import write_lines
 from tests.evaluate.data_files.conftest import SCORER, colours, write_choices
 

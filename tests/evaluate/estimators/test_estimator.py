@@ -12,7 +12,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import KINDS, NEED_FRACTIONS, Estimator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import EstimatorParams, EvaluateParams
+from stages.params.evaluate_params import EstimatorParams, EvaluateParams
 from tests.evaluate.estimators.worlds import NUM_PARENTS, answered, evaluation
 
 MakeParams = Callable[..., EvaluateParams]

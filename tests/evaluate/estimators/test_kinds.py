@@ -15,7 +15,7 @@ from stages.evaluate.estimators.mean import mean
 from stages.evaluate.estimators.mp_irt import mp_irt
 from stages.evaluate.estimators.p_irt import p_irt
 from stages.evaluate.estimators.stratified import stratified
-from stages.params.load import EstimatorParams
+from stages.params.evaluate_params import EstimatorParams
 from tests.evaluate.estimators.worlds import NUM_PARENTS, answered, answers
 
 

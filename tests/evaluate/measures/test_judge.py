@@ -14,7 +14,7 @@ from stages.evaluate.measures import answer_files, judge_client
 from stages.evaluate.measures.judge import Case, Judge
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import JudgeParams
 from tests.evaluate.completions_server import CompletionsServer, Reply, Request
 from tests.evaluate.conftest import write_lines

@@ -12,7 +12,7 @@ from stages.errors import EvaluationError, GermlineError, ParamsError
 from stages.evaluate.measures.judge import Case, Judge
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import JudgeParams
 from tests.evaluate.conftest import write_lines
 from tests.test_templates import ESCAPES

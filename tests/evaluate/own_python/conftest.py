@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 MakeSuite = Callable[..., Suite]
 NUM_ITEMS = 12

@@ -8,7 +8,7 @@ import pytest
 from stages.evaluate.own_python.random_state import RandomState
 from stages.evaluate.prompts import build
 from stages.evaluate.resident_evaluator import ResidentEvaluator
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 PARAMS = EvaluateParams.model_validate({"tasks": [{"task": "own"}]})

@@ -16,7 +16,7 @@ from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.decoding import Together, shareable
 from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.requests import Request, seeds_of
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import pico_tokenizer
 from tests.evaluate.resident.test_tree_attention import KINDS, made
 

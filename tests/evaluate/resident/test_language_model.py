@@ -14,7 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.requests import Request
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import ALPHABET
 
 WORDS = [string.ascii_lowercase[i : i + 3 + i % 5] for i in range(20)]

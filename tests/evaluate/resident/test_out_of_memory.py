@@ -11,7 +11,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.out_of_memory import is_out_of_memory
 from stages.evaluate.resident.requests import Request
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.resident.test_language_model import PAIRS, REQUESTS
 
 ERRORS = [

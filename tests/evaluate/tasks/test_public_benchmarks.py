@@ -10,7 +10,7 @@ import pytest
 
 from stages.evaluate.tasks.public_benchmarks import KNOWN, Benchmark, _known, cautions
 from stages.evaluate.tasks.suite import Suite
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import colour, write_lines
 
 MakeParams = Callable[..., EvaluateParams]

@@ -10,7 +10,7 @@ import pytest
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.suite import Suite, check
 from stages.lineage.evaluation import SPLITS
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import MULTIPLE_CHOICE, colour, write_lines
 
 MakeParams = Callable[..., EvaluateParams]

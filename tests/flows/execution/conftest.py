@@ -16,8 +16,10 @@ from stages.download.manifest import Parents
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.outcome import Outcome
-from stages.merge.plan.parents_fit import unfit
-from stages.params.load import DownloadParams, EvaluateParams, MergeParams
+from stages.merge.parents_fit import unfit
+from stages.params.download_params import DownloadParams
+from stages.params.evaluate_params import EvaluateParams
+from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import Model, Recipe, Rule
 from stages.store.candidate_store import CandidateStore
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.execution.candidate_scorer import CandidateScorer
+from flows.execution.candidates.candidate_scorer import CandidateScorer
 from flows.execution.executor import CandidateJob, StoppedError, UnfinishedError, WorkerSettings
 from flows.execution.local_pool import LocalPool
 from stages.errors import GermlineError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from tests.flows.execution.conftest import a_recipe, recipe_on
 
 DIES = "import os\nos._exit(3)\n"

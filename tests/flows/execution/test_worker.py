@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from flows.execution import worker
-from flows.execution.candidate_scorer import CandidateScorer
+from flows.execution.candidates.candidate_scorer import CandidateScorer
 from flows.execution.error_log import ERROR_LOG
 from flows.execution.executor import CandidateJob, WorkerSettings
 from stages.errors import GermlineError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from tests.flows.execution.conftest import a_recipe, recipe_on
 
 SCORER = """

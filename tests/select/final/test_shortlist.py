@@ -8,7 +8,8 @@ import pytest
 from stages.errors import LineageError, ParamsError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.rows import MEAN, Row, Status, candidate_name
-from stages.params.load import MergeParams, RacingParams, SelectParams
+from stages.params.merge_params import MergeParams
+from stages.params.select_params import RacingParams, SelectParams
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Model, Recipe, Rule
 from stages.select.final.baselines import BASELINES, baselines, references, warm_starts

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stages.errors import ParamsError
 from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
-from stages.params.load import RacingParams
+from stages.params.select_params import RacingParams
 from stages.select.racing.race import Race, blocks, course
 
 ITEMS: Items = tuple((task, f"{task}{i}") for task in "ab" for i in range(20))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import ParamsError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.params.space_params import Setting
 from stages.recipe.method_spec import Parameter
 from stages.recipe.recipe import Model, Rule

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import ParamsError, RecipeError
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import COMPONENTS, Model, Recipe, Rule
 from stages.select.space.space import Space
 from tests.select.specs import SPECS, encoded, space_of

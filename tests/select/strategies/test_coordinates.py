@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.coordinates import Coordinates
 from stages.select.strategies.nevergrad_catalogue import LEGAL

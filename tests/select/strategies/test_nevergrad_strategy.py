@@ -12,7 +12,7 @@ import pytest
 
 from stages.errors import LineageError, ParamsError
 from stages.hashing import content_hash
-from stages.params.load import RacingParams, SelectParams
+from stages.params.select_params import RacingParams, SelectParams
 from stages.select.strategies.nevergrad_catalogue import LEGAL
 from stages.select.strategies.nevergrad_strategy import NevergradStrategy
 from stages.select.strategies.registry import STRATEGIES, check_strategy

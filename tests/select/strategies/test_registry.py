@@ -3,7 +3,7 @@
 import pytest
 
 from stages.errors import ParamsError
-from stages.params.load import RacingParams, SelectParams
+from stages.params.select_params import RacingParams, SelectParams
 from stages.select.space.space import Genome
 from stages.select.strategies.registry import STRATEGIES, check_strategy
 from tests.select.replay import run

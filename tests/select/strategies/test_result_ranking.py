@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.params.load import SelectParams
+from stages.params.select_params import SelectParams
 from stages.select.strategies.result_ranking import levelled, order_of
 from tests.select.specs import space_of
 from tests.select.steps import search_of, tell

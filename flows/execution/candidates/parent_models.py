@@ -10,7 +10,7 @@ from stages.merge.outputs.model_folder import write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.tokenizers.recipe_tokenizer import pinned
-from stages.params.load import MergeParams
+from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import Recipe, Rule
 from stages.scratch_folder import SCRATCH
 

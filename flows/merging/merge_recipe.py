@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from flows.pipeline.merge_job import Job, write
-from flows.pipeline.model_search import ModelSearch
+from flows.merging.merge_job import Job, write
+from flows.merging.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import open_ancestors

@@ -7,11 +7,11 @@ loads.
 
 import torch
 
-from flows.execution.candidate_faults import Step, is_candidates, plain_reason
-from flows.execution.candidate_folder import FolderSink, Sink
+from flows.execution.candidates.candidate_faults import Step, is_candidates, plain_reason
+from flows.execution.candidates.candidate_folder import FolderSink, Sink
+from flows.execution.candidates.gpu_slots import own_device
+from flows.execution.candidates.parent_models import ParentModels
 from flows.execution.executor import CandidateJob, Job, ReferenceJob, WorkerSettings
-from flows.execution.gpu_slots import own_device
-from flows.execution.parent_models import ParentModels
 from stages.download.manifest import Parents
 from stages.evaluate import reference_model
 from stages.evaluate.backends.lm_eval_model import NativeLM
@@ -22,7 +22,7 @@ from stages.lineage.evaluation import SPLITS
 from stages.lineage.outcome import Outcome
 from stages.merge import plugins
 from stages.merge.outputs.model_folder import ResidentSink
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 
 class CandidateScorer:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from flows.pipeline.merge_job import Job, check_room, write
-from flows.pipeline.model_cache import Resolver
+from flows.merging.merge_job import Job, check_room, write
+from flows.merging.model_cache import Resolver
 from flows.prefect_runtime.console import say
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, RecipeError

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from flows.pipeline.model_cache import Resolver
+from flows.merging.model_cache import Resolver
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import Parents
 from stages.download.sources.model_places import ZOO

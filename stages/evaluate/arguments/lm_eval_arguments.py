@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.hashing import nearest
-from stages.params.load import EvaluateParams
+from stages.params.evaluate_params import EvaluateParams
 
 # HFLM's arguments that make sense for a resident model whose weights are replaced in place.
 MODEL_ARGS = (

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from flows.execution.candidate_faults import Step, is_candidates, plain_reason
+from flows.execution.candidates.candidate_faults import Step, is_candidates, plain_reason
 from stages.errors import (
     CheckpointError,
     EvaluationError,

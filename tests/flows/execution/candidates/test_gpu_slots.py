@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flows.execution.gpu_slots import own_device
+from flows.execution.candidates.gpu_slots import own_device
 
 
 def test_workers_take_gpus_in_turn(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.pipeline.model_cache import Resolver, remember
+from flows.merging.model_cache import Resolver, remember
 from stages.errors import CheckpointError
 from stages.merge.outputs.model_folder import write_model
 from stages.merge.outputs.preview import bytes_written

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flows.pipeline.model_cache import Resolver, cache_folder
+from flows.merging.model_cache import Resolver, cache_folder
 from stages.checkpoint.reader import Checkpoint
 from stages.recipe.model_reference import ModelReference
 from tests.flows.typed import merged
@@ -85,7 +85,7 @@ def _unsupported(_: Path) -> None:
 def test_any_number_may_convert_at_once(is_locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """All get one whole model and nothing is left over, where locks work and where they do not."""
     if not is_locked:
-        monkeypatch.setattr("flows.pipeline.model_cache.FileLock", _unsupported)
+        monkeypatch.setattr("flows.merging.model_cache.FileLock", _unsupported)
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: resolved(), range(8)))
 

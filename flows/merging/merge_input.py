@@ -1,8 +1,8 @@
 """Merges what ``germline merge`` is given: a MergeKit file, a recipe, or a child's folder."""
 
-from flows.pipeline.merge_file import merge_file, preview_file
-from flows.pipeline.merge_job import Job
-from flows.pipeline.merge_recipe import export_recipe, is_recipe, merge_recipe, preview_recipe
+from flows.merging.merge_file import merge_file, preview_file
+from flows.merging.merge_job import Job
+from flows.merging.merge_recipe import export_recipe, is_recipe, merge_recipe, preview_recipe
 from stages.errors import RecipeError
 
 

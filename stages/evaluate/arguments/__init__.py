@@ -1,0 +1,1 @@
+"""What users may give lm-eval: model arguments, generation arguments, the device."""

@@ -1,0 +1,12 @@
+"""``report`` of params.yaml: what the report shows."""
+
+from pydantic import Field
+
+from stages.params.section import Section
+
+
+class ReportParams(Section):
+    """What the report shows."""
+
+    title: str = "germline"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)

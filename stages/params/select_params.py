@@ -1,0 +1,43 @@
+"""``select`` of params.yaml: the search and the final choice."""
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from stages.params.section import Section
+from stages.params.space_params import SpaceParams
+
+Objectives = Literal["weighted", "separate"]
+
+
+class RacingParams(Section):
+    """A race within each generation, where rungs are given: few items for all, more for few."""
+
+    rungs: list[int] = []
+    keep: float = Field(default=1 / 2, gt=0, lt=1)
+    confidence: float | None = Field(default=0.95, gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> "RacingParams":
+        if any(size < 1 for size in self.rungs) or any(a >= b for a, b in pairwise(self.rungs)):
+            raise ValueError(f"rungs is {self.rungs}; give rising numbers of items, from 1 up")
+        return self
+
+
+class SelectParams(Section):
+    """The search and the final choice."""
+
+    optimizer: str = "CMA"
+    population: int = Field(default=12, ge=2)
+    generations: int = Field(default=15, ge=1)
+    seed: int = Field(default=1, ge=0)
+    sigma: float = Field(default=1 / 6, gt=0, le=1)
+    space: SpaceParams = SpaceParams()
+    warm_start: list[Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]] = [
+        "uniform",
+        "parents",
+    ]
+    shortlist: int = Field(default=5, ge=0)
+    objectives: Objectives = "weighted"
+    racing: RacingParams = RacingParams()
