@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_refused(
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vllm is installed")
 def test_engine_that_is_not_installed_is_named_with_its_extra(make_params: MakeParams) -> None:
     """Without vllm the message says how to install it."""
-    with pytest.raises(EvaluationError, match=r"vllm cannot be imported: .*'germline\[vllm\]'"):
+    with pytest.raises(EvaluationError, match=r"vllm cannot be imported: .*'\.\[vllm\]'"):
         Suite.load(make_params("sums", backend=VLLM))
 
 
