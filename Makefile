@@ -7,7 +7,12 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 SOURCES := germline stages flows tests zoo tools examples
 
-.PHONY: install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle smollm2 zoo clean
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle smollm2 zoo clean
+
+help:  ## list the targets
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 install: $(STAMP)  ## make the virtual environment and install the locked dependencies
 
@@ -21,7 +26,7 @@ run: $(STAMP)  ## the main job: download, evolve, select, report, on the parents
 	@dvc repro
 
 test: $(STAMP)  ## the tests that need no more than a laptop
-	@python -m pytest -n auto --maxprocesses 4
+	@python -m pytest -n auto --maxprocesses 4 --durations=10
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@python -m pytest -m slow
