@@ -16,7 +16,9 @@ from tests.flows.conftest import ROOT, Project
 
 MakeProject = Callable[[str], Project]
 GUIDE = (ROOT / "docs/merge-methods.md").read_text(encoding="utf-8")
-(FADE,) = re.findall(r"(?s)```python\n(.*?)```", GUIDE)
+(FADE,) = re.findall(
+    r"(?s)```python\n(.*?)```", GUIDE.partition("# A method of your own")[2].partition("\n# ")[0]
+)
 
 
 def _add_deps(folder: Path, *stages: str) -> None:
