@@ -26,7 +26,7 @@ run: $(STAMP)  ## the main job: download, evolve, select, report, on the parents
 	@dvc repro
 
 test: $(STAMP)  ## the tests that need no more than a laptop
-	@python -m pytest -n auto --maxprocesses 4 --durations=10
+	@python -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@python -m pytest -m slow
