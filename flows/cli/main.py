@@ -3,6 +3,7 @@
 import importlib
 
 import click
+from click.exceptions import NoSuchCommand
 
 COMMANDS = {
     "download": "flows.cli.pipeline_stages:download_command",
@@ -32,6 +33,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that ``args`` begin with; an unknown one is told with the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as error:
+            raise NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx) from error
 
 
 @click.group(

@@ -114,7 +114,7 @@ def _of_command(path: Path) -> _Plugin:
 def _near(*folders: Path) -> frozenset[str]:
     """Return the modules that a plug-in could import from folders, which its hash leaves out."""
     near = {name for folder in folders for name in _modules_in(folder)}
-    return frozenset(near - {"stages"} - sys.stdlib_module_names)
+    return frozenset(near - {"germline"} - sys.stdlib_module_names)
 
 
 def _modules_in(folder: Path) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _method(plugin: _Plugin) -> tuple[str, Method]:
     if not isinstance(method, Method):
         raise ParamsError(
             f"{plugin.where}: defines no {plugin.attribute} that is a Method. End the file with "
-            f"{plugin.attribute} = Method(SPEC, prepare), from stages.merge.arithmetic.method."
+            f"{plugin.attribute} = Method(SPEC, prepare), from germline."
         )
     name = method.spec.name
     if not _NAME.fullmatch(name):
@@ -173,7 +173,7 @@ def _module(plugin: _Plugin, source: bytes, digest: str) -> ModuleType:
     if uncovered:
         raise ParamsError(
             f"{plugin.where}: imports {uncovered[0]}, which its hash does not cover. A plug-in is "
-            "one file that imports germline's stages and installed packages; put all of it there."
+            "one file that imports germline and installed packages; put all of it there."
         )
     return module
 
