@@ -15,19 +15,20 @@ from tests.flows.conftest import Project
 MakeProject = Callable[[str], Project]
 
 HANG_ONCE = '''
-"""A metric that hangs the first time that a file called hang is there."""
+"""A metric that hangs once: where a candidate is scored while a file called hang is there."""
 
 import os
 import time
+import traceback
 
 
 def process(doc, results):
-    """Take the file away and hang, or compare."""
-    try:
+    """Take the file away and hang, or compare; the check before the run is no candidate."""
+    is_checked = any(f.filename.endswith("repeats.py") for f in traceback.extract_stack())
+    if not is_checked and os.path.exists("hang"):
         os.unlink("hang")
-    except FileNotFoundError:
-        return {"exact_match": float(results[0] == doc["answer"])}
-    time.sleep(600)
+        time.sleep(600)
+    return {"exact_match": float(results[0] == doc["answer"])}
 '''
 TASK = """
 task: hanging

@@ -57,7 +57,7 @@ def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Projec
     for project in (plain, other):
         project.set({"select": {"generations": 1}})
         for flow in ("download", "evolve", "select"):
-            project.run(f"flows.pipeline.{flow}")
+            project.run("germline", flow)
 
     assert "tokens differ from the base's" in refused
     before, after = scores_of(plain), scores_of(other)
