@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stages.errors import CheckpointError
+from stages.files import write_whole
 from stages.hashing import file_hash
 from stages.recipe.recipe import Model
 
@@ -152,9 +153,7 @@ def write_entries(out: Path, entries: Sequence[ManifestEntry]) -> None:
     models = [asdict(entry) for entry in entries]
     data = {"models": models, "version": MANIFEST_VERSION}
     text = json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False)
-    partial = out / f".{MANIFEST}.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(out / MANIFEST)
+    write_whole(out / MANIFEST, text + "\n")
 
 
 def file_entries(folder: Path, names: Iterable[str]) -> tuple[FileEntry, ...]:

@@ -20,6 +20,7 @@ from stages.download.sources.hub import commit_if_known, commit_of
 from stages.download.sources.model_requests import ModelRequest, gather
 from stages.download.sources.model_source import Hub
 from stages.errors import ParamsError
+from stages.files import write_whole
 
 LOCK = Path("parents.lock")
 UPDATE = "germline download --update"
@@ -138,6 +139,4 @@ def _write(path: Path, commits: Mapping[str, str]) -> None:
     text = _HEAD + yaml.safe_dump({"commits": dict(commits)}, sort_keys=True)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    partial_path = path.with_name(f".{path.name}.partial")
-    partial_path.write_text(text, encoding="utf-8")
-    partial_path.replace(path)
+    write_whole(path, text)

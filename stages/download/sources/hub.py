@@ -27,6 +27,7 @@ from huggingface_hub.errors import (
 )
 
 from stages.errors import CheckpointError
+from stages.files import write_whole
 from stages.hashing import file_hash
 
 # The base class of transport errors, of whichever httpx huggingface_hub was built on.
@@ -131,12 +132,8 @@ class Repository:
         """
         if self.revision == self.commit or self.unasked:
             return
-        ref = folder.parents[1] / "refs" / self.revision
-        partial = ref.with_name(f"{ref.name}.{os.getpid()}.partial")
         with suppress(OSError):
-            ref.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(self.commit, encoding="ascii")
-            partial.replace(ref)
+            write_whole(folder.parents[1] / "refs" / self.revision, self.commit)
 
     def _received(self, wanted: list[str]) -> Path:
         if self.unasked is None:

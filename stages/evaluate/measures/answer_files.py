@@ -3,9 +3,9 @@
 import json
 import math
 import os
-import threading
 from pathlib import Path
 
+from stages.files import scratch_name
 from stages.hashing import canonical_json
 
 FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe to delete or copy
@@ -30,7 +30,7 @@ def keep(key: str, verdict: float) -> float:
         return standing
     path = _path(key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    scratch = scratch_name(path)
     scratch.write_text(canonical_json({"verdict": verdict}) + "\n", encoding="utf-8")
     try:
         os.link(scratch, path)  # unlike a rename, it never replaces what another worker kept

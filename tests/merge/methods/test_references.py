@@ -28,8 +28,12 @@ SINGULAR = ("iso_c", "tsv_merge")
 CHOOSING = (*TASK_METHODS, "sce", "consensus_ta")
 BASE_OR_NOT = ("nuslerp", "multislerp")  # on task vectors if there is a base, else on parents
 SHAPES = [(), (1,), (7,), (5, 1), (1, 5), (4, 6), (2, 3, 1, 1), (3, 2, 4)]
+# An importance of arcee_fusion is a logarithm, which no entries make exact: one that lies on the
+# fence but for rounding is on either side of it.
+ROUNDED = ("arcee_fusion",)
 NUM_EXAMPLES = max(30 * len(METHODS), settings().max_examples)
 methods = st.sampled_from(sorted(METHODS))
+exact_methods = st.sampled_from(sorted(METHODS.keys() - set(ROUNDED)))
 
 
 @cache
@@ -93,7 +97,7 @@ def _assert_same_child(
 
 
 @settings(max_examples=NUM_EXAMPLES)
-@given(data=st.data(), name=methods)
+@given(data=st.data(), name=exact_methods)
 def test_kernel_gives_the_child_of_the_reference_on_exact_values(
     data: st.DataObject, name: str
 ) -> None:
