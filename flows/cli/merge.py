@@ -36,10 +36,12 @@ class Size(click.ParamType[int]):
         """Return the number of bytes that a text stands for."""
         if isinstance(value, int):
             return value
-        found = _SIZE.fullmatch(str(value).strip())
-        size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+        match = _SIZE.fullmatch(str(value).strip())
+        size = int(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
         if size < 1:
-            self.fail(f"{value!r} is no size. Write 5GB, 500MB or a number of bytes.", param, ctx)
+            self.fail(
+                f"{value!r} is not a size. Write 5GB, 500MB or a number of bytes.", param, ctx
+            )
         return size
 
 
@@ -120,8 +122,9 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     from flows.merging.merge_job import Job
     from stages.merge.outputs.model_folder import num_cores
 
-    pairs = tuple((name, place) for name, _, place in (text.partition("=") for text in models))
-    if not all(name and place for name, place in pairs):
+    parted = (text.partition("=") for text in models)
+    pairs = tuple((name, path) for name, _, path in parted)
+    if not all(name and path for name, path in pairs):
         raise click.BadParameter("write NAME=PLACE", param_hint="--model")
     job = Job(
         source=source,
@@ -141,8 +144,8 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     if dry_run:
         say(_guarded(lambda: preview(job), out))
         return
-    found = _guarded(lambda: merge(job), out)
-    say(f"{out}: weights {found}")
+    weights_hash = _guarded(lambda: merge(job), out)
+    say(f"{out}: weights {weights_hash}")
     extra = [part for path in plugins for part in ("--plugin", str(path))]
     again = ["germline", "merge", str(out), "OUT", *extra]
     say(f"The same models, and `{shlex.join(again)}`, give these weights again, bit for bit.")

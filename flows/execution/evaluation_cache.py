@@ -83,8 +83,8 @@ class EvaluationCache:
             EvaluationError: it cannot be loaded or scored.
             ParamsError: its server refuses what the params have it asked.
         """
-        chosen = identity(self._params.references[name])
-        key = evaluation_key(content_hash(["reference", chosen]), self._suite.key(split))
+        model_identity = identity(self._params.references[name])
+        key = evaluation_key(content_hash(["reference", model_identity]), self._suite.key(split))
         stored = self._read(key)
         if stored is not None:
             return stored

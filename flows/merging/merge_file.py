@@ -83,13 +83,13 @@ def merge_file(job: Job) -> str:
     result = ""
     configs = _documents(job)
     for config in configs:
-        found = _plan_of(config, _Models(resolver, stages, hashes=True), job.seed or 0).plan
+        child_plan = _plan_of(config, _Models(resolver, stages, hashes=True), job.seed or 0).plan
         is_result = config is configs[-1]
-        folder = job.out if is_result else job.stages / folder_key(found)[:KEY_DIGITS]
+        folder = job.out if is_result else job.stages / folder_key(child_plan)[:KEY_DIGITS]
         if is_result or not folder.is_dir():
-            result = write(job, found, folder)
+            result = write(job, child_plan, folder)
         if config.name is not None:
-            stages[config.name] = _Stage(found.recipe, folder)
+            stages[config.name] = _Stage(child_plan.recipe, folder)
     return result
 
 
@@ -146,13 +146,13 @@ def _planned(job: Job, resolver: Resolver) -> Iterator[list[_Planned]]:
                 continue  # what it uses is at fault; whether it fits cannot be told
             with faults.at(""):
                 models = _Models(resolver, stages, hashes=False)
-                found = _plan_of(config, models, job.seed or 0)
-                documents.append(found)
+                planned = _plan_of(config, models, job.seed or 0)
+                documents.append(planned)
                 failed.discard(config.name or "")
                 if config.name is not None:
                     folder = Path(scratch) / str(number)
-                    write_skeleton(found.plan, folder)
-                    stages[config.name] = _Stage(found.plan.recipe, folder)
+                    write_skeleton(planned.plan, folder)
+                    stages[config.name] = _Stage(planned.plan.recipe, folder)
         faults.raise_as(RecipeError)
         yield documents
 
@@ -165,8 +165,8 @@ def _plan_of(config: Config, models: _Models, seed: int) -> _Planned:
             opened[reference] = models.opened(reference, label)
     faults.raise_as(RecipeError)
     translation = to_recipe(config, opened, seed=seed)
-    made = plan(translation.recipe, translation.models, label=config.where)
-    return _Planned(made, translation.notes)
+    child_plan = plan(translation.recipe, translation.models, label=config.where)
+    return _Planned(child_plan, translation.notes)
 
 
 def _labels(references: Sequence[ModelReference]) -> dict[ModelReference, str]:

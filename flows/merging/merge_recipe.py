@@ -44,8 +44,8 @@ def preview_recipe(job: Job) -> str:
     Raises:
         GermlineError: something is not legal, not found or does not fit; every fault is listed.
     """
-    with _planned(job) as found:
-        return describe(found, threads=job.threads)
+    with _planned(job) as child_plan:
+        return describe(child_plan, threads=job.threads)
 
 
 def merge_recipe(job: Job) -> str:
@@ -54,8 +54,8 @@ def merge_recipe(job: Job) -> str:
     Raises:
         GermlineError: something is not legal, not found or does not fit, or there is no room.
     """
-    with _planned(job) as found:
-        return write(job, found, job.out)
+    with _planned(job) as child_plan:
+        return write(job, child_plan, job.out)
 
 
 def export_recipe(job: Job) -> str:

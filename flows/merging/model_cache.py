@@ -70,8 +70,8 @@ class Resolver:
             return _fetched(model, where)
         adapter = None
         if reference.adapter is not None:
-            found = self._found(reference.adapter, reference.adapter_revision, where)
-            adapter = adapter_among(found, where=f"{where}: the adapter")
+            files = self._found(reference.adapter, reference.adapter_revision, where)
+            adapter = adapter_among(files, where=f"{where}: the adapter")
         return _built(reference, model, adapter, where)
 
     def public_place(self, reference: ModelReference) -> str | None:
@@ -89,10 +89,10 @@ class Resolver:
         known = self.known_hash(model)
         if known is not None:
             return known
-        found = self._hashed(model)
+        weights = self._hashed(model)
         if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
-            write_whole(_hash_file(stamp), f"{found}\n")
-        return found
+            write_whole(_hash_file(stamp), f"{weights}\n")
+        return weights
 
     def known_hash(self, model: Checkpoint) -> str | None:
         """Return a model's weights hash where the cache has it; no weight is read."""
@@ -117,8 +117,8 @@ class Resolver:
                 )
             return _of_folder(folder)
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
-            beside = folder.parent
-            legal = [p.name for p in beside.iterdir() if p.is_dir()] if beside.is_dir() else []
+            parent = folder.parent
+            legal = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
             raise CheckpointError(
                 f"{where}: no such folder.{nearest(folder.name, sorted(legal))} Give a folder, or "
                 "ORG/NAME of the hub."
@@ -158,9 +158,9 @@ def _fetched(model: Located, where: str) -> Path:
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
     if path.is_file():
-        held = json.loads(path.read_text(encoding="utf-8"))
-        folder = Path(held["folder"])
-        if folder.is_dir() and held["stamp"] == _stamp(folder, model.names):
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        folder = Path(earlier["folder"])
+        if folder.is_dir() and earlier["stamp"] == _stamp(folder, model.names):
             model.repository.remember(folder)
             return folder
     folder = model.fetch(model.names)
@@ -175,8 +175,8 @@ def _of_hub(path: str, revision: str, where: str) -> Located:
     try:
         repository = Repository.open(path, revision, where=where)
     except CheckpointError as error:
-        beside = Path(path).parent
-        folders = [p.name for p in beside.iterdir() if p.is_dir()] if beside.is_dir() else []
+        parent = Path(path).parent
+        folders = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
         hint = nearest(Path(path).name, sorted(folders))
         raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
     return Located(repository.names, repository=repository)
@@ -199,8 +199,8 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
     out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
     if out.is_dir():
         return out
-    place = Hub(reference.path, reference.revision or "main") if model.repository else None
-    source = ModelSource(str(reference), place or Local(PurePosixPath(reference.path)))
+    repository = Hub(reference.path, reference.revision or "main") if model.repository else None
+    source = ModelSource(str(reference), repository or Local(PurePosixPath(reference.path)))
     job = ModelJob(ModelRequest("model", source, where), folders[0], model=model, adapter=adapter)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _alone(out):
@@ -212,9 +212,9 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Wait until no other process makes ``out``; on a disk without locks each makes its own."""
-    with ExitStack() as held:
+    with ExitStack() as locks:
         with suppress(NotImplementedError):
-            held.enter_context(FileLock(out.with_name(f".{out.name}.lock")))
+            locks.enter_context(FileLock(out.with_name(f".{out.name}.lock")))
         yield
 
 
@@ -239,10 +239,10 @@ def _weights_stamp(folder: Path) -> str:
 
 def _stamp(folder: Path, names: Iterable[str]) -> str:
     """Return a hash that changes when one of the named files is written to; none is read."""
-    found: list[list[str | int]] = []
+    parts: list[list[str | int]] = []
     for name in sorted(names):
         real = (folder / name).resolve()
         stat = real.stat() if real.is_file() else None
         times = [stat.st_size, stat.st_mtime_ns, stat.st_ino] if stat else []
-        found.append([name, str(real), *times])
-    return content_hash(found)
+        parts.append([name, str(real), *times])
+    return content_hash(parts)

@@ -69,15 +69,15 @@ class ModelSearch:
             "ORG/NAME@REVISION of the hub."
         )
 
-    def _in_place(self, model: Model, place: str) -> Checkpoint:
-        reference = ModelReference.read(place)
+    def _in_place(self, model: Model, path: str) -> Checkpoint:
+        reference = ModelReference.read(path)
         if reference is None:
-            raise RecipeError(f"{place!r} is not a place. Give a folder or ORG/NAME@REVISION.")
+            raise RecipeError(f"{path!r} is not a place. Give a folder or ORG/NAME@REVISION.")
         checkpoint = Checkpoint(self._resolver.folder(reference))
         weights = self._resolver.hash(checkpoint)
         if weights != model.hash:
             raise RecipeError(
-                f"{place} holds the weights {weights}, the recipe has {model.hash}. Give the "
+                f"{path} holds the weights {weights}, the recipe has {model.hash}. Give the "
                 f"model that was merged by --model {model.name}=PLACE."
             )
         self._known[model.hash] = checkpoint

@@ -142,17 +142,17 @@ def refuse_silence(rows: Sequence[Row]) -> None:
         listed = "\n".join(f"{name}: {reason}" for reason, name in _reasons(rows).items())
         raise EvaluationError(
             f"generation 0: all {len(rows)} candidates failed. A search needs scores to go by; "
-            f"mend what is wrong with the first, and run again.\n{listed}"
+            f"fix what is wrong with the first, and run again.\n{listed}"
         )
 
 
 def _reasons(rows: Sequence[Row]) -> dict[str, str]:
     """Return each reason for a failure, with the name of the first candidate that it befell."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for row in rows:
         if row.fitness is None:
-            found.setdefault(str(row.error), row.name)
-    return found
+            reasons.setdefault(str(row.error), row.name)
+    return reasons
 
 
 def keep_weights(evolution: Evolution) -> None:

@@ -74,10 +74,10 @@ class Evolution:
     @property
     def items(self) -> Items | None:
         """The items that a candidate outside any race answers now; None: all of the split."""
-        chosen = self.lab.params.select
-        if chosen.racing.rungs:
+        select = self.lab.params.select
+        if select.racing.rungs:
             whole = self.lab.suite.items(SPLIT)
-            return course(whole, chosen.racing, chosen.seed, self.generation)
+            return course(whole, select.racing, select.seed, self.generation)
         return self.estimator.items if self.estimator else None
 
     def race(self, candidates: Sequence[Candidate]) -> Race | None:

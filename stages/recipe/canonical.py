@@ -77,9 +77,9 @@ def _is_default(value: Value, parameter: Parameter) -> bool:
 
 def _reachable(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return the rules up to the first that matches every tensor."""
-    for place, rule in enumerate(rules):
+    for index, rule in enumerate(rules):
         if (rule.layers, rule.component, rule.module, rule.parts) == (None, None, None, ()):
-            return tuple(rules[: place + 1])
+            return tuple(rules[: index + 1])
     return tuple(rules)
 
 

@@ -174,7 +174,7 @@ class Recipe:
         ``others`` have a part in the vocabulary alone; ``tokenizer`` is spelled as in params.yaml.
         """
         named = [*([] if base is None else [base]), *parents, *others]
-        ancestors = tuple(a for place, a in enumerate(named) if named.index(a) == place)
+        ancestors = tuple(a for index, a in enumerate(named) if named.index(a) == index)
         names = tuple(ancestor.name for ancestor in ancestors)
         return cls(
             method,
@@ -206,7 +206,7 @@ class Recipe:
         """The ancestors that are parents of some tensor, in the order in which they are named."""
         slices = [part for module in self.layers for part in module.slices]
         spans = [span.ancestor for part in slices for span in part.parents]
-        return tuple(self.ancestors[place] for place in dict.fromkeys((*self.parents, *spans)))
+        return tuple(self.ancestors[index] for index in dict.fromkeys((*self.parents, *spans)))
 
     @property
     def id(self) -> str:

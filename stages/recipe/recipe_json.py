@@ -19,11 +19,11 @@ def plain(value: Any) -> Any:
     """Return data classes, mappings and sequences as plain JSON data, without defaults."""
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field, getattr(value, field.name)) for field in fields(value))
-        return {f.name: plain(held) for f, held in pairs if not _is_default(f, held)}
+        return {f.name: plain(item) for f, item in pairs if not _is_default(f, item)}
     if isinstance(value, Mapping):
-        return {key: plain(held) for key, held in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [plain(held) for held in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -43,8 +43,8 @@ def read(kind: type[T], data: Mapping[str, Any], version: int) -> T:
         places: dict[str, list[Any]] = {}
         for fault in error.errors(include_url=False):
             places.setdefault(_place(fault["loc"]), []).append(fault)
-        for place, several in places.items():
-            with faults.at(f"recipe, {place}"):
+        for key, several in places.items():
+            with faults.at(f"recipe, {key}"):
                 faults.add(_explain(kind, several))
         faults.raise_as(RecipeError)
         raise

@@ -20,7 +20,7 @@ SEARCHED = (*KEYS, SOURCE)
 
 
 def spans_of(
-    params: SpaceParams, chosen: Sequence[MethodSpec], num_parents: int
+    params: SpaceParams, specs: Sequence[MethodSpec], num_parents: int
 ) -> tuple[GeneSpan, ...]:
     """Return the span of every parameter that has genes, in the order of a block's genes.
 
@@ -29,16 +29,16 @@ def spans_of(
             decimals than genes have, a parameter is named that none takes, or one that a method
             needs is not named.
     """
-    for spec in chosen:
+    for spec in specs:
         for parameter in spec.parameters:
             _check_bounds(spec, parameter, params)
-    levels = {p.name: p.level for spec in chosen for p in spec.parameters}
+    levels = {p.name: p.level for spec in specs for p in spec.parameters}
     searched = [
         GeneSpan(name, levels[name], *_bounds_of(name, params, num_parents), name == SOURCE)
         for name in SEARCHED
         if name in levels
     ]
-    spans = (*searched, *(_span(name, params, chosen) for name in sorted(params.parameters)))
+    spans = (*searched, *(_span(name, params, specs) for name in sorted(params.parameters)))
     for span in spans:
         _check_decimals(span, params.decimals)
     return spans
@@ -84,10 +84,10 @@ def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -
         )
 
 
-def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> GeneSpan:
+def _span(name: str, params: SpaceParams, specs: Sequence[MethodSpec]) -> GeneSpan:
     """Return the span of a parameter that ``params.parameters`` names."""
     where = f"params.yaml: select.space.parameters.{name}"
-    takers = _takers(name, chosen, where)
+    takers = _takers(name, specs, where)
     _check_agreement(takers, where)
     setting = params.parameters[name]
     values = setting if isinstance(setting, tuple) else (setting,)
@@ -104,7 +104,7 @@ def _span(name: str, params: SpaceParams, chosen: Sequence[MethodSpec]) -> GeneS
     return GeneSpan(name, first.level, low, high)
 
 
-def _takers(name: str, chosen: Sequence[MethodSpec], where: str) -> dict[str, Parameter]:
+def _takers(name: str, specs: Sequence[MethodSpec], where: str) -> dict[str, Parameter]:
     """Return the parameter ``name`` as each method that takes it declares it."""
     if name in (*KEYS, NORMALIZE):
         raise ParamsError(
@@ -114,9 +114,9 @@ def _takers(name: str, chosen: Sequence[MethodSpec], where: str) -> dict[str, Pa
     if name in (SOURCE, METHOD):
         over = "the parents" if name == SOURCE else "select.space.methods"
         raise ParamsError(f"{where}: the gene {name} always goes over {over}. Take it out here.")
-    takers = {spec.name: p for spec in chosen for p in spec.parameters if p.name == name}
+    takers = {spec.name: p for spec in specs for p in spec.parameters if p.name == name}
     if not takers:
-        taken = {p.name for spec in chosen for p in spec.parameters}
+        taken = {p.name for spec in specs for p in spec.parameters}
         legal = sorted(taken - {*SEARCHED, NORMALIZE, METHOD})
         raise ParamsError(
             f"{where}: unknown parameter, no method of select.space.methods takes it. "
@@ -129,11 +129,11 @@ def _check_agreement(takers: Mapping[str, Parameter], where: str) -> None:
     """Refuse a name that two methods give two meanings, for which there is one gene."""
     kinds = {method: _kind(parameter) for method, parameter in takers.items()}
     (one, kind), *others = kinds.items()
-    for other, found in others:
-        if found != kind:
+    for other, other_kind in others:
+        if other_kind != kind:
             raise ParamsError(
-                f"{where}: {one} takes {kind}, {other} takes {found}. One entry cannot be both; "
-                "take one of them out of select.space.methods."
+                f"{where}: {one} takes {kind}, {other} takes {other_kind}. One entry cannot be "
+                "both; take one of them out of select.space.methods."
             )
 
 

@@ -102,10 +102,10 @@ def specs_of(
         raise ParamsError(
             f"params.yaml: select.space.methods is {params.methods}. List each method once."
         )
-    chosen = tuple(specs[method] for method in params.methods)
-    for spec in chosen:
+    listed = tuple(specs[method] for method in params.methods)
+    for spec in listed:
         _check_parents(spec, num_parents)
-    return chosen
+    return listed
 
 
 def genes_of(

@@ -27,15 +27,15 @@ def read_rules(
     ]
 
     def read(gene: Gene) -> float | None:
-        found = [
+        values = [
             cell[gene.parameter][gene.parent or 0]
             for cell in columns[gene.block]
             if gene.parameter in cell
         ]
         if gene.choices or gene.parameter == SOURCE:
-            known = [value for value in found if gene.number_of(value) is not None]
+            known = [value for value in values if gene.number_of(value) is not None]
             return gene.number_of(Counter(known).most_common(1)[0][0]) if known else None
-        numbers = [value for value in found if not isinstance(value, str)]
+        numbers = [value for value in values if not isinstance(value, str)]
         return gene.number_of(fmean(numbers)) if numbers else None
 
     return read

@@ -92,8 +92,8 @@ class Space:
             RecipeError: the genome has another length than the space, or a gene is not finite.
         """
         values = self._values(genome)
-        chosen = [gene.value_of(v) for gene, v in values.items() if gene.parameter == METHOD]
-        spec = self.specs[self.methods.index(str(chosen[0]))] if chosen else self.specs[0]
+        methods = [gene.value_of(v) for gene, v in values.items() if gene.parameter == METHOD]
+        spec = self.specs[self.methods.index(str(methods[0]))] if methods else self.specs[0]
         rules = tuple(
             Rule(
                 # A choice that params.yaml does not name is left to its default.
@@ -170,18 +170,18 @@ class Space:
         return {gene: searched.get(gene, gene.low) for gene in self._all}
 
     def _value(self, values: Mapping[Gene, float], parameter: Parameter, block: int) -> Value:
-        found = [
+        decoded = [
             gene.value_of(value)
             for gene, value in values.items()
             if gene.parameter == parameter.name and gene.block == block
         ]
         if parameter.name == NORMALIZE:
             return float(self.params.normalize)
-        if not found:  # not searched: spans_of made sure that it has a default
+        if not decoded:  # not searched: spans_of made sure that it has a default
             default = float(parameter.default or 0.0)
             return (default,) * self.num_parents if parameter.level == "parent" else default
-        numbers = tuple(value for value in found if not isinstance(value, str))
-        return numbers if parameter.level == "parent" and numbers else found[0]
+        numbers = tuple(value for value in decoded if not isinstance(value, str))
+        return numbers if parameter.level == "parent" and numbers else decoded[0]
 
     def _nearest_method(self, method: str, given: set[str]) -> MethodSpec:
         if method in self.methods:

@@ -24,12 +24,12 @@ def fronts(points: Sequence[Point]) -> list[list[int]]:
     Each later front is beaten by earlier ones alone. Places within a front rise.
     """
     left = list(range(len(points)))
-    found = []
+    sorted_fronts = []
     while left:
         front = [i for i in left if not any(dominates(points[j], points[i]) for j in left)]
-        found.append(front)
+        sorted_fronts.append(front)
         left = [i for i in left if i not in set(front)]
-    return found
+    return sorted_fronts
 
 
 def crowding(points: Sequence[Point]) -> list[float]:

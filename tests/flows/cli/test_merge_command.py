@@ -270,7 +270,7 @@ def test_faults_of_all_documents_come_before_any_work() -> None:
 def test_a_size_that_is_none_is_a_usage_error() -> None:
     """The error says how the option is written, and ends with 2."""
     result = merged(TIES, "--shard-size", "many", code=2)
-    assert "'many' is no size. Write 5GB" in result.stderr
+    assert "'many' is not a size. Write 5GB" in result.stderr
 
 
 def test_help_explains_itself() -> None:
