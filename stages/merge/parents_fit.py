@@ -28,7 +28,7 @@ def unfit(
         RecipeError: the rule cannot be carried out on these models, or there is no such module.
         CheckpointError: a tokenizer is damaged.
     """
-    pairs = [[0, place] if place else [0] for place in range(len(models))]
+    pairs = [[0, index] if index else [0] for index in range(len(models))]
     rows = [
         child_rows(
             Arrangement(

@@ -74,16 +74,16 @@ def _restack(config: dict[str, Any], origins: Origins, models: Models) -> None:
     if isinstance(config.get("text_config"), dict):
         config["text_config"] = dict(config["text_config"])
         sections.append(config["text_config"])
-    for place, section in enumerate(sections):
-        sources = [_section(models[model].config, place) for model, _ in origins]
+    for index, section in enumerate(sections):
+        sources = [_section(models[model].config, index) for model, _ in origins]
         layers = [layer for _, layer in origins]
         before = dict(section)
         section.update(_restacked(section, sources, layers))
         if any(name in section for name in _NUM_LAYERS):
             kinds = {model: dict(enumerate(kinds_of(models[model]))) for model in dict(origins)}
-            theirs = [kinds[model].get(layer, frozenset()) for model, layer in origins]
-            mine = kinds_of(models[0])[: _depth(before)]
-            check_kinds((before, mine), (section, theirs))
+            child_kinds = [kinds[model].get(layer, frozenset()) for model, layer in origins]
+            frame_kinds = kinds_of(models[0])[: _depth(before)]
+            check_kinds((before, frame_kinds), (section, child_kinds))
 
 
 def _restack_halves(
@@ -128,8 +128,8 @@ def _depth(config: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _section(config: Mapping[str, Any], place: int) -> Mapping[str, Any]:
-    return config if place == 0 else text_section(config)  # that of a text-only model is all
+def _section(config: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    return config if index == 0 else text_section(config)  # that of a text-only model is all
 
 
 def _restacked(
@@ -140,7 +140,7 @@ def _restacked(
     changed: dict[str, Any] = {n: len(layers) for n in _NUM_LAYERS if n in section}
     for key in number_lists(section, depth):
         pairs = enumerate(zip(sources, layers, strict=True))
-        changed[key] = [place for place, (s, layer) in pairs if layer in s.get(key, [])]
+        changed[key] = [index for index, (s, layer) in pairs if layer in s.get(key, [])]
     for key in entry_lists(section, depth):
         changed[key] = _gathered(key, sources, layers)
     for key in _PERIODS:

@@ -18,7 +18,7 @@ _LATE = re.compile(r"^embed_out$|head|decoder$|predictions", re.IGNORECASE)
 def component_of(name: str) -> str:
     """Return ``attention``, ``mlp`` (experts and routers too) or ``rest``, from a tensor's name.
 
-    The outermost word after the layer's number decides; a norm beside attention and mlp is
+    The outermost word after the layer's number decides; a norm next to attention and mlp is
     ``rest``, one inside them is theirs. State-space mixers and convolutions are ``rest``.
     """
     number = _NUMBER.search(name)
@@ -28,14 +28,14 @@ def component_of(name: str) -> str:
 @lru_cache(maxsize=1 << 16)  # layers repeat each other's names
 def _component(inner: str) -> str:
     parts = inner.split(".")[:-1]
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         if _NORM.search(part):
             return "rest"
         if _ATTENTION.search(part):
             return "attention"
         if _MLP.search(part):
             return "mlp"
-        if part == "output" and parts[place + 1 :] == ["dense"]:  # BERT's second matrix
+        if part == "output" and parts[index + 1 :] == ["dense"]:  # BERT's second matrix
             return "mlp"
     return "rest"
 
@@ -52,7 +52,7 @@ def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
     """Return whether a tensor is a constant of the architecture that was saved with the weights.
 
     These are rotary frequencies, position ids and GPT-2's causal masks, of shape [1, 1, n, n].
-    transformers makes them anew when it loads a model.
+    transformers makes them again when it loads a model.
     """
     is_mask = len(shape) == 4 and shape[:2] == (1, 1) and shape[2] == shape[3]
     return bool(_BUFFER.search(name)) or (is_mask and name.endswith(".bias"))

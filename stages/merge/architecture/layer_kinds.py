@@ -59,12 +59,12 @@ def _are_layers(values: Sequence[Any], depth: int) -> bool:
 def kinds_of(model: Checkpoint) -> list[Kind]:
     """Return the kind of each layer of a model's main module."""
     layout = layout_of(model)
-    found: dict[int, set[str]] = {}
+    names: dict[int, set[str]] = {}
     for name, (path, layer) in layout.places.items():
         is_weight = not is_buffer(name, model.tensors[name].shape)
         if is_weight and layout.module_of(name) == layout.main:
-            found.setdefault(layer, set()).add(name[len(path) :].lstrip(".").partition(".")[2])
-    return [frozenset(found.get(layer, ())) for layer in range(max(found, default=-1) + 1)]
+            names.setdefault(layer, set()).add(name[len(path) :].lstrip(".").partition(".")[2])
+    return [frozenset(names.get(layer, ())) for layer in range(max(names, default=-1) + 1)]
 
 
 def check_kinds(
@@ -75,15 +75,15 @@ def check_kinds(
     Raises:
         RecipeError: lists do not tell the kinds, and the layers' numbers would tell others.
     """
-    (ours, kinds), (theirs, found) = frame, child
-    entries, numbers = entry_lists(ours, len(kinds)), number_lists(ours, len(kinds))
-    told: dict[str, Kind] = {}
-    are_told = bool(entries or numbers) and all(
-        told.setdefault(said, kind) == kind
-        for section, row in ((ours, kinds), (theirs, found))
-        for said, kind in zip(_said(section, entries, numbers, len(row)), row, strict=True)
+    (section, kinds), (_, child_kinds) = frame, child
+    entries, numbers = entry_lists(section, len(kinds)), number_lists(section, len(kinds))
+    kind_of: dict[str, Kind] = {}
+    are_listed = bool(entries or numbers) and all(
+        kind_of.setdefault(said, kind) == kind
+        for config, layers in (frame, child)
+        for said, kind in zip(_said(config, entries, numbers, len(layers)), layers, strict=True)
     )
-    if not are_told and not _goes_on(kinds, found):
+    if not are_listed and not _goes_on(kinds, child_kinds):
         raise RecipeError(
             "layers differ in the tensors that they have, and only their numbers say "
             "which is of which kind. This merge puts a layer where one of another kind would be; "
@@ -101,7 +101,7 @@ def _said(
     ]
 
 
-def _goes_on(kinds: Sequence[Kind], found: Sequence[Kind]) -> bool:
+def _goes_on(kinds: Sequence[Kind], child_kinds: Sequence[Kind]) -> bool:
     """Return whether the child's kinds are the frame's as its rule would continue them.
 
     The rule may set the first layer, or quarter of the layers, apart; what follows repeats itself.
@@ -111,7 +111,7 @@ def _goes_on(kinds: Sequence[Kind], found: Sequence[Kind]) -> bool:
         first = max(1, depth // 4)
         if all(kinds[i] == kinds[i + period] for i in range(first, depth - period)):
             longer = list(kinds)
-            while len(longer) < len(found):
+            while len(longer) < len(child_kinds):
                 longer.append(longer[-period])
-            return list(found) == longer[: len(found)]
-    return list(found) == list(kinds[: len(found)])
+            return list(child_kinds) == longer[: len(child_kinds)]
+    return list(child_kinds) == list(kinds[: len(child_kinds)])

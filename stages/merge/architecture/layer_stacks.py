@@ -40,17 +40,17 @@ def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, LayerStack], dict[str, 
     the config gives its count to a longer run inside it. One that numbers bare tensors, as
     ``mlp.0.weight`` of a Sequential, counts no layers.
     """
-    found = {name: numbers(name) for name in checkpoint.tensors}
+    runs_of = {name: numbers(name) for name in checkpoint.tensors}
     counts: dict[str, int] = {}
     deep: set[str] = set()
-    for name, runs in found.items():
+    for name, runs in runs_of.items():
         for path, number in runs:
             counts[path] = max(counts.get(path, 0), number + 1)
             if path not in deep and name.count(".") > path.count(".") + 2 - (not path):
                 deep.add(path)
     depths = set(_depths(checkpoint.config))
     places: dict[str, tuple[str, int]] = {}
-    for name, runs in found.items():
+    for name, runs in runs_of.items():
         legal = [run for run in runs if run[0] in deep]
         if not legal:
             continue
@@ -79,7 +79,7 @@ def roots_of(
         return {DEFAULT: ""}
     roots = {}
     for path in split:
-        bare = len(path) == shared + 1  # the layers lie beside the module's other tensors
+        bare = len(path) == shared + 1  # the layers lie next to the module's other tensors
         roots[path[shared]] = "".join(f"{p}." for p in path[: shared if bare else shared + 1])
     text = next(iter(_depths(text_section(checkpoint.config))), None)
 

@@ -43,8 +43,8 @@ class Layout:
     @cached_property
     def modules(self) -> tuple[str, ...]:
         """The modules: the main one first, then by name; a lone one is called ``default``."""
-        found = {self.module_of(name) for name in self.names} - {"", self.main}
-        return (self.main, *sorted(found))
+        others = {self.module_of(name) for name in self.names} - {"", self.main}
+        return (self.main, *sorted(others))
 
     @cached_property
     def _nested(self) -> list[tuple[str, str]]:
@@ -64,13 +64,13 @@ class Layout:
             CheckpointError: no tensor is in a layer.
         """
         merged = (self.main,) if self.is_composite else self.modules
-        found = max((self.num_layers_of(module) for module in merged), default=0)
-        if not found:
+        depth = max((self.num_layers_of(module) for module in merged), default=0)
+        if not depth:
             raise CheckpointError(
                 f"{self.folder}: no tensor's name has a layer number, such as the 0 of "
                 "model.layers.0.mlp.up_proj.weight. Leave layers out of the rules."
             )
-        return found
+        return depth
 
     def num_layers_of(self, module: str) -> int:
         """Return the number of layers of a module's largest stack, 0 where it has none."""
@@ -87,7 +87,7 @@ class Layout:
         return None if stack is None else f"{head}." if head else ""
 
     def is_kept(self, name: str) -> bool:
-        """Return whether a tensor is no part of the language model of a composite model."""
+        """Return whether a tensor is not a part of the language model of a composite model."""
         return self.is_composite and self.module_of(name) != self.main
 
     def check_modules(self, modules: Collection[str], label: str) -> None:
@@ -109,8 +109,8 @@ class Layout:
 
     def layer_of(self, name: str) -> int | None:
         """Return a tensor's layer, counted in its module from 0, or None outside the layers."""
-        place = self._place_of(name)
-        return None if place is None else place[1]
+        position = self._place_of(name)
+        return None if position is None else position[1]
 
     def component_of(self, name: str) -> str:
         """Return ``attention``, ``mlp`` (experts and routers too) or ``rest``."""
@@ -147,10 +147,10 @@ class Layout:
         Raises:
             CheckpointError: the tensor is in no layer.
         """
-        place = self._place_of(name)
-        if place is None:
+        position = self._place_of(name)
+        if position is None:
             raise CheckpointError(f"{self.folder}: tensor {name} is in no layer; it has no twin.")
-        stem = f"{place[0]}." if place[0] else ""
+        stem = f"{position[0]}." if position[0] else ""
         rest = name[len(stem) :].split(".", 1)[1]
         return f"{stem}{layer}.{rest}"
 
@@ -162,7 +162,7 @@ class Layout:
         """Return a tensor's stack and layer, whether this checkpoint holds it or could."""
         if name in self.places:
             return self.places[name]
-        return next((place for place in numbers(name) if place[0] in self.stacks), None)
+        return next((run for run in numbers(name) if run[0] in self.stacks), None)
 
 
 _KNOWN: WeakKeyDictionary[Checkpoint, Layout] = WeakKeyDictionary()

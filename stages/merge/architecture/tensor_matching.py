@@ -41,12 +41,12 @@ def is_copied(name: str, frame: Known, modules: Collection[str] = ()) -> bool:
 
 def twins_of(frame: Known, names: Iterable[str]) -> dict[str, str]:
     """Return, for each tensor that the frame stores again because it is tied, what it repeats."""
-    found = ((name, tied_twin(frame.model, frame.layout, name)) for name in names)
-    return {name: twin for name, twin in found if twin is not None}
+    pairs = ((name, tied_twin(frame.model, frame.layout, name)) for name in names)
+    return {name: twin for name, twin in pairs if twin is not None}
 
 
 class Match:
-    """What another model's tensors are in the frame's names; with ``modules`` merged beside."""
+    """What another model's tensors are in the frame's names; with ``modules`` merged besides."""
 
     def __init__(self, other: Known, frame: Known, modules: Collection[str] = ()) -> None:
         self.other = other
@@ -56,16 +56,16 @@ class Match:
 
     def module_of(self, name: str) -> str:
         """Return the frame's word for the module of a tensor of the other model."""
-        mine, theirs = self.frame.layout, self.other.layout
-        module = theirs.module_of(name)
-        return mine.main if module == theirs.main and module not in mine.modules else module
+        frame, other = self.frame.layout, self.other.layout
+        module = other.module_of(name)
+        return frame.main if module == other.main and module not in frame.modules else module
 
     def spelled(self, name: str) -> str:
         """Return what the frame calls a tensor in a layer of the other model."""
-        mine, theirs = (
+        frame_stem, other_stem = (
             ("", "") if self._is_same else self._stems.get(self.module_of(name), ("", ""))
         )
-        return mine + name[len(theirs) :] if name.startswith(theirs) else name
+        return frame_stem + name[len(other_stem) :] if name.startswith(other_stem) else name
 
     def name_in(self, name: str) -> str | None:
         """Return the other model's tensor for one of the frame's, or None where it has none.
@@ -83,8 +83,8 @@ class Match:
 
     def names_of(self, names: Iterable[str]) -> dict[str, str]:
         """Return the other model's tensors for those of the frame that it has."""
-        found = {name: self.name_in(name) for name in names}
-        return {name: other for name, other in found.items() if other is not None}
+        pairs = {name: self.name_in(name) for name in names}
+        return {name: other for name, other in pairs.items() if other is not None}
 
     def lacking(self, names: Iterable[str], twins: Mapping[str, str]) -> Iterator[Complaint]:
         """Give what of the frame the other model lacks, or has of its own where it is tied.
@@ -127,23 +127,23 @@ class Match:
         return (f"{where}: {'; '.join(facts)}. transformers does not read this",) if facts else ()
 
     def _differences(self, *, layers: bool) -> Differences:
-        mine, theirs = self.frame.model.config, self.other.model.config
-        return differences(mine, theirs, owner=f"{self.frame.label} has", layers=layers)
+        frame, other = self.frame.model.config, self.other.model.config
+        return differences(frame, other, owner=f"{self.frame.label} has", layers=layers)
 
     def surplus(self, names: Iterable[str], used: Collection[str]) -> Iterator[Complaint]:
         """Give what the other model has besides ``used`` that no rule passes over."""
         other = self.other
-        told: set[str] = set()  # modules: the first of their tensors stands for all
+        reported: set[str] = set()  # modules: the first of their tensors stands for all
         for name in names:
             if name in used or is_buffer(name, other.model.tensors[name].shape):
                 continue
             module = other.layout.module_of(name)
             kept = other.layout.is_kept(name) and module not in self._modules
-            if kept and (self.frame.layout.is_composite or module in told):
+            if kept and (self.frame.layout.is_composite or module in reported):
                 continue
             if tied_twin(other.model, other.layout, name) in used:
                 continue
-            told |= {module} if kept else set()
+            reported |= {module} if kept else set()
             advice = f"make {other.label} the base" if kept else f"leave {other.label} out"
             yield (
                 name,
@@ -151,16 +151,16 @@ class Match:
                 f"Merged models have the same tensors; {advice}.",
             )
 
-    def _is_own(self, theirs: str, twin: str | None) -> bool:
+    def _is_own(self, name: str, twin: str | None) -> bool:
         other = self.other
-        return theirs != twin and tied_twin(other.model, other.layout, theirs) != twin
+        return name != twin and tied_twin(other.model, other.layout, name) != twin
 
     def _renamed(self, name: str) -> str | None:
         """Return ``name`` with the other model's prefix, or None where it has none such."""
         tensors = self.other.model.tensors
-        for mine, theirs in self._stems.values():
-            if name.startswith(mine) and theirs + name[len(mine) :] in tensors:
-                return theirs + name[len(mine) :]
+        for frame_stem, other_stem in self._stems.values():
+            if name.startswith(frame_stem) and other_stem + name[len(frame_stem) :] in tensors:
+                return other_stem + name[len(frame_stem) :]
         layout = self.frame.layout
         if layout.layer_of(name) is not None:
             return None
@@ -173,10 +173,10 @@ class Match:
     @cached_property
     def _stems(self) -> dict[str, tuple[str, str]]:
         """The prefixes of the modules that both have, in the frame's words, the main one first."""
-        mine, theirs = self.frame.layout, self.other.layout
-        pairs = {mine.main: mine.main if mine.main in theirs.modules else theirs.main}
-        pairs |= {m: m for m in mine.modules if m in theirs.modules and m != mine.main}
-        stems = {m: (mine.stem_of(m), theirs.stem_of(t)) for m, t in pairs.items()}
+        frame, other = self.frame.layout, self.other.layout
+        pairs = {frame.main: frame.main if frame.main in other.modules else other.main}
+        pairs |= {m: m for m in frame.modules if m in other.modules and m != frame.main}
+        stems = {m: (frame.stem_of(m), other.stem_of(t)) for m, t in pairs.items()}
         return {m: (a, b) for m, (a, b) in stems.items() if a is not None and b is not None}
 
 

@@ -20,7 +20,7 @@ def ties(config: dict[str, Any]) -> bool:
 
 
 def stand_in(
-    other: Checkpoint, theirs: Layout, name: str, frame: Checkpoint, mine: Layout
+    other: Checkpoint, other_layout: Layout, name: str, frame: Checkpoint, frame_layout: Layout
 ) -> str | None:
     """Return the tensor of ``other`` that it ties ``name`` to, which it does not store, or None.
 
@@ -28,19 +28,19 @@ def stand_in(
     tensor (BERT's bias of the decoder) to the one that it equals in ``frame``.
     """
     shape = frame.tensors[name].shape
-    if not ties(other.config) or not _may_be_tied(name, shape, mine):
+    if not ties(other.config) or not _may_be_tied(name, shape, frame_layout):
         return None
     if len(shape) != 2:
-        twin = tied_twin(frame, mine, name)
+        twin = tied_twin(frame, frame_layout, name)
         return twin if twin in other.tensors else None
-    found = (n for n, size in theirs.vocabulary.items() if size == shape)
-    return min((n for n in found if not theirs.is_kept(n)), key=_rank, default=None)
+    alike = (n for n, size in other_layout.vocabulary.items() if size == shape)
+    return min((n for n in alike if not other_layout.is_kept(n)), key=_rank, default=None)
 
 
 def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
     """Return the tensor whose bytes ``name`` repeats because the model ties them, or None.
 
-    Reads both, where the config ties and there is a tensor of the same shape beside it.
+    Reads both, where the config ties and there is a tensor of the same shape next to it.
     """
     if not ties(model.config) or not _may_be_tied(name, model.tensors[name].shape, layout):
         return None
@@ -51,8 +51,8 @@ def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
 
 def _candidates(model: Checkpoint, layout: Layout, name: str) -> Iterator[str]:
     info = model.tensors[name]
-    for other, theirs in model.tensors.items():
-        if other != name and theirs == info and layout.layer_of(other) is None:
+    for other, other_info in model.tensors.items():
+        if other != name and other_info == info and layout.layer_of(other) is None:
             yield other
 
 

@@ -95,7 +95,7 @@ class _Rounding:
 
     def sparse(self, method: Method, settings: Settings) -> dict[int, Kernel]:
         """Return the kernel of each task vector as the method thins it out, alone and unscaled."""
-        found = {}
+        kernels = {}
         for index, weight in enumerate(settings.parent["weight"]):
             if weight == 0.0:
                 continue
@@ -103,8 +103,8 @@ class _Rounding:
             own = {name: (values[index],) for name, values in settings.parent.items()}
             tensor = {**settings.tensor, "normalize": 0.0, "scale": 1.0}
             alone = replace(settings, tensor=tensor, parent={**own, "weight": (1.0,)})
-            found[index] = method.prepare(vector, alone)
-        return found
+            kernels[index] = method.prepare(vector, alone)
+        return kernels
 
     def sum_on_base(
         self, settings: Settings, vectors: dict[int, Kernel], *, elects: bool

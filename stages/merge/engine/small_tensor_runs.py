@@ -1,6 +1,6 @@
-"""Runs: small tensors that lie side by side in every file, merged as if they were one.
+"""Merge small neighbouring tensors in one call, as if they were one.
 
-What a tensor costs beside its arithmetic is then paid once for all of a run. No bit depends on
+What a tensor costs besides its arithmetic is then paid once for all of a run. No bit depends on
 which tensors are in a run: a method whose tensors may be joined takes each entry by itself.
 """
 
@@ -46,10 +46,10 @@ def _continues(plan: Plan, before: TensorPlan, tensor: TensorPlan) -> bool:
         and tensor.settings == before.settings
         and len(tensor.sources) == len(before.sources)
         and all(
-            ours.model == theirs.model
-            and ours.rows is None is theirs.rows
-            and plan.models[ours.model].is_next(theirs.name, ours.name)
-            for ours, theirs in zip(tensor.sources, before.sources, strict=True)
+            source.model == previous.model
+            and source.rows is None is previous.rows
+            and plan.models[source.model].is_next(previous.name, source.name)
+            for source, previous in zip(tensor.sources, before.sources, strict=True)
         )
     )
 
@@ -61,13 +61,13 @@ def merge_run(plan: Plan, run: Run) -> Tensor:
         RecipeError: a tensor comes out with an infinity or NaN.
     """
     first, last = run[0], run[-1]
-    found = [
+    spans = [
         plan.models[start.model].read_span(start.name, stop.name)
         for start, stop in zip(first.sources, last.sources, strict=True)
     ]
-    base = found.pop(0) if first.has_base else None
-    kernel = first.method.prepare(Sources(base, found), first.settings)
-    merged, dtype = kernel(0, found[0].numel()), DTYPES[first.info.dtype]
+    base = spans.pop(0) if first.has_base else None
+    kernel = first.method.prepare(Sources(base, spans), first.settings)
+    merged, dtype = kernel(0, spans[0].numel()), DTYPES[first.info.dtype]
     if not is_finite(merged, dtype):
         start = 0
         for tensor in run:

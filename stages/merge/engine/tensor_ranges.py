@@ -15,8 +15,8 @@ from stages.merge.plan.plan import Plan, Source, TensorPlan
 from stages.merge.tokenizers.row_moves import read
 from stages.seeds import key
 
-# Entries in work at a time: few enough for the processor's cache, and so many that an operation
-# takes long beside the wait for Python's lock, which a thread lets go and takes again at each.
+# Elements in a range: few enough for the processor's cache, yet each operation of torch takes
+# longer than to take Python's lock again after it.
 CHUNK = 1 << 18
 LONG_CHUNK = 1 << 19  # where a method does much with an entry
 _MEMO = Memo(128 << 20)  # this process's: small models fit, large ones do without
@@ -58,20 +58,20 @@ def parts(
     Raises:
         RecipeError: it comes out with an infinity or NaN, or it holds integers that differ.
     """
-    found = read([(plan.models[s.model], s.name, s.rows) for s in tensor.sources])
+    read_tensors = read([(plan.models[s.model], s.name, s.rows) for s in tensor.sources])
     if tensor.is_exact:
-        yield 0, _copied(plan, tensor, found).reshape(-1)
+        yield 0, _copied(plan, tensor, read_tensors).reshape(-1)
         return
-    base = found.pop(0) if tensor.has_base else None
-    parents = tensor.sources[-len(found) :]
+    base = read_tensors.pop(0) if tensor.has_base else None
+    parents = tensor.sources[-len(read_tensors) :]
     streams = _Streams(plan, parents)
-    based = [(plan.models[s.model], s.name, s.rows) for s in tensor.sources[: -len(found)]]
+    based = [(plan.models[s.model], s.name, s.rows) for s in tensor.sources[: -len(read_tensors)]]
     identities: Sequence[Hashable] = ()
     if memo is not None:
         identities = [(*based, plan.models[p.model], p.name, p.rows) for p in parents]
     sources = Sources(
         base,
-        found,
+        read_tensors,
         streams,
         memo=memo,
         identities=identities,
@@ -146,12 +146,12 @@ def _most_square(dtype: torch.dtype) -> float:
     return min(limit * limit, torch.finfo(torch.float32).max)
 
 
-def _copied(plan: Plan, tensor: TensorPlan, found: list[Tensor]) -> Tensor:
+def _copied(plan: Plan, tensor: TensorPlan, tensors: list[Tensor]) -> Tensor:
     names = [plan.name_of(source.model) for source in tensor.sources]
-    for name, other in zip(names[1:], found[1:], strict=True):
-        if not torch.equal(found[0], other):
+    for name, other in zip(names[1:], tensors[1:], strict=True):
+        if not torch.equal(tensors[0], other):
             raise RecipeError(
                 f"{plan.label}, tensor {tensor.name}: {name} holds other integers than "
                 f"{names[0]}. Integers are not merged and must be equal; leave that model out."
             )
-    return found[0]
+    return tensors[0]

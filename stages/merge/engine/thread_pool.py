@@ -47,7 +47,7 @@ def of_each(
 def _keep_freed_memory() -> None:
     """Let the C library keep what one range's arrays took for those of the next.
 
-    glibc gives large blocks back to the system at once, and what is fetched anew costs a page
+    glibc gives large blocks back to the system at once, and what is fetched again costs a page
     fault for every 4 KiB, unless it has seen a larger block freed. Elsewhere this does nothing.
     """
     np.empty(_LARGE_BYTES, dtype=np.uint8)

@@ -55,8 +55,8 @@ class Ancestors:
         }
         self.roles: dict[str, list[Roles]] = {}
         for name, module in parts:
-            slices = (self._roles(name, module, found) for found in module.slices)
-            self.roles[name] = [found for found in slices if found is not None]
+            slices = (self._roles(name, module, part) for part in module.slices)
+            self.roles[name] = [part for part in slices if part is not None]
 
     def layers(self) -> tuple[ModuleLayers, ...]:
         """Return the layers of every module as a recipe names them."""
@@ -68,22 +68,22 @@ class Ancestors:
     def whole(self) -> tuple[int | None, tuple[int, ...]] | None:
         """Return the base and the parents where all modules merge whole models; else None."""
         parts = [part for parts in self.roles.values() for part in parts]
-        found = {(self._place(part.base), *map(self._place, part.parents)) for part in parts}
-        if len(found) != 1 or not all(part.module.is_whole for part in parts):
+        roles = {(self._place(part.base), *map(self._place, part.parents)) for part in parts}
+        if len(roles) != 1 or not all(part.module.is_whole for part in parts):
             return None
-        base, *parents = found.pop()
-        return base, tuple(place for place in parents if place is not None)
+        base, *parents = roles.pop()
+        return base, tuple(index for index in parents if index is not None)
 
-    def _place(self, found: Input | None) -> int | None:
-        return None if found is None else self.references.index(found.model)
+    def _place(self, source: Input | None) -> int | None:
+        return None if source is None else self.references.index(source.model)
 
     def _slice(self, part: Roles) -> Slice:
         base = None if part.base is None else self._span(part.base)
         return Slice(tuple(map(self._span, part.parents)), base)
 
-    def _span(self, found: Input) -> Span:
-        first, stop = found.layers or (0, 0)
-        return Span(self.references.index(found.model), first, stop)
+    def _span(self, source: Input) -> Span:
+        first, stop = source.layers or (0, 0)
+        return Span(self.references.index(source.model), first, stop)
 
     def _parts(self) -> list[tuple[str, Module]]:
         """Return the modules that are merged, the main one first, and what is said of each.
@@ -112,44 +112,44 @@ class Ancestors:
                 self._faults.add(f"{problem} The model has {', '.join(legal)}.{hint}")
         return [(name, said[name]) for name in frame.modules if name in said]
 
-    def _roles(self, name: str, module: Module, found: SliceSection) -> Roles | None:
+    def _roles(self, name: str, module: Module, part: SliceSection) -> Roles | None:
         """Return a slice's inputs in their roles; None where its base is not among them."""
-        config, inputs = self._config, list(found.inputs)
+        config, inputs = self._config, list(part.inputs)
         is_added = module.is_whole and self._role != "frame" and config.base is not None
         if is_added and config.base and config.base not in [i.model for i in inputs]:
             inputs.append(Input(config.base, None, {}, f"{config.where}: base_model"))
         inputs = [self._ranged(name, given) for given in inputs]
-        base = found.base or config.base
+        base = part.base or config.base
         if base is None or self._role not in ("apart", "first"):
-            return Roles(found, None, tuple(inputs), module)
-        place = next((i for i, given in enumerate(inputs) if given.model == base), None)
-        if place is None:
-            with self._faults.at(found.where):
+            return Roles(part, None, tuple(inputs), module)
+        position = next((i for i, given in enumerate(inputs) if given.model == base), None)
+        if position is None:
+            with self._faults.at(part.where):
                 self._faults.add(
                     f"the base {base} is not among the sources. Add it, with the layers that the "
                     "child's are compared with."
                 )
             return None
-        own = inputs.pop(place)
+        own = inputs.pop(position)
         if self._role == "first":
-            return Roles(found, None, (own, *inputs), module)
+            return Roles(part, None, (own, *inputs), module)
         if not inputs:
-            with self._faults.at(found.where):
+            with self._faults.at(part.where):
                 self._faults.add("no model but the base. Add a model that is merged into it.")
             return None
-        return Roles(found, own, tuple(inputs), module)
+        return Roles(part, own, tuple(inputs), module)
 
-    def _ranged(self, name: str, found: Input) -> Input:
-        depth = self._modules[found.model].layers(name).num_layers
-        if found.layers is None:
-            return replace(found, layers=(0, depth))
-        if found.layers[1] > depth:
-            with self._faults.at(found.where):
+    def _ranged(self, name: str, source: Input) -> Input:
+        depth = self._modules[source.model].layers(name).num_layers
+        if source.layers is None:
+            return replace(source, layers=(0, depth))
+        if source.layers[1] > depth:
+            with self._faults.at(source.where):
                 self._faults.add(
-                    f"layer_range is {list(found.layers)}. {found.model} has layers 0 to "
+                    f"layer_range is {list(source.layers)}. {source.model} has layers 0 to "
                     f"{depth - 1}; end the range at {depth}."
                 )
-        return found
+        return source
 
 
 def base_inputs(

@@ -70,11 +70,11 @@ def read_text(
         raise RecipeError(f"{where}: holds no document. Give at least a merge_method and models.")
     reader = Reader(where)
     methods = {**METHODS, **(plugins or {})}
-    found = [_Document(reader, node, methods).config() for node in nodes]
+    configs = [_Document(reader, node, methods).config() for node in nodes]
     if reader.faults:
         ordered = sorted(reader.faults, key=lambda fault: fault[0])
         raise RecipeError("\n".join(dict.fromkeys(message for _, message in ordered)))
-    return tuple(config for config in found if config is not None)
+    return tuple(config for config in configs if config is not None)
 
 
 class _Document:
@@ -139,15 +139,15 @@ class _Document:
         if not isinstance(node.value, dict) or not node.value:
             self._reader.fault(node, "modules", "Give a mapping of module names.")
             return ()
-        found = []
+        modules = []
         for name, child in node.value.items():
             path = f"modules.{name}"
             inner = self._reader.mapping(child, path, ("models", "slices", "parameters"))
             if ("models" in inner) == ("slices" in inner):
                 self._reader.fault(child, path, "Give either models or slices.")
                 continue
-            found.append(self._module(name, inner, child, f"{path}."))
-        return tuple(found)
+            modules.append(self._module(name, inner, child, f"{path}."))
+        return tuple(modules)
 
     def _module(self, name: str | None, nodes: Nodes, node: Node, path: str) -> Module:
         values = self._values(nodes, path, levels=("model", "tensor")) if name else {}
@@ -165,26 +165,26 @@ class _Document:
         nodes = reader.mapping(node, path, ("sources", "base_model", "parameters"), ("sources",))
         inputs = self._inputs(nodes["sources"], f"{path}.sources") if "sources" in nodes else ()
         base = nodes.get("base_model")
-        found = reader.reference(base, f"{path}.base_model") if base else None
+        own_base = reader.reference(base, f"{path}.base_model") if base else None
         lengths = {i.layers[1] - i.layers[0] for i in inputs if i.layers}
         if len(lengths) > 1:
             text = ", ".join(str(list(i.layers)) for i in inputs if i.layers)
             reader.fault(node, path, f"layer_range is {text}. Give ranges of one length.")
         values = self._values(nodes, f"{path}.", levels=("model", "tensor"))
-        return SliceSection(inputs, found, values, reader.at(node, path))
+        return SliceSection(inputs, own_base, values, reader.at(node, path))
 
     def _inputs(self, node: Node, path: str, *, has_layers: bool = True) -> tuple[Input, ...]:
-        reader, found = self._reader, []
+        reader, inputs = self._reader, []
         required = ("model", "layer_range") if has_layers else ("model",)
-        for place, item in enumerate(reader.items(node, path)):
-            here = f"{path}[{place}]"
+        for index, item in enumerate(reader.items(node, path)):
+            here = f"{path}[{index}]"
             nodes = reader.mapping(item, here, (*required, "parameters"), required)
             values = self._values(nodes, f"{here}.", levels=("model",))
             layers = self._layers(nodes["layer_range"], here) if "layer_range" in nodes else None
             model = reader.reference(nodes["model"], f"{here}.model") if "model" in nodes else None
             if model is not None:
-                found.append(Input(model, layers, values, reader.at(item, here)))
-        return tuple(found)
+                inputs.append(Input(model, layers, values, reader.at(item, here)))
+        return tuple(inputs)
 
     def _layers(self, node: Node, path: str) -> tuple[int, int] | None:
         path = f"{path}.layer_range"

@@ -30,9 +30,9 @@ def ordered(documents: Sequence[Config]) -> tuple[Config, ...]:
     known = {d.name: d for d in documents if d.name is not None}
     used = {needed for d in documents for needed in needs(d, known)}
     finals = unnamed or [d for d in documents if d.name not in used]
-    found: list[Config] = []
+    visited: list[Config] = []
     for document in documents:
-        _visit(document, known, found, ())
+        _visit(document, known, visited, ())
     if len(finals) > 1:
         text = ", ".join(str(d.name) for d in finals)
         raise RecipeError(
@@ -40,7 +40,7 @@ def ordered(documents: Sequence[Config]) -> tuple[Config, ...]:
             "away."
         )
     final = finals[0]
-    return (*(d for d in found if d is not final), final)
+    return (*(d for d in visited if d is not final), final)
 
 
 def needs(document: Config, known: dict[str, Config]) -> list[str]:
@@ -49,13 +49,13 @@ def needs(document: Config, known: dict[str, Config]) -> list[str]:
 
 
 def _visit(
-    document: Config, known: dict[str, Config], found: list[Config], path: tuple[str, ...]
+    document: Config, known: dict[str, Config], visited: list[Config], path: tuple[str, ...]
 ) -> None:
-    if document in found:
+    if document in visited:
         return
     if document.name is not None and document.name in path:
         circle = " uses ".join((*path[path.index(document.name) :], document.name))
         raise RecipeError(f"{document.where}: {circle}. Documents cannot use themselves.")
     for name in needs(document, known):
-        _visit(known[name], known, found, (*path, str(document.name or "")))
-    found.append(document)
+        _visit(known[name], known, visited, (*path, str(document.name or "")))
+    visited.append(document)

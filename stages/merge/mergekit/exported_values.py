@@ -61,8 +61,8 @@ class ExportedValues:
                 continue
             name, term = self._terms[parameter.name]
             lists = [
-                self._listed(parameter, term, place, tensors)
-                for place in range(count if term.level == "model" else 1)
+                self._listed(parameter, term, index, tensors)
+                for index in range(count if term.level == "model" else 1)
             ]
             if all(one == lists[0] for one in lists):
                 shared |= {} if lists[0] is None else {name: lists[0]}
@@ -75,14 +75,14 @@ class ExportedValues:
         self,
         parameter: Parameter,
         term: Term,
-        place: int,
+        index: int,
         tensors: Sequence[tuple[ChildRow, Settings]],
     ) -> Any:
         """Return the values of one parameter; None where all are MergeKit's default."""
         items = [
             (
-                row.parents[place].name if term.level == "model" else row.key,
-                self._told(parameter, term, _value(settings, parameter, place)),
+                row.parents[index].name if term.level == "model" else row.key,
+                self._told(parameter, term, _value(settings, parameter, index)),
             )
             for row, settings in tensors
         ]
@@ -104,20 +104,20 @@ class ExportedValues:
         return bool(value) if term.is_switch else value
 
     def _check_default(self, parameter: Parameter, settings: Sequence[Settings]) -> None:
-        told = {
+        given = {
             value
             for one in settings
             for value in one.parent.get(parameter.name, (_value(one, parameter, 0),))
         }
-        if told - {parameter.default}:
+        if given - {parameter.default}:
             self._faults.add(
-                f"{parameter.name} is {max(map(str, told))}; MergeKit's {self._spec.name} has no "
+                f"{parameter.name} is {max(map(str, given))}; MergeKit's {self._spec.name} has no "
                 "such parameter. Leave it at its default."
             )
 
 
-def _value(settings: Settings, parameter: Parameter, place: int) -> float | str:
+def _value(settings: Settings, parameter: Parameter, index: int) -> float | str:
     name = parameter.name
     if parameter.choices:
         return settings.choice[name]
-    return settings.parent[name][place] if parameter.level == "parent" else settings.tensor[name]
+    return settings.parent[name][index] if parameter.level == "parent" else settings.tensor[name]

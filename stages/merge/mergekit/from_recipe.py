@@ -103,7 +103,7 @@ class _Exporter:
             if part.module == module:
                 return part.slices
         depth = max((r.layer + 1 for r in self._rows_of(module) if r.layer is not None), default=0)
-        spans = tuple(Span(place, 0, depth) for place in recipe.parents)
+        spans = tuple(Span(index, 0, depth) for index in recipe.parents)
         return (Slice(spans, None if recipe.base is None else Span(recipe.base, 0, depth)),)
 
     def _rows_of(self, module: str) -> list[ChildRow]:
@@ -126,8 +126,8 @@ class _Exporter:
             for index in range(1, length + 1):
                 here, last = stands_at + index, index == length
                 if last or self._changes(layers.get(here - 1, []), layers.get(here, [])):
-                    held = range(stands_at + start, here)
-                    tensors = [pair for layer in held for pair in layers.get(layer, [])]
+                    part_layers = range(stands_at + start, here)
+                    tensors = [pair for layer in part_layers for pair in layers.get(layer, [])]
                     parts.append(_Part(_cut(source, start, index), tensors))
                     start = index
             stands_at += length
@@ -143,10 +143,10 @@ class _Exporter:
         Who reads it makes rules of its filters. What no value needs, as its layers are in slices
         of their own, comes after the value for all tensors, where it changes nothing.
         """
-        held = [part.values for parts in modules.values() for part in parts]
+        exported = [part.values for parts in modules.values() for part in parts]
         keys = {row.key for row in self._rows}  # names in full are found again where needed
         parts_of_names = [part for part in self._filters if part not in keys]
-        unused = [f for f in parts_of_names if not any(values.names(f) for values in held)]
+        unused = [f for f in parts_of_names if not any(values.names(f) for values in exported)]
         if unused:
             parts = next(iter(modules.values()))
             parts[0] = replace(parts[0], values=parts[0].values.also_naming(unused))
@@ -182,8 +182,8 @@ class _Exporter:
 
     def _inputs(self, part: _Part, *, has_layers: bool) -> list[dict[str, Any]]:
         source = part.source
-        told = part.values.parents or ({},) * len(source.parents)
-        inputs = [(span, dict(own)) for span, own in zip(source.parents, told, strict=True)]
+        own_values = part.values.parents or ({},) * len(source.parents)
+        inputs = [(span, dict(own)) for span, own in zip(source.parents, own_values, strict=True)]
         if source.base is not None:  # at its place among the ancestors, which a reader counts
             later = (n for n, (s, _) in enumerate(inputs) if s.ancestor > source.base.ancestor)
             inputs.insert(next(later, len(inputs)), (source.base, {}))

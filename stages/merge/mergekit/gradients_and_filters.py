@@ -26,10 +26,10 @@ def matches(entry: Entry, tensor: str) -> bool:
 
 def gradient(anchors: Sequence[float], t: float) -> float:
     """Return the value at ``t`` in [0, 1] on the line through evenly spaced anchors."""
-    place = t * (len(anchors) - 1)
-    low = math.floor(place)
+    position = t * (len(anchors) - 1)
+    low = math.floor(position)
     high = min(len(anchors) - 1, low + 1)
-    share = place - low
+    share = position - low
     if share == 0.0:
         return anchors[low]
     return (1.0 - share) * anchors[low] + share * anchors[high]

@@ -31,7 +31,7 @@ class Reader:
     def mapping(
         self, node: Node, path: str, legal: Sequence[str], required: Iterable[str] = ()
     ) -> Nodes:
-        """Return a mapping's nodes; unknown keys and missing ones are faults, null is no key."""
+        """Return a mapping's nodes without null; unknown and missing keys are faults."""
         if not isinstance(node.value, dict):
             self.fault(node, path, f"got {shown(node)}. Give a mapping of {', '.join(legal)}.")
             return {}
@@ -106,8 +106,8 @@ class Reader:
 
     def _part(self, node: Node, path: str) -> tuple[str | None, str | None] | None:
         if isinstance(node.value, str):
-            found = self._spelled(node, path, node.value)
-            return None if found is None else (found.path, found.revision)
+            spelled = self._spelled(node, path, node.value)
+            return None if spelled is None else (spelled.path, spelled.revision)
         nodes = self.mapping(node, path, ("path", "revision"), ("path",))
         name, revision = self.text(nodes, "path", path), self.text(nodes, "revision", path)
         return None if name is None else (name, revision)
@@ -121,10 +121,10 @@ class Reader:
         listed = node.value if isinstance(node.value, list) else None
         if listed and all(isinstance(item.value, dict) for item in listed):
             entries = [
-                self._filtered(item, f"{path}[{place}]", term) for place, item in enumerate(listed)
+                self._filtered(item, f"{path}[{index}]", term) for index, item in enumerate(listed)
             ]
-            found = tuple(entry for entry in entries if entry is not None)
-            return found if len(found) == len(entries) else None
+            legal = tuple(entry for entry in entries if entry is not None)
+            return legal if len(legal) == len(entries) else None
         entry = self._entry(node, path, term)
         return None if entry is None else (entry,)
 
@@ -152,8 +152,8 @@ class Reader:
             self.fault(node, path, "an empty list. Give at least one number.")
             return None
         numbers = [self._number(item, path, is_switch=is_switch) for item in listed]
-        found = tuple(number for number in numbers if number is not None)
-        return found if len(found) == len(numbers) else None
+        legal = tuple(number for number in numbers if number is not None)
+        return legal if len(legal) == len(numbers) else None
 
     def _number(self, node: Node, path: str, *, is_switch: bool) -> float | None:
         value = node.value

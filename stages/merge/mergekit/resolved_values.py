@@ -53,9 +53,9 @@ class ResolvedValues:
         if key not in self._known:
             values = self._spelled(key)
             self._known[key] = (values, self._fault_of(values, len(asked.parents)))
-        found, fault = self._known[key]
+        values, fault = self._known[key]
         if fault is None:
-            return found
+            return values
         with self._faults.at(f"{asked.where}: parameters"):
             self._faults.add(fault)
         return None

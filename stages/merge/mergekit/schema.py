@@ -51,7 +51,7 @@ class SliceSection:
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the slice as MergeKit spells it, models named as ``naming`` gives."""
         return given(
-            sources=[found.to_dict(naming) for found in self.inputs],
+            sources=[part.to_dict(naming) for part in self.inputs],
             base_model=None if self.base is None else naming(self.base),
             parameters=plain(self.values),
         )
@@ -72,7 +72,7 @@ class Module:
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the module as MergeKit spells it, models named as ``naming`` gives."""
-        slices = [found.to_dict(naming) for found in self.slices]
+        slices = [part.to_dict(naming) for part in self.slices]
         models = slices[0]["sources"] if self.is_whole else None
         parameters = plain(self.values)
         return given(
@@ -109,7 +109,7 @@ class TokenizerConfig:
         """Return it as MergeKit spells it, the source named as ``naming`` gives."""
         source = naming(self.source) if isinstance(self.source, ModelReference) else self.source
         multiple = self.pad_to_multiple_of
-        tokens = {token: found.to_dict(naming) for token, found in self.tokens.items()}
+        tokens = {token: part.to_dict(naming) for token, part in self.tokens.items()}
         return given(source=source, tokens=tokens, pad_to_multiple_of=multiple)
 
 
@@ -134,11 +134,13 @@ class Config:
         """The models that it names, each once: the base, then in the order of the text."""
         inputs = [i for m in self.modules for s in m.slices for i in s.inputs]
         bases = [s.base for m in self.modules for s in m.slices if s.base]
-        found = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
+        named = [*([self.base] if self.base else []), *(i.model for i in inputs), *bases]
         if self.tokenizer:
-            named = (token.model for token in self.tokenizer.tokens.values())
-            found += [r for r in (self.tokenizer.source, *named) if isinstance(r, ModelReference)]
-        return tuple(dict.fromkeys(found))
+            origins = (token.model for token in self.tokenizer.tokens.values())
+            named += [
+                r for r in (self.tokenizer.source, *origins) if isinstance(r, ModelReference)
+            ]
+        return tuple(dict.fromkeys(named))
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the document as MergeKit spells it, models named as ``naming`` gives.

@@ -60,7 +60,7 @@ class _Translator:
         self._faults = Faults()
         self._method = method_of(config.method)
         self._dialect = dialect_of(self._method.spec)
-        checkpoints = {reference: found.checkpoint for reference, found in opened.items()}
+        checkpoints = {reference: model.checkpoint for reference, model in opened.items()}
         self._ancestors = Ancestors(config, checkpoints, self._dialect.base, self._faults)
         self._values = ResolvedValues(self._method, self._dialect, self._faults)
 
@@ -70,7 +70,7 @@ class _Translator:
         recipe = self._arranged(
             Recipe(
                 self._method.spec.name,
-                tuple(found.ancestor for found in self._opened),
+                tuple(model.ancestor for model in self._opened),
                 (),
                 dtype=config.out_dtype or config.dtype,
                 rounding=self._rounding(),

@@ -22,13 +22,13 @@ def tokenizer_of(config: Config, recipe: Recipe, models: Sequence[Checkpoint]) -
         RecipeError: the document's tokenizer cannot be made of the models'.
     """
     asked, template = config.tokenizer, config.chat_template
-    places = {reference: place for place, reference in enumerate(config.references)}
+    places = {reference: index for index, reference in enumerate(config.references)}
     if asked is not None:
         source = asked.source
-        place = places[source] if isinstance(source, ModelReference) else source
+        owner = places[source] if isinstance(source, ModelReference) else source
         tokenizer = Tokenizer(
-            source="base" if place in (0, "base") else "union" if place == "union" else int(place),
-            tokens={token: _row(found, places) for token, found in asked.tokens.items()},
+            source="base" if owner in (0, "base") else "union" if owner == "union" else int(owner),
+            tokens={token: _row(origin, places) for token, origin in asked.tokens.items()},
             pad_to_multiple_of=asked.pad_to_multiple_of,
             chat_template=template,
             missing="mean" if config.base is None else "frame",
@@ -42,6 +42,6 @@ def tokenizer_of(config: Config, recipe: Recipe, models: Sequence[Checkpoint]) -
     return replace(usual, source="unmoved") if is_moved else usual
 
 
-def _row(found: TokenConfig, places: Mapping[ModelReference, int]) -> TokenOrigin:
-    ancestor = None if found.model is None else places[found.model]
-    return TokenOrigin(ancestor, found.token, found.token_id, found.force)
+def _row(token: TokenConfig, places: Mapping[ModelReference, int]) -> TokenOrigin:
+    ancestor = None if token.model is None else places[token.model]
+    return TokenOrigin(ancestor, token.token, token.token_id, token.force)

@@ -11,7 +11,7 @@ _KINDS = ("model_token", "zero")
 def read_tokenizer(reader: Reader, nodes: Nodes) -> TokenizerConfig | None:
     """Return what the top-level keys ``tokenizer_source`` and ``tokenizer`` say, if anything."""
     if "tokenizer_source" in nodes and "tokenizer" in nodes:
-        message = "is given beside tokenizer. Keep one of them."
+        message = "is given next to tokenizer. Keep one of them."
         reader.fault(nodes["tokenizer_source"], "tokenizer_source", message)
     if "tokenizer_source" in nodes:
         source = _source(reader, nodes["tokenizer_source"], "tokenizer_source")
@@ -39,7 +39,7 @@ def _tokens(reader: Reader, node: Node) -> dict[str, TokenConfig]:
         reader.fault(node, "tokenizer.tokens", f"got {shown(node)}. Give a mapping of tokens.")
         return {}
     read = ((t, _token(reader, n, f"tokenizer.tokens.{t}")) for t, n in node.value.items())
-    return {token: found for token, found in read if found is not None}
+    return {token: config for token, config in read if config is not None}
 
 
 def _token(reader: Reader, node: Node, path: str) -> TokenConfig | None:

@@ -29,9 +29,9 @@ def entries_of(config: Config) -> Iterator[Entry]:
     levels = [config.values]
     for module in config.modules:
         levels.append(module.values)
-        for found in module.slices:
-            levels.append(found.values)
-            levels += [source.values for source in found.inputs]
+        for part in module.slices:
+            levels.append(part.values)
+            levels += [source.values for source in part.inputs]
     for values in levels:
         for entries in values.values():
             yield from entries

@@ -96,12 +96,12 @@ class _Rules:
             return
         bit = 1 << len(self._parts)
         self._parts.append(part)
-        for place, tensor in enumerate(self._tensors):
+        for index, tensor in enumerate(self._tensors):
             if part in tensor.key:
-                self._masks[place] |= bit
+                self._masks[index] |= bit
 
     def _named(self, mask: int) -> tuple[str, ...]:
-        return tuple(sorted(p for place, p in enumerate(self._parts) if mask >> place & 1))
+        return tuple(sorted(p for index, p in enumerate(self._parts) if mask >> index & 1))
 
     def _cells(self) -> list[_Cell]:
         """Return the cell of each tensor; without module conditions only main layers count."""

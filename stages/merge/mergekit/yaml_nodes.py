@@ -42,12 +42,12 @@ def read_documents(text: str, where: str) -> list[Node]:
     """
     try:
         loader = yaml.SafeLoader(text)
-        found = []
+        documents = []
         while loader.check_node():
             tree = loader.get_node()
             node = _Walk(loader, where).node(tree) if tree is not None else None
             if node is not None and node.value is not None:
-                found.append(node)
+                documents.append(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise RecipeError(
@@ -55,7 +55,7 @@ def read_documents(text: str, where: str) -> list[Node]:
         ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise RecipeError(f"{where}: not YAML: {error}. Check the file.") from error
-    return found
+    return documents
 
 
 class _Walk:
@@ -94,7 +94,9 @@ class _Walk:
         for key in keys:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise RecipeError(f"{self._where}, line {line}: a key is no word. Keys are words.")
+                raise RecipeError(
+                    f"{self._where}, line {line}: a key is not a word. Keys are words."
+                )
             if key.value in lines:
                 raise RecipeError(
                     f"{self._where}, line {line}: {key.value} is given twice, first on line "
@@ -118,5 +120,5 @@ class _Walk:
         if tree.tag == "tag:yaml.org,2002:timestamp":
             return text
         raise RecipeError(
-            f"{self._where}, line {line}: the tag {tree.tag} is no plain data. Remove it."
+            f"{self._where}, line {line}: the tag {tree.tag} is not plain data. Remove it."
         )

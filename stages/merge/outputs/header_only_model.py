@@ -23,13 +23,13 @@ def write_skeleton(plan: Plan, out: Path) -> Checkpoint:
     path = out / SINGLE
     header, places = lay_out(path, plan.outputs)
     path.write_bytes(header)
-    os.truncate(path, max((place.stop for place in places.values()), default=len(header)))
+    os.truncate(path, max((span.stop for span in places.values()), default=len(header)))
     with path.open("r+b") as file:
         for tensor in plan.tensors:
             if not tensor.is_in_layer:
-                place = places[tensor.name]
-                file.seek(place.start)
-                file.write(_mark(tensor)[: place.stop - place.start])
+                span = places[tensor.name]
+                file.seek(span.start)
+                file.write(_mark(tensor)[: span.stop - span.start])
     write_companions(plan, out, weights_hash="")
     return Checkpoint(out)
 
@@ -37,5 +37,5 @@ def write_skeleton(plan: Plan, out: Path) -> Checkpoint:
 def _mark(tensor: TensorPlan) -> bytes:
     """Return bytes that differ where two tensors are made of other things, or otherwise."""
     sources = [(source.model, source.name) for source in tensor.sources]
-    made = (tensor.method.spec.name, sources, tensor.has_base, tensor.settings)
-    return hashlib.sha256(repr(made).encode()).digest()
+    contents = (tensor.method.spec.name, sources, tensor.has_base, tensor.settings)
+    return hashlib.sha256(repr(contents).encode()).digest()

@@ -59,12 +59,12 @@ def open_ancestors(
     """
     scratch.mkdir(parents=True, exist_ok=True)
     models: list[Checkpoint] = []
-    for place, ancestor in enumerate(recipe.ancestors):
+    for index, ancestor in enumerate(recipe.ancestors):
         if isinstance(ancestor, NestedRecipe):
             inner = ancestor.recipe
-            opened = open_ancestors(inner, find, scratch / f"{place}-ancestors")
+            opened = open_ancestors(inner, find, scratch / f"{index}-ancestors")
             planned = plan(inner, opened, label=f"recipe {ancestor.name}")
-            models.append(MergedModel(planned, scratch / str(place)))
+            models.append(MergedModel(planned, scratch / str(index)))
         else:
             models.append(find(ancestor))
     return models

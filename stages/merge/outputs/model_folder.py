@@ -46,14 +46,14 @@ def write_model(
 
         def work(run: Run) -> dict[str, str]:
             if len(run) > 1:
-                found = writer.add_run([t.name for t in run], _bytes_of(merge_run(plan, run)))
+                own = writer.add_run([t.name for t in run], _bytes_of(merge_run(plan, run)))
             else:
                 name = run[0].name
-                found = {name: writer.add_parts(name, _bytes_of_parts(plan, run[0]))}
+                own = {name: writer.add_parts(name, _bytes_of_parts(plan, run[0]))}
             if note is not None:
                 for tensor in run:
                     note(tensor.info.num_bytes)
-            return found
+            return own
 
         digests = of_each(tuple(runs_of(plan)), work, threads=threads)
         result = _hash(plan, digests)
@@ -72,10 +72,10 @@ def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
         if len(run) > 1:
             data = _bytes_of(merge_run(plan, run))
             return {n: hashlib.sha256(part).hexdigest() for n, part in pieces_of(run, data)}
-        found = hashlib.sha256()
+        hasher = hashlib.sha256()
         for _, data in _bytes_of_parts(plan, run[0]):
-            found.update(data)
-        return {run[0].name: found.hexdigest()}
+            hasher.update(data)
+        return {run[0].name: hasher.hexdigest()}
 
     return _hash(plan, of_each(tuple(runs_of(plan)), work, threads=threads or num_cores()))
 
@@ -124,11 +124,11 @@ class ResidentSink:
         shared = (plan.recipe.seed, plan.recipe.ancestors)
         for tensor in plan.tensors:
             part = (shared, tensor)
-            held = self._held.get(tensor.name)
-            if held is None or held[0] != part:
-                held = (part, self._replace(plan, tensor))
-                self._held[tensor.name] = held
-            digests[tensor.name] = held[1]
+            loaded = self._held.get(tensor.name)
+            if loaded is None or loaded[0] != part:
+                loaded = (part, self._replace(plan, tensor))
+                self._held[tensor.name] = loaded
+            digests[tensor.name] = loaded[1]
         for first, second in twins:
             if digests[first] != digests[second]:
                 raise RecipeError(

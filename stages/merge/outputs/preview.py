@@ -47,19 +47,20 @@ def seconds(plan: Plan) -> float:
 
 
 def peak_bytes(plan: Plan, threads: int) -> int:
-    """Return about how much memory a merge takes beside mapped files."""
+    """Return about how much memory a merge takes besides mapped files."""
     sizes = sorted((math.prod(t.info.shape) for t in plan.tensors), reverse=True)[:threads]
     parents = max((len(tensor.sources) for tensor in plan.tensors), default=0)
 
-    held = _HELD.get(plan.method.spec.name, 0)
-    return INTERPRETER_BYTES + threads * (3 * parents + 4) * LONG_CHUNK * 4 + held * 4 * sum(sizes)
+    num_copies = _HELD.get(plan.method.spec.name, 0)
+    ranges = threads * (3 * parents + 4) * LONG_CHUNK * 4
+    return INTERPRETER_BYTES + ranges + num_copies * 4 * sum(sizes)
 
 
 def _lines(plan: Plan, threads: int) -> Iterator[str]:
     yield f"{plan.label}: {plan.method.spec.name}, {plan.method.spec.summary}"
     yield f"  recipe {_id_of(plan.recipe)}"
-    for place, model in enumerate(plan.models):
-        yield f"  model {plan.name_of(place)}: {_size_of(model)}"
+    for index, model in enumerate(plan.models):
+        yield f"  model {plan.name_of(index)}: {_size_of(model)}"
     yield ""
     width = max((len(tensor.name) for tensor in plan.tensors), default=0)
     for tensor in plan.tensors:

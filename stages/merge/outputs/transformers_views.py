@@ -26,29 +26,30 @@ def residence(model: nn.Module) -> dict[str, Tensor]:
         RecipeError: transformers cannot run its conversion backwards, or it permutes a tensor
             when it loads, so that no view of the model is the file's.
     """
-    held: dict[str, Tensor] = dict(model.state_dict())
+    state: dict[str, Tensor] = dict(model.state_dict())
     if not hasattr(model, "base_model_prefix"):  # no model of transformers: nothing is converted
-        return held
+        return state
     from transformers.core_model_loading import revert_weight_conversion
 
     try:
-        found = revert_weight_conversion(model, {n: t.as_subclass(_View) for n, t in held.items()})
+        views_of = {n: t.as_subclass(_View) for n, t in state.items()}
+        reverted = revert_weight_conversion(model, views_of)
     except Exception as error:
         raise RecipeError(
             f"resident model {type(model).__name__}: transformers cannot say where its weights "
             f"belong in a checkpoint: {type(error).__name__}: {error}. {_ADVICE}"
         ) from error
-    homes = {t.untyped_storage().data_ptr() for t in held.values()}
+    homes = {t.untyped_storage().data_ptr() for t in state.values()}
     views = {
         name: tensor.as_subclass(Tensor)
-        for name, tensor in found.items()
+        for name, tensor in reverted.items()
         if tensor.untyped_storage().data_ptr() in homes
     }
     filled: dict[int, int] = {}
     for view in {(v.data_ptr(), v.shape): v for v in views.values()}.values():
         home = view.untyped_storage().data_ptr()
         filled[home] = filled.get(home, 0) + view.numel()
-    for name, tensor in held.items():
+    for name, tensor in state.items():
         if filled.get(tensor.untyped_storage().data_ptr(), 0) < tensor.numel():
             raise RecipeError(
                 f"resident model {type(model).__name__}, tensor {name}: transformers computes it "

@@ -64,18 +64,18 @@ class Arrangement:
     def slices(self, name: str, models: Mapping[int, Modules], faults: Faults) -> Sequence[Slice]:
         """Return the slices of a module; of whole models it is one that holds all layers."""
         if not self.is_whole:
-            found = next(part.slices for part in self.layers if part.module == name)
-            for number, part in enumerate(found):
+            named = next(part.slices for part in self.layers if part.module == name)
+            for number, part in enumerate(named):
                 with faults.at(place_of(self, name, number)):
                     _check_spans(part, name, models, faults)
-            return found
-        places = [place for place in dict.fromkeys((0, *self.sources)) if models[place].has(name)]
-        depths = {place: models[place].layers(name).num_layers for place in places}
+            return named
+        places = [index for index in dict.fromkeys((0, *self.sources)) if models[index].has(name)]
+        depths = {index: models[index].layers(name).num_layers for index in places}
         if len({*depths.values()}) > 1:
-            text = ", ".join(f"{models[place].label} {depth}" for place, depth in depths.items())
+            text = ", ".join(f"{models[index].label} {depth}" for index, depth in depths.items())
             faults.add(f"numbers of layers differ: {text}. Use slices.")
         depth = min(depths.values())
-        spans = tuple(Span(place, 0, depth) for place in self.parents)
+        spans = tuple(Span(index, 0, depth) for index in self.parents)
         return (Slice(spans, None if self.base is None else Span(self.base, 0, depth)),)
 
 
@@ -95,7 +95,7 @@ def why_fixed(name: str, model: Modules, origins: Origins) -> str | None:
             return None
     elif is_halved(model.match.frame.model.config) and name in HALVES:
         own = model.layers(name).first_alone()
-        if not own or [place for place, (_, layer) in enumerate(origins) if layer == 0] == [0]:
+        if not own or [index for index, (_, layer) in enumerate(origins) if layer == 0] == [0]:
             return None
         return (
             f"layer 0 of the module {name} has what layer 1 has not, or the reverse: {own[0]}. "

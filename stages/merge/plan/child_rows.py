@@ -85,8 +85,8 @@ class _Builder:
         self._frame = frame
         self._merged = arrangement.merged_modules(frame.layout)
         self._models = {
-            place: Modules(model, labels[place], frame, self._merged)
-            for place, model in enumerate(models)
+            index: Modules(model, labels[index], frame, self._merged)
+            for index, model in enumerate(models)
         }
         self._outside = Outside(self._merged, self._models)
         self._origins: dict[str, Origins] = {}
@@ -111,8 +111,8 @@ class _Builder:
         used = sorted({span.ancestor for part in slices for span in part.spans})
         if not self._is_everywhere(name, used):
             return []
-        for place in used:
-            match = self._models[place].match
+        for index in used:
+            match = self._models[index].match
             for message in match.config_conflicts(layers=self._arrangement.is_whole):
                 self._faults.add(message)
             self._notes |= dict.fromkeys(match.config_notes(layers=self._arrangement.is_whole))
@@ -129,7 +129,7 @@ class _Builder:
 
     def _is_everywhere(self, name: str, used: Sequence[int]) -> bool:
         lacking = [
-            self._models[place].label for place in used if not self._models[place].has(name)
+            self._models[index].label for index in used if not self._models[index].has(name)
         ]
         if lacking:
             text = f"{', '.join(lacking)} has no module {name}, {self._frame.label} has it."
@@ -150,8 +150,8 @@ class _Builder:
     def _outer(self, name: str, part: Slice, *, is_before: bool) -> Iterator[ChildRow]:
         places = [span.ancestor for span in part.spans]
         named = self._outside.of_module(name, places, is_before=is_before)
-        for key in sorted(set.intersection(*(set(found) for found in named))):
-            names = [found[key] for found in named]
+        for key in sorted(set.intersection(*(set(names_by_key) for names_by_key in named))):
+            names = [names_by_key[key] for names_by_key in named]
             yield _row(key, name, None, part, names, is_before=is_before)
 
     def _layer(
@@ -160,17 +160,17 @@ class _Builder:
         """Give the rows of one layer of the child, its buffers from one ancestor alone."""
         spans = self._asked(part)
         layers = [(span, self._models[span.ancestor].layers(name)) for span in spans]
-        named = [held.weights(span.first + index, stands_at) for span, held in layers]
-        for key in sorted({key for found in named for key in found}):
-            names = [found.get(key) for found in named]
+        named = [stack.weights(span.first + index, stands_at) for span, stack in layers]
+        for key in sorted({key for names_by_key in named for key in names_by_key}):
+            names = [names_by_key.get(key) for names_by_key in named]
             if None in names:
                 self._missing(key, spans, names, where)
                 continue
             known = [n for n in names if n is not None][: len(part.spans)]
             yield _row(key, name, stands_at, part, known, where=where)
-        span, held = layers[_leading(spans)]
-        for key, theirs in held.buffers(span.first + index, stands_at).items():
-            own = (RowPart(span.ancestor, theirs),)
+        span, stack = layers[_leading(spans)]
+        for key, buffer in stack.buffers(span.first + index, stands_at).items():
+            own = (RowPart(span.ancestor, buffer),)
             yield ChildRow(key, key, name, stands_at, False, None, own, where, is_copied=True)
 
     def _asked(self, part: Slice) -> Sequence[Span]:

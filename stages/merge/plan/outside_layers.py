@@ -34,17 +34,17 @@ class Outside:
             and self._layout.is_before(name) == is_before
         ]
         single = [name for name in names if name not in self.twins]
-        for place in places:
-            self._asked[place, is_before, module] = names
-        return [self._models[place].match.names_of(single) for place in places]
+        for index in places:
+            self._asked[index, is_before, module] = names
+        return [self._models[index].match.names_of(single) for index in places]
 
     def complaints(self) -> Iterator[Complaint]:
         """Give what the models that were asked lack, or have besides what rules pass over."""
-        for (place, _, _), names in self._asked.items():
+        for (index, _, _), names in self._asked.items():
             twins = {name: twin for name, twin in self.twins.items() if name in names}
-            yield from self._models[place].match.lacking(names, twins)
-        for place, is_before in dict.fromkeys((p, b) for p, b, _ in self._asked):
-            model = self._models[place]
+            yield from self._models[index].match.lacking(names, twins)
+        for index, is_before in dict.fromkeys((p, b) for p, b, _ in self._asked):
+            model = self._models[index]
             match = model.match
             rest = [
                 name

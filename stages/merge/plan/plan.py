@@ -81,14 +81,14 @@ class Plan:
         """The model whose architecture and code the child has."""
         return self.models[0]
 
-    def name_of(self, place: int) -> str:
+    def name_of(self, index: int) -> str:
         """Return what the recipe calls the model at ``place``."""
-        return self.recipe.ancestors[place].name
+        return self.recipe.ancestors[index].name
 
-    def weights_hash_of(self, place: int) -> str:
+    def weights_hash_of(self, index: int) -> str:
         """Return the hash of a model's weights; a nested recipe is merged once to find it."""
-        ancestor = self.recipe.ancestors[place]
-        return ancestor.hash if isinstance(ancestor, Model) else self.models[place].hash()
+        ancestor = self.recipe.ancestors[index]
+        return ancestor.hash if isinstance(ancestor, Model) else self.models[index].hash()
 
     @property
     def outputs(self) -> Mapping[str, TensorInfo]:

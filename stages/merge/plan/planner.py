@@ -133,30 +133,30 @@ class _Planner:
         recipe, faults = self._recipe, self._faults
         with faults.at(""):
             method_of(recipe.method)
-        for place, rule in enumerate(recipe.rules):
-            with faults.at(f"rule {place}"):
+        for index, rule in enumerate(recipe.rules):
+            with faults.at(f"rule {index}"):
                 check_conditions(rule)
                 self._methods.append(method_of(rule.method or recipe.method))
         if faults:
             return
-        for place in range(len(recipe.rules) if not recipe.layers else 0):
-            self._settings_of(place, len(recipe.parents))
+        for index in range(len(recipe.rules) if not recipe.layers else 0):
+            self._settings_of(index, len(recipe.parents))
 
-    def _settings_of(self, place: int, num_parents: int) -> Settings | None:
+    def _settings_of(self, index: int, num_parents: int) -> Settings | None:
         """Return the settings of a rule for a number of parents; None where it is at fault."""
-        key = (place, num_parents)
+        key = (index, num_parents)
         if key not in self._settings:
             self._settings[key] = None
-            with self._faults.at(f"rule {place}"):
-                rule, method = self._recipe.rules[place], self._methods[place]
+            with self._faults.at(f"rule {index}"):
+                rule, method = self._recipe.rules[index], self._methods[index]
                 self._settings[key] = settings_of(rule, method, num_parents)
         return self._settings[key]
 
     def _check_layers(self, child: _Child) -> None:
-        for place, rule in enumerate(self._recipe.rules):
+        for index, rule in enumerate(self._recipe.rules):
             if rule.layers is None:
                 continue
-            with self._faults.at(f"rule {place}"):
+            with self._faults.at(f"rule {index}"):
                 if rule.module is not None and rule.module not in child.depths:
                     legal = ", ".join(child.depths)
                     raise RecipeError(f"module is {rule.module!r}. Merged are {legal}; change it.")
@@ -182,13 +182,13 @@ class _Planner:
                     )
                 )
                 continue
-            place = rules.place(row.key, row.module, row.layer, component)
-            if place is None:
+            index = rules.place(row.key, row.module, row.layer, component)
+            if index is None:
                 unmatched.append(row.name)
                 continue
-            settings = self._settings_of(place, len(fitted.parents))
-            if settings is not None and self._is_counted(fitted, self._methods[place]):
-                tensors.append(self._tensor(fitted, self._methods[place], settings))
+            settings = self._settings_of(index, len(fitted.parents))
+            if settings is not None and self._is_counted(fitted, self._methods[index]):
+                tensors.append(self._tensor(fitted, self._methods[index], settings))
         self._refuse(unmatched)
         return tensors
 

@@ -19,9 +19,9 @@ def check_recipe(recipe: Recipe, num_models: int, faults: Faults) -> None:
         faults.add(f"dtype is {recipe.dtype!r}. Legal are {', '.join(DTYPES)}; change it.")
     if recipe.rounding not in (None, "own", *DTYPES):
         faults.add(f"rounding is {recipe.rounding!r}. Legal are own, {', '.join(DTYPES)}.")
-    for what, place in _places(recipe):
-        if not 0 <= place < count:
-            faults.add(f"{what} names ancestor {place}. There are 0 to {count - 1}; change it.")
+    for what, index in _places(recipe):
+        if not 0 <= index < count:
+            faults.add(f"{what} names ancestor {index}. There are 0 to {count - 1}; change it.")
     if recipe.layers:
         _check_slices(recipe, faults)
         return
@@ -60,7 +60,7 @@ def _places(recipe: Recipe) -> Iterator[tuple[str, int]]:
     """Give every place among the ancestors that a recipe names, and which of its keys does."""
     if recipe.base is not None:
         yield "base", recipe.base
-    yield from (("parents", place) for place in recipe.parents)
+    yield from (("parents", index) for index in recipe.parents)
     slices: list[Slice] = [one for part in recipe.layers for one in part.slices]
     yield from (("layers", span.ancestor) for one in slices for span in one.spans)
     if isinstance(recipe.tokenizer.source, int):

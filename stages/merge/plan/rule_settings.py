@@ -26,8 +26,8 @@ class RuleBook:
         key = (name if self._has_parts else "", module, layer, component)
         if key not in self._places:
             matching = (
-                place
-                for place, rule in enumerate(self._rules)
+                index
+                for index, rule in enumerate(self._rules)
                 if self._matches(rule, name, module, layer, component)
             )
             self._places[key] = next(matching, None)

@@ -44,7 +44,7 @@ def _is_whole(part: ModuleLayers, recipe: Recipe, models: Sequence[Checkpoint]) 
     one = part.slices[0]
     frame = known(models[0], recipe.ancestors[0].name)
     depths = {
-        Modules(models[place], "", frame, [part.module]).layers(part.module).num_layers
-        for place in {0, *(span.ancestor for span in one.spans)}
+        Modules(models[index], "", frame, [part.module]).layers(part.module).num_layers
+        for index in {0, *(span.ancestor for span in one.spans)}
     }
     return depths == {span.stop for span in one.spans} and {s.first for s in one.spans} == {0}

@@ -89,8 +89,8 @@ def _members(
         CheckpointError: a model has no tokenizer, and another number of rows than the owner.
     """
     num_rows = [
-        min((model.tensors[name].shape[0] for name in found), default=None)
-        for model, found in zip(models, matrices, strict=True)
+        min((model.tensors[name].shape[0] for name in names), default=None)
+        for model, names in zip(models, matrices, strict=True)
     ]
     read: dict[bytes, Tokens] = {}
     is_told = has_tokenizer(models[owner].folder)
@@ -105,7 +105,7 @@ def _members(
             bare = model if is_told else models[owner]
             raise CheckpointError(
                 f"{bare.folder}: holds no tokenizer, so nobody knows which tokens its {rows} rows "
-                "stand for. Put its tokenizer's files beside its weights."
+                "stand for. Put its tokenizer's files next to its weights."
             )
         members.append(_Member(label, tokens, rows))
     return members
@@ -189,7 +189,7 @@ def _placing(
     child: list[str | None] = [None] * size
     for token, number in ids.items():
         child[number] = token
-    found = place(
+    placing = place(
         child,
         holdings,
         owner=owner,
@@ -197,7 +197,7 @@ def _placing(
         given=_given(rule, members, ids),
         num_kept=size if pad is None else end,
     )
-    return None if all(row_map is None for row_map in found.maps) else found
+    return None if all(row_map is None for row_map in placing.maps) else placing
 
 
 def _given(
@@ -209,10 +209,10 @@ def _given(
         RecipeError: the model that is named has no such row.
     """
     labels = [member.label for member in members]
-    found = {}
+    given = {}
     for token, source in rule.tokens.items():
         if source.model is None:
-            found[ids[token]] = Given(None, -1, source.force)
+            given[ids[token]] = Given(None, -1, source.force)
             continue
         number = labels.index(source.model)
         row = _row(source, token, members[number])
@@ -222,8 +222,8 @@ def _given(
                 f"token {token!r}: {source.model} has no row for {wanted!r}. Name a "
                 "model that has the token, or kind: zero."
             )
-        found[ids[token]] = Given(number, row, source.force)
-    return found
+        given[ids[token]] = Given(number, row, source.force)
+    return given
 
 
 def _row(source: TokenSource, token: str, member: _Member) -> int | None:

@@ -81,8 +81,8 @@ def template_of(choice: str | None, models: Sequence[Checkpoint]) -> str | None:
     if choice is None or choice in TEMPLATES:
         return None if choice is None else TEMPLATES[choice]
     if choice == "auto":
-        found = [text for model in models if (text := template_in(model.folder)) is not None]
-        return Counter(found).most_common(1)[0][0] if found else None
+        templates = [text for model in models if (text := template_in(model.folder)) is not None]
+        return Counter(templates).most_common(1)[0][0] if templates else None
     if "{" not in choice:
         legal = ["auto", *TEMPLATES]
         raise RecipeError(
@@ -111,12 +111,12 @@ def template_in(folder: Path) -> str | None:
         if not path.is_file():
             continue
         try:
-            found = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
-            if isinstance(found, list):  # several, by name
-                named = {entry["name"]: entry["template"] for entry in found}
-                found = named.get("default")
+            template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
+            if isinstance(template, list):  # several, by name
+                named = {entry["name"]: entry["template"] for entry in template}
+                template = named.get("default")
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: damaged: {error}. Fetch the model again.") from error
-        if isinstance(found, str):
-            return found
+        if isinstance(template, str):
+            return template
     return None

@@ -40,10 +40,10 @@ def read(parts: Sequence[tuple[Checkpoint, str, Rows | None]]) -> list[Tensor]:
     if first is None:
         return tensors
     pool = _pool(first)
-    for place, (_, _, rows) in enumerate(parts):
+    for index, (_, _, rows) in enumerate(parts):
         row_map = None if rows is None else rows.placing.maps[rows.model]
         if row_map is not None:
-            tensors[place] = _moved(tensors[place], row_map, pool)
+            tensors[index] = _moved(tensors[index], row_map, pool)
     return tensors
 
 
@@ -57,8 +57,8 @@ def _moved(matrix: Tensor, row_map: RowMap, pool: Tensor) -> Tensor:
 
 def _pool(rows: Rows) -> Tensor:
     """Return the rows that models lack, in the dtype of the moved matrices."""
-    found = [matrix for matrix in rows.matrices if matrix is not None]
-    infos = [model.tensors[name] for model, name in found]
+    matrices = [matrix for matrix in rows.matrices if matrix is not None]
+    infos = [model.tensors[name] for model, name in matrices]
     dtypes = {DTYPES[info.dtype] for info in infos}
     dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
     plan, shape = rows.placing.pool, infos[0].shape[1:]

@@ -115,10 +115,10 @@ def place(
 
 def _rows_of(child: Sequence[str | None], model: Holding) -> Ids:
     """Return the model's row for each token of the child, -1 where it has none."""
-    ids: Mapping[str | None, int] = model.ids  # type: ignore[assignment]  # None is no token
-    found = np.fromiter(map(ids.get, child, repeat(-1)), np.int64, len(child))
-    found[found >= model.num_rows] = -1  # a token beyond the matrix has no row
-    return found
+    ids: Mapping[str | None, int] = model.ids  # type: ignore[assignment]  # None is not a token
+    rows = np.fromiter(map(ids.get, child, repeat(-1)), np.int64, len(child))
+    rows[rows >= model.num_rows] = -1  # a token beyond the matrix has no row
+    return rows
 
 
 def _row_map(own: Ids, model: Holding, pooled: Ids, forced: Ids, size: int) -> RowMap | None:

@@ -23,7 +23,7 @@ def matrices_of(model: Checkpoint) -> Mapping[str, str]:
     transformers gives them are known; under other names a matrix outside the layers counts if it
     has ``vocab_size`` rows and that is not the hidden size too.
     """
-    found = {}
+    kinds = {}
     vocab_size, hidden_size = _setting(model, "vocab_size"), _setting(model, "hidden_size")
     for name, info in model.tensors.items():
         kind = _kind(name, len(info.shape))
@@ -31,8 +31,8 @@ def matrices_of(model: Checkpoint) -> Mapping[str, str]:
         if kind is None and is_tall and not _IN_LAYER.search(name):
             kind = INPUT
         if kind is not None:
-            found[name] = kind
-    return found
+            kinds[name] = kind
+    return kinds
 
 
 def _kind(name: str, num_axes: int) -> str | None:

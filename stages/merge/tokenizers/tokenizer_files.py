@@ -9,7 +9,7 @@ from typing import Any
 from stages.merge.tokenizers.chat_templates import TEMPLATE_FILE
 
 _CONFIG = "tokenizer_config.json"
-# Names and patterns that transformers looks for beside a tokenizer.
+# Names and patterns that transformers looks for next to a tokenizer.
 _VOCABULARY = (
     "tokenizer.json",
     "added_tokens.json",
@@ -63,7 +63,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def _amend(path: Path, joined: Mapping[str, Any] | None, chat_template: str | None) -> None:
-    """Take out of tokenizer_config.json what the files beside it now say otherwise."""
+    """Take out of tokenizer_config.json what the files next to it now say otherwise."""
     if not path.is_file():
         return
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -36,12 +36,13 @@ def joined(
         {"content": token, "id": ids[token], **added[token]}
         for token in sorted(added, key=lambda token: ids[token])
     ]
-    found = Tokenizer.from_str(json.dumps(data)).get_vocab()
-    wrong = next((token for token in ids if found.get(token) != ids[token]), None)
+    vocabulary = Tokenizer.from_str(json.dumps(data)).get_vocab()
+    wrong = next((token for token in ids if vocabulary.get(token) != ids[token]), None)
     if wrong is not None:
         raise RecipeError(
             f"union: token {wrong!r} should be {ids[wrong]}, the tokenizers library makes it "
-            f"{found.get(wrong)}. Take the tokenizer of the base or of a model, not the union."
+            f"{vocabulary.get(wrong)}. Take the tokenizer of the base or of a model, not the "
+            "union."
         )
     return data
 

@@ -51,7 +51,7 @@ class Vocabulary:
         """The hash of what decides, with the rule and the weights, the child's rows and tokens."""
         return content_hash([self.owner, self.size, self.spoken])
 
-    def rows(self, place: int, tensor: str) -> Rows | None:
+    def rows(self, index: int, tensor: str) -> Rows | None:
         """Return how a model's rows are moved for the child's ``tensor``; None: not at all.
 
         It goes into the ``Source`` that reads the tensor from the model.
@@ -59,10 +59,10 @@ class Vocabulary:
         Raises:
             RecipeError: rows come from a model that has no such matrix.
         """
-        kind = next((found[tensor] for found in self.matrices if tensor in found), None)
-        if self.placing is None or kind is None or self.placing.maps[place] is None:
+        kind = next((matrices[tensor] for matrices in self.matrices if tensor in matrices), None)
+        if self.placing is None or kind is None or self.placing.maps[index] is None:
             return None
-        names = [_name_in(found, tensor, kind) for found in self.matrices]
+        names = [_name_in(matrices, tensor, kind) for matrices in self.matrices]
         for donation in (*self.placing.pool.copied, *self.placing.pool.summed):
             if names[donation.model] is None:
                 raise RecipeError(
@@ -73,14 +73,14 @@ class Vocabulary:
             None if name is None else (model, name)
             for model, name in zip(self.models, names, strict=True)
         )
-        return Rows(self.placing, place, matrices)
+        return Rows(self.placing, index, matrices)
 
-    def info(self, place: int, name: str) -> TensorInfo:
+    def info(self, index: int, name: str) -> TensorInfo:
         """Return what a model's tensor ``name`` is once its rows are moved."""
-        info = self.models[place].tensors[name]
-        if self.placing is None or self.placing.maps[place] is None:
+        info = self.models[index].tensors[name]
+        if self.placing is None or self.placing.maps[index] is None:
             return info
-        if name not in self.matrices[place]:
+        if name not in self.matrices[index]:
             return info
         return TensorInfo(info.dtype, (self.placing.size, *info.shape[1:]))
 
@@ -116,5 +116,5 @@ def _name_in(matrices: Mapping[str, str], tensor: str, kind: str) -> str | None:
     if tensor in matrices:
         return tensor
     kinds = (kind, INPUT) if kind == OUTPUT else (kind,)
-    alike = (name for wanted in kinds for name, found in matrices.items() if found == wanted)
+    alike = (name for wanted in kinds for name, own in matrices.items() if own == wanted)
     return next(alike, None)

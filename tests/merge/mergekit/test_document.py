@@ -105,7 +105,7 @@ def test_values_that_mean_nothing_are_refused(value: str, message: str) -> None:
         ),
         ("- a", "Give a mapping of merge_method"),
         ("a: [", "not YAML"),
-        ("a: !!python/object:os.system b", "is no plain data"),
+        ("a: !!python/object:os.system b", "is not plain data"),
         ("a: &a [*a]", "levels. Write the aliases out."),
         ("", "holds no document"),
     ],
