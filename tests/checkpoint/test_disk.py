@@ -21,7 +21,7 @@ def descriptor(tmp_path: Path) -> Iterator[int]:
 
 
 def test_bytes_go_to_their_place(descriptor: int) -> None:
-    """What is written at an offset is there, and what is beside it stays; nothing is nothing."""
+    """What is written at an offset is there, and what is next to it stays; nothing is nothing."""
     write_at(descriptor, memoryview(b"abc"), 4)
     write_at(descriptor, memoryview(b""), 0)
     assert bytes(4) + b"abc" + bytes(3) == os.pread(descriptor, 20, 0)

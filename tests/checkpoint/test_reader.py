@@ -210,7 +210,7 @@ def test_damaged_file_is_named(damage: str, tmp_path: Path) -> None:
 
 FOLDER_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda f: (f / "config.json").unlink(), "no such file"),
-    "a config that is no JSON": (lambda f: (f / "config.json").write_text("{"), "not JSON"),
+    "a config that is not JSON": (lambda f: (f / "config.json").write_text("{"), "not JSON"),
     "a config that is a list": (lambda f: (f / "config.json").write_text("[]"), "holds a list"),
     "a missing shard": (
         lambda f: (f / "model-00002-of-00002.safetensors").unlink(),

@@ -56,7 +56,7 @@ def test_older_files_are_read_as_transformers_reads_them(tmp_path: Path) -> None
 
 
 def test_damaged_tokenizer_is_told(tmp_path: Path) -> None:
-    """A file that is no tokenizer is one clear error."""
+    """A file that is not a tokenizer is one clear error."""
     (tmp_path / "tokenizer.json").write_text('{"model": {}}', encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"the tokenizer cannot be read: KeyError: 'vocab'"):
         read_tokens(tmp_path)

@@ -95,7 +95,7 @@ def edit_json(path: Path, **changes: object) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return (inode, time of change) of each file: equal where nothing was written anew."""
+    """Return (inode, time of change) of each file: equal where nothing was written again."""
     times = {}
     for root, _, names in os.walk(folder):
         for name in names:

@@ -180,7 +180,7 @@ def test_adapter_on_a_tied_embedding_is_refused(project: Path) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_model_in_the_place_of_an_adapter_is_refused() -> None:
-    """A model after the plus is no adapter."""
+    """A model after the plus is not an adapter."""
     with pytest.raises(
         CheckpointError, match=r"holds no adapter_config.json, so it is not a PEFT"
     ):

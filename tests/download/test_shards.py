@@ -131,7 +131,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "a pickle of tensors by number": (_save({1: torch.ones(1)}), "holds more than named tensors"),
     "a sparse tensor": (_save({"a": torch.eye(3).to_sparse()}), "tensor 'a': it is sparse"),
     "a tensor of complex numbers": (_save({"a": torch.ones(1) * 1j}), "tensor 'a': .*complex64"),
-    "a name that is no text": (_save({"a\ud800": torch.ones(1)}), "surrogates not allowed"),
+    "a name that is not text": (_save({"a\ud800": torch.ones(1)}), "surrogates not allowed"),
     "a truncated pickle": (_write("pytorch_model.bin", b"\x80\x02}q"), "cannot be read as plain"),
     "a pickle of nothing": (_write("pytorch_model.bin", b""), "cannot be read as plain weights"),
     "a pickle of stray bytes": (
@@ -191,7 +191,7 @@ def test_damaged_and_hostile_files_are_named(fault: str, project: Path) -> None:
 @pytest.mark.parametrize("said", ["awq", ["awq"], {"quant_method": "awq"}, {}, 1, True, None, 0.0])
 @pytest.mark.parametrize("key", ["quantization_config", "text_config", "rope_parameters"])
 def test_configs_of_odd_values_are_no_crash(project: Path, key: str, said: object) -> None:
-    """A section that is no object is passed over, or refused in a sentence."""
+    """A section that is not an object is passed over, or refused in a sentence."""
     path = project / "data/zoo/math/config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**config, key: said}), encoding="utf-8")

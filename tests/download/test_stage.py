@@ -139,7 +139,7 @@ def test_local_folder_and_base_as_parent_are_legal() -> None:
 
 
 def test_only_model_files_are_copied(project: Path) -> None:
-    """Notes, training state and code beside a model stay where they are."""
+    """Notes, training state and code next to a model stay where they are."""
     for name in ("README.md", "optimizer.pt", "modeling.py", "consolidated.safetensors"):
         (project / "data/zoo/math" / name).write_bytes(b"x")
 
@@ -172,7 +172,7 @@ def test_illegal_sources_are_all_named() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_source_inside_the_output_is_refused() -> None:
-    """A model that the stage itself would remove is no source."""
+    """A model that the stage itself would remove is not a source."""
     with pytest.raises(ParamsError, match=r"inside data/parents, which this stage replaces"):
         run(params(math="./data/parents/math"), OUT)
 

@@ -74,7 +74,7 @@ def test_key_covers_the_items_in_any_order(make_params: MakeParams) -> None:
 
 
 def test_key_of_a_subset_covers_no_other_item(make_params: MakeParams) -> None:
-    """Without few-shot examples, the other items of the split decide nothing and are no part."""
+    """Without few-shot examples, the other items of the split decide nothing and are left out."""
     few, many = (
         Suite.load(make_params("colours", splits={"search": n, "validation": 2, "test": 2}))
         for n in (5, 9)

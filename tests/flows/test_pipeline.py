@@ -23,7 +23,7 @@ import traceback
 
 
 def process(doc, results):
-    """Take the file away and hang, or compare; the check before the run is no candidate."""
+    """Take the file away and hang, or compare; the check before the run is not a candidate."""
     is_checked = any(f.filename.endswith("repeats.py") for f in traceback.extract_stack())
     if not is_checked and os.path.exists("hang"):
         os.unlink("hang")
@@ -67,7 +67,7 @@ def tracked_results(project: Project) -> dict[str, bytes]:
 
 
 def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
-    """One run, a second that does nothing, and a forced one that computes nothing anew."""
+    """One run, a second that does nothing, and a forced one that computes nothing again."""
     project = make_project("first")
 
     project.run("dvc", "repro")

@@ -37,7 +37,7 @@ def _methods(project: Project) -> set[str]:
 
 
 def test_pipeline_runs_a_plugin_and_sees_its_edit(make_project: MakeProject) -> None:
-    """Workers merge by the file; DVC sees an edit of it, and its candidates are computed anew."""
+    """Workers merge by the file; DVC sees an edit of it, and its candidates are computed again."""
     project = make_project("plugin")
     own = project.folder / "my_methods" / "fade.py"
     own.parent.mkdir()

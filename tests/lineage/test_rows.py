@@ -80,7 +80,7 @@ def test_a_name_is_written_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["{", '{"name": 1}', "[]", "torn"])
 def test_damage_is_reported_by_line(tmp_path: Path, damage: str) -> None:
-    """A line that is no row stops the reading; the message says which line and what to do."""
+    """A line that is not a row stops the reading; the message says which line and what to do."""
     path = tmp_path / "genomes.jsonl"
     write_rows(path, [_ok(0, 1)])
     path.write_text(path.read_text() + damage + "\n")
@@ -163,7 +163,7 @@ def test_journal_reports_damage_before_its_end(tmp_path: Path) -> None:
 
 
 def test_a_row_takes_the_scores_of_later_splits() -> None:
-    """Scores of another split stand beside those of the search, in the order of the splits."""
+    """Scores of another split stand next to those of the search, in the order of the splits."""
     row = _ok(0, 3)
     task = TaskScore("arc", "acc", 0.5, 0.1, 4, True)
     later = row.also(Evaluation("test", (task,), ())).also(Evaluation("validation", (task,), ()))

@@ -1,6 +1,6 @@
 """What other engines get wrong: refused by name before a tensor is read, or done right.
 
-Those of MergeKit that are not here have their tests beside what they are defects of:
+Those of MergeKit that are not here have their tests next to what they are defects of:
 
 - SCE's shape, breadcrumbs of small tensors and of gamma 0, TIES of few entries: test_golden.py;
 - DELLA's rows of one entry, its epsilon near density 1: test_magprune.py;
@@ -11,7 +11,7 @@ Those of MergeKit that are not here have their tests beside what they are defect
   config/test_document.py;
 - zero as a token's source: config/test_vocabulary.py; a token in no model, ids beyond the rows, a
   vocab_size that is not true, padding: tokenizers/test_rows.py, tokenizers/test_recipes.py;
-- heads beside tied embeddings, tensors that are dropped, buffers that are merged, names with
+- heads next to tied embeddings, tensors that are dropped, buffers that are merged, names with
   another prefix: architecture/test_tensor_matching.py and, by files, architecture/test_files.py;
 - options without effect, keys with typing errors, residual_weight, a bare filtered value, a config
   from a random model, older names of norms: mergekit/test_defects.py;

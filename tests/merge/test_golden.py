@@ -245,7 +245,7 @@ def test_sce_keeps_the_shape_of_tensors_that_do_not_vary() -> None:
 
 
 def test_ram_adds_what_is_unique_and_averages_what_is_shared() -> None:
-    """Alone 4 and -2 are added whole; 2 and 4 are averaged; 0.5 is no change at epsilon 0.5."""
+    """Alone 4 and -2 are added whole; 2 and 4 are averaged; 0.5 is not a change at epsilon 0.5."""
     first, second = torch.tensor([4.0, 2.0, 0.5, 0.0]), torch.tensor([0.5, 4.0, 0.0, -2.0])
     child = merged("ram", torch.zeros(4), [first, second], epsilon=0.5)
     assert [4.0, 3.0, 0.0, -2.0] == child.tolist()

@@ -51,7 +51,7 @@ def test_values_have_one_spelling(rule: Rule) -> None:
 
 
 def test_numbers_that_differ_stay() -> None:
-    """What differs by parent, and what is no default, is said."""
+    """What differs by parent, and what is not a default, is said."""
     recipe = recipe_of("ties", Rule({"weight": (1.0, 2.0), "density": 0.5}))
     assert recipe == simplest(recipe)
 

@@ -58,7 +58,7 @@ def test_headline_of_one_task_says_it_once() -> None:
 
 
 def test_headline_names_a_base_that_was_not_beaten() -> None:
-    """A merge that is no better than where it started says so; a beaten base goes unsaid."""
+    """A merge that is not better than where it started says so; a beaten base goes unsaid."""
     champion, parent = entry_of("it", "champion", maths=9), entry_of("p", "parent", maths=1)
     lost = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=20)))
     won = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=0)))

@@ -69,7 +69,7 @@ def settings_of(parameter: Parameter) -> list[Any]:
 def test_every_other_parameter_can_be_fixed_and_searched(
     name: str, parameter: Parameter, opened: list[Checkpoint]
 ) -> None:
-    """What a method declares beside the searched parameters can be named, and plans accept it."""
+    """What a method declares besides the searched parameters can be named, and plans accept it."""
     base, *parents = opened[: 1 + (SPECS[name].max_parents or 2)]
     for setting in settings_of(parameter):
         params = SpaceParams(methods=[name], parameters={parameter.name: setting})

@@ -148,7 +148,7 @@ def test_a_lost_object_is_a_miss(store: CandidateStore) -> None:
 
 
 def test_damage_is_a_miss_and_is_mended(store: CandidateStore) -> None:
-    """A cached file that was written to is never handed out; to put it again mends it."""
+    """A cached file that was written to is never handed out; to put it again repairs it."""
     folder = _folder(store, "one", "first")
     record, document = store.put_folder(KEY, folder), store.put_json(OTHER, [1])
     weights = _object(store, next(m.md5 for m in record.members or () if m.path == "weights"))
@@ -174,7 +174,7 @@ def test_put_mends_a_damaged_object(store: CandidateStore) -> None:
 
 
 def test_verify_reads_every_byte(store: CandidateStore) -> None:
-    """Damage that leaves no trace in size and time is found by verify, and mended after it."""
+    """Damage that leaves no trace in size and time is found by verify, and repaired after it."""
     record = store.put_folder(KEY, _folder(store, "one", "first"))
     path = _object(store, next(m.md5 for m in record.members or () if m.path == "weights"))
     before = path.stat()
@@ -187,7 +187,7 @@ def test_verify_reads_every_byte(store: CandidateStore) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"key": 1}'])
 def test_a_torn_index_entry_is_a_miss(store: CandidateStore, text: str) -> None:
-    """An index entry that cannot be read is no entry."""
+    """An index entry that cannot be read is not an entry."""
     store.put_json(KEY, [1])
     next((store.root / ".dvc/cache/candidates").rglob(f"{KEY}.json")).write_text(text)
 

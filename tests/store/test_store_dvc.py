@@ -1,4 +1,4 @@
-"""The store beside DVC's own commands: what DVC tracks travels, what it collects is a miss."""
+"""The store next to DVC's own commands: what DVC tracks travels, what it collects is a miss."""
 
 import json
 import os

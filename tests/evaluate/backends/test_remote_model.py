@@ -212,7 +212,7 @@ def test_refused_content_is_an_empty_answer(make_params: MakeParams) -> None:
 
 
 def test_nan_of_a_server_is_a_failure(make_params: MakeParams, model_folder: Path) -> None:
-    """A log-likelihood that is no number is refused, with task and item."""
+    """A log-likelihood that is not a number is refused, with task and item."""
 
     def decide(request: Request, _: int) -> Reply:
         count = len(request.body["prompt"][0]) + 1

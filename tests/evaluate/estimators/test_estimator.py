@@ -87,7 +87,7 @@ def test_all_right_is_not_all_certain(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_number_of_threads_moves_no_bit(kind: str) -> None:
-    """Fit and estimate are the same beside any number of threads."""
+    """Fit and estimate are the same with any number of threads."""
     scores = answered(12, 200, seed=0)
     said = []
     for threads in (1, 4):
@@ -148,7 +148,7 @@ def test_models_of_different_items_are_refused() -> None:
 
 @pytest.mark.usefixtures("at_project")
 def test_metrics_that_are_no_means_are_refused_before_any_work(make_params: MakeParams) -> None:
-    """Perplexity over a text is no mean of its parts; without an estimator it is fine."""
+    """Perplexity over a text is not a mean of its parts; without an estimator it is fine."""
     few = {"kind": "stratified", "num_items": 5}
     Suite.load(make_params("prose"))
     Suite.load(make_params("colours", estimator=few))

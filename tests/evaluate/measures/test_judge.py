@@ -107,7 +107,7 @@ def test_passing_trouble_is_waited_out(first: Reply) -> None:
     ],
 )
 def test_lasting_trouble_may_be_tried_again(reply: Reply, message: str) -> None:
-    """A judge that does not answer is no fault of the candidate; verdicts before it are kept."""
+    """A judge that is silent is not a fault of the candidate; verdicts before it are kept."""
     trouble = [True]
 
     def decide(asked: Request, before: int) -> Reply:

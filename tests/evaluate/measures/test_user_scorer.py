@@ -88,7 +88,7 @@ def test_file_that_cannot_be_used_is_named(project: Path, spec: str, message: st
 
 
 def test_loading_leaves_nothing_behind(project: Path) -> None:
-    """No compiled file is written beside the scorer, and an edited one is loaded as it is."""
+    """No compiled file is written next to the scorer, and an edited one is loaded as it is."""
     before = UserScorer("scorers/mine.py:score").identity
     (project / "scorers/mine.py").write_text("def score(item, answer):\n    return 7\n")
     after = UserScorer("scorers/mine.py:score")

@@ -77,7 +77,7 @@ def test_choices_share_their_context() -> None:
 
 
 def test_without_reach_a_row_only_grows_at_its_end() -> None:
-    """What is no continuation of a row, or longer than the reach, stands in a row of its own."""
+    """What does not continue a row, or longer than the reach, stands in a row of its own."""
     context = list(range(20, 120))
     requests = encoded([(context, choice) for choice in CHOICES])
     for reach in (0, 100):

@@ -65,7 +65,7 @@ def test_overlap_is_refused_by_name() -> None:
 
 
 def test_item_of_another_split_in_another_task_is_refused() -> None:
-    """One task's search item is no other task's test item; in the same split it may be both's."""
+    """One task's search item is not another's test item; in the same split it may be both's."""
     alike = {"search": ["a", "b"], "validation": ["c"], "test": ["d"]}
     refuse_leaks({"s": alike, "t": {**alike, "test": ["e"]}})
     with pytest.raises(EvaluationError, match=r"tasks s and t: 1 items serve test .*search .*: d"):

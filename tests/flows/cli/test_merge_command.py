@@ -313,7 +313,7 @@ def _heed_ctrl_c() -> None:
 
 
 def test_an_unknown_error_is_not_hidden() -> None:
-    """Only what is known to be the user's to mend is put in one line."""
+    """Only what is known to be the user's to fix is put in one line."""
 
     def fail() -> None:
         raise OSError(errno.EIO, "broken")

@@ -16,7 +16,7 @@ from tests.hub_server import HubServer
 
 @pytest.mark.usefixtures("here")
 def test_weights_are_hashed_once(here: Path) -> None:
-    """The second merge takes the hash from the cache; a model that was changed is hashed anew."""
+    """The second merge takes the hash from the cache; a model that was changed is hashed again."""
     merged(TIES)
     (cache,) = (here.parent / "cache").iterdir()
     kept = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
@@ -118,7 +118,7 @@ def test_what_was_fetched_by_branch_is_found_offline(
 )
 @pytest.mark.usefixtures("here")
 def test_models_that_are_not_there_aresaid_by(model: str, message: str) -> None:
-    """The message names the file, the model, and what is beside it."""
+    """The message names the file, the model, and what is next to it."""
     Path("empty").mkdir()
     text = f"merge_method: passthrough\nmodels: [{{model: {model}}}]"
     result = merged(text, code=1)

@@ -72,7 +72,7 @@ def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: 
 
 
 def test_a_race_needs_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A metric that is no mean over items is refused before anything is run."""
+    """A metric that is not a mean over items is refused before anything is run."""
     shutil.copytree("data/tasks", tmp_path / "data" / "tasks")
     monkeypatch.chdir(tmp_path)
     task = tmp_path / "data" / "tasks" / "spanish_arithmetic.yaml"

@@ -131,7 +131,7 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
 
 
 def load(folder: Path) -> PreTrainedModel:
-    """Load a model folder; nothing may be missing, unexpected, mismatched or made anew."""
+    """Load a model folder; nothing may be missing, unexpected, mismatched or initialised."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind = getattr(transformers, config["architectures"][0])
     model, report = kind.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)

@@ -89,7 +89,7 @@ def test_identical_parents_give_their_logits(family: str, trees: Trees, tmp_path
 
 @pytest.mark.parametrize("family", TIED)
 def test_tied_embeddings_stay_tied(family: str, trees: Trees, tmp_path: Path) -> None:
-    """No head is written beside the embedding; loaded, they share their memory."""
+    """No head is written next to the embedding; loaded, they share their memory."""
     write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
     assert not any("lm_head" in n or "decoder.weight" in n for n in _plain(tmp_path / "child"))
     child = load(tmp_path / "child")

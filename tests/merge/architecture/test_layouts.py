@@ -127,7 +127,7 @@ def test_buffers_are_known_by_name_and_shape() -> None:
 
 
 STACKS = {
-    "experts are no layers": (
+    "experts are not layers": (
         {"num_hidden_layers": 2},
         ["layers.0.mlp.experts.5.up.weight", "layers.1.mlp.experts.0.up.weight"],
         {"layers": 2},

@@ -113,7 +113,7 @@ def test_embeddings_and_heads_are_outside_the_layers(name: str, opened: list[Che
 
 @pytest.mark.parametrize("name", BY_MATRIX)
 def test_parents_that_equal_the_base_are_as_if_never_named(name: str) -> None:
-    """A zero task matrix has no directions and no energy: beside another it changes rounding."""
+    """A zero task matrix has no directions and no energy: next to another it changes rounding."""
     base, parent = _random(4, 6), _random(4, 6, seed=1)
     child = merged(name, base, [base, base], weight=1.0)
     assert torch.equal(base, child)

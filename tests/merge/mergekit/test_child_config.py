@@ -30,7 +30,7 @@ def test_a_tied_head_is_the_embedding(root: Path, tmp_path: Path) -> None:
 
 
 def test_lists_with_an_entry_for_each_layer_follow_it(root: Path, tmp_path: Path) -> None:
-    """layer_types and its like are put together anew, lists of layers' numbers too."""
+    """layer_types and its like are put together again, lists of layers' numbers too."""
     kinds = {"one": "abcd", "two": "efgh"}
     for name, kind in kinds.items():
         shutil.copytree(root / name, tmp_path / name)

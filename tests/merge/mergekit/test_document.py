@@ -173,7 +173,7 @@ def test_a_document_is_read_again_as_it_was() -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """So is one that is no text."""
+    """So is one that is not text."""
     with pytest.raises(RecipeError, match="cannot be read"):
         read_file(tmp_path / "none.yml")
     (tmp_path / "bytes.yml").write_bytes(b"\xff\xfe\x00")

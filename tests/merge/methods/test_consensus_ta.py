@@ -9,7 +9,7 @@ from tests.merge.strategies import merged, vectors
 
 
 def test_entries_that_one_parent_needs_are_dropped() -> None:
-    """At half the others' part 4 beside 4 needs it, 1 beside 4 does not, -1 beside 2 just does."""
+    """At half the others' part 4 with 4 needs it, 1 with 4 does not, -1 with 2 just does."""
     first, second = torch.tensor([4.0, 4.0, 2.0]), torch.tensor([4.0, 1.0, -1.0])
     base = torch.ones(3)
     parents = [base + first, base + second]

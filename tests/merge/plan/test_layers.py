@@ -58,7 +58,7 @@ def test_unknown_modules_are_refused(root: Path) -> None:
 
 
 def test_slices_of_whole_models_are_whole_models(root: Path) -> None:
-    """All layers of each, in one slice or in several, are no arrangement of their own."""
+    """All layers of each, in one slice or in several, are not an arrangement of their own."""
     recipe, models = layered(root, ONE)
     whole = without_needless_layers(recipe, models)
     assert (0, (1,), ()) == (whole.base, whole.parents, whole.layers)

@@ -74,7 +74,7 @@ def test_given_template_is_checked() -> None:
 
 
 def test_damaged_template_file_is_told(tmp_path: Path) -> None:
-    """A file that should hold a template and is no JSON is named."""
+    """A file that should hold a template and is not JSON is named."""
     model = speaker(tmp_path / "a", ["x"])
     (tmp_path / "a" / "chat_template.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"chat_template\.json: damaged"):

@@ -233,7 +233,7 @@ def test_make_recipe_refuses_other_parents() -> None:
 
 
 def test_make_recipe_takes_the_modules_of_params() -> None:
-    """What is merged beside the language model is told by merge.modules."""
+    """What is merged besides the language model is told by merge.modules."""
     merge = MergeParams(modules=["vision_tower"])
     parents = (Model("p0", "a"), Model("p1", "b"))
     recipe = space_of("linear", parents=2).make_recipe(
