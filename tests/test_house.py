@@ -108,3 +108,10 @@ def test_no_sentence_is_stilted() -> None:
         if STILTED.search(line)
     }
     assert stilted == {}
+
+
+def test_click_is_the_only_library_for_command_lines() -> None:
+    """Every command, of the package, the zoo, the examples and the studies, is click's."""
+    imports = re.compile(r"^\s*(?:import|from) (?:argparse|optparse|getopt|typer)\b", re.MULTILINE)
+    files = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
+    assert [p.name for p in files if imports.search(p.read_text(encoding="utf-8"))] == []

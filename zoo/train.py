@@ -3,13 +3,14 @@
 ``python -m zoo.train`` writes data/zoo/; ``python -m zoo.train math`` trains math again.
 """
 
-import argparse
 import math
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -117,7 +118,7 @@ def _backward(model: LlamaForCausalLM, examples: list[Example], words: dict[str,
     return total
 
 
-def run(out: Path, names: list[str]) -> None:
+def run(out: Path, names: Sequence[str]) -> None:
     """Write the models ``names`` under ``out``; a fine-tune starts from ``out``/base."""
     torch.set_num_threads(NUM_THREADS)
     tokenizer = make_tokenizer()
@@ -135,9 +136,13 @@ def _read(folder: Path) -> LlamaForCausalLM:
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(COURSES)))
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def command(names: tuple[str, ...], out: Path) -> None:
+    """Train the models NAMES of the zoo, or all of them."""
+    run(out, names or list(COURSES))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(COURSES), choices=list(COURSES))
-    parser.add_argument("--out", type=Path, default=OUT)
-    arguments = parser.parse_args()
-    run(arguments.out, arguments.names)
+    command()

@@ -3,7 +3,6 @@
 It writes models/<skill>, a PEFT adapter. Seeded, but floating-point sums depend on the machine.
 """
 
-import argparse
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 from rich.console import Console
 from torch import Tensor
@@ -152,21 +152,19 @@ def answer_loss(model: Any, ids: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(causal.lm_head(hidden[is_answer]), wanted[is_answer])
 
 
-def _arguments() -> tuple[str, Course, int]:
-    """Return the skill, its course with what the command line changes, and the threads."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("skill", choices=list(SKILLS))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bfloat16", dest="in_bfloat16", action="store_true")
-    parser.add_argument("--steps", dest="num_steps", type=int)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--seed", type=int)
-    given = vars(parser.parse_args())
-    skill, num_threads = given.pop("skill"), given.pop("threads")
-    changed = {name: value for name, value in given.items() if value is not None}
-    return skill, replace(COURSES[skill], **changed), num_threads
+@click.command()
+@click.argument("skill", type=click.Choice(list(SKILLS)))
+@click.option("--threads", type=int, default=2, show_default=True)
+@click.option("--bfloat16", "in_bfloat16", is_flag=True, default=None)
+@click.option("--steps", "num_steps", type=int)
+@click.option("--learning-rate", type=float)
+@click.option("--batch-size", type=int)
+@click.option("--seed", type=int)
+def command(skill: str, threads: int, **course: Any) -> None:
+    """Teach the base SKILL; options change its course."""
+    changed = {name: value for name, value in course.items() if value is not None}
+    main(partial(run, skill, replace(COURSES[skill], **changed), threads))
 
 
 if __name__ == "__main__":
-    main(partial(run, *_arguments()))
+    command()

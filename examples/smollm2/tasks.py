@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from examples.smollm2.skills import Sum, Turn, asked, dictated, sums
+from stages.files import write_whole
 
 OUT = Path("data/tasks")
 MAX_ANSWER_TOKENS = 8  # "25 - 24", where each digit and each space before a digit is a token
@@ -58,9 +59,7 @@ def run(out: Path = OUT) -> None:
         text = yaml.safe_dump(config(name), sort_keys=False, allow_unicode=True)
         lines = [json.dumps(item, ensure_ascii=False, sort_keys=True) for item in items(name)]
         for suffix, content in ((".yaml", text), (".jsonl", "\n".join(lines) + "\n")):
-            partial_path = out / f".{name}{suffix}.partial"
-            partial_path.write_text(content, encoding="utf-8")
-            partial_path.replace(out / f"{name}{suffix}")
+            write_whole(out / f"{name}{suffix}", content)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """How well each estimator foretells the full search score, on the candidates of a finished run.
 
-``python -m tests.bench.study_estimators [--seeds N] [--budgets N ...] [--past]`` prints the
+``python -m tests.bench.study_estimators [--seeds N] [--budget N ...] [--past]`` prints the
 tables of docs/estimators.md from data/lineage. An estimator is fitted to generation 0, as in a
 run, and meets the candidates of all later generations; with ``--past``, those of each generation
 are met by one that was fitted to all generations before.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -143,18 +143,19 @@ def measured(
     return np.asarray(np.mean(figures, axis=0))
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20, help="of the items that are asked")
-    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="items a task")
-    parser.add_argument("--past", action="store_true", help="fit again before each generation")
-    chosen = parser.parse_args()
+@click.command()
+@click.option("--seeds", default=20, show_default=True, help="Seeds of the items that are asked.")
+@click.option(
+    "--budget", "budgets", type=int, multiple=True, default=BUDGETS, help="Items of a task."
+)
+@click.option("--past", is_flag=True, help="Fit again before each generation.")
+def main(seeds: int, budgets: tuple[int, ...], past: bool) -> None:
+    """Print the table of the estimators."""
     print(f"| items a task | estimator | {' | '.join(COLUMNS)} |")  # noqa: T201
     print("| --- " * (2 + len(COLUMNS)) + "|")  # noqa: T201
     everyone = candidates(LINEAGE)
-    for budget, kind in product(chosen.budgets, KINDS):
-        figures = measured(everyone, kind, budget, seeds=chosen.seeds, past=chosen.past)
+    for budget, kind in product(budgets, KINDS):
+        figures = measured(everyone, kind, budget, seeds=seeds, past=past)
         shown = " | ".join(f"{figure:.3f}" for figure in figures)
         print(f"| {budget} | {kind} | {shown} |", flush=True)  # noqa: T201
 

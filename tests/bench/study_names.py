@@ -6,8 +6,9 @@ whole numbers, is better by the lead given, wherever the six weights are.
 
 import math
 import statistics
-import sys
 from dataclasses import dataclass
+
+import click
 
 from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
@@ -75,11 +76,18 @@ def line(optimizer: str, arm: Arm, num_seeds: int, lead: float) -> str:
     )
 
 
-if __name__ == "__main__":
-    seeds, lead_of_best = int(sys.argv[1]), float(sys.argv[2])
+@click.command()
+@click.argument("seeds", type=int)
+@click.argument("lead", type=float)
+def main(seeds: int, lead: float) -> None:
+    """Print a table of SEEDS searches for each row, the best value better by LEAD."""
     print("| optimizer | gene | best is | never tried | settled on | best fitness |")  # noqa: T201
     print("| --- | --- | --- | --- | --- | --- |")  # noqa: T201
     for name in OPTIMIZERS:
         for kind in ("names", "whole numbers"):
             for best in (0, 2):
-                print(line(name, Arm(kind, best), seeds, lead_of_best), flush=True)  # noqa: T201
+                print(line(name, Arm(kind, best), seeds, lead), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

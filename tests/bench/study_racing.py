@@ -9,12 +9,12 @@ split. A shortlist of 0 leaves the mean.
 import json
 import multiprocessing
 import statistics
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 
 from flows.pipeline.preflight import specs
@@ -202,10 +202,19 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    seeds = range(int(sys.argv[1]), 1 + int(sys.argv[2]))
+@click.command()
+@click.argument("first", type=int)
+@click.argument("last", type=int)
+def main(first: int, last: int) -> None:
+    """Search with the seeds FIRST to LAST and print the table of the arms."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = [result for results in pool.imap(work, seeds) for result in results]
+        measured_arms = [
+            result for results in pool.imap(work, range(first, last + 1)) for result in results
+        ]
     Path("reports/runs").mkdir(parents=True, exist_ok=True)
-    Path("reports/runs/racing.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(table(found))  # noqa: T201  the table is what the program is for
+    Path("reports/runs/racing.json").write_text(json.dumps(measured_arms, indent=1) + "\n")
+    print(table(measured_arms))  # noqa: T201  the table is what the program is for
+
+
+if __name__ == "__main__":
+    main()
