@@ -1,6 +1,8 @@
-"""Files of the project: whole or not at all, and inside its folder."""
+"""Files: read as text or refused, written whole or not at all, and inside their folder."""
 
+import codecs
 import os
+import stat
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
@@ -21,6 +23,41 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)  # gone where it was renamed
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, as ``text_in`` reads it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, is not a file or is not UTF-8.
+    """
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)  # a pipe would be waited for
+        data = path.read_bytes() if is_file else b""
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror or error}") from error
+    if not is_file:
+        raise ValueError("it cannot be read: it is not a file")
+    return text_in(data)
+
+
+def text_in(data: bytes) -> str:
+    """Return the text of bytes in UTF-8; a mark of that at the beginning is left out.
+
+    Raises:
+        ValueError: they are not UTF-8; the message begins with the line.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("line 1: it is UTF-16; save it as UTF-8")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise ValueError(f"line {line}: the byte 0x{byte:02x} is not UTF-8 text") from error
 
 
 def check_writable(folder: Path) -> None:

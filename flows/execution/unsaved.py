@@ -1,11 +1,11 @@
 """Evaluations that the store could not take: kept aside, so that no score is computed twice."""
 
-import json
 from typing import Any
 
 from stages.errors import GermlineError
 from stages.files import write_whole
 from stages.hashing import canonical_json
+from stages.json_text import read_json
 from stages.scratch_folder import SCRATCH
 from stages.store.candidate_store import CandidateStore
 
@@ -30,7 +30,7 @@ def store_unsaved(store: CandidateStore) -> int:
     num_stored = 0
     for path in sorted(UNSAVED.glob("*.json")):
         try:
-            document = json.loads(path.read_bytes())
+            document = read_json(path)
         except ValueError:
             path.unlink()  # not written to its end: it is computed again
             continue

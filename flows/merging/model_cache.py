@@ -24,6 +24,7 @@ from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
+from stages.json_text import read_json
 from stages.recipe.model_reference import ModelReference
 
 KEY_DIGITS = 32
@@ -157,10 +158,10 @@ def _fetched(model: Located, where: str) -> Path:
         return folder
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
-    if path.is_file():
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        folder = Path(earlier["folder"])
-        if folder.is_dir() and earlier["stamp"] == _stamp(folder, model.names):
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # damaged: written again
+        note = read_json(path)
+        folder = Path(note["folder"])
+        if folder.is_dir() and note["stamp"] == _stamp(folder, model.names):
             model.repository.remember(folder)
             return folder
     folder = model.fetch(model.names)

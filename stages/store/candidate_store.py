@@ -8,7 +8,6 @@ a temporary name and renamed, so threads, processes and a running `dvc repro` ma
 A merge's key is its recipe's id. This room alone imports DVC.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Iterable, Mapping
@@ -24,8 +23,9 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
-from stages.files import check_writable
+from stages.files import check_writable, text_in
 from stages.hashing import canonical_json
+from stages.json_text import json_in
 from stages.scratch_folder import SCRATCH, scratch_folder
 from stages.store.faults import store_faults
 from stages.store.index import Index, Member, Record, evaluation_key
@@ -102,7 +102,10 @@ class CandidateStore:
             raise LineageError(f"store, {record.key[:16]}: holds a folder. Use checkout.")
         with store_faults("cannot be read"):
             data = self._objects.read(record.md5)
-        return json.loads(data) if data is not None else None
+        try:
+            return json_in(text_in(data)) if data is not None else None
+        except ValueError:  # its hash is right, and it is not what the store writes
+            return None
 
     def read_json(self, record: Record) -> Any:
         """Return the document of ``record``, which must be there.
@@ -188,7 +191,7 @@ class CandidateStore:
         except (DvcException, DataIndexError, OSError):
             return []
         try:
-            return [json.loads(line) for line in text.splitlines()]
+            return [json_in(line) for line in text.splitlines()]
         except ValueError as error:
             raise LineageError(
                 f"{path}: a line is not JSON ({error}). Restore it with `dvc checkout {path}`."

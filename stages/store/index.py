@@ -1,6 +1,5 @@
 """What the candidate store knows about a key, and the index from keys to these records."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -9,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from stages.errors import LineageError
-from stages.files import write_whole
+from stages.files import text_in, write_whole
 from stages.hashing import canonical_json, content_hash
+from stages.json_text import json_in
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -101,7 +101,7 @@ class Index:
             OSError: it cannot be read.
         """
         try:
-            return Record.from_dict(json.loads(self._path(key).read_bytes()))
+            return Record.from_dict(json_in(text_in(self._path(key).read_bytes())))
         except (FileNotFoundError, ValueError):
             return None
 

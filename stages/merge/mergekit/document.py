@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stages.errors import RecipeError
+from stages.files import text_of
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
 from stages.merge.mergekit.method_spellings import Dialect, dialect_of
@@ -17,10 +18,10 @@ from stages.merge.mergekit.schema import (
     Values,
 )
 from stages.merge.mergekit.tokenizer_section import read_tokenizer
-from stages.merge.mergekit.yaml_nodes import Node, read_documents
 from stages.merge.methods import METHODS
 from stages.merge.plan.plan import DTYPES
 from stages.recipe.method_spec import MethodSpec
+from stages.yaml_text import Node, documents_in
 
 KEYS = (
     "merge_method",
@@ -48,12 +49,13 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
             document is listed, one a line, with its line number.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise RecipeError(f"{path}: cannot be read: {reason}. Give a MergeKit YAML file.") from (
-            error
-        )
+        text = text_of(path)
+    except FileNotFoundError as error:
+        raise RecipeError(
+            f"{path}: cannot be read: No such file or directory. Give a MergeKit YAML file."
+        ) from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}. Give a MergeKit YAML file.") from error
     return read_text(text, where=path.name, plugins=plugins)
 
 
@@ -65,7 +67,10 @@ def read_text(
     Raises:
         RecipeError: as ``read_file``.
     """
-    nodes = read_documents(text, where)
+    try:
+        nodes = documents_in(text)
+    except ValueError as error:
+        raise RecipeError(f"{where}, {error}.") from error
     if not nodes:
         raise RecipeError(f"{where}: holds no document. Give at least a merge_method and models.")
     reader = Reader(where)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from stages.hashing import nearest
 from stages.merge.mergekit.method_spellings import Term
 from stages.merge.mergekit.schema import Entry, Value
-from stages.merge.mergekit.yaml_nodes import Node
 from stages.recipe.model_reference import ModelReference
+from stages.yaml_text import Node
 
 Nodes = Mapping[str, Node]
 

@@ -2,8 +2,8 @@
 
 from stages.merge.mergekit.node_reader import Nodes, Reader, shown
 from stages.merge.mergekit.schema import TokenConfig, TokenizerConfig
-from stages.merge.mergekit.yaml_nodes import Node
 from stages.recipe.model_reference import ModelReference
+from stages.yaml_text import Node
 
 _KINDS = ("model_token", "zero")
 

@@ -10,6 +10,7 @@ import yaml
 from stages.checkpoint.safetensors_header import read_json
 from stages.errors import RecipeError
 from stages.hashing import content_hash, file_hash
+from stages.json_text import json_in
 from stages.merge.architecture.child_config import special_tokens
 from stages.merge.plan.plan import Plan
 from stages.merge.tokenizers.tokenizer_files import copy, write_json, write_tokenizer
@@ -65,7 +66,7 @@ def recipe_in(card: str) -> Any:
     """
     _, fence, rest = card.partition("```json\n")
     try:
-        return json.loads(rest.partition("```")[0])
+        return json_in(rest.partition("```")[0])
     except ValueError as error:
         problem = f"it is not JSON: {error}" if fence else "there is no JSON block"
         raise RecipeError(
