@@ -38,7 +38,7 @@ def is_recipe(source: Path) -> bool:
         data = json_in(text)
     except FileNotFoundError:
         return False
-    except ValueError:  # what begins as an object is no YAML that anybody writes
+    except ValueError:  # a damaged recipe is said to be one by its name
         return source.suffix == ".json"
     return isinstance(data, dict) and ("ancestors" in data or "version" in data)
 

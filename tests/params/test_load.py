@@ -73,7 +73,7 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
         ({"select": naming(True)}, r"parameters.epsilon: .*a switch is 0 or 1, got True"),
         ({"select": naming(None)}, r"parameters.epsilon: give a number or a name to fix"),
         ({"select": naming(float("inf"))}, r"parameters.epsilon: give finite numbers, got inf"),
-        ({"select": naming([0, 10**400])}, r"parameters.epsilon: give finite numbers"),
+        ({"select": naming([0, 10**400])}, r"line \d+: a number of 401 digits; the most are 40"),
         ({"merge": {"keep": "some"}}, r"merge.keep: .*'none', 'elite' or 'all', got 'some'"),
         ({"evaluate": {"tasks": []}}, r"evaluate.tasks: "),
         ({"evaluate": {"tasks": [{}]}}, r"give one of `task`, `data` and `splits`"),
@@ -151,7 +151,7 @@ def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(ParamsError, match=r"params\.yaml: (not valid YAML|holds a)"):
+    with pytest.raises(ParamsError, match=r"params\.yaml: (line 1: not YAML|holds (a|nothing))"):
         load_params(path)
 
 
