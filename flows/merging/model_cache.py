@@ -17,7 +17,7 @@ from stages.checkpoint.staging_folder import claim
 from stages.checkpoint.weight_files import WeightFiles
 from stages.download.build import ModelJob, build
 from stages.download.sources.hub import Repository, is_offline
-from stages.download.sources.model_places import Located, adapter_among, model_among
+from stages.download.sources.model_places import Located, adapter_among, files_in, model_among
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.model_source import Hub, Local, ModelSource
 from stages.download.sources.wanted_files import check_files
@@ -116,7 +116,7 @@ class Resolver:
                 raise CheckpointError(
                     f"{where}: {path} is a folder, which has no revisions. Remove @{revision}."
                 )
-            return _of_folder(folder)
+            return files_in(folder, where=where)
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
             parent = folder.parent
             legal = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
@@ -181,11 +181,6 @@ def _of_hub(path: str, revision: str, where: str) -> Located:
         hint = nearest(Path(path).name, sorted(folders))
         raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
     return Located(repository.names, repository=repository)
-
-
-def _of_folder(folder: Path) -> Located:
-    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return Located(tuple(sorted(names)), folder)
 
 
 def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:

@@ -16,7 +16,7 @@ import torch
 
 from stages import json_text
 from stages.errors import CheckpointError
-from stages.files import text_in
+from stages.files import leaving_link, text_in
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -156,6 +156,20 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}: not JSON: it holds a {kind}, not an object. {_FETCH_AGAIN}"
         )
     return data
+
+
+def check_links(folder: Path) -> None:
+    """Check that no link in a model folder brings in a file from elsewhere on this machine.
+
+    Raises:
+        CheckpointError: one does.
+    """
+    link = leaving_link(folder)
+    if link is not None:
+        raise CheckpointError(
+            f"{link}: a link that leads out of {folder}. Nothing from elsewhere is read or copied "
+            "into a child: put a copy of the file there, or remove the link."
+        )
 
 
 def check_pointer(path: Path) -> None:

@@ -81,8 +81,9 @@ def raise_all(faults: Iterable[str]) -> None:
 def _inside(source: ModelSource, out: Path, where: str) -> list[str]:
     target = out.resolve()
     return [
-        f"{where}: ./{local.path} is inside {out.as_posix()}, which this stage replaces. Move "
+        f"{where}: {local} is inside {out.as_posix()}, which this stage replaces. Move "
         "the model elsewhere in the project."
         for local in (source.model, source.adapter)
-        if isinstance(local, Local) and Path(local.path).resolve().is_relative_to(target)
+        if isinstance(local, Local)
+        and Path(local.path).expanduser().resolve().is_relative_to(target)
     ]
