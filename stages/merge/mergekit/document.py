@@ -104,7 +104,9 @@ class _Document:
         base = nodes.get("base_model")
         reference = reader.reference(base, "base_model") if base else None
         modules = self._modules(nodes)
-        if spec and self._dialect and self._dialect.needs_base and base is None:
+        bases = [part.base for module in modules for part in module.slices]
+        is_based = reference is not None or base is not None or (bases and None not in bases)
+        if spec and self._dialect and self._dialect.needs_base and not is_based:
             message = f"is missing. {spec.name} needs a base; name one."
             reader.fault(self._node, "base_model", message)
         values = self._values(nodes, "", levels=("model", "tensor"))
@@ -217,6 +219,8 @@ class _Document:
     def _value(self, name: str, node: Node, path: str, levels: Sequence[str]) -> Value | None:
         if self._dialect is None:
             return None  # the unknown method is the fault; what it takes is not known
+        if name in self._dialect.others:
+            return self._reader.value(node, path, self._dialect.others[name])
         term = self._dialect.terms.get(name)
         if term is None:
             legal = [n for n, t in self._dialect.terms.items() if t.level in levels]

@@ -142,9 +142,9 @@ class Reader:
         """Return one value: a name where the term has choices, else a number or a gradient."""
         if term.choices:
             choice = self._name(node, path, term.choices)
-            return None if choice is None else Entry((), choice=choice)
+            return None if choice is None else Entry((), choice=choice, where=self.at(node, path))
         anchors = self._anchors(node, path, is_switch=term.is_switch)
-        return None if anchors is None else Entry(anchors)
+        return None if anchors is None else Entry(anchors, where=self.at(node, path))
 
     def _anchors(self, node: Node, path: str, *, is_switch: bool) -> tuple[float, ...] | None:
         listed = node.value if isinstance(node.value, list) else [node]
