@@ -168,6 +168,8 @@ class _Walk:
         if tree.tag in (f"{_TAG}str", f"{_TAG}timestamp"):
             if any("\ud800" <= letter <= "\udfff" for letter in text):
                 raise ValueError(f"line {line}: an escape is half of a character. Remove it")
+            if any(letter < " " and letter not in "\t\n\r" for letter in text):
+                raise ValueError(f"line {line}: a control character. Remove its escape")
             is_number = is_plain and tree.tag == f"{_TAG}str" and _FLOAT.fullmatch(text)
             return float(text) if is_number else text
         if not is_plain:

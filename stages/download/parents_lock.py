@@ -107,8 +107,8 @@ def read(path: Path = LOCK) -> dict[str, str]:
         raise ParamsError(f"{path}: not valid YAML: {error}. {remedy}") from error
     data = None if document is None else document.plain()
     commits = data.get("commits") if isinstance(data, dict) else None
-    if not isinstance(commits, dict):
-        raise ParamsError(f"{path}: has no mapping `commits`. {remedy}")
+    if not isinstance(commits, dict) or data != {"commits": commits}:
+        raise ParamsError(f"{path}: must hold the mapping `commits` alone. {remedy}")
     for name, commit in commits.items():
         if not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
             raise ParamsError(

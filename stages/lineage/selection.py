@@ -144,7 +144,7 @@ class Selection:
             raise LineageError(
                 f"{path}: no such file. Make it with `dvc repro select`."
             ) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise LineageError(
                 f"{path}: not a selection ({error}). The file is damaged or of another version; "
                 "restore it with `dvc checkout`, or remove it and run `dvc repro select`."

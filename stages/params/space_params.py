@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from stages.params.section import Bounds, Listed, Section, Text
+from stages.params.section import Bounds, Section, Text
 
 MAX_DECIMALS = 8
 Setting = (
@@ -63,7 +63,7 @@ class SpaceParams(Section):
     t: Bounds = (0.0, 1.0)
     scale: Bounds = (1.0, 1.0)
     layer_groups: int = Field(default=1, ge=1, le=1024)
-    components: Listed[Literal["attention", "mlp", "rest"]] = []
+    components: list[Literal["attention", "mlp", "rest"]] = []
     normalize: bool = False
     decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)
     parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
+from stages.download.checks.settings import settings_fault
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 
@@ -72,8 +73,10 @@ def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
     for name in sorted(names):
         try:
             check_pointer(folder / name)
-            if name.endswith(".json"):
-                read_json(folder / name)
+            data = read_json(folder / name) if name.endswith(".json") else {}
+            fault = settings_fault(name, data)
+            if fault is not None:
+                faults.append(f"{where}: {name}: {fault}. Fetch or save the model again.")
         except CheckpointError as error:
             faults.append(f"{where}: {str(error).removeprefix(f'{folder}/')}")
     if faults:

@@ -185,8 +185,8 @@ def _choices(table: Table, number: int, columns: str | Sequence[str]) -> Iterato
     choices = [str(value).strip() if not _is_empty(value) else "" for value in listed]
     if len(choices) < 2 or "" in choices or len(set(choices)) < len(choices):
         raise table.fault(
-            f"the choices are {choices}. Give two or more, none empty, all different: a JSON "
-            "list, text with | between, or one column each.",
+            f"the choices are {choices!r:.300}. Give two or more, none empty, all different: a "
+            "JSON list, text with | between, or one column each.",
             number,
             name,
         )

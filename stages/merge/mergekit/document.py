@@ -7,10 +7,11 @@ from stages.errors import RecipeError
 from stages.files import text_of
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
-from stages.merge.mergekit.method_spellings import Dialect, dialect_of
+from stages.merge.mergekit.method_spellings import Dialect, Term, dialect_of
 from stages.merge.mergekit.node_reader import Nodes, Reader, shown
 from stages.merge.mergekit.schema import (
     Config,
+    Entry,
     Input,
     Module,
     SliceSection,
@@ -20,7 +21,7 @@ from stages.merge.mergekit.schema import (
 from stages.merge.mergekit.tokenizer_section import read_tokenizer
 from stages.merge.methods import METHODS
 from stages.merge.plan.plan import DTYPES
-from stages.recipe.method_spec import MethodSpec
+from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.yaml_text import Node, documents_in
 
 KEYS = (
@@ -90,6 +91,7 @@ class _Document:
         self._node = node
         self._methods = methods
         self._dialect: Dialect | None = None
+        self._ranges: dict[str, Parameter] = {}
 
     def config(self) -> Config | None:
         if not isinstance(self._node.value, dict):
@@ -100,6 +102,7 @@ class _Document:
         reader, nodes = self._reader, self._reader.mapping(self._node, "", KEYS, ("merge_method",))
         spec = self._spec(nodes)
         self._dialect = dialect_of(spec) if spec else None
+        self._ranges = {p.name: p for p in spec.parameters} if spec else {}
         name = reader.text(nodes, "name")
         base = nodes.get("base_model")
         reference = reader.reference(base, "base_model") if base else None
@@ -232,4 +235,19 @@ class _Document:
             advice = "Give it under the parameters of the slice or the document."
             self._reader.fault(node, path, f"{message} {advice}")
             return None
-        return self._reader.value(node, path, term)
+        value = self._reader.value(node, path, term)
+        for entry in value or ():
+            self._check_range(name, term, entry, path)
+        return value
+
+    def _check_range(self, name: str, term: Term, entry: Entry, path: str) -> None:
+        """Check every anchor of a value, also where no layer comes to lie at it."""
+        parameter = self._ranges.get(term.ours or "")
+        if parameter is None or parameter.choices or term.is_switch:
+            return
+        legal, keeps_nothing = parameter.legal, name == "density"
+        for anchor in entry.anchors:
+            if not (parameter.is_legal(anchor) or (keeps_nothing and anchor == 0.0)):
+                shown_range = legal.replace("(", "[") if keeps_nothing else legal
+                message = f"{name} is {anchor!r}. Legal is {shown_range}; change it."
+                self._reader.fault(Node(None, entry.line), path, message)

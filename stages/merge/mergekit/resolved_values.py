@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from stages.errors import Faults, RecipeError
 from stages.merge.arithmetic.method import Method
 from stages.merge.arithmetic.weighted_sums import MIN_SUM
-from stages.merge.mergekit.gradients_and_filters import entry_for, resolve
+from stages.merge.mergekit.gradients_and_filters import resolve
 from stages.merge.mergekit.method_spellings import Dialect, Term
 from stages.merge.mergekit.schema import Input, Values
 from stages.merge.plan.rule_settings import settings_of
 from stages.recipe.recipe import Rule, Value
 
-_NOTHING = (0.0, "density")  # keeps nothing of a task vector
 _ANY_DENSITY = 0.5  # of a task vector whose weight is 0
 _VOTING = ("ties", "dare_ties", "breadcrumbs_ties", "della")  # divide entry by entry
 _Key = tuple[int, tuple[tuple[float | str, ...], ...]]
@@ -65,29 +64,9 @@ class ResolvedValues:
         values, fault = self._known[key]
         if fault is None:
             return values
-        if not self._has_illegal(asked):
-            with self._faults.at(f"{asked.where}: parameters"):
-                self._faults.add(fault)
+        with self._faults.at(f"{asked.where}: parameters"):
+            self._faults.add(fault)
         return None
-
-    def _has_illegal(self, asked: AskedValue) -> bool:
-        """Add a fault, at its line, for each value outside the range of its parameter."""
-        is_any = False
-        for name, term in self._dialect.terms.items():
-            parameter = self._parameters[term.ours] if term.ours is not None else None
-            for levels, tensor in _levels(term, asked):
-                entry = entry_for(name, levels, tensor)
-                value = resolve(name, levels, tensor, asked.t)
-                if parameter is None or parameter.choices or entry is None or value is None:
-                    continue
-                if not (term.is_switch or (value, name) == _NOTHING or parameter.is_legal(value)):
-                    is_any = True
-                    legal = (
-                        parameter.legal.replace("(", "[") if name in _NOTHING else parameter.legal
-                    )
-                    with self._faults.at(entry.where or asked.where):
-                        self._faults.add(f"{name} is {value!r}. Legal is {legal}; change it.")
-        return is_any
 
     def note_base(self, base: Input) -> None:
         """Take note of values that a base is given, which no method reads."""

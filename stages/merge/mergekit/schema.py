@@ -17,7 +17,7 @@ class Entry:
     anchors: tuple[float, ...]
     filter: str | None = None
     choice: str | None = None  # the name given, where the parameter is a choice of names
-    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
 
 Value = tuple[Entry, ...]
