@@ -66,8 +66,7 @@ def yaml_texts(rng: Random, good: str) -> bytes:
             f"{good}zz: {'[' * rng.choice((31, 400, 20_000))}\n".encode(),
             f"{good}zz: {'9' * rng.choice((41, 400, 9999))}\n".encode(),
             f"{good}zz: {rng.choice(('010', '1:30', '-017', '190:20:30'))}\n".encode(),
-            f"{good}zz: {rng.choice(tags)}
-".encode(),
+            f"{good}zz: {rng.choice(tags)}\n".encode(),
             f"{good}k0: &k0 [1]\n{bomb}".encode(),
             f"{good}m0: &m0 {{a: 1}}\n{merges}zz: 1\n".encode(),
             f"{good}zz: &zz [*zz]\n".encode(),
