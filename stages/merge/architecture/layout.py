@@ -137,10 +137,6 @@ class Layout:
         """Return whether a tensor comes before its module's layers: embeddings and their norms."""
         return self.layer_of(name) is None and is_early(name)
 
-    def is_after(self, name: str) -> bool:
-        """Return whether a tensor comes after its module's layers: final norm, head, projector."""
-        return self.layer_of(name) is None and not is_early(name)
-
     def renamed(self, name: str, layer: int) -> str:
         """Return the name that a layer's tensor has in another layer of the same stack.
 

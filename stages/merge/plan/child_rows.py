@@ -16,8 +16,6 @@ from stages.merge.plan.module_layers import Modules
 from stages.merge.plan.outside_layers import Outside
 from stages.recipe.recipe import Slice, Span
 
-Named = Mapping[str, str]  # {name in the child: name in a model}
-
 
 @dataclass(frozen=True, slots=True)
 class RowPart:
