@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.errors import RecipeError
+from stages.errors import RecipeError, at
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
 from stages.merge.mergekit.method_spellings import Dialect, dialect_of
@@ -54,26 +54,25 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
         raise RecipeError(f"{path}: cannot be read: {reason}. Give a MergeKit YAML file.") from (
             error
         )
-    return read_text(text, where=path.name, plugins=plugins)
+    return read_text(text, file=path.name, plugins=plugins)
 
 
 def read_text(
-    text: str, *, where: str, plugins: Mapping[str, Method] | None = None
+    text: str, *, file: str, plugins: Mapping[str, Method] | None = None
 ) -> tuple[Config, ...]:
-    """Return the documents of a MergeKit text; ``where`` starts the messages.
+    """Return the documents of a MergeKit text; messages begin with the name of its ``file``.
 
     Raises:
         RecipeError: as ``read_file``.
     """
-    nodes = read_documents(text, where)
-    if not nodes:
-        raise RecipeError(f"{where}: holds no document. Give at least a merge_method and models.")
-    reader = Reader(where)
+    with at(file):
+        nodes = read_documents(text)
+        if not nodes:
+            raise RecipeError("holds no document. Give at least a merge_method and models.")
+    reader = Reader(file)
     methods = {**METHODS, **(plugins or {})}
     configs = [_Document(reader, node, methods).config() for node in nodes]
-    if reader.faults:
-        ordered = sorted(reader.faults, key=lambda fault: fault[0])
-        raise RecipeError("\n".join(dict.fromkeys(message for _, message in ordered)))
+    reader.faults.raise_as(RecipeError)
     return tuple(config for config in configs if config is not None)
 
 
@@ -115,7 +114,7 @@ class _Document:
             tokenizer=read_tokenizer(reader, nodes),
             chat_template=reader.text(nodes, "chat_template"),
             compat=compat is not None,
-            where=f"{reader.where}, document {name}" if name else reader.where,
+            where=f"{reader.file}, document {name}" if name else reader.file,
         )
 
     def _spec(self, nodes: Nodes) -> MethodSpec | None:

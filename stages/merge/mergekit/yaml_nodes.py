@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from stages.errors import RecipeError
+from stages.errors import RecipeError, at
 
 MAX_NODES = 100_000  # aliases can make a short text stand for any number of nodes
 MAX_DEPTH = 30
@@ -34,7 +34,7 @@ class Node:
         return self.value
 
 
-def read_documents(text: str, where: str) -> list[Node]:
+def read_documents(text: str) -> list[Node]:
     """Return the documents of a YAML text; empty ones are left out.
 
     Raises:
@@ -45,25 +45,25 @@ def read_documents(text: str, where: str) -> list[Node]:
         documents = []
         while loader.check_node():
             tree = loader.get_node()
-            node = _Walk(loader, where).node(tree) if tree is not None else None
+            node = _Walk(loader).node(tree) if tree is not None else None
             if node is not None and node.value is not None:
                 documents.append(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RecipeError(
-            f"{where}, line {line}: not YAML: {error.problem}. Check quotes and indentation."
-        ) from error
+        with at(f"line {line}"):
+            raise RecipeError(
+                f"not YAML: {error.problem}. Check quotes and indentation."
+            ) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise RecipeError(f"{where}: not YAML: {error}. Check the file.") from error
+        raise RecipeError(f"not YAML: {error}. Check the file.") from error
     return documents
 
 
 class _Walk:
     """Turns one document's tree into nodes, and counts them."""
 
-    def __init__(self, loader: yaml.SafeLoader, where: str) -> None:
+    def __init__(self, loader: yaml.SafeLoader) -> None:
         self._loader = loader
-        self._where = where
         self._count = 0
         self._flat: set[int] = set()
 
@@ -71,15 +71,16 @@ class _Walk:
         self._count += 1
         line = tree.start_mark.line + 1
         if self._count > MAX_NODES or depth > MAX_DEPTH:
-            raise RecipeError(
-                f"{self._where}, line {line}: more than {MAX_NODES} values, or {MAX_DEPTH} "
-                "levels. Write the aliases out."
-            )
+            with at(f"line {line}"):
+                raise RecipeError(
+                    f"more than {MAX_NODES} values, or {MAX_DEPTH} levels. Write the aliases out."
+                )
         if isinstance(tree, yaml.MappingNode):
             return Node(dict(self._items(tree, depth + 1)), line)
         if isinstance(tree, yaml.SequenceNode):
             return Node([self.node(item, depth + 1) for item in tree.value], line)
-        return Node(self._scalar(tree, line), line)
+        with at(f"line {line}"):
+            return Node(self._scalar(tree), line)
 
     def _items(self, tree: yaml.MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
         if id(tree) not in self._flat:  # an alias leads here more than once
@@ -93,18 +94,16 @@ class _Walk:
         lines: dict[str, int] = {}
         for key in keys:
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise RecipeError(
-                    f"{self._where}, line {line}: a key is not a word. Keys are words."
-                )
-            if key.value in lines:
-                raise RecipeError(
-                    f"{self._where}, line {line}: {key.value} is given twice, first on line "
-                    f"{lines[key.value]}. Keep one."
-                )
+            with at(f"line {line}"):
+                if not isinstance(key, yaml.ScalarNode):
+                    raise RecipeError("a key is not a word. Keys are words.")
+                if key.value in lines:
+                    raise RecipeError(
+                        f"{key.value} is given twice, first on line {lines[key.value]}. Keep one."
+                    )
             lines[key.value] = line
 
-    def _scalar(self, tree: yaml.Node, line: int) -> Scalar:
+    def _scalar(self, tree: yaml.Node) -> Scalar:
         text = str(tree.value)
         if tree.tag == "tag:yaml.org,2002:str":
             is_plain = isinstance(tree, yaml.ScalarNode) and tree.style is None
@@ -113,12 +112,8 @@ class _Walk:
             try:
                 value = self._loader.construct_object(tree)
             except ValueError as error:
-                raise RecipeError(
-                    f"{self._where}, line {line}: {text}: {error}. Quote it if it is text."
-                ) from error
+                raise RecipeError(f"{text}: {error}. Quote it if it is text.") from error
             return value if isinstance(value, bool | int | float) else None
         if tree.tag == "tag:yaml.org,2002:timestamp":
             return text
-        raise RecipeError(
-            f"{self._where}, line {line}: the tag {tree.tag} is not plain data. Remove it."
-        )
+        raise RecipeError(f"the tag {tree.tag} is not plain data. Remove it.")
