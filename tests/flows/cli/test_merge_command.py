@@ -95,6 +95,10 @@ def test_models_of_a_recipe_are_known_by_their_hashes() -> None:
     assert "--model too: the recipe names base, one, two" in said.replace("\n", " ")
     _again("out", "again", "--model", "two=elsewhere/two")
     assert expected == Checkpoint(Path("again")).hash()
+    Path("elsewhere/two").rename("two")
+    Path("out").rename("elsewhere/out")
+    _again("elsewhere/out", "third")  # the models are here, in the working directory
+    assert expected == Checkpoint(Path("third")).hash()
 
 
 @pytest.mark.usefixtures("here")
