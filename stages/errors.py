@@ -126,7 +126,7 @@ class Faults:
 
 
 def _joined(*places: str) -> str:
-    return ", ".join(place for place in places if place)
+    return ", ".join(part for part in places if part)
 
 
 def _line(where: str, message: str) -> str:

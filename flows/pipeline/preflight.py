@@ -22,7 +22,8 @@ from stages.merge.architecture.layout import layout_of
 from stages.merge.methods import METHODS
 from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
-from stages.select.final.baselines import check_names, warm_starts
+from stages.select.final.baselines import check_names
+from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
 from stages.select.strategies.registry import check_strategy, strategy_of

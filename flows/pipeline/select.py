@@ -38,7 +38,7 @@ from stages.recipe.recipe import Recipe
 from stages.report.story import story_of
 from stages.select.final.baselines import FixedModel, references
 from stages.select.final.shortlist import champion, shortlist
-from stages.select.final.shortlist_comparison import against
+from stages.select.final.shortlist_p_values import against
 
 SELECTION = Path("data/selection")
 CHAMPION = Path("data/champion")

@@ -10,7 +10,7 @@ from stages.checkpoint.reader import Checkpoint, info_of
 from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.weight_files import WeightFiles
 from stages.checkpoint.writer import CheckpointWriter
-from stages.download.adapter import Adapter
+from stages.download.lora_adapter import Adapter
 from stages.download.manifest import FileEntry, ManifestEntry, file_entries
 from stages.download.pickled_weights import plain, read_pickled
 from stages.download.sources.model_places import Located, locate

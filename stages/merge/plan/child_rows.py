@@ -12,8 +12,8 @@ from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
 from stages.merge.plan.arrangement import Arrangement, place_of, why_fixed
-from stages.merge.plan.module_layers import Modules
 from stages.merge.plan.outside_layers import Outside
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.recipe import Slice, Span
 
 

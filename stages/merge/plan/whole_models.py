@@ -6,7 +6,7 @@ from dataclasses import replace
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.architecture.layout import layout_of
 from stages.merge.architecture.tensor_matching import known
-from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.canonical import joined
 from stages.recipe.recipe import ModuleLayers, Recipe
 
