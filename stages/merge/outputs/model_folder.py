@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.checkpoint.gc_pause import uncollected
-from stages.checkpoint.reader import TensorInfo, digest
+from stages.checkpoint.reader import Checkpoint, TensorInfo, digest
 from stages.checkpoint.safetensors_header import DTYPES
 from stages.checkpoint.writer import CheckpointWriter
 from stages.errors import RecipeError
@@ -59,6 +59,19 @@ def write_model(
         result = _hash(plan, digests)
         write_companions(plan, writer.folder, result)
     return result
+
+
+def copy_model(plan: Plan, child: Checkpoint, out: Path, *, shard_bytes: int) -> str:
+    """Write what ``write_model`` does, with the weights of ``child``; return their hash.
+
+    Raises:
+        CheckpointError: ``out`` is already there, or ``child`` is not the child of the plan.
+    """
+    with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
+        for name in child.tensors:
+            writer.add(name, child.read(name))
+        write_companions(plan, writer.folder, child.hash())
+    return child.hash()
 
 
 def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
