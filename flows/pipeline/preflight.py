@@ -13,7 +13,7 @@ from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
-from stages.errors import GermlineError, LineageError, ParamsError
+from stages.errors import Faults, GermlineError, LineageError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
@@ -60,18 +60,12 @@ def check(params: Params, *, fetches: bool = False) -> None:
     Raises:
         ParamsError: at least one is wrong; every fault found is listed, one a line.
     """
-    folders = (_folders,) if fetches else ()
-    faults = [message for probe in (*_PROBES, *folders) if (message := _fault(probe, params))]
-    if faults:
-        raise ParamsError("\n".join(dict.fromkeys(faults)))
-
-
-def _fault(probe: Callable[[Params], None], params: Params) -> str | None:
-    try:
-        probe(params)
-    except GermlineError as error:
-        return str(error)
-    return None
+    faults = Faults()
+    for probe in (*_PROBES, _folders) if fetches else _PROBES:
+        with faults.at(""):
+            probe(params)
+    if faults:  # whatever class they are of: params.yaml asks for what cannot be done
+        raise ParamsError("\n".join(faults.lines))
 
 
 def _sources(params: Params) -> None:
@@ -155,18 +149,18 @@ def _device(params: Params) -> None:
 def _outputs(params: Params) -> None:
     """Check that every folder that a run writes to can be written, the candidate store too."""
     del params
-    faults = []
+    faults = Faults()
     for folder in OUTPUTS:
         try:
             check_writable(folder)
             check_writable(folder.parent)  # a run replaces the folder
         except OSError as error:
-            faults.append(
-                f"{folder}: cannot be written: {error.strerror or error}. A run keeps its results "
-                "there: give yourself the right to write, or work in a copy of the project."
-            )
-    if faults:
-        raise LineageError("\n".join(faults))
+            with faults.at(str(folder)):
+                faults.add(
+                    f"cannot be written: {error.strerror or error}. A run keeps its results "
+                    "there: give yourself the right to write, or work in a copy of the project."
+                )
+    faults.raise_as(LineageError)
     if Path(".dvc").is_dir():
         CandidateStore().check_writable()
 

@@ -16,7 +16,7 @@ from stages.download.pickled_weights import plain, read_pickled
 from stages.download.sources.model_places import Located, locate
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.wanted_files import check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 
 SHARD_BYTES = 5_000_000_000
 
@@ -107,7 +107,8 @@ def _convert(
     weights: WeightFiles, source: Path, others: list[str], out: Path, where: str
 ) -> tuple[str, ...]:
     config = read_json(source / "config.json")
-    loaded = read_pickled(source, weights, where=where)
+    with at(where):
+        loaded = read_pickled(source, weights)
     tensors, notes = plain(loaded, tied=bool(config.get("tie_word_embeddings")))
     infos = {name: info_of(tensor) for name, tensor in tensors.items()}
     with CheckpointWriter(out, infos, shard_bytes=SHARD_BYTES) as writer:

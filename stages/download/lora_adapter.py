@@ -18,7 +18,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.download.pickled_weights import read_file
 from stages.download.sources.wanted_files import ADAPTER_CONFIG, check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 
 # Settings that training used or that only describe; any other that is set changes the weights.
 _NEUTRAL = {
@@ -163,7 +163,8 @@ def _is_pattern(value: Any) -> bool:
 def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
     path = folder / "adapter_model.safetensors"
     if not path.is_file():
-        return read_file(folder / "adapter_model.bin", where=where)
+        with at(where):
+            return read_file(folder / "adapter_model.bin")
     try:
         check_pointer(path)
         return dict(load_file(path))

@@ -91,7 +91,7 @@ class ModelSource:
         return replace(self, model=model or self.model, adapter=adapter)
 
 
-def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
+def parse(text: str) -> ModelSource:
     """Return the source that ``text`` spells; nothing is looked up.
 
     Raises:
@@ -100,62 +100,63 @@ def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
     parts = [part.strip() for part in text.split("+")]
     if len(parts) > 2 or not all(parts):
         raise ParamsError(
-            f"{where}: got {text!r}. A source is one model and at most one adapter, joined by a "
+            f"got {text!r}. A source is one model and at most one adapter, joined by a "
             "single +; rename a folder whose name holds a +."
         )
-    places = [_place(part, f"{where}: got {text!r}") for part in parts]
-    return ModelSource(text, *places)
+    try:
+        return ModelSource(text, *(_place(part) for part in parts))
+    except ParamsError as error:
+        raise ParamsError(f"got {text!r}: {error}") from error
 
 
-def _place(part: str, where: str) -> Place:
+def _place(part: str) -> Place:
     prefix = _PREFIX.match(part)
     if prefix:
         rest = part[prefix.end() :]
         if prefix[1] == "zoo":
-            return _zoo(rest, where)
+            return _zoo(rest)
         if prefix[1] == "local":
-            return _local(rest, where)
-        raise ParamsError(f"{where}: unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
+            return _local(rest)
+        raise ParamsError(f"unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
     if part.startswith((".", "/", "~")):
-        return _local(part, where)
-    return _hub(part, where)
+        return _local(part)
+    return _hub(part)
 
 
-def _zoo(name: str, where: str) -> Zoo:
+def _zoo(name: str) -> Zoo:
     if not _ZOO_NAME.fullmatch(name):
-        raise ParamsError(f"{where}: {name!r} is not the name of a zoo model. Write zoo:NAME.")
+        raise ParamsError(f"{name!r} is not the name of a zoo model. Write zoo:NAME.")
     return Zoo(name)
 
 
-def _local(text: str, where: str) -> Local:
+def _local(text: str) -> Local:
     path = PurePosixPath(text)
     if not text or path == PurePosixPath() or path.is_absolute() or text.startswith("~"):
         raise ParamsError(
-            f"{where}: a local model is a folder inside the project, written relative to it, as "
+            "a local model is a folder inside the project, written relative to it, as "
             "./models/mine. Copy the folder into the project, or fetch it there with dvc import."
         )
     project = Path.cwd().resolve()
     if ".." in path.parts or not (project / path).resolve().is_relative_to(project):
         raise ParamsError(
-            f"{where}: {text} leads out of the project folder, through `..` or a link. "
+            f"{text} leads out of the project folder, through `..` or a link. "
             "Copy the folder into the project."
         )
     return Local(path)
 
 
-def _hub(text: str, where: str) -> Hub:
+def _hub(text: str) -> Hub:
     repo, at, revision = text.partition("@")
     if not _REPO.fullmatch(repo) or ".." in repo:
-        raise ParamsError(f"{where}: {text!r} names no model. Legal: {SPELLINGS}.")
+        raise ParamsError(f"{text!r} names no model. Legal: {SPELLINGS}.")
     if not at or not revision:
         raise ParamsError(
-            f"{where}: {repo!r} is taken for a hub repository and has no revision. Pin one, as "
+            f"{repo!r} is taken for a hub repository and has no revision. Pin one, as "
             f"{repo}@<commit> (the 40 digits under Files, History) or {repo}@main; "
             f"or write zoo:{repo} or ./{repo} for a model that is here."
         )
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise ParamsError(
-            f"{where}: {revision!r} is not a revision. Give a commit (40 digits), a tag or a "
-            "branch."
+            f"{revision!r} is not a revision. Give a commit (40 digits), a tag or a branch."
         )
     return Hub(repo, revision)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError, ParamsError
+from stages.errors import EvaluationError, ParamsError, at
 from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.quiet_lm_eval import sealed
@@ -37,7 +37,8 @@ class NativeLM:
         Raises:
             EvaluationError: lm_eval has no such model.
         """
-        self._class = model_class(model_params.model, where)
+        with at(where):
+            self._class = model_class(model_params.model)
         self._model_params = model_params
         self._params = params
         self._where = where

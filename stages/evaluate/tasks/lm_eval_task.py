@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.generation_arguments import check_generation_arguments
 from stages.evaluate.arguments.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.data_files.data_task import data_task
@@ -156,10 +156,10 @@ def _set_generation(name: str, task: Any, task_params: TaskParams, params: Evalu
     # A new mapping: the task's own may be shared with others.
     kwargs = laid_over(laid_over(own, params.gen_kwargs), task_params.gen_kwargs)
     task.set_config("generation_kwargs", kwargs)
-    where = f"task {name}, generation_kwargs"
-    check_generation(where, kwargs)
-    if params.backend is None:
-        check_generation_arguments(where, kwargs)
+    with at(f"task {name}, generation_kwargs"):
+        check_generation(kwargs)
+        if params.backend is None:
+            check_generation_arguments(kwargs)
 
 
 def _scored(
