@@ -65,7 +65,8 @@ def scoring_of(task_params: TaskParams, metric: str | None) -> Scoring | None:
         scorer = UserScorer(task_params.scorer)
         identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
     elif task_params.judge is not None:
-        judge = Judge(task_params.judge, where)
+        with at(where):
+            judge = Judge(task_params.judge)
         identity["judge"], measure = judge.identity, _by_judge(judge)
     elif metric == "numeric":
         identity["numeric"] = [task_params.decimal, NUMERALS_VERSION]

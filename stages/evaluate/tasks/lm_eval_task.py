@@ -101,8 +101,8 @@ def _set_up(
         loaded = replace(loaded, aggregate=loaded.process.contained(loaded.aggregate))
     _check_language(loaded)
     if task_params.judge is not None:
-        judge = Judge(task_params.judge, f"task {task_params.label}")
-        judge.check(islice(task.eval_docs, params.limit))
+        with at(f"task {task_params.label}"):
+            Judge(task_params.judge).check(islice(task.eval_docs, params.limit))
     return loaded
 
 
