@@ -2,25 +2,32 @@
 
 from pathlib import Path
 
+from stages.checkpoint.companion_files import OF_THE_FRAME
 from stages.checkpoint.safetensors_header import read_json
 from stages.hashing import content_hash, file_hash
 from stages.merge.architecture.child_config import special_tokens
 from stages.merge.outputs.model_card import card
 from stages.merge.plan.plan import Plan
-from stages.merge.tokenizers.tokenizer_files import copy, write_json, write_tokenizer
+from stages.merge.tokenizers.tokenizer_files import (
+    copy,
+    copy_matching,
+    write_json,
+    write_tokenizer,
+)
 
 
 def write_companions(plan: Plan, folder: Path, weights_hash: str) -> None:
     """Write the non-weight files of the child's folder.
 
-    Config and code are the frame's, in the recipe's dtype; the tokenizer, chat template,
-    generation config and special tokens are those of the model that ``recipe.tokenizer`` names.
+    Config and code are the frame's, in the recipe's dtype, and so are processors of images and
+    sounds and the pooling of an embedding model; the tokenizer, chat template, generation config
+    and special tokens are those of the model that ``recipe.tokenizer`` names.
     """
     if plan.vocabulary is None:
         write_tokenizer(plan.owner.folder, folder)
     else:
         plan.vocabulary.write(folder)
-    _copy_code(plan.frame.folder, folder)
+    copy_matching(plan.frame.folder, (*OF_THE_FRAME, "*.py"), folder)
     write_json(folder / "config.json", plan.config)
     _write_generation_config(plan, folder)
     (folder / "README.md").write_text(card(plan, weights_hash), encoding="utf-8")
@@ -33,12 +40,6 @@ def folder_key(plan: Plan) -> str:
     small = {p.relative_to(owner).as_posix(): file_hash(p) for p in names if p.suffix != ".bin"}
     small.pop("README.md", None)
     return content_hash({"config": dict(plan.config), "files": small, "recipe": plan.id})
-
-
-def _copy_code(source: Path, folder: Path) -> None:
-    """Copy the Python files that a config with ``auto_map`` names."""
-    for path in sorted(source.glob("*.py")):
-        copy(path, folder)
 
 
 def _write_generation_config(plan: Plan, folder: Path) -> None:

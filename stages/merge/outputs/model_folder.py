@@ -15,6 +15,7 @@ from stages.checkpoint.writer import CheckpointWriter
 from stages.errors import RecipeError
 from stages.hashing import weights_hash
 from stages.merge.architecture.components import is_buffer
+from stages.merge.architecture.layout import layout_of
 from stages.merge.engine.small_tensor_runs import Run, merge_run, pieces_of, runs_of
 from stages.merge.engine.tensor_ranges import merge_tensor, parts
 from stages.merge.engine.thread_pool import of_each
@@ -174,7 +175,7 @@ class ResidentSink:
         for tensor in plan.tensors:
             target = self._target(tensor.name)
             shape = None if target is None else tuple(target.shape)
-            if target is None and is_buffer(tensor.name, tensor.info.shape):
+            if target is None and _is_not_loaded(plan, tensor):
                 continue
             if target is None or shape != tensor.info.shape:
                 raise RecipeError(
@@ -192,6 +193,13 @@ class ResidentSink:
                     "the model from the recipe's base."
                 )
         return twins
+
+
+def _is_not_loaded(plan: Plan, tensor: TensorPlan) -> bool:
+    """Return whether transformers leaves a tensor out: a buffer, or what predicts more tokens."""
+    layout, source = layout_of(plan.frame), tensor.sources[0]
+    predicts = source.model == 0 and layout.module_of(source.name) in layout.predicting
+    return predicts or is_buffer(tensor.name, tensor.info.shape)
 
 
 def _home(tensor: Tensor) -> tuple[int, tuple[int, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from stages.checkpoint.model_config.quantised_weights import why_quantised
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
@@ -91,6 +92,12 @@ class _Builder:
         self._notes: dict[str, None] = {}
 
     def build(self) -> ChildRows:
+        for model in self._models.values():
+            reason = why_quantised(model.match.other.model)
+            if reason:  # nothing else that is said of such tensors would help
+                self._faults.add(f"{model.label}: {reason}")
+        if self._faults:
+            return ChildRows((), self._origins, self._faults)
         rows = {row.name: row for name in self._merged for row in self._module(name)}
         with self._faults.at(""):
             for tensor, message in self._outside.complaints():
@@ -100,9 +107,15 @@ class _Builder:
         rows |= {n: replace(rows[twin], name=n) for n, twin in twins if twin in rows}
         for name in self._outside.copied:
             own = (RowPart(0, name),)
-            rows[name] = ChildRow(name, name, "", None, False, None, own, is_copied=True)
+            row = ChildRow(name, name, "", None, False, None, own, is_copied=True)
+            rows[self._renumbered(name)] = replace(row, name=self._renumbered(name))
         ordered = tuple(rows[name] for name in sorted(rows))
         return ChildRows(ordered, self._origins, self._faults, tuple(self._notes))
+
+    def _renumbered(self, name: str) -> str:
+        """Return the name of a tensor in no layer; a layer beyond the child's follows them."""
+        layout, origins = self._frame.layout, self._origins.get(self._frame.layout.main)
+        return layout.renumbered(name, len(origins)) if origins is not None else name
 
     def _module(self, name: str) -> list[ChildRow]:
         slices = self._arrangement.slices(name, self._models, self._faults)
@@ -150,7 +163,8 @@ class _Builder:
         named = self._outside.of_module(name, places, is_before=is_before)
         for key in sorted(set.intersection(*(set(names_by_key) for names_by_key in named))):
             names = [names_by_key[key] for names_by_key in named]
-            yield _row(key, name, None, part, names, is_before=is_before)
+            row = _row(key, name, None, part, names, is_before=is_before)
+            yield replace(row, name=self._renumbered(key))
 
     def _layer(
         self, name: str, part: Slice, index: int, stands_at: int, where: str

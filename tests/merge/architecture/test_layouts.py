@@ -131,8 +131,13 @@ STACKS = {
         ["layers.0.mlp.experts.5.up.weight", "layers.1.mlp.experts.0.up.weight"],
         {"layers": 2},
     ),
-    "a further layer that the config does not count": (
+    "a further layer that the config counts apart": (
         {"num_hidden_layers": 2, "num_nextn_predict_layers": 1},
+        ["model.layers.0.a.0.b.weight", "model.layers.1.a.0.b.weight", "model.layers.2.eh.weight"],
+        {"model.layers": 2},
+    ),
+    "a further layer that the config does not count": (
+        {"num_hidden_layers": 2},
         ["model.layers.0.a.0.b.weight", "model.layers.1.a.0.b.weight", "model.layers.2.eh.weight"],
         {"model.layers": 3},
     ),
