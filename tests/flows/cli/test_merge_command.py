@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from transformers import AutoModelForCausalLM
 
 from flows.cli.main import main
-from flows.cli.merge import _guarded
+from flows.cli.merge import _guarded, _is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
 from stages.errors import GermlineError
@@ -325,3 +325,20 @@ def test_an_unknown_error_is_not_hidden() -> None:
     with pytest.raises(OSError, match="broken") as raised:
         _guarded(fail, Path("out"))
     assert not isinstance(raised.value, GermlineError)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_part"),
+    [
+        ("runs/out", True),
+        ("runs", True),
+        ("runs/out/model.safetensors", True),
+        ("runs/.out.0123.partial/model.safetensors", True),
+        ("runs/one/model.safetensors", False),
+        ("runs/outer/model.safetensors", False),
+        ("/elsewhere/model.safetensors", False),
+    ],
+)
+def test_a_fault_of_the_disk_blames_the_right_folder(path: str, is_part: bool) -> None:
+    """What is wrong with a file of a model is not said of the folder that is written."""
+    assert is_part is _is_part_of(Path("runs/out"), Path(path))
