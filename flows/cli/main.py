@@ -11,6 +11,7 @@ COMMANDS = {
     "merge": "flows.cli.merge:merge_command",
     "report": "flows.cli.pipeline_stages:report_command",
     "select": "flows.cli.pipeline_stages:select_command",
+    "source": "flows.cli.pipeline_stages:source_command",
     "serve": "flows.cli.serve:serve_command",
 }
 

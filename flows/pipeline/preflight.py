@@ -1,12 +1,10 @@
 """Find every fault that can be known before any long work starts."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
+from flows.pipeline.pipeline_file import PIPELINE, watches
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import read_entries
 from stages.download.sources.model_places import locate
@@ -28,9 +26,6 @@ from stages.select.racing.race import blocks
 from stages.select.space.space import Space
 from stages.select.strategies.registry import check_strategy, strategy_of
 from stages.store.candidate_store import CandidateStore
-
-PIPELINE = Path("dvc.yaml")
-
 
 OUTPUTS = tuple(
     Path(folder)
@@ -97,14 +92,11 @@ def _tokenizer(params: Params) -> None:
 def _plugins(params: Params) -> None:
     """Check that the plug-ins load, and that DVC would see a change of their files."""
     specs(params)
-    stages = yaml.safe_load(PIPELINE.read_text(encoding="utf-8")) if PIPELINE.is_file() else {}
-    for name in ("evolve", "select"):
-        listed = stages.get("stages", {}).get(name, {}).get("deps")
-        for plugin in params.merge.plugins if listed is not None else ():
-            path = Path(os.path.normpath(plugin))
-            if not {str(path), *map(str, path.parents)} & {os.path.normpath(d) for d in listed}:
+    for stage in ("evolve", "select"):
+        for plugin in params.merge.plugins:
+            if watches(stage, plugin) is False:
                 raise ParamsError(
-                    f"{PIPELINE}: stage {name}: {plugin} of merge.plugins is not among its deps, "
+                    f"{PIPELINE}: stage {stage}: {plugin} of merge.plugins is not among its deps, "
                     "so `dvc repro` would not see a change of it. Add the file, or its folder, "
                     "to the deps of evolve and select."
                 )

@@ -13,6 +13,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
     LINEAGE,
@@ -72,19 +73,13 @@ def select(params: Params) -> None:
         selection = Selection(
             winner.name, weights, shortlisted, entries, corrected, cautions(lab.suite)
         )
-        weights_hash = merge(lab, winner.recipe, CHAMPION)
-        scored_hash = selection.winner.weights_hash or ""
-        if weights_hash != scored_hash:
-            raise LineageError(
-                f"{CHAMPION}: its weights hash to {weights_hash[:16]}, those that were scored to "
-                f"{scored_hash[:16]}. The store holds another model under this "
-                "recipe; remove .dvc/cache/candidates and run again."
-            )
+        merge(lab, winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
         rows = _with_scores(rows, scored)
         write_rows(fresh(SELECTION) / "genomes.jsonl", rows)
         selection.write(SELECTION / "selection.json")
         write_records(lab, SELECTION)
+        record_origins(lab.cache, "select")
     _show(rows, selection, params)
 
 

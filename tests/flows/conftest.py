@@ -24,6 +24,7 @@ from tests.merge.mergekit.llamas import save_family
 ROOT = Path(__file__).parents[2]
 COPIED = (
     *("dvc.yaml", "pyproject.toml", "germline", "flows", "stages", "data/tasks", "data/zoo"),
+    *("data/sources", "requirements.lock"),
     *(".dvc/config", ".dvcignore"),
 )
 SMALL: dict[str, Any] = {

@@ -9,6 +9,7 @@ from stages.evaluate.arguments.lm_eval_arguments import model_args, multiturn
 from stages.evaluate.backends.backend_checks import check_backend, check_references
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.quiet_lm_eval import sealed
+from stages.evaluate.score_environment import packages
 from stages.evaluate.tasks.catalogue import Catalogue
 from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED
 from stages.evaluate.tasks.parts import Part, parts_of
@@ -152,8 +153,6 @@ class Suite:
         return self._identities[split]
 
     def _describe(self, split: str) -> dict[str, Any]:
-        import lm_eval
-
         params = self._params
         own = {"backend": identity(params.backend)} if params.backend is not None else {}
         return {
@@ -164,8 +163,8 @@ class Suite:
             "device": params.device.partition(":")[0],
             "fewshot_as_multiturn": multiturn(params),
             "fewshot_seed": FEWSHOT_SEED,
-            "lm_eval": lm_eval.__version__,
             "model_args": plain(model_args(params)),
+            "packages": packages(),
             "parts": [_identity_of(part) for part in self.parts[split]],
             "split": split,
             "system_instruction": params.system_instruction,
