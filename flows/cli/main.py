@@ -7,6 +7,7 @@ from click.exceptions import NoSuchCommand
 
 COMMANDS = {
     "download": "flows.cli.pipeline_stages:download_command",
+    "evaluate": "flows.cli.evaluate:evaluate_command",
     "evolve": "flows.cli.pipeline_stages:evolve_command",
     "merge": "flows.cli.merge:merge_command",
     "report": "flows.cli.pipeline_stages:report_command",

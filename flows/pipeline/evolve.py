@@ -16,7 +16,6 @@ from flows.pipeline.generation_race import run_race
 from flows.pipeline.origins import record_origins
 from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
-    LINEAGE,
     conduct,
     evaluate_all,
     fresh,
@@ -30,7 +29,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import Row, finished, write_rows
+from stages.lineage.rows import LINEAGE, Row, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist

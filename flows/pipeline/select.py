@@ -16,7 +16,6 @@ from prefect.runtime import flow_run
 from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
-    LINEAGE,
     Laboratory,
     conduct,
     evaluate_all,
@@ -32,7 +31,7 @@ from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.lineage.paired_tests import corrected_best
-from stages.lineage.rows import Row, read_rows, write_rows
+from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Recipe

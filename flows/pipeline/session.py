@@ -43,7 +43,6 @@ from stages.store.dvc_project import tracked_rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LINEAGE = Path("data/lineage")
 
 
 @dataclass(frozen=True, slots=True)

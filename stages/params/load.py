@@ -6,7 +6,7 @@ through ``flows.pipeline.preflight``, before any long work starts.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError, model_validator
@@ -21,6 +21,7 @@ from stages.params.section import Section
 from stages.params.select_params import SelectParams
 
 PARAMS_PATH = Path("params.yaml")
+S = TypeVar("S", bound=Section)
 
 
 class Params(Section):
@@ -81,10 +82,19 @@ def load_params(path: Path = PARAMS_PATH) -> Params:
     if not isinstance(data, dict):
         kind = type(data).__name__
         raise ParamsError(f"{path}: holds a {kind}. It must hold sections: {_sections()}.")
+    return validated(Params, data, str(path))
+
+
+def validated(kind: type[S], data: Mapping[str, Any], source: str) -> S:
+    """Return a section of the given ``kind``; ``source`` says where its data are from.
+
+    Raises:
+        ParamsError: a key or a value is not legal; every fault is listed.
+    """
     try:
-        return Params.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(path, fault) for fault in error.errors(include_url=False)]
+        faults = [_explain(kind, source, fault) for fault in error.errors(include_url=False)]
         raise ParamsError("\n".join(faults)) from error
 
 
@@ -92,11 +102,11 @@ def _sections() -> str:
     return ", ".join(Params.model_fields)
 
 
-def _explain(path: Path, fault: Mapping[str, Any]) -> str:
+def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
     location = [str(part) for part in fault["loc"]]
-    where = f"{path}: {'.'.join(location) or 'the file'}"
+    where = f"{source}: {'.'.join(location) or 'the file'}"
     if fault["type"] == "extra_forbidden":
-        legal = _legal_keys(fault["loc"][:-1])
+        legal = _legal_keys(kind, fault["loc"][:-1])
         hint = nearest(location[-1], legal)
         return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
     if fault["type"] == "missing":
@@ -107,9 +117,9 @@ def _explain(path: Path, fault: Mapping[str, Any]) -> str:
     return f"{where}: {message}{shown}."
 
 
-def _legal_keys(location: Sequence[str | int]) -> list[str]:
+def _legal_keys(kind: type[Section], location: Sequence[str | int]) -> list[str]:
     """Return the keys that are legal at ``location``; numbers in it index lists."""
-    model: Any = Params
+    model: Any = kind
     for part in location:
         if isinstance(part, int):
             continue

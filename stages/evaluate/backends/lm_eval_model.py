@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from stages.errors import EvaluationError, ParamsError, at
+from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.quiet_lm_eval import sealed
@@ -100,7 +101,7 @@ class NativeLM:
         instances = tuple(Instance(kind, {}, r.arguments, i) for i, r in enumerate(requests))
         return Asked(kind, instances, tuple(r.item for r in requests))
 
-    def answer(self, asked: Asked) -> list[Any]:
+    def answer(self, asked: Asked, note: Note = say_nothing) -> list[Any]:
         """Return the model's answer to each request.
 
         Raises:
@@ -115,6 +116,7 @@ class NativeLM:
                 "and gen_kwargs."
             ) from error
         check_answers(asked, answers)
+        note(len(answers))
         return answers
 
     def _opened(self, **more: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError, at
@@ -15,7 +16,7 @@ from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.own_python.random_state import RandomState, seeded
 from stages.evaluate.own_python.task_process import TaskProcess
-from stages.evaluate.tasks.catalogue import Catalogue
+from stages.evaluate.tasks.catalogue import TASK_FILES, Catalogue
 from stages.evaluate.tasks.task_hash import config_of
 from stages.hashing import nearest
 from stages.params.evaluate_params import EvaluateParams
@@ -69,7 +70,9 @@ def load_task(
     is_scored_here = bool(
         task_params.scorer or task_params.judge or task_params.metric == "numeric"
     )
-    process = TaskProcess([shelf.folder] if shelf.folder else [])
+    folders = [shelf.folder] if shelf.folder else []
+    folders += [Path(name).parent] if Path(name).suffix in TASK_FILES else []
+    process = TaskProcess(folders)
     remedy = "Fix the task's file or its Python."
     with seeded(), process.entered(), process.blamed(f"task {name}: cannot be built", remedy):
         task = shelf.build(name, is_scored_here=is_scored_here)
