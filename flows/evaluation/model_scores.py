@@ -8,10 +8,10 @@ from typing import Any
 from flows.evaluation.evaluate_job import EvaluateJob
 from flows.evaluation.evaluation_progress import EvaluationProgress
 from flows.evaluation.named_model import model_folder
+from flows.evaluation.samples import samples_of
 from flows.evaluation.task_choice import TaskChoice, choose_tasks
 from stages.errors import EvaluationError
 from stages.evaluate import stage
-from stages.evaluate.samples import samples_of
 from stages.files import check_writable, write_whole
 from stages.lineage.evaluation import Evaluation
 
