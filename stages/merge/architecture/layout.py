@@ -142,6 +142,11 @@ class Layout:
         """Return whether a tensor comes before its module's layers: embeddings and their norms."""
         return self.layer_of(name) is None and is_early(name)
 
+    def inner(self, name: str) -> str:
+        """Return the name of a layer's tensor after the layer's number; of others, all of it."""
+        place = self._place_of(name)
+        return name if place is None else name[len(place[0]) :].lstrip(".").partition(".")[2]
+
     def renamed(self, name: str, layer: int) -> str:
         """Return the name that a layer's tensor has in another layer of the same stack.
 

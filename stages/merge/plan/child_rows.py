@@ -32,7 +32,8 @@ class ChildRow:
 
     ``key`` is the name by which rules match it: a tied head that is stored goes by its embedding.
     ``layer`` counts in the child, in the tensor's ``module``, and is None outside the layers;
-    ``is_before`` says on which side of them it then is. ``where`` names the slice in messages.
+    ``is_before`` says on which side of them it then is. ``where`` names the slice in messages;
+    ``gains`` are the slice's, of attention and MLP.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ChildRow:
     parents: tuple[RowPart, ...]
     where: str = ""
     is_copied: bool = False
+    gains: tuple[float, float] = (1.0, 1.0)
 
     @property
     def parts(self) -> tuple[RowPart, ...]:
@@ -229,4 +231,5 @@ def _row(
 ) -> ChildRow:
     parts = tuple(RowPart(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
     base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
-    return ChildRow(key, key, module, layer, is_before, base, parents, where)
+    gains = (1.0, 1.0) if layer is None else part.gains
+    return ChildRow(key, key, module, layer, is_before, base, parents, where, gains=gains)

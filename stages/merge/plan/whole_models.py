@@ -27,6 +27,8 @@ def without_needless_layers(recipe: Recipe, models: Sequence[Checkpoint]) -> Rec
     sources = {(one.base is None, *(span.ancestor for span in one.spans)) for one in slices}
     if not needed <= {*merged} <= {*frame.modules} or len(sources) != 1:
         return recipe
+    if any(one.gains != (1, 1) for one in slices):
+        return recipe
     if len(slices) < len(parts) or not all(_is_whole(part, recipe, models) for part in parts):
         return recipe
     is_baseless, *places = sources.pop()
