@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import SINGLE
 from stages.errors import RecipeError
+from stages.merge.architecture.layer_kinds import entry_lists, number_lists
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
 from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
@@ -46,19 +47,19 @@ def _has_offset_norms(config: str) -> bool:
         return trial.has_offset_norms
 
 
-def why_fixed(config: Mapping[str, Any]) -> str | None:
+def why_place_matters(config: Mapping[str, Any]) -> str | None:
     """Return why a layer is another one in another place, or None where it is not.
 
     An architecture of which no small copy can be made is not tried.
     """
-    return _why_fixed(json.dumps(config, sort_keys=True))
+    return _why_place_matters(json.dumps(config, sort_keys=True))
 
 
 @lru_cache(maxsize=16)
-def _why_fixed(config: str) -> str | None:
+def _why_place_matters(config: str) -> str | None:
     try:
         with _trial(json.loads(config)) as trial:
-            return trial.why_fixed()
+            return trial.why_place_matters()
     except RecipeError:
         return None
 
@@ -143,7 +144,7 @@ class _Trial:
                 "follow them. Leave gains out."
             )
 
-    def why_fixed(self) -> str | None:
+    def why_place_matters(self) -> str | None:
         """Return why a layer does something else where another of its kind stands."""
         pair = self._pair()
         if pair is None:
@@ -169,8 +170,6 @@ class _Trial:
 
     def _pair(self) -> tuple[int, int] | None:
         """Return two layers that have the same tensors and of which the config says the same."""
-        from stages.merge.architecture.layer_kinds import entry_lists, number_lists
-
         config = self._model.config.to_dict()  # type: ignore[union-attr, operator]
         depth = self._layout.stacks[self._stack].num_layers
         entries, numbers = entry_lists(config, depth), number_lists(config, depth)

@@ -12,6 +12,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
+from stages.merge.paths.fold_check import why_place_matters
 from stages.merge.plan.arrangement import Arrangement, place_of, why_fixed
 from stages.merge.plan.outside_layers import Outside
 from stages.merge.plan.renumbered_layers import Modules
@@ -132,10 +133,12 @@ class _Builder:
         rows, origins = self._stacked(name, slices)
         frame = self._models[0]
         is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
+        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         problem = why_fixed(name, frame, origins) if is_moved else None
+        if is_moved and is_main:
+            problem = problem or why_place_matters(self._frame.model.config)
         if problem:
             self._faults.add(problem)
-        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         if not self._arrangement.is_whole and (is_moved or is_main):
             self._origins[name] = origins
         return rows

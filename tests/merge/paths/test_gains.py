@@ -1,6 +1,7 @@
 """Gains of a path: the checkpoint computes what multiplied branches compute, or is refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
-from stages.merge.outputs.model_folder import write_model
+from stages.merge.engine.tensor_ranges import merge
+from stages.merge.mergekit.from_recipe import from_recipe
+from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.planner import plan
-from stages.recipe.recipe import ModuleLayers, Recipe, Rule, Slice, Span
+from stages.merge.plugins import method_of
+from stages.recipe.canonical import canonical
+from stages.recipe.recipe import ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Span
 from tests.merge.architecture.families import SMALL, load, scatter
-from tests.merge.recipes import model_of
+from tests.merge.recipes import model_of, planned, recipe_of
 
 t = transformers
 _NO_KV = {k: v for k, v in SMALL.items() if k != "num_key_value_heads"}
@@ -148,3 +154,130 @@ def test_child_with_gains_computes_what_multiplied_branches_compute(
     assert torch.equal(folded.generate(TOKENS, **asked), literal.generate(TOKENS, **asked))
     unmultiplied = load(tmp_path / "plain")(input_ids=TOKENS).logits
     assert (unmultiplied - expected).abs().max() > 1e-2 * expected.abs().max()
+    half = path_recipe(models, PATH, dtype="bfloat16")
+    write_model(plan(half, models), tmp_path / "half", shard_bytes=1 << 20)
+    rounded = load(tmp_path / "half").bfloat16()(input_ids=TOKENS).logits.float()
+    in_half = multiplied(load(tmp_path / "plain").bfloat16(), modules)
+    literal_error = (in_half(input_ids=TOKENS).logits.float() - expected).square().mean()
+    assert (rounded - expected).square().mean() <= 2 * literal_error
+
+
+REFUSED: dict[str, tuple[PretrainedConfig, str, str]] = {
+    "residual_after_the_norm": (
+        t.MiniMaxConfig(**_THREE, head_dim=8, num_local_experts=2, block_size=4),
+        "MiniMaxForCausalLM",
+        "a gain cannot be folded",
+    ),
+    "norms_after_the_sum": (
+        t.OPTConfig(
+            **{**_NO_KV, "num_hidden_layers": 3},
+            ffn_dim=24,
+            word_embed_proj_dim=16,
+            do_layer_norm_before=False,
+        ),
+        "OPTForCausalLM",
+        "a gain cannot be folded",
+    ),
+    "number_in_the_arithmetic": (
+        t.GPT2Config(**_GPT2, scale_attn_by_inverse_layer_idx=True),
+        "GPT2LMHeadModel",
+        "does something else in another place",
+    ),
+    "attention_that_depends_on_the_depth": (
+        t.DiffLlamaConfig(**_THREE),
+        "DiffLlamaForCausalLM",
+        "does something else in another place",
+    ),
+    "state_space_without_mlp": (
+        t.MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=3, state_size=4),
+        "MambaForCausalLM",
+        "mlp_gain is 0.4, and the layer has no such branch: it has attention",
+    ),
+}
+
+
+@pytest.mark.parametrize("family", REFUSED)
+def test_architecture_that_cannot_carry_a_path_is_refused(family: str, tmp_path: Path) -> None:
+    """The reason is found on a small model, before a weight is read."""
+    config, kind, message = REFUSED[family]
+    models = two_models(config, kind, tmp_path)
+    with pytest.raises(RecipeError, match=message):
+        plan(path_recipe(models, PATH), models)
+
+
+@pytest.fixture(scope="module")
+def llamas(tmp_path_factory: pytest.TempPathFactory) -> list[Checkpoint]:
+    """Two small random models of three layers."""
+    return two_models(t.LlamaConfig(**_THREE), "LlamaForCausalLM", tmp_path_factory.mktemp("two"))
+
+
+@pytest.mark.parametrize("gain", [0.0, float("nan"), float("inf"), 65.0, 0.01])
+def test_gain_outside_its_range_is_refused(gain: float, llamas: list[Checkpoint]) -> None:
+    """A gain of 0 would be a layer that is left out; a large one leaves half precision's range."""
+    with pytest.raises(RecipeError, match=r"slice 0: mlp_gain is .* between 1/64 and 64"):
+        plan(path_recipe(llamas, [(0, 0, 1.0, gain)]), llamas)
+
+
+def test_hop_that_is_not_there_is_refused(llamas: list[Checkpoint]) -> None:
+    """A layer beyond the model's last, and an ancestor that the recipe does not name."""
+    with pytest.raises(RecipeError, match="has layers 0 to 2"):
+        plan(path_recipe(llamas, [(0, 3, 1.0, 1.0)]), llamas)
+    with pytest.raises(RecipeError, match=r"names ancestor 2\. There are 0 to 1"):
+        plan(path_recipe(llamas, [(2, 0, 1.0, 1.0)]), llamas)
+
+
+def test_path_of_another_width_is_refused(llamas: list[Checkpoint], tmp_path: Path) -> None:
+    """A hop through a wider model names the tensors that do not fit."""
+    wide = t.LlamaConfig(**{**_THREE, "hidden_size": 32})
+    models = [llamas[0], two_models(wide, "LlamaForCausalLM", tmp_path)[0]]
+    hops = [(0, 0, 1.0, 1.0), (1, 1, 1.0, 1.0), (0, 2, 1.0, 1.0)]
+    with pytest.raises(RecipeError, match=r"slice 1, tensor model.layers.1.input_layernorm"):
+        plan(path_recipe(models, hops), models)
+
+
+def test_paths_that_say_the_same_have_one_id(llamas: list[Checkpoint]) -> None:
+    """Gains of 1, and hops that continue each other, leave no trace in the recipe."""
+    hops = [(0, 0, 1.0, 1.0), (0, 1, 1.0, 1.0), (1, 2, 1.0, 0.5)]
+    path = canonical(path_recipe(llamas, hops), lambda name: method_of(name).spec)
+    short = (Slice((Span(0, 0, 2),)), Slice((Span(1, 2, 3),), mlp_gain=0.5))
+    assert path.layers == (ModuleLayers("default", short),)
+    assert Recipe.from_dict(path.to_dict()) == path
+    assert "attention_gain" not in str(path.to_dict())
+
+
+def test_gains_go_through_a_recipe_that_was_never_written(
+    llamas: list[Checkpoint], tmp_path: Path
+) -> None:
+    """A path through a merge has the bytes of a path through the folder of that merge."""
+    inner = recipe_of("linear", None, llamas, dtype="float32")
+    write_model(planned(inner, None, llamas), tmp_path / "merged", shard_bytes=1 << 20)
+    merged = Checkpoint(tmp_path / "merged")
+    hops = [(0, 0, 0.5, 1.0), (1, 1, 1.0, 0.3), (0, 2, 2.0, 1.0)]
+    written = path_recipe([merged, llamas[1]], hops, dtype="bfloat16")
+    ancestors = (NestedRecipe("merged", inner), written.ancestors[1])
+    nested = replace(written, ancestors=ancestors)
+    by_hash = {model.hash(): model for model in llamas}
+    models = open_ancestors(nested, lambda model: by_hash[model.hash], tmp_path / "scratch")
+    assert hash_weights(plan(nested, models)) == hash_weights(plan(written, [merged, llamas[1]]))
+
+
+def test_rules_act_on_the_layers_of_a_path(llamas: list[Checkpoint]) -> None:
+    """A slice that merges two models has the gain of its sum: w' = gain * (a + b) / 2."""
+    both = Slice((Span(0, 1, 2), Span(1, 0, 1)), mlp_gain=0.5)
+    ancestors = tuple(model_of(model) for model in llamas)
+    layers = (ModuleLayers("default", (both,)),)
+    recipe = Recipe("linear", ancestors, (Rule({"weight": 1.0}),), layers=layers)
+    child = dict(merge(plan(recipe, llamas)))
+    one = llamas[0].read("model.layers.1.mlp.down_proj.weight")
+    other = llamas[1].read("model.layers.0.mlp.down_proj.weight")
+    name = "model.layers.0.mlp.down_proj.weight"
+    torch.testing.assert_close(child[name], 0.5 * (one + other) / 2)
+    name = "model.layers.0.mlp.up_proj.weight"
+    up = [llamas[0].read("model.layers.1.mlp.up_proj.weight"), llamas[1].read(name)]
+    torch.testing.assert_close(child[name], (up[0] + up[1]) / 2)
+
+
+def test_document_of_mergekit_cannot_say_gains(llamas: list[Checkpoint]) -> None:
+    """The export names what its language lacks."""
+    with pytest.raises(RecipeError, match="a slice has gains"):
+        from_recipe(path_recipe(llamas, [(0, 0, 0.5, 1.0), (1, 1, 1.0, 1.0)]), llamas, ["a", "b"])
