@@ -175,8 +175,11 @@ class _Trial:
         entries, numbers = entry_lists(config, depth), number_lists(config, depth)
         seen: dict[str, int] = {}
         for layer in range(depth):
-            told = [[config[k][layer] for k in entries], [layer in config[k] for k in numbers]]
-            kind = json.dumps([sorted(self._names(layer)), told], default=str)
+            kind_lists = [
+                [config[k][layer] for k in entries],
+                [layer in config[k] for k in numbers],
+            ]
+            kind = json.dumps([sorted(self._names(layer)), kind_lists], default=str)
             if kind in seen:
                 return seen[kind], layer
             seen[kind] = layer

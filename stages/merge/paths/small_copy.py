@@ -162,8 +162,11 @@ def _cut(config: dict[str, Any]) -> dict[str, Any]:
     entries, numbers = entry_lists(config, depth), number_lists(config, depth)
     kinds: dict[str, int] = {}
     for layer in range(depth):
-        told = [[config[key][layer] for key in entries], [layer in config[n] for n in numbers]]
-        kinds.setdefault(json.dumps(told, default=str), layer)
+        kind_lists = [
+            [config[key][layer] for key in entries],
+            [layer in config[n] for n in numbers],
+        ]
+        kinds.setdefault(json.dumps(kind_lists, default=str), layer)
     firsts = sorted([*kinds.values()][:MAX_LAYERS])
     others = [layer for layer in range(depth) if layer not in firsts]
     layers = sorted((*firsts, *others[: max(0, 4 - len(firsts))]))

@@ -16,10 +16,10 @@ from stages.merge.architecture.layout import layout_of
 from stages.merge.arithmetic.method import Method, Settings
 from stages.merge.arithmetic.stepwise_rounding import in_dtype
 from stages.merge.methods import METHODS
+from stages.merge.paths.layer_gains import folds_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import child_rows
 from stages.merge.plan.compatibility import FittedRow, Fitting
-from stages.merge.plan.gains import folds_of
 from stages.merge.plan.plan import DTYPES, FLOATING, Fold, Plan, TensorPlan
 from stages.merge.plan.recipe_checks import check_count, check_recipe
 from stages.merge.plan.rule_settings import RuleBook, check_conditions, settings_of
