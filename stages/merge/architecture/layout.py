@@ -144,8 +144,10 @@ class Layout:
 
     def inner(self, name: str) -> str:
         """Return the name of a layer's tensor after the layer's number; of others, all of it."""
-        place = self._place_of(name)
-        return name if place is None else name[len(place[0]) :].lstrip(".").partition(".")[2]
+        position = self._place_of(name)
+        if position is None:
+            return name
+        return name[len(position[0]) :].lstrip(".").partition(".")[2]
 
     def renamed(self, name: str, layer: int) -> str:
         """Return the name that a layer's tensor has in another layer of the same stack.

@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import SINGLE
 from stages.errors import RecipeError
-from stages.merge.architecture.layer_kinds import entry_lists, number_lists
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
-from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
+from stages.merge.paths.small_copy import PLAIN, listed_kinds, quiet, small_copy
 
 TOLERANCE = 1e-4  # of the largest entry that a layer adds: norms calculate in float32
 _GAINS = (0.6, -1.7)
@@ -171,18 +170,13 @@ class _Trial:
     def _pair(self) -> tuple[int, int] | None:
         """Return two layers that have the same tensors and of which the config says the same."""
         config = self._model.config.to_dict()  # type: ignore[union-attr, operator]
-        depth = self._layout.stacks[self._stack].num_layers
-        entries, numbers = entry_lists(config, depth), number_lists(config, depth)
-        seen: dict[str, int] = {}
-        for layer in range(depth):
-            kind_lists = [
-                [config[k][layer] for k in entries],
-                [layer in config[k] for k in numbers],
-            ]
-            kind = json.dumps([sorted(self._names(layer)), kind_lists], default=str)
-            if kind in seen:
-                return seen[kind], layer
-            seen[kind] = layer
+        kinds = listed_kinds(config, self._layout.stacks[self._stack].num_layers)
+        seen: dict[tuple[str, ...], int] = {}
+        for layer, kind in enumerate(kinds):
+            own = (kind, *sorted(self._names(layer)))
+            if own in seen:
+                return seen[own], layer
+            seen[own] = layer
         return None
 
     def _at(self, name: str) -> int | None:

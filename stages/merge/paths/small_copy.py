@@ -156,17 +156,23 @@ def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
     return _cut(small)
 
 
+def listed_kinds(config: Mapping[str, Any], depth: int) -> list[str]:
+    """Return what the lists of a config say of each layer, as one string."""
+    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
+    rows = (
+        [[config[key][layer] for key in entries], [layer in config[key] for key in numbers]]
+        for layer in range(depth)
+    )
+    return [json.dumps(row, default=str) for row in rows]
+
+
 def _cut(config: dict[str, Any]) -> dict[str, Any]:
     """Return a config of the first layers of each kind that its lists tell."""
     depth = next((config[name] for name in _NUM_LAYERS if config.get(name)), 0)
     entries, numbers = entry_lists(config, depth), number_lists(config, depth)
     kinds: dict[str, int] = {}
-    for layer in range(depth):
-        kind_lists = [
-            [config[key][layer] for key in entries],
-            [layer in config[n] for n in numbers],
-        ]
-        kinds.setdefault(json.dumps(kind_lists, default=str), layer)
+    for layer, kind in enumerate(listed_kinds(config, depth)):
+        kinds.setdefault(kind, layer)
     firsts = sorted([*kinds.values()][:MAX_LAYERS])
     others = [layer for layer in range(depth) if layer not in firsts]
     layers = sorted((*firsts, *others[: max(0, 4 - len(firsts))]))
