@@ -20,6 +20,7 @@ from stages.merge.engine.small_tensor_runs import Run, merge_run, pieces_of, run
 from stages.merge.engine.tensor_ranges import merge_tensor, parts
 from stages.merge.engine.thread_pool import of_each
 from stages.merge.outputs.model_files import write_companions
+from stages.merge.outputs.resident_layers import Arrangement, ResidentLayers
 from stages.merge.outputs.transformers_views import residence
 from stages.merge.plan.plan import Plan, TensorPlan
 
@@ -114,14 +115,18 @@ def num_cores() -> int:
 
 
 class ResidentSink:
-    """Puts children into one model, in place: no allocation, no file.
+    """Puts children into one model, in place: no file, and no allocation but for added layers.
 
     A tensor whose part of the recipe is that of the child before is left as it is. So the sink
-    owns the weights: nothing else may change them between loads.
+    owns the weights: nothing else may change them between loads. A child's layers may be more,
+    fewer or in another order than the model's, which then has them so.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._targets = residence(model)
+        self._model = model
+        self._layers = ResidentLayers(model)
+        self._targets_of: dict[Arrangement, dict[str, Tensor]] = {}
+        self._targets: dict[str, Tensor] = {}
         self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[str, tuple[object, str]] = {}
 
@@ -133,11 +138,13 @@ class ResidentSink:
         Raises:
             RecipeError: a tensor cannot be merged, or the model's tensors are not the child's.
         """
+        self._arrange(plan)
         twins = self._check_targets(plan)
         digests = {}
         shared = (plan.recipe.seed, plan.recipe.ancestors)
         for tensor in plan.tensors:
-            part = (shared, tensor)
+            target = self._target(tensor.name)
+            part = (shared, tensor, None if target is None else _home(target))
             loaded = self._held.get(tensor.name)
             if loaded is None or loaded[0] != part:
                 loaded = (part, self._replace(plan, tensor))
@@ -151,6 +158,13 @@ class ResidentSink:
                     "the base's config, or give both the same values."
                 )
         return _hash(plan, digests)
+
+    def _arrange(self, plan: Plan) -> None:
+        """Let the model have the child's layers."""
+        arrangement = self._layers.arrange(plan)
+        if arrangement not in self._targets_of:
+            self._targets_of[arrangement] = residence(self._model)
+        self._targets = self._targets_of[arrangement]
 
     @torch.no_grad()
     def _replace(self, plan: Plan, tensor: TensorPlan) -> str:
