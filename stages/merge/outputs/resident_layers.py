@@ -25,7 +25,7 @@ class ResidentLayers:
         self._model = model
         self._config: Any = _text_config(getattr(model, "config", None))
         self._name = ""
-        self._kinds: Arrangement = ()
+        self.kinds: Arrangement = ()
         self._stock: dict[str, list[nn.Module]] = {}
         if self._config is None:
             return
@@ -37,8 +37,8 @@ class ResidentLayers:
         ]
         if lists:
             self._name, layers = lists[0]
-            self._kinds = tuple(listed_kinds(self._config.to_dict(), depth))
-            for kind, layer in zip(self._kinds, layers, strict=True):
+            self.kinds = tuple(listed_kinds(self._config.to_dict(), depth))
+            for kind, layer in zip(self.kinds, layers, strict=True):
                 self._stock.setdefault(kind, []).append(layer)
 
     def arrange(self, plan: Plan) -> Arrangement:
@@ -47,17 +47,17 @@ class ResidentLayers:
         Raises:
             RecipeError: the child has a layer of a kind that the model has none of.
         """
-        if not self._kinds:
+        if not self.kinds:
             return ()
         child = _text_config(type(self._model.config).from_dict(dict(plan.config)))  # type: ignore[union-attr]
         depth = child.num_hidden_layers
         kinds = tuple(listed_kinds(child.to_dict(), depth))
-        if kinds != self._kinds:
+        if kinds != self.kinds:
             layers = nn.ModuleList(self._layers(kinds, plan))
             home, _, own = self._name.rpartition(".")
             setattr(self._model.get_submodule(home), own, layers)
             self._describe(child, depth)
-            self._kinds = kinds
+            self.kinds = kinds
         return kinds
 
     def _layers(self, kinds: Arrangement, plan: Plan) -> Iterator[nn.Module]:
