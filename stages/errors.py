@@ -11,10 +11,14 @@ from contextlib import contextmanager
 class GermlineError(Exception):
     """Any error that germline raises on purpose; its message is fit to print alone.
 
-    ``faults`` holds (where, message) of each fault where ``Faults`` raised it.
+    ``faults`` holds (where, message) of each fault once something has said where it is.
     """
 
     faults: tuple[tuple[str, str], ...] = ()
+
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Return (where, message) of each fault; of a bare message each line is one."""
+        return self.faults or tuple(("", line) for line in str(self).splitlines())
 
 
 class ParamsError(GermlineError, ValueError):
@@ -41,8 +45,22 @@ class ServiceError(GermlineError, ConnectionError):
     """A service that scores depend on did not answer; the same request may be tried again."""
 
 
+@contextmanager
+def at(where: str) -> Iterator[None]:
+    """Say where an error that ends the block is: its caller knows, who raised it need not.
+
+    Nested places are joined, as ``Faults`` joins them.
+    """
+    try:
+        yield
+    except GermlineError as error:
+        error.faults = tuple((_joined(where, inner), text) for inner, text in error.parts())
+        error.args = ("\n".join(_line(*fault) for fault in error.faults),)
+        raise
+
+
 class Faults:
-    """Everything that is wrong with one input, in the order in which it was noticed.
+    """Everything that is wrong with one input: by line where lines are known, then as noticed.
 
     Nested places are joined: ``recipe 12ab, tensor x: it has no parent. Add one.`` Each message
     is kept once.
@@ -51,18 +69,19 @@ class Faults:
     def __init__(self) -> None:
         self._places: list[str] = []
         self._kinds: dict[tuple[str, str], type[GermlineError] | None] = {}
+        self._line_numbers: dict[tuple[str, str], int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
 
     @property
     def lines(self) -> list[str]:
-        """The faults, each with its place, in the order in which they were noticed."""
-        return [f"{where}: {message}" if where else message for where, message in self._kinds]
+        """The faults, each with its place: by line number, then in the order of notice."""
+        return [_line(*fault) for fault in self._ordered]
 
-    def add(self, message: str) -> None:
-        """Keep a fault of the place that the open ``at`` blocks name."""
-        self._keep("", message, None)
+    def add(self, message: str, *, line: int = 0) -> None:
+        """Keep a fault of the place that the open ``at`` blocks name, at a line of a file."""
+        self._keep("", message, None, line)
 
     @contextmanager
     def at(self, where: str) -> Iterator[None]:
@@ -71,16 +90,15 @@ class Faults:
         try:
             yield
         except GermlineError as error:
-            lines = error.faults or [("", line) for line in str(error).splitlines()]
-            for inner, message in lines:
+            for inner, message in error.parts():
                 self._keep(inner, message, type(error))
         finally:
             self._places.pop()
 
     def include(self, others: "Faults") -> None:
         """Keep the faults that were collected elsewhere, inside the open ``at`` blocks."""
-        for (where, message), kind in others._kinds.items():  # noqa: SLF001  # one of its own class
-            self._keep(where, message, kind)
+        for fault, kind in others._kinds.items():  # noqa: SLF001  # one of its own class
+            self._keep(*fault, kind, others._line_numbers[fault])  # noqa: SLF001
 
     def raise_as(self, kind: type[GermlineError]) -> None:
         """Raise all faults as one error, one a line; return where there is none.
@@ -92,9 +110,24 @@ class Faults:
         raised = set(self._kinds.values())
         only = raised.pop() if len(raised) == 1 else None
         error = (only or kind)("\n".join(self.lines))
-        error.faults = tuple(self._kinds)
+        error.faults = tuple(self._ordered)
         raise error
 
-    def _keep(self, inner: str, message: str, kind: type[GermlineError] | None) -> None:
-        where = ", ".join(part for part in (*self._places, inner) if part)
-        self._kinds.setdefault((where, message), kind)
+    @property
+    def _ordered(self) -> list[tuple[str, str]]:
+        return sorted(self._kinds, key=self._line_numbers.__getitem__)
+
+    def _keep(
+        self, inner: str, message: str, kind: type[GermlineError] | None, line: int = 0
+    ) -> None:
+        fault = (_joined(*self._places, inner), message)
+        self._kinds.setdefault(fault, kind)
+        self._line_numbers.setdefault(fault, line)
+
+
+def _joined(*places: str) -> str:
+    return ", ".join(part for part in places if part)
+
+
+def _line(where: str, message: str) -> str:
+    return f"{where}: {message}" if where else message

@@ -1,6 +1,7 @@
 """Render templates from users' files in a sandbox, and find out which columns they show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, meta, nodes
@@ -20,12 +21,31 @@ _DECIDES = (
 )
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """An environment that compiles a text once: lm-eval asks again for each item."""
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, keep_trailing_newline=True)
+        self._compiled = lru_cache(maxsize=256)(super().from_string)
+
+    def from_string(
+        self,
+        source: str | nodes.Template,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002  as Jinja calls it
+        template_class: type[Template] | None = None,
+    ) -> Template:
+        """Return the template that ``source`` stands for."""
+        if isinstance(source, str) and globals is None and template_class is None:
+            return self._compiled(source)
+        return super().from_string(source, globals, template_class)
+
+
 def sandbox() -> ImmutableSandboxedEnvironment:
     """Return an environment whose templates reach no Python object but their own values.
 
     A name that is not given is an error, and the text is for a model: nothing is escaped.
     """
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    return _Sandbox()
 
 
 def shows(template: Template, columns: Mapping[str, Any], name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.errors import CheckpointError, Faults, RecipeError
+from stages.errors import CheckpointError, Faults, RecipeError, at
 
 
 def test_places_are_joined_and_messages_kept_once() -> None:
@@ -60,3 +60,32 @@ def test_other_errors_pass() -> None:
     with pytest.raises(ZeroDivisionError), faults.at("x"):
         raise ZeroDivisionError
     assert not faults
+
+
+def test_faults_of_a_file_are_listed_by_their_lines() -> None:
+    """A fault stands where its line does, whoever noticed it first; within a line, in order."""
+    whole, faults = Faults(), Faults()
+    for line, message in ((7, "late."), (2, "early."), (7, "later.")):
+        with faults.at(f"line {line}"):
+            faults.add(message, line=line)
+    with whole.at("merge.yml"):
+        whole.include(faults)
+    assert [
+        "merge.yml, line 2: early.",
+        "merge.yml, line 7: late.",
+        "merge.yml, line 7: later.",
+    ] == whole.lines
+
+
+def test_an_error_is_given_its_place_by_its_callers() -> None:
+    """Each line of an error gets the places of the blocks that it ends; class and cause stay."""
+    cause = OSError("no disk")
+    with pytest.raises(CheckpointError) as raised, at("model a"), at(""), at("config.json"):
+        raise CheckpointError("damaged.\nempty.") from cause
+    lines = ["model a, config.json: damaged.", "model a, config.json: empty."]
+    assert lines == str(raised.value).splitlines()
+    assert raised.value.__cause__ is cause
+    faults = Faults()
+    with faults.at("run"):
+        raise raised.value
+    assert [f"run, {line}" for line in lines] == faults.lines

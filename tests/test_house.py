@@ -71,7 +71,11 @@ def test_no_folder_holds_more_than_ten_modules() -> None:
 
 def test_every_room_has_a_readme() -> None:
     """Each room says in at most 15 lines which question it answers."""
-    rooms = [ROOT / "germline", ROOT / "flows", *(p for p in ROOT.glob("stages/*") if p.is_dir())]
+    rooms = [
+        ROOT / "germline",
+        ROOT / "flows",
+        *(p for kind in ("stages/*", "flows/*") for p in ROOT.glob(kind) if p.is_dir()),
+    ]
     rooms = [room for room in rooms if room.name != "__pycache__"]
     lines = {
         room.relative_to(ROOT).as_posix(): len(

@@ -79,3 +79,11 @@ def test_columns_decide_whether_the_answer_is_shown(text: str, column: dict[str,
     """What depends on an item's columns is not refused before the item is known."""
     assert not never_shows(text, "response")
     assert not shows(sandbox().from_string(text), column, "response")
+
+
+def test_a_text_is_compiled_once() -> None:
+    """An environment gives the same template for the same text: lm-eval asks for each item."""
+    environment = sandbox()
+
+    assert environment.from_string("{{ a }}") is environment.from_string("{{ a }}")
+    assert environment.from_string("{{ a }}") is not sandbox().from_string("{{ a }}")

@@ -7,10 +7,12 @@ from click.exceptions import NoSuchCommand
 
 COMMANDS = {
     "download": "flows.cli.pipeline_stages:download_command",
+    "evaluate": "flows.cli.evaluate:evaluate_command",
     "evolve": "flows.cli.pipeline_stages:evolve_command",
     "merge": "flows.cli.merge:merge_command",
     "report": "flows.cli.pipeline_stages:report_command",
     "select": "flows.cli.pipeline_stages:select_command",
+    "source": "flows.cli.pipeline_stages:source_command",
     "serve": "flows.cli.serve:serve_command",
 }
 

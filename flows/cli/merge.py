@@ -164,6 +164,11 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
         console.print(f"stopped: {out} was not written", markup=False)
         sys.exit(130)
     except OSError as error:
+        if error.filename is not None and not _is_part_of(out, Path(error.filename)):
+            remedy = "Give yourself the right to read it, or name another model."
+            fault = f"{error.filename}: cannot be read: {error.strerror}. {remedy}"
+            console.print(f"error: {fault}", markup=False)
+            sys.exit(1)
         if error.errno in _NO_ROOM:
             message = f"{_NO_ROOM[error.errno]} Nothing was left there; then run again."
         elif error.errno in _NO_PLACE:
@@ -172,3 +177,12 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
             message = f"{explained(error)} Remove the cause and run the same command again."
         console.print(f"error: {out}: {message}", markup=False)
     sys.exit(1)
+
+
+def _is_part_of(out: Path, path: Path) -> bool:
+    """Return whether ``path`` is above, at or in ``out``, or in its hidden staging folder."""
+    out, path = out.absolute(), path.absolute()
+    if out.is_relative_to(path) or path.is_relative_to(out):
+        return True
+    below = path.relative_to(out.parent).parts if path.is_relative_to(out.parent) else ()
+    return bool(below) and below[0].startswith(f".{out.name}.")

@@ -44,6 +44,16 @@ def report_command() -> None:
     main(write)
 
 
+@click.command("source", hidden=True)
+@click.argument("name")
+def source_command(name: str) -> None:
+    """Record what the folders of the model NAME hold; data/dvc.yaml runs it."""
+    from flows.prefect_runtime.console import telling
+    from stages.store.watched_folders import record
+
+    telling(lambda: record(name))
+
+
 def _run(module: str, function: str = "run") -> None:
     """Run a function of ``module`` under the lock of the checkout.
 

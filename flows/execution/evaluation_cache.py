@@ -4,13 +4,17 @@ A score is stored under a key of all that decides it, a failure under a key of i
 ``remembered_failures``). What in the store is damaged or is not such a document is a miss.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flows.execution.candidates.candidate_faults import plain_reason
 from flows.execution.executor import CandidateJob, Executor, Job, ReferenceJob
+from flows.execution.known_results import KnownResults
 from flows.execution.remembered_failures import failure_key
 from flows.execution.unsaved import keep
+from flows.execution.used_records import UsedRecords
 from stages.errors import GermlineError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.suite import Suite
@@ -20,13 +24,15 @@ from stages.lineage.outcome import Outcome
 from stages.params.evaluate_params import EvaluateParams
 from stages.recipe.recipe import Recipe
 from stages.store.candidate_store import CandidateStore, Record, evaluation_key
+from stages.store.facts import Facts
 
 
 class EvaluationCache:
     """What was scored before comes from the store; the rest is computed and stored.
 
-    ``frame`` is the hash of the files that every candidate has besides its weights. Threads may
-    share it.
+    ``frame`` is the hash of the files that every candidate has besides its weights.
+    ``environment`` is with what the executor computes. ``check_sources`` raises where what is
+    merged is not what it was when the run began. Threads may share it.
     """
 
     def __init__(
@@ -37,6 +43,8 @@ class EvaluationCache:
         executor: Executor,
         *,
         frame: str,
+        environment: Mapping[str, Any],
+        check_sources: Callable[[], None] = lambda: None,
     ) -> None:
         self.num_computed = 0
         self._params = params
@@ -44,7 +52,12 @@ class EvaluationCache:
         self._suite = suite
         self._executor = executor
         self._frame = frame
-        self._used: dict[str, Record] = {}
+        self._environment = environment
+        self._check_sources = check_sources
+        self._used = UsedRecords(store)
+        # Servers that judge, and other engines, may answer the same text otherwise another time.
+        repeats = params.backend is None and not any(task.judge for task in params.tasks)
+        self._known = KnownResults(Facts(store.root), environment, repeats=repeats)
 
     def job(self, recipe: Recipe, split: str, items: Items | None = None) -> CandidateJob:
         """Return the job of scoring ``recipe`` under the run's time limit.
@@ -63,14 +76,13 @@ class EvaluationCache:
             GermlineError: the run cannot go on: the machine, the store or the params are at fault.
         """
         key = self._key(job)
-        for stored in (key, failure_key(key, self._params)):
-            outcome = self._find(stored, job.recipe.id, is_failure=stored != key)
+        failed = failure_key(key, self._params)
+        for stored in (key, failed):
+            outcome = self._find(stored, job, is_failure=stored == failed)
             if outcome is not None:
                 return outcome
         outcome = self._computed(job)
-        if outcome.evaluation is None:
-            key = failure_key(key, self._params)
-        self._remember(key, job.recipe.id, outcome)
+        self._remember(failed if outcome.evaluation is None else key, job, outcome)
         return outcome
 
     def reference(self, name: str, split: str) -> Evaluation:
@@ -91,34 +103,52 @@ class EvaluationCache:
         evaluation = self._computed(ReferenceJob(name, split)).evaluation
         if evaluation is None:
             raise GermlineError(f"reference {name} on the {split} split: gave no scores.")
-        self._write(key, evaluation.to_dict())
+        document = evaluation.to_dict()
+        with self._kept_aside(key, document):
+            self._used.add(self._store.put_json(key, document), document)
         return evaluation
 
     def failure(self, job: CandidateJob, error: GermlineError) -> Outcome:
         """Remember that all tries of ``job`` failed with ``error``, and return that outcome."""
         outcome = Outcome(None, None, plain_reason(error))
-        self._remember(failure_key(self._key(job), self._params), job.recipe.id, outcome)
+        self._remember(failure_key(self._key(job), self._params), job, outcome)
         return outcome
 
     def records(self) -> Sequence[Record]:
         """Return the records of every outcome given so far, sorted by key."""
-        return [self._used[key] for key in sorted(self._used)]
+        return self._used.all()
+
+    def check_out(self, record: Record, path: Path) -> None:
+        """Make ``path`` the document of one of ``records``, also where the store has lost it.
+
+        Raises:
+            LineageError: the store cannot be written.
+        """
+        self._used.check_out(record, path)
+
+    def origins(self) -> list[tuple[Mapping[str, Any], int]]:
+        """Return with what the outcomes given so far were computed, and how many; most first."""
+        return self._known.origins()
 
     def _computed(self, job: Job) -> Outcome:
         outcome = self._executor.submit(job).result()
+        self._check_sources()
         self.num_computed += 1
         return outcome
 
-    def _find(self, key: str, recipe_id: str, *, is_failure: bool) -> Outcome | None:
+    def _find(self, key: str, job: CandidateJob, *, is_failure: bool) -> Outcome | None:
         """Return the stored outcome; None where none is that could have been stored here."""
         record = self._store.find(key)
         if record is None:
             return None
         document = self._store.document(record)
-        outcome = _outcome(document, recipe_id)
+        outcome = _outcome(document, job.recipe.id)
         if outcome is None or (outcome.evaluation is None) is not is_failure:
             return None
-        self._used[key] = record
+        if not self._known.agrees(key, job.recipe.id, self._suite_key(job), outcome):
+            return None
+        self._known.note(key)
+        self._used.add(record, document)
         return outcome
 
     def _read(self, key: str) -> Evaluation | None:
@@ -129,21 +159,32 @@ class EvaluationCache:
         except (KeyError, TypeError, ValueError):
             return None
         if record is not None:
-            self._used[key] = record
+            self._used.add(record, document)
         return evaluation
 
-    def _remember(self, key: str, recipe_id: str, outcome: Outcome) -> None:
-        self._write(key, {**outcome.to_dict(), "recipe": recipe_id})
+    def _remember(self, key: str, job: CandidateJob, outcome: Outcome) -> None:
+        document = {**outcome.to_dict(), "recipe": job.recipe.id}
+        with self._kept_aside(key, document):
+            said = self._known.contradiction(job.recipe.id, self._suite_key(job), outcome)
+        if said is not None:
+            raise LineageError(said)
+        with self._kept_aside(key, document):
+            self._used.add(self._store.put_json(key, document), document)
+            self._known.learn(key, job.recipe.id, self._suite_key(job), outcome)
 
-    def _write(self, key: str, document: dict[str, Any]) -> None:
+    @contextmanager
+    def _kept_aside(self, key: str, document: dict[str, Any]) -> Iterator[None]:
+        """Lose no document where the store cannot be read or written."""
         try:
-            self._used[key] = self._store.put_json(key, document)
+            yield
         except GermlineError as error:
-            raise LineageError(keep(key, document, error)) from error
+            raise LineageError(keep(key, document, self._environment, error)) from error
 
     def _key(self, job: CandidateJob) -> str:
-        suite_key = self._suite.key(job.split, job.items)
-        return evaluation_key(job.recipe.id, content_hash([suite_key, self._frame]))
+        return evaluation_key(job.recipe.id, self._suite_key(job))
+
+    def _suite_key(self, job: CandidateJob) -> str:
+        return content_hash([self._suite.key(job.split, job.items), self._frame])
 
 
 def _outcome(document: Any, recipe_id: str) -> Outcome | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flows.merging.kept_weights import kept_weights
 from flows.merging.model_cache import Resolver, remember
+from flows.prefect_runtime.console import say
 from stages.errors import CheckpointError
-from stages.merge.outputs.model_folder import write_model
+from stages.merge.outputs.model_folder import copy_model, write_model
 from stages.merge.outputs.preview import bytes_written
 from stages.merge.plan.plan import Plan
 
@@ -57,18 +59,27 @@ class Job:
 
 
 def write(job: Job, plan: Plan, folder: Path) -> str:
-    """Carry out a plan; return the weights hash of the model that is then at ``folder``.
+    """Carry out a plan, or copy its child from the store; return the weights hash at ``folder``.
 
     Raises:
         GermlineError: a tensor cannot be merged, or there is no room.
     """
     check_room(folder, bytes_written(plan))
-    with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
-        weights_hash = write_model(
-            plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
-        )
+    with kept_weights(plan) as child:
+        if child is None:
+            weights_hash = _merged(job, plan, folder)
+        else:
+            weights_hash = copy_model(plan, child, folder, shard_bytes=job.shard_bytes)
+            say(f"{folder}: copied from the candidate store, which keeps this recipe's weights")
     remember(folder, weights_hash)
     return weights_hash
+
+
+def _merged(job: Job, plan: Plan, folder: Path) -> str:
+    with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
+        return write_model(
+            plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
+        )
 
 
 def check_room(folder: Path, num_bytes: int) -> None:

@@ -15,7 +15,7 @@ from stages.files import text_of
 from stages.json_text import json_in
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import open_ancestors
-from stages.merge.outputs.model_files import recipe_in
+from stages.merge.outputs.model_card import recipe_in
 from stages.merge.outputs.preview import describe
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan

@@ -13,7 +13,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from stages.checkpoint.reader import Checkpoint, digest
-from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.staging_folder import claim, sweep
 from stages.checkpoint.weight_files import WeightFiles
 from stages.download.build import ModelJob, build
 from stages.download.sources.hub import Repository, is_offline
@@ -21,7 +21,7 @@ from stages.download.sources.model_places import Located, adapter_among, files_i
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.model_source import Hub, Local, ModelSource
 from stages.download.sources.wanted_files import check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, GermlineError
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
 from stages.json_text import read_json
@@ -92,7 +92,8 @@ class Resolver:
             return known
         weights = self._hashed(model)
         if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
-            write_whole(_hash_file(stamp), f"{weights}\n")
+            with _cache_faults():
+                write_whole(_hash_file(stamp), f"{weights}\n")
         return weights
 
     def known_hash(self, model: Checkpoint) -> str | None:
@@ -143,7 +144,9 @@ class Resolver:
 
 def remember(folder: Path, weights_hash: str) -> None:
     """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    write_whole(_hash_file(_weights_stamp(folder)), f"{weights_hash}\n")
+    stamp = _weights_stamp(folder)
+    with _cache_faults():
+        write_whole(_hash_file(stamp), f"{weights_hash}\n")
 
 
 def _hash_file(stamp: str) -> Path:
@@ -168,7 +171,8 @@ def _fetched(model: Located, where: str) -> Path:
     check_files(folder, model.light, where=where)
     model.repository.remember(folder)
     known = {"folder": str(folder), "stamp": _stamp(folder, model.names)}
-    write_whole(path, json.dumps(known) + "\n")
+    with _cache_faults():
+        write_whole(path, json.dumps(known) + "\n")
     return folder
 
 
@@ -198,11 +202,37 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
     repository = Hub(reference.path, reference.revision or "main") if model.repository else None
     source = ModelSource(str(reference), repository or Local(PurePosixPath(reference.path)))
     job = ModelJob(ModelRequest("model", source, where), folders[0], model=model, adapter=adapter)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
-        if not out.is_dir():
-            _make(job, out)
+    with _cache_faults():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(out.parent)
+        with _alone(out):
+            if not out.is_dir():
+                _make(job, out)
     return out
+
+
+@contextmanager
+def _cache_faults() -> Iterator[None]:
+    """Say of the cache what goes wrong in it, and of a source what goes wrong there.
+
+    Raises:
+        CheckpointError: the message names the folder or file, the reason and what to do.
+    """
+    folder = cache_folder().absolute()
+    try:
+        yield
+    except GermlineError:
+        raise
+    except OSError as error:
+        path = Path(error.filename or folder).absolute()
+        if not (path.is_relative_to(folder) or folder.is_relative_to(path)):
+            raise CheckpointError(
+                f"{path}: cannot be read: {error.strerror}. Give yourself the right to read it."
+            ) from error
+        raise CheckpointError(
+            f"{folder}: the cache of germline merge cannot be written: {error.strerror}. Set "
+            "GERMLINE_CACHE to a folder with room in which you may write."
+        ) from error
 
 
 @contextmanager

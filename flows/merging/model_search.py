@@ -18,7 +18,7 @@ class ModelSearch:
     """Looks for models in the places that are given, in folders that are near, and on the hub.
 
     ``given`` are places by the models' names. Near are the project's parents, the zoo, and the
-    folders next to ``source``.
+    folders next to ``source`` and in the working directory.
     """
 
     def __init__(self, source: Path, given: Mapping[str, str], resolver: Resolver) -> None:
@@ -64,8 +64,8 @@ class ModelSearch:
         if model.source is not None:
             return self._in_place(model, model.source)
         raise RecipeError(
-            f"weights {model.hash} were not found in {PARENTS}, {ZOO} or next to "
-            f"{self._source.name}. Give them by --model {model.name}=PLACE: a folder, or "
+            f"weights {model.hash} were not found in {PARENTS}, {ZOO}, the working directory or "
+            f"next to {self._source.name}. Give them by --model {model.name}=PLACE: a folder, or "
             "ORG/NAME@REVISION of the hub."
         )
 
@@ -86,7 +86,7 @@ class ModelSearch:
     def _near(self) -> Iterator[Path]:
         with suppress(CheckpointError):  # this is not a project, or nothing was downloaded yet
             yield from (parent.folder for parent in Parents.read(PARENTS))
-        for folder in (ZOO, self._source.absolute().parent):
+        for folder in dict.fromkeys((ZOO, self._source.absolute().parent, Path.cwd())):
             if folder.is_dir():
                 yield from sorted(path for path in folder.iterdir() if path.is_dir())
 

@@ -13,9 +13,9 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.pipeline.estimation import estimated, learn
 from flows.pipeline.generation_race import run_race
+from flows.pipeline.origins import record_origins
 from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
-    LINEAGE,
     conduct,
     evaluate_all,
     fresh,
@@ -29,7 +29,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.journal import Journal
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import Row, finished, write_rows
+from stages.lineage.rows import LINEAGE, Row, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
@@ -73,6 +73,7 @@ def evolve(params: Params) -> None:
             score_centre(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         write_records(lab, LINEAGE)
+        record_origins(lab.cache, "evolve")
         keep_weights(evolution)
         progress.say(f"{len(evolution.rows)} candidates, {lab.cache.num_computed} evaluated now")
         if params.select.racing.rungs:
@@ -171,8 +172,8 @@ def keep_weights(evolution: Evolution) -> None:
     index = []
     for recipe_id, row in {row.id: row for row in kept}.items():
         folder = recipe_id[:16]
-        weights_hash = merge(lab, row.recipe, KEPT / folder)
-        index.append({"folder": folder, "name": row.name, "weights_hash": weights_hash})
+        merge(lab, row.recipe, KEPT / folder, str(row.weights_hash))
+        index.append({"folder": folder, "name": row.name, "weights_hash": row.weights_hash})
     write_json_lines(KEPT / "kept.jsonl", index)
 
 

@@ -1,19 +1,17 @@
 """Find every fault that can be known before any long work starts."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
+from flows.pipeline.pipeline_file import PIPELINE, watches
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import read_entries
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
-from stages.errors import GermlineError, LineageError, ParamsError
+from stages.errors import Faults, GermlineError, LineageError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
@@ -22,14 +20,12 @@ from stages.merge.architecture.layout import layout_of
 from stages.merge.methods import METHODS
 from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
-from stages.select.final.baselines import check_names, warm_starts
+from stages.select.final.baselines import check_names
+from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks
 from stages.select.space.space import Space
 from stages.select.strategies.registry import check_strategy, strategy_of
 from stages.store.candidate_store import CandidateStore
-
-PIPELINE = Path("dvc.yaml")
-
 
 OUTPUTS = tuple(
     Path(folder)
@@ -59,18 +55,12 @@ def check(params: Params, *, fetches: bool = False) -> None:
     Raises:
         ParamsError: at least one is wrong; every fault found is listed, one a line.
     """
-    folders = (_folders,) if fetches else ()
-    faults = [message for probe in (*_PROBES, *folders) if (message := _fault(probe, params))]
-    if faults:
-        raise ParamsError("\n".join(dict.fromkeys(faults)))
-
-
-def _fault(probe: Callable[[Params], None], params: Params) -> str | None:
-    try:
-        probe(params)
-    except GermlineError as error:
-        return str(error)
-    return None
+    faults = Faults()
+    for probe in (*_PROBES, _folders) if fetches else _PROBES:
+        with faults.at(""):
+            probe(params)
+    if faults:  # whatever class they are of: params.yaml asks for what cannot be done
+        raise ParamsError("\n".join(faults.lines))
 
 
 def _sources(params: Params) -> None:
@@ -102,14 +92,11 @@ def _tokenizer(params: Params) -> None:
 def _plugins(params: Params) -> None:
     """Check that the plug-ins load, and that DVC would see a change of their files."""
     specs(params)
-    stages = yaml.safe_load(PIPELINE.read_text(encoding="utf-8")) if PIPELINE.is_file() else {}
-    for name in ("evolve", "select"):
-        listed = stages.get("stages", {}).get(name, {}).get("deps")
-        for plugin in params.merge.plugins if listed is not None else ():
-            path = Path(os.path.normpath(plugin))
-            if not {str(path), *map(str, path.parents)} & {os.path.normpath(d) for d in listed}:
+    for stage in ("evolve", "select"):
+        for plugin in params.merge.plugins:
+            if watches(stage, plugin) is False:
                 raise ParamsError(
-                    f"{PIPELINE}: stage {name}: {plugin} of merge.plugins is not among its deps, "
+                    f"{PIPELINE}: stage {stage}: {plugin} of merge.plugins is not among its deps, "
                     "so `dvc repro` would not see a change of it. Add the file, or its folder, "
                     "to the deps of evolve and select."
                 )
@@ -154,18 +141,18 @@ def _device(params: Params) -> None:
 def _outputs(params: Params) -> None:
     """Check that every folder that a run writes to can be written, the candidate store too."""
     del params
-    faults = []
+    faults = Faults()
     for folder in OUTPUTS:
         try:
             check_writable(folder)
             check_writable(folder.parent)  # a run replaces the folder
         except OSError as error:
-            faults.append(
-                f"{folder}: cannot be written: {error.strerror or error}. A run keeps its results "
-                "there: give yourself the right to write, or work in a copy of the project."
-            )
-    if faults:
-        raise LineageError("\n".join(faults))
+            with faults.at(str(folder)):
+                faults.add(
+                    f"cannot be written: {error.strerror or error}. A run keeps its results "
+                    "there: give yourself the right to write, or work in a copy of the project."
+                )
+    faults.raise_as(LineageError)
     if Path(".dvc").is_dir():
         CandidateStore().check_writable()
 

@@ -12,7 +12,7 @@ from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate
-from stages.select.final.baselines import warm_starts
+from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import Race, course
 from stages.select.space.space import Space
 from stages.select.strategies.registry import strategy_of

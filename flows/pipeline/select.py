@@ -13,9 +13,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
-    LINEAGE,
     Laboratory,
     conduct,
     evaluate_all,
@@ -31,14 +31,14 @@ from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.lineage.paired_tests import corrected_best
-from stages.lineage.rows import Row, read_rows, write_rows
+from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Recipe
 from stages.report.story import story_of
 from stages.select.final.baselines import FixedModel, references
 from stages.select.final.shortlist import champion, shortlist
-from stages.select.final.shortlist_comparison import against
+from stages.select.final.shortlist_p_values import against
 
 SELECTION = Path("data/selection")
 CHAMPION = Path("data/champion")
@@ -72,19 +72,13 @@ def select(params: Params) -> None:
         selection = Selection(
             winner.name, weights, shortlisted, entries, corrected, cautions(lab.suite)
         )
-        weights_hash = merge(lab, winner.recipe, CHAMPION)
-        scored_hash = selection.winner.weights_hash or ""
-        if weights_hash != scored_hash:
-            raise LineageError(
-                f"{CHAMPION}: its weights hash to {weights_hash[:16]}, those that were scored to "
-                f"{scored_hash[:16]}. The store holds another model under this "
-                "recipe; remove .dvc/cache/candidates and run again."
-            )
+        merge(lab, winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
         rows = _with_scores(rows, scored)
         write_rows(fresh(SELECTION) / "genomes.jsonl", rows)
         selection.write(SELECTION / "selection.json")
         write_records(lab, SELECTION)
+        record_origins(lab.cache, "select")
     _show(rows, selection, params)
 
 

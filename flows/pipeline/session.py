@@ -22,10 +22,13 @@ from flows.execution.local_pool import LocalPool
 from flows.execution.unsaved import store_unsaved
 from flows.pipeline.download import fetch
 from flows.pipeline.preflight import check
+from flows.prefect_runtime.console import say
 from flows.prefect_runtime.server import Server
+from stages.download.content_check import ContentCheck, check_content
 from stages.download.manifest import Parents
 from stages.download.stage import PARENTS
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, LineageError
+from stages.evaluate.score_environment import machine, packages
 from stages.evaluate.tasks.suite import Suite
 from stages.evaluate.tasks.task_hash import folder_key
 from stages.lineage.evaluation import Evaluation, Items
@@ -36,15 +39,15 @@ from stages.params.load import Params
 from stages.recipe.recipe import Recipe
 from stages.scratch_folder import scratch_folder
 from stages.store.candidate_store import CandidateStore
+from stages.store.dvc_project import tracked_rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LINEAGE = Path("data/lineage")
 
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """What one run works with; ``models`` are the parents, opened.
+    """What one run works with; ``models`` are the parents, opened, ``content`` their bytes.
 
     ``evaluate`` and ``reference`` are Prefect's tasks over ``cache``: they take plain arguments.
     """
@@ -54,6 +57,7 @@ class Laboratory:
     models: ParentModels
     store: CandidateStore
     suite: Suite
+    content: ContentCheck
     cache: EvaluationCache
     evaluate: Task[[CandidateJob], Outcome]
     reference: Task[[str, str], Evaluation]
@@ -64,16 +68,25 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
     """Open a laboratory: parents at hand, the store filled from what the last run tracked."""
     plugins.load(params.merge.plugins)
     parents = download(params)
+    content = verified(parents)
     models = ParentModels(parents)
     params = params.model_copy(update={"merge": models.pinned(params.merge)})
     store = CandidateStore()
-    store.hydrate(store.tracked(hydrate_from))
+    store.hydrate(tracked_rows(hydrate_from))
     store_unsaved(store)
     suite = Suite.load(params.evaluate)
     frame = folder_key(models.frame(params.merge))
     settings = WorkerSettings(params.evaluate, params.merge, parents.out, suite.by_task())
     pool = LocalPool(settings, params.evaluate.workers)
-    cache = EvaluationCache(params.evaluate, store, suite, pool, frame=frame)
+    cache = EvaluationCache(
+        params.evaluate,
+        store,
+        suite,
+        pool,
+        frame=frame,
+        environment={"machine": machine(params.evaluate.device), "packages": packages()},
+        check_sources=content.check_unchanged,
+    )
     try:
         yield Laboratory(
             params,
@@ -81,6 +94,7 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
             models,
             store,
             suite,
+            content,
             cache,
             _retried("evaluate", cache.outcome, params.evaluate.retries),
             _retried("reference", cache.reference, params.evaluate.retries),
@@ -112,6 +126,17 @@ def download(params: Params) -> Parents:
     return Parents.read(PARENTS)
 
 
+def verified(parents: Parents) -> ContentCheck:
+    """Check the bytes of the parents, and say how long it took.
+
+    Raises:
+        CheckpointError: a file is not what was downloaded.
+    """
+    content = check_content(parents)
+    say(f"parents: {content}")
+    return content
+
+
 def _retried(name: str, work: Callable[P, R], retries: int) -> Task[P, R]:
     """Return ``work`` as a task that Prefect tries again, where that may help."""
 
@@ -129,17 +154,33 @@ def _retried(name: str, work: Callable[P, R], retries: int) -> Task[P, R]:
 
 
 @task(name="merge", cache_policy=NO_CACHE, persist_result=False)
-def merge(lab: Laboratory, recipe: Recipe, out: Path) -> str:
-    """Put the child of ``recipe`` at ``out``, by way of the store; return its weights hash."""
+def merge(lab: Laboratory, recipe: Recipe, out: Path, weights_hash: str) -> None:
+    """Put the child of ``recipe`` at ``out``, by way of the store; return its weights hash.
+
+    ``weights_hash`` is that of the weights which were scored.
+
+    Raises:
+        LineageError: the recipe gives other weights now.
+    """
     record = lab.store.find(recipe.id)
-    if record is None:
+    is_sound = record is not None and lab.store.verify(record)
+    if record is None or not is_sound or record.meta["weights_hash"] != weights_hash:
         with scratch_folder() as scratch:
             shard_bytes = int(lab.params.merge.shard_gb * 1e9)
             folder = scratch / "model"
             digest = write_model(lab.models.plan(recipe), folder, shard_bytes=shard_bytes)
+            lab.content.check_unchanged()
+            if digest != weights_hash:
+                raise LineageError(
+                    f"recipe {recipe.id[:16]}: gave the weights {digest[:16]} now, and "
+                    f"{weights_hash[:16]} when it was scored. Nothing is written. Decompositions "
+                    "differ between kinds of machine: go on where it was scored. Else damaged "
+                    "memory, files or libraries are the cause."
+                )
             record = lab.store.put_folder(recipe.id, folder, weights_hash=digest)
+            lab.store.checkout(record, out)  # now: `dvc gc` may take it at any time
+            return
     lab.store.checkout(record, out)
-    return str(record.meta["weights_hash"])
 
 
 def evaluate_all(
@@ -190,7 +231,7 @@ def write_records(lab: Laboratory, folder: Path) -> None:
     items = folder / "items"
     items.mkdir(parents=True)
     for record in records:
-        lab.store.checkout(record, items / f"{record.key}.json")
+        lab.cache.check_out(record, items / f"{record.key}.json")
     write_json_lines(folder / "store.jsonl", lab.store.export(records))
 
 

@@ -16,6 +16,7 @@ from stages.errors import GermlineError
 from stages.scratch_folder import clear_scratch
 
 LOCK_PATH = Path(".scratch/run.lock")
+_GOES_ON = "what was evaluated is kept; the same command goes on from there"
 
 
 @contextmanager
@@ -52,8 +53,11 @@ def main(job: Callable[[], None]) -> None:
     telling(locked)
 
 
-def telling(job: Callable[[], None]) -> None:
-    """Run ``job``; print one line per fault and exit with 1, or 130 for Ctrl-C."""
+def telling(job: Callable[[], None], stopped: str = _GOES_ON) -> None:
+    """Run ``job``; print one line per fault and exit with 1, or 130 for Ctrl-C.
+
+    ``stopped`` says what Ctrl-C leaves.
+    """
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         job()
@@ -69,7 +73,7 @@ def telling(job: Callable[[], None]) -> None:
         )
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("stopped: what was evaluated is kept; the same command goes on from there")
+        console.print(f"stopped: {stopped}", markup=False)
         sys.exit(130)
 
 

@@ -10,11 +10,10 @@ keys are compared as they are written.
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-Config = Mapping[str, Any]
+from stages.checkpoint.model_config.config_reading import Config, read_config
 
 # What may differ without a change of the function, or is compared elsewhere and better:
 _HARMLESS = re.compile(
@@ -30,7 +29,8 @@ _HARMLESS = re.compile(
             r"reorder_and_upcast_attn|gradient_checkpointing|use_reentrant|quantization_config",
             r"(.*_)?dropout(_.*)?|.*drop(out)?|.*_p?drop|.*drop_path.*|.*_dropout_(p|prob|rate)",
             r"initializer_.*|init_std|.*_init_(std|range|scheme)|.*_init_range",  # training only
-            r".*_loss.*|router_jitter_noise|aux_.*|seq_aux|ignore_index|num_nextn_predict_layers",
+            r".*_loss.*|router_jitter_noise|aux_.*|seq_aux|ignore_index",
+            r"num_nextn_predict_layers|(.*_)?mtp_.*",  # a module of its own predicts these
             r"id2label|label2id|num_labels|problem_type|finetuning_task|summary_.*|prefix",
             r"task_specific_params|classifier_.*|tokenizer_class|processor_class|.*max_length",
             r"unsloth_.*|transformers\.js_config|torch_version|peft_version",
@@ -160,31 +160,8 @@ def _text_of_one(base: Config, other: Config) -> tuple[Config, Config] | None:
 
 def _read(config: Config) -> dict[str, Any] | None:
     """Return a config with transformers' defaults and names, or None for types unknown to it."""
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-
-    with _silence():
-        try:
-            values = CONFIG_MAPPING[_kind(config)].from_dict(dict(config)).to_dict()
-        except (
-            *(KeyError, TypeError, ValueError, AttributeError, ImportError),
-            StrictDataclassError,
-        ):
-            return None
-    return {**values}
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep transformers' warnings about old configs off the screen."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
+    read = read_config(config)
+    return None if read is None else {**read.to_dict()}
 
 
 def _is_known(config: Config, path: str) -> bool:

@@ -1,22 +1,27 @@
 """Make one model folder: fetch, convert, apply the adapter, hash; or keep an earlier one."""
 
+import json
 import math
 import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stages.checkpoint.model_config.config_reading import ties
+from stages.checkpoint.model_config.quantised_weights import why_quantised, without_quantisation
 from stages.checkpoint.reader import Checkpoint, info_of
 from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.weight_files import WeightFiles
 from stages.checkpoint.writer import CheckpointWriter
-from stages.download.adapter import Adapter
+from stages.download.adapter_targets import fitted
+from stages.download.lora_adapter import Adapter
 from stages.download.manifest import FileEntry, ManifestEntry, file_entries
 from stages.download.pickled_weights import plain, read_pickled
 from stages.download.sources.model_places import Located, locate
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.wanted_files import check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
+from stages.files import write_whole
 
 SHARD_BYTES = 5_000_000_000
 
@@ -70,7 +75,7 @@ def build(job: ModelJob, out: Path, earlier_out: Path) -> ManifestEntry:
         for file in job.kept.files:
             _put(earlier_out / job.request.name / file.path, folder / file.path, link=True)
         return job.kept
-    notes = _assemble(job, job.model, folder)
+    notes = (*_assemble(job, job.model, folder), *_without_quantisation(folder))
     return _entry(job, job.model, folder, notes)
 
 
@@ -97,6 +102,17 @@ def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
     return notes
 
 
+def _without_quantisation(folder: Path) -> tuple[str, ...]:
+    """Take a quantisation that the weights do not have out of config.json, which must load."""
+    path = folder / "config.json"
+    config = read_json(path)
+    plain = without_quantisation(config)
+    if plain == config or why_quantised(Checkpoint(folder)):
+        return ()
+    write_whole(path, json.dumps(plain, indent=2) + "\n")
+    return ("left out quantization_config: the weights are not quantised",)
+
+
 def _weights_of(model: Located) -> WeightFiles:
     if model.weights is None:
         raise TypeError("a located model has weights; this is an adapter or a bare list of files")
@@ -107,8 +123,9 @@ def _convert(
     weights: WeightFiles, source: Path, others: list[str], out: Path, where: str
 ) -> tuple[str, ...]:
     config = read_json(source / "config.json")
-    loaded = read_pickled(source, weights, where=where)
-    tensors, notes = plain(loaded, tied=bool(config.get("tie_word_embeddings")))
+    with at(where):
+        loaded = read_pickled(source, weights)
+    tensors, notes = plain(loaded, tied=ties(config))
     infos = {name: info_of(tensor) for name, tensor in tensors.items()}
     with CheckpointWriter(out, infos, shard_bytes=SHARD_BYTES) as writer:
         for name, tensor in tensors.items():
@@ -120,7 +137,7 @@ def _convert(
 
 def _apply(adapter: Adapter, source: Path, others: list[str], out: Path) -> None:
     model = Checkpoint(source)
-    adapter.check(model)
+    adapter = fitted(adapter, model)
     with CheckpointWriter(out, model.tensors, shard_bytes=SHARD_BYTES) as writer:
         for name in model.tensors:
             writer.add(name, adapter.applied(name, model.read(name)))

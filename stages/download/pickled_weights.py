@@ -12,14 +12,14 @@ from torch import Tensor
 from stages.checkpoint.reader import info_of
 from stages.checkpoint.safetensors_header import check_pointer
 from stages.checkpoint.weight_files import WeightFiles
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 # Buffers that old releases of transformers saved and new ones compute.
 _COMPUTED = ("rotary_emb.inv_freq", "attn.masked_bias")
 
 
-def read_pickled(folder: Path, files: WeightFiles, *, where: str) -> dict[str, Tensor]:
+def read_pickled(folder: Path, files: WeightFiles) -> dict[str, Tensor]:
     """Return the tensors of pickled weights, each from the shard that the index gives.
 
     The files cannot run code here.
@@ -28,28 +28,29 @@ def read_pickled(folder: Path, files: WeightFiles, *, where: str) -> dict[str, T
         CheckpointError: a file is damaged, or holds something other than named tensors; or a
             tensor is in another shard than the index says, or in two.
     """
-    shards = {name: read_file(folder / name, where=where) for name in files.shards}
+    shards = {name: read_file(folder / name) for name in files.shards}
     if files.places:
-        files.check_places(f"{where}: {files.first}", shards)
+        files.check_places(str(files.first), shards)
     return {name: tensor for tensors in shards.values() for name, tensor in tensors.items()}
 
 
-def read_file(path: Path, *, where: str) -> dict[str, Tensor]:
+def read_file(path: Path) -> dict[str, Tensor]:
     """Return the tensors of one pickled file.
 
     Raises:
         CheckpointError: the file is damaged, or holds something other than named tensors.
     """
-    data = _load(path, where)
+    data = _load(path)
     if not isinstance(data, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in data.items()
     ):
         raise CheckpointError(
-            f"{where}: {path.name} holds more than named tensors. Save the model's state_dict as "
+            f"{path.name} holds more than named tensors. Save the model's state_dict as "
             "safetensors."
         )
-    for name, tensor in data.items():
-        _check_plain(name, tensor, f"{where}: {path.name}")
+    with at(path.name):
+        for name, tensor in data.items():
+            _check_plain(name, tensor)
     return data
 
 
@@ -73,7 +74,7 @@ def plain(
     return {name: t.detach().contiguous() for name, t in kept.items()}, tuple(notes)
 
 
-def _check_plain(name: str, tensor: Tensor, where: str) -> None:
+def _check_plain(name: str, tensor: Tensor) -> None:
     """Check that safetensors can hold a tensor under its name."""
     fault = None
     try:
@@ -84,12 +85,11 @@ def _check_plain(name: str, tensor: Tensor, where: str) -> None:
     if tensor.layout != torch.strided or tensor.is_meta:
         fault = f"it is sparse, or has no data ({tensor.layout}, {tensor.device})."
     if fault:
-        raise CheckpointError(
-            f"{where}, tensor {name!r}: {fault} Save the model's state_dict as safetensors."
-        )
+        with at(f"tensor {name!r}"):
+            raise CheckpointError(f"{fault} Save the model's state_dict as safetensors.")
 
 
-def _load(path: Path, where: str) -> Any:
+def _load(path: Path) -> Any:
     for is_mapped in (True, False):  # files of before PyTorch 1.6 cannot be mapped
         try:
             with catch_warnings():
@@ -101,16 +101,16 @@ def _load(path: Path, where: str) -> Any:
                 )
         except Exception as error:  # a damaged pickle can raise anything
             if not is_mapped or not isinstance(error, RuntimeError):
-                raise _damaged(path, where, error) from error
+                raise _damaged(path, error) from error
     raise TypeError("unreachable: the second attempt returns or raises")
 
 
-def _damaged(path: Path, where: str, error: Exception) -> CheckpointError:
+def _damaged(path: Path, error: Exception) -> CheckpointError:
     """Return the error for a damaged file, without torch's advice to trust the file."""
     try:
         check_pointer(path)
     except CheckpointError as fault:
-        return CheckpointError(f"{where}: {str(fault).removeprefix(f'{path.parent}/')}")
+        return CheckpointError(str(fault).removeprefix(f"{path.parent}/"))
     asked = _GLOBAL.search(str(error))
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     if asked:
@@ -118,6 +118,6 @@ def _damaged(path: Path, where: str, error: Exception) -> CheckpointError:
     elif "weights_only" in str(error):
         first = "it holds more than tensors, or is damaged"
     return CheckpointError(
-        f"{where}: {path.name} cannot be read as plain weights: {first.rstrip('.')}. "
+        f"{path.name} cannot be read as plain weights: {first.rstrip('.')}. "
         "Use a copy in safetensors."
     )

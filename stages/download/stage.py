@@ -96,10 +96,8 @@ def _light_faults(
     base, *parents = jobs
     faults = []
     for job, config in zip(jobs, configs, strict=True):
-        faults_of_model = parent_checks.config_faults(config)
-        if job is not base:
-            faults_of_model += parent_checks.architecture_faults(configs[0], config)
-        faults += [f"{job.request.at}: {fault}" for fault in faults_of_model]
+        unlike = parent_checks.architecture_faults(configs[0], config) if job is not base else []
+        faults += [f"{job.request.at}: {fault}" for fault in unlike]
     if not has_tokenizer(base.light):
         faults.append(
             f"{base.request.at}: holds no tokenizer. Children carry the base's; name a model that "

@@ -9,7 +9,7 @@ import torch
 
 from stages.errors import EvaluationError
 from stages.evaluate.aggregate import tally
-from stages.evaluate.backends.backend import Backend
+from stages.evaluate.backends.backend import Backend, Note, say_nothing
 from stages.evaluate.item_values import values_of
 from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.own_python.random_state import kept
@@ -17,7 +17,7 @@ from stages.evaluate.prompts import Prompts, build
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.parts import Part
 from stages.evaluate.tasks.suite import Suite
-from stages.lineage.evaluation import SPLITS, Evaluation, Items, ItemScore, TaskScore
+from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
 from stages.params.evaluate_params import EvaluateParams
 
 _SAMPLING_SEED = 1234  # that of lm-eval's command line
@@ -51,12 +51,15 @@ class Evaluator:
         self._ready: dict[str, list[Ready]] = {}
         self._subsets: dict[tuple[str, Items], list[Ready]] = {}
 
-    def evaluate(self, split: str, items: Items | None = None) -> Evaluation:
+    def evaluate(
+        self, split: str, items: Items | None = None, note: Note = say_nothing
+    ) -> Evaluation:
         """Return the scores of the model's present weights on ``split``, or on ``items`` of it.
 
         An item's prompts are those it has in the whole split. Its batches are not: log-likelihoods
         may differ from those of the whole split by rounding, and a choice or a text only where two
         were equal but for that. Equal weights and equal ``items``, in any order, give equal bits.
+        ``note`` hears of answered requests as they come in.
 
         Raises:
             EvaluationError: the split or an item is unknown, an item does not fit the model, or a
@@ -68,7 +71,7 @@ class Evaluator:
             # Tasks may draw from it; each sampled text has a seed of its own.
             torch.manual_seed(_SAMPLING_SEED)  # noqa: TID251  generate() knows no other generator
             ready = self.prepare(split, items)
-            tallies = [self._tally(one) for one in ready]
+            tallies = [self._tally(one, note) for one in ready]
         return Evaluation(
             split=split,
             tasks=tuple(total for total, _ in tallies),
@@ -83,8 +86,9 @@ class Evaluator:
         Raises:
             EvaluationError: the split or an item is unknown, or an item does not fit the model.
         """
-        if split not in SPLITS:
-            raise EvaluationError(f"split {split!r}: unknown. Legal: {', '.join(SPLITS)}.")
+        if split not in self._suite.parts:
+            legal = ", ".join(self._suite.parts)
+            raise EvaluationError(f"split {split!r}: unknown. Legal: {legal}.")
         if split not in self._ready:
             with sealed():
                 self._ready[split] = [self._prepare(part) for part in self._suite.parts[split]]
@@ -125,17 +129,18 @@ class Evaluator:
         prepared = [(instances, self._lm.prepare(asked)) for instances, asked in by_kind.values()]
         return Ready(part, prompts, prepared)
 
-    def _tally(self, ready: Ready) -> tuple[TaskScore, list[ItemScore]]:
-        self._answer(ready)
+    def _tally(self, ready: Ready, note: Note) -> tuple[TaskScore, list[ItemScore]]:
+        self._answer(ready, note)
         with kept():
             if ready.prompts.state is not None:
                 ready.prompts.state.restore()  # what scoring draws is the same for every candidate
             return tally(ready.part, self._values(ready))
 
-    def _answer(self, ready: Ready) -> None:
+    def _answer(self, ready: Ready, note: Note) -> None:
         ready.prompts.renew()
         for instances, prepared in ready.prepared:
-            for instance, answer in zip(instances, self._lm.answer(prepared), strict=True):
+            answers = self._lm.answer(prepared, note)
+            for instance, answer in zip(instances, answers, strict=True):
                 instance.resps.append(answer)
 
     @staticmethod

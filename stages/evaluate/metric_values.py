@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import ParamsError
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
 
 
@@ -25,7 +25,8 @@ def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], documen
     """Return the value of the task's metric for one item, whose responses are filtered.
 
     Raises:
-        EvaluationError: the task's scoring raises, or gives no such metric.
+        EvaluationError: the task's scoring raises.
+        ParamsError: it gives no such metric: candidates cannot be compared by it.
     """
     where, process = f"task {name}, item {item}: cannot be scored", loaded.process
     answers = [instance.filtered_resps[loaded.filter] for instance in asked]
@@ -33,8 +34,10 @@ def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], documen
         metrics = loaded.task.process_results(document, answers)
         if loaded.metric in metrics:
             return metrics[loaded.metric]
-        given = ", ".join(map(str, metrics))
-    raise EvaluationError(
-        f"task {name}, item {item}: the task gives no {loaded.metric} for it. It gives: {given}; "
-        "set metric under evaluate.tasks."
+        given = ", ".join(map(str, metrics)) or "nothing"
+    raise ParamsError(
+        f"task {name}, item {item}: its process_results gives no {loaded.metric} for this item. "
+        f"It gives: {given}. lm-eval leaves such items out of the score; here models are compared "
+        "on the same items, so each needs a value. Return one for every item, or set another "
+        "metric under evaluate.tasks."
     )

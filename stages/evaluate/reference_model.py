@@ -1,5 +1,6 @@
 """Score a reference: a model that germline did not make, on the same items as the others."""
 
+from stages.errors import at
 from stages.evaluate.backends.lm_eval_model import NativeLM
 from stages.evaluate.backends.model_strings import is_server, model_class, only_chats
 from stages.evaluate.backends.remote_model import ServerLM
@@ -20,7 +21,8 @@ def evaluate(name: str, params: EvaluateParams, suite: Suite, split: str) -> Eva
         ParamsError: its server refuses the request, or its API key is not in the environment.
     """
     model_params, where = params.references[name], f"evaluate.references.{name}"
-    kind = model_class(model_params.model, where)
+    with at(where):
+        kind = model_class(model_params.model)
     if only_chats(kind):
         params = params.model_copy(update={"apply_chat_template": True})
     backend = (ServerLM if is_server(kind) else NativeLM)(model_params, params, where)

@@ -16,9 +16,18 @@ def run(model_folder: Path, params: EvaluateParams, split: str) -> Evaluation:
     Raises:
         EvaluationError: a task or the model cannot be used, or a score is not finite.
     """
-    suite = Suite.load(params)
+    return evaluator_of(model_folder, params, Suite.load(params)).evaluate(split)
+
+
+def evaluator_of(model_folder: Path, params: EvaluateParams, suite: Suite) -> Evaluator:
+    """Return what scores the model of ``model_folder`` on ``suite``.
+
+    Raises:
+        EvaluationError: the model cannot be loaded.
+        ParamsError: the backend that params name cannot load it.
+    """
     if params.backend is None:
-        return ResidentEvaluator(model_folder, params, suite).evaluate(split)
+        return ResidentEvaluator(model_folder, params, suite)
     engine = NativeLM(params.backend, params, "evaluate.backend")
     engine.load(model_folder)
-    return Evaluator(engine, params, suite).evaluate(split)
+    return Evaluator(engine, params, suite)

@@ -8,6 +8,7 @@ from typing import Any, Self
 from stages.errors import EvaluationError
 
 SPLITS = ("search", "validation", "test")
+ALL_ITEMS = "all"  # in place of a split: every item of a task, as lm-eval takes them
 
 Items = tuple[tuple[str, str], ...]  # some of a split's items: (task label, item id), each once
 

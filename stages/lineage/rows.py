@@ -17,6 +17,7 @@ from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Recipe
 
+LINEAGE = Path("data/lineage")
 Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from stages.errors import ParamsError, RecipeError
+from stages.errors import ParamsError, RecipeError, at
 from stages.files import inside_project
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
@@ -130,7 +130,8 @@ def _installed(entry: EntryPoint) -> _Plugin:
     try:
         spec = find_spec(entry.module)
     except Exception as error:
-        raise ParamsError(_why_not_imported(where, error)) from error
+        with at(where):
+            raise _not_imported(error) from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise ParamsError(
             f"{where}: {entry.module} is not a module with a Python file. Fix or remove the "
@@ -169,7 +170,8 @@ def _module(plugin: _Plugin, source: bytes, digest: str) -> ModuleType:
         if not uncovered:
             exec(compile(source, str(plugin.path), "exec"), module.__dict__)  # noqa: S102
     except Exception as error:
-        raise ParamsError(_why_not_imported(plugin.where, error)) from error
+        with at(plugin.where):
+            raise _not_imported(error) from error
     if uncovered:
         raise ParamsError(
             f"{plugin.where}: imports {uncovered[0]}, which its hash does not cover. A plug-in is "
@@ -187,6 +189,6 @@ def _imports(tree: ast.Module) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def _why_not_imported(where: str, error: Exception) -> str:
+def _not_imported(error: Exception) -> ParamsError:
     text = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{where}: cannot be imported: {type(error).__name__}: {text}. Fix it."
+    return ParamsError(f"cannot be imported: {type(error).__name__}: {text}. Fix it.")

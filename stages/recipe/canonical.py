@@ -84,10 +84,18 @@ def _reachable(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def joined(module: ModuleLayers, *, reads_base: bool = True) -> ModuleLayers:
-    """Return the layers of a module with slices that continue each other made one."""
+    """Return the layers of a module with slices that continue each other made one.
+
+    A path of hops that says layers 0 to 3 of one ancestor without gains is one slice of them.
+    """
     slices: list[Slice] = []
     for given in module.slices:
-        part = given if reads_base else replace(given, base=None)
+        part = replace(
+            given,
+            base=given.base if reads_base else None,
+            attention_gain=_number(given.attention_gain),
+            mlp_gain=_number(given.mlp_gain),
+        )
         if slices and _continues(slices[-1], part):
             slices[-1] = _extended(slices[-1], part)
         else:
@@ -99,6 +107,8 @@ def _continues(before: Slice, part: Slice) -> bool:
     """Return whether a slice takes the layers that come after those of the slice before it."""
     if len(before.spans) != len(part.spans) or (before.base is None) != (part.base is None):
         return False
+    if before.gains != part.gains:
+        return False
     pairs = zip(before.spans, part.spans, strict=True)
     return all(a.ancestor == b.ancestor and a.stop == b.first for a, b in pairs)
 
@@ -108,4 +118,4 @@ def _extended(part: Slice, after: Slice) -> Slice:
         return replace(span, stop=rest.stop)
 
     base = longer(part.base, after.base) if part.base and after.base else None
-    return Slice(tuple(map(longer, part.parents, after.parents)), base)
+    return replace(part, parents=tuple(map(longer, part.parents, after.parents)), base=base)

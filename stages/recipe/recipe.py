@@ -84,17 +84,29 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some consecutive layers of the child: spans of one length, which are merged."""
+    """Some consecutive layers of the child: spans of one length, which are merged.
+
+    What their attention (or state space, or convolution) adds to the stream of hidden states is
+    multiplied by ``attention_gain``, what their MLP or experts add by ``mlp_gain``. A slice of one
+    layer of one ancestor is a hop of a path.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     parents: tuple[Span, ...]
     base: Span | None = None
+    attention_gain: float = 1.0
+    mlp_gain: float = 1.0
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """The base's span, if there is one, then the parents'."""
         return self.parents if self.base is None else (self.base, *self.parents)
+
+    @property
+    def gains(self) -> tuple[float, float]:
+        """The gains of the attention and of the MLP."""
+        return self.attention_gain, self.mlp_gain
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from pydantic import ConfigDict
 from stages.errors import RecipeError
 from stages.hashing import nearest
 
-SOURCES = ("base", "union", "unmoved")
-
 
 @dataclass(frozen=True, slots=True)
 class TokenOrigin:

@@ -8,35 +8,27 @@ a temporary name and renamed, so threads, processes and a running `dvc repro` ma
 A merge's key is its recipe's id. This room alone imports DVC.
 """
 
-import logging
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import dvc.api
 from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage
 from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
 from stages.files import check_writable, text_in
 from stages.hashing import canonical_json
 from stages.json_text import json_in
 from stages.scratch_folder import SCRATCH, scratch_folder
+from stages.store.dvc_project import INDEX, entries, opened
 from stages.store.faults import store_faults
 from stages.store.index import Index, Member, Record, evaluation_key
 from stages.store.objects import Objects
 
 __all__ = ["CandidateStore", "Record", "evaluation_key"]
-
-INDEX = "candidates"  # a folder of DVC's cache that `dvc gc` leaves alone
-
-_opened: dict[Path, Repo] = {}
-_opening = threading.Lock()
 
 
 class CandidateStore:
@@ -66,7 +58,7 @@ class CandidateStore:
             LineageError: it does not.
         """
         with store_faults("cannot be written"):
-            for folder in (self._index.folder, Path(self._repo.cache.local.path)):
+            for folder in (entries(self.root, INDEX).folder, Path(self._repo.cache.local.path)):
                 check_writable(folder)
 
     def find(self, key: str) -> Record | None:
@@ -178,25 +170,6 @@ class CandidateStore:
         by_key = {record.key: record.to_dict() for record in records}
         return [by_key[key] for key in sorted(by_key)]
 
-    def tracked(self, path: Path) -> list[dict[str, Any]]:
-        """Return the rows of a file of records as DVC tracks it, even where a stage removed it.
-
-        ``path`` is relative to the project. Empty where none is tracked or it cannot be fetched.
-
-        Raises:
-            LineageError: a line of it is damaged.
-        """
-        try:
-            text = dvc.api.read(path.as_posix(), repo=str(self.root), encoding="utf-8")
-        except (DvcException, DataIndexError, OSError):
-            return []
-        try:
-            return [json_in(line) for line in text.splitlines()]
-        except ValueError as error:
-            raise LineageError(
-                f"{path}: a line is not JSON ({error}). Restore it with `dvc checkout {path}`."
-            ) from error
-
     def hydrate(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Enter exported rows into the index; return how many keys it added.
 
@@ -219,12 +192,7 @@ class CandidateStore:
 
     @property
     def _repo(self) -> Repo:
-        with _opening:
-            if self.root not in _opened:
-                for bars in ("dvc.progress", "dvc_data.callbacks"):  # would break the caller's
-                    logging.getLogger(bars).setLevel(logging.CRITICAL)
-                _opened[self.root] = Repo(str(self.root))
-            return _opened[self.root]
+        return opened(self.root)
 
     def _put(self, key: str, path: Path, meta: Mapping[str, Any]) -> Record:
         out = self._output(path)
@@ -234,11 +202,14 @@ class CandidateStore:
             files = [("/".join(p), info.value, m.size) for p, m, info in out.obj]
             members = tuple(Member(*file) for file in sorted(files))
         record = Record(key, out.hash_info.value, out.meta.size, members, dict(meta))
-        self._objects.has(
-            record
-        )  # removes a damaged object, which commit would take for a good one
-        out.commit(relink=False)
-        if not self._objects.has(record):  # DVC logs what it could not write and goes on
+        # Removes a damaged object, which commit would take for a good one. Twice: `dvc gc` may
+        # take the objects before the index has them; and DVC only logs what it could not write.
+        for _ in range(2):
+            self._objects.has(record)
+            out.commit(relink=False)
+            if is_there := self._objects.has(record):
+                break
+        if not is_there:
             raise LineageError(
                 f"store, {key[:16]}: not written; DVC's message says why. Remove the cause "
                 "and run the same command again."
@@ -257,8 +228,7 @@ class CandidateStore:
 
     @property
     def _index(self) -> Index:
-        is_shared = self._repo.config["cache"].get("shared") == "group"
-        return Index(Path(self._repo.cache.local_cache_dir, INDEX), is_shared=is_shared)
+        return Index(entries(self.root, INDEX))
 
     @property
     def _objects(self) -> Objects:

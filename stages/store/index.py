@@ -1,20 +1,15 @@
 """What the candidate store knows about a key, and the index from keys to these records."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Self
 
-from stages.errors import LineageError
-from stages.files import text_in, write_whole
-from stages.hashing import canonical_json, content_hash
-from stages.json_text import json_in
+from stages.hashing import content_hash
+from stages.store.entries import KEY, Entries
 
-_KEY = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-_SHARED_FOLDER, _SHARED_FILE = 0o2775, 0o664  # DVC's modes under `cache.shared group`
 
 
 def evaluation_key(recipe_id: str, suite_key: str) -> str:
@@ -67,7 +62,7 @@ class Record:
             members = None if files is None else tuple(Member(p, h, s) for p, h, s in files)
             record = cls(data["key"], data["md5"], int(data["size"]), members, data["meta"])
             names = [record.md5, *(m.md5 for m in members or ())]
-            named_well = _KEY.fullmatch(record.key) and all(map(_MD5.fullmatch, names))
+            named_well = KEY.fullmatch(record.key) and all(map(_MD5.fullmatch, names))
             stays_inside = all(_stays_inside(PurePosixPath(m.path)) for m in members or ())
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a record of the store: {error!r}") from error
@@ -83,16 +78,10 @@ class Record:
 
 
 class Index:
-    """One small file for each key; whole at any moment, whoever writes and whatever is killed.
+    """The records by key; what in ``entries`` is damaged is not there."""
 
-    With ``is_shared`` (DVC's `cache.shared group`) folders and files get the modes that DVC gives
-    its own, so that everyone of the group may read and replace what another user entered.
-    """
-
-    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
-        """Use ``folder``, which need not exist yet."""
-        self.folder = folder
-        self._is_shared = is_shared
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
 
     def find(self, key: str) -> Record | None:
         """Return the record of ``key``; None where there is none, or it is damaged.
@@ -100,9 +89,10 @@ class Index:
         Raises:
             OSError: it cannot be read.
         """
+        data = self._entries.read(key)
         try:
-            return Record.from_dict(json_in(text_in(self._path(key).read_bytes())))
-        except (FileNotFoundError, ValueError):
+            return Record.from_dict(data) if data is not None else None
+        except ValueError:
             return None
 
     def enter(self, record: Record) -> None:
@@ -111,26 +101,7 @@ class Index:
         Raises:
             OSError: it cannot be written.
         """
-        path, text = self._path(record.key), canonical_json(record.to_dict()) + "\n"
-        if not self._is_shared:
-            write_whole(path, text)
-            return
-        for folder in (self.folder, path.parent):
-            _share(folder)
-        write_whole(path, text, mode=_SHARED_FILE)
-
-    def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise LineageError(f"store: key is {key!r}. Legal: 64 hex digits.")
-        return self.folder / key[:2] / f"{key}.json"
-
-
-def _share(folder: Path) -> None:
-    """Make a folder in which everyone of the group may write; open one that is ours to them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    status = folder.stat()
-    if status.st_uid == os.geteuid() and status.st_mode & _SHARED_FOLDER != _SHARED_FOLDER:
-        folder.chmod(_SHARED_FOLDER)
+        self._entries.write(record.key, record.to_dict())
 
 
 def _stays_inside(path: PurePosixPath) -> bool:

@@ -33,8 +33,8 @@ from stages.params.load import Params, load_params
 from stages.params.select_params import RacingParams
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Recipe
-from stages.select.final.baselines import warm_starts
 from stages.select.final.shortlist import shortlist
+from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import Race
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.registry import strategy_of

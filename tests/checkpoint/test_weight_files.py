@@ -30,7 +30,7 @@ def _safetensors(folder: Path) -> dict[str, Tensor]:
 def _pickled(folder: Path) -> dict[str, Tensor]:
     files = WeightFiles.in_folder(folder)
     assert files is not None
-    return read_pickled(folder, files, where="here")
+    return read_pickled(folder, files)
 
 
 Format = tuple[str, str, Callable[[dict[str, Tensor], Path], object], Callable[[Path], object]]

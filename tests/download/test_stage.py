@@ -268,14 +268,6 @@ def test_twins_are_refused() -> None:
         run(params(a="zoo:math", b="zoo:math"), OUT)
 
 
-def test_quantised_weights_are_refused(project: Path) -> None:
-    """A quantised checkpoint cannot be merged, and the message says how it is quantised."""
-    edit_json(project / "data/zoo/math/config.json", quantization_config={"quant_method": "gptq"})
-
-    with pytest.raises(CheckpointError, match=r"quantised \(gptq\)"):
-        run(params(), OUT)
-
-
 def test_a_truncated_weight_file_is_told_by_its_key(project: Path) -> None:
     """A cut weight file is refused with the key of params.yaml and the file's name."""
     path = project / "data/zoo/math/model.safetensors"

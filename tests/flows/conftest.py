@@ -3,27 +3,50 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
+from flows.prefect_runtime.server_answer import ServerAnswer, asked
+from flows.prefect_runtime.server_child import HOST, ServerChild
+from tests.flows.forked_command import forked, start_fork_server
 from tests.merge.mergekit.llamas import save_family
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
     *("dvc.yaml", "pyproject.toml", "germline", "flows", "stages", "data/tasks", "data/zoo"),
+    *("data/sources", "requirements.lock"),
     *(".dvc/config", ".dvcignore"),
 )
 SMALL: dict[str, Any] = {
-    "evaluate": {"splits": {"search": 6, "validation": 6, "test": 8}, "workers": 1},
+    "evaluate": {
+        "tasks": [{"task": "spanish_arithmetic"}, {"task": "english_arithmetic"}],
+        "splits": {"search": 6, "validation": 6, "test": 8},
+        "workers": 1,
+    },
     "select": {"population": 4, "generations": 2, "shortlist": 2, "warm_start": ["uniform"]},
 }
+# Of the project that was run whole: with races what is asked hangs on what came before, within a
+# generation too.
+RACED: dict[str, Any] = {"generations": 4, "racing": {"rungs": [2, 3, 5], "keep": 0.5}}
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectServer:
+    """A server for the commands of one test process, and a database that a server made."""
+
+    url: str
+    home: Path
+    database: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +54,7 @@ class Project:
     """A copy of the project; commands run in it as a person would type them."""
 
     folder: Path
+    server: PrefectServer
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start ``python -m command`` in the project."""
@@ -51,6 +75,17 @@ class Project:
         child = self.start(*command)
         output = child.communicate()[0]
         assert code == child.returncode, output
+        return output
+
+    def germline(self, *arguments: str, code: int = 0) -> str:
+        """Return what ``germline`` prints, forked (forked_command.py) and on the tests' server.
+
+        It is much cheaper than ``run``, which also starts an interpreter and a server.
+        """
+        own = {"PREFECT_API_URL": self.server.url, "PREFECT_HOME": str(self.server.home)}
+        log = self.folder.with_name(f"{self.folder.name}.log")
+        exit_code, output = forked(arguments, self.folder, {**environment(), **own}, log)
+        assert code == exit_code, output
         return output
 
     def set(self, changes: Mapping[str, Any]) -> None:
@@ -86,24 +121,95 @@ def merged(old: Any, new: Any) -> Any:
     return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
 
 
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A server that this process's flows share; the process that flows are forked from is up."""
+    home = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("PREFECT"):
+                patch.delenv(name)
+        child = ServerChild(0, home, page=False)
+        patch.setenv("PREFECT_HOME", str(home))
+        start_fork_server()
+    url = f"http://{HOST}:{child.port}/api"
+    wait_until(lambda: asked(url) is ServerAnswer.YES)
+    database = home / "as-made.db"
+    with sqlite3.connect(home / "prefect.db") as source, sqlite3.connect(database) as copy:
+        source.backup(copy)
+    yield PrefectServer(url, home, database)
+    child.end()
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
+    """Wait until ``holds()``; fail after ``limit_s``."""
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def downloaded(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> Path:
+    """A small project that has its parents and Prefect's database: only to be copied."""
+    folder = tmp_path_factory.mktemp("downloaded") / "project"
+    for item in (*COPIED, "params.yaml"):
+        source, target = ROOT / item, folder / item
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / ".prefect").mkdir()
+    shutil.copy(prefect_server.database, folder / ".prefect/prefect.db")
+    project = Project(folder, prefect_server)
+    project.set(SMALL)
+    project.germline("download")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repeated(
+    tmp_path_factory: pytest.TempPathFactory, downloaded: Path, prefect_server: PrefectServer
+) -> Path:
+    """A small project on which `dvc repro` was run, once for all test processes: to be copied."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "repeated"
+    with FileLock(root / "repeated.lock"):
+        if not folder.exists():
+            project = Project(root / "repeated.new", prefect_server)
+            shutil.copytree(downloaded, project.folder)
+            project.set({"select": RACED})
+            project.run("dvc", "repro")
+            project.folder.rename(folder)
+    return folder
+
+
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[[str], Project]:
-    """Return a maker of small projects, by name."""
+def make_project(
+    tmp_path: Path, downloaded: Path, prefect_server: PrefectServer
+) -> Callable[[str], Project]:
+    """Return a maker of small projects, by name; their parents are downloaded."""
 
     def make(name: str) -> Project:
-        folder = tmp_path / name
-        for item in COPIED:
-            source, target = ROOT / item, folder / item
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, target)
-        shutil.copy(ROOT / "params.yaml", folder)
-        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-        project = Project(folder)
-        project.set(SMALL)
-        return project
+        shutil.copytree(downloaded, tmp_path / name)
+        return Project(tmp_path / name, prefect_server)
+
+    return make
+
+
+@pytest.fixture
+def copy_repeated(
+    tmp_path: Path, repeated: Path, prefect_server: PrefectServer
+) -> Callable[[str], Project]:
+    """Return a maker of copies of the project that was run whole, by name."""
+
+    def make(name: str) -> Project:
+        shutil.copytree(repeated, tmp_path / name)
+        return Project(tmp_path / name, prefect_server)
 
     return make
 

@@ -31,12 +31,11 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     """lm_eval's own class gives each candidate the score and hash of the resident model."""
     project = make_project("folders")
     project.set({"evaluate": {"tasks": [TASK]}, "select": SHORT})
-    project.run("germline", "download")
-    project.run("germline", "evolve")
+    project.germline("evolve")
     resident = lineage(project)
     native = {"model": "hf", "model_args": {"dtype": "float32"}}
     project.set({"evaluate": {"backend": native}})
-    said = project.run("germline", "evolve")
+    said = project.germline("evolve")
 
     assert resident == lineage(project)
     assert {"ok"} == {row["status"] for row in resident}
@@ -71,14 +70,13 @@ def test_reference_is_measured_beside_parents_and_baselines(
                 "select": SHORT,
             }
         )
-        for flow in ("download", "evolve"):
-            project.run("germline", flow)
-        failed = project.run("germline", "select", code=1)
+        project.germline("evolve")
+        failed = project.germline("select", code=1)
         is_up = True
-        project.run("germline", "select")
+        project.germline("select")
         num_asked = len(server.asked)
         first = project.files("data/selection")
-        project.run("germline", "select")
+        project.germline("select")
 
     assert "error: evaluate.references.big: HTTP status 503" in failed
     assert KEY not in failed
@@ -90,7 +88,7 @@ def test_reference_is_measured_beside_parents_and_baselines(
     assert server.url not in json.dumps(found)
     items = {name: [row[1] for row in e["evaluation"]["items"]] for name, e in found.items()}
     assert items["big"] == items["base"]
-    project.run("germline", "report")
+    project.germline("report")
     summary = (project.folder / "reports/summary.md").read_text()
     assert "| big | reference |" in summary
     assert "the best reference, big (" in summary

@@ -42,15 +42,14 @@ def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
 
     with judging(decide) as server:
         judged(project, server.url)
-        project.run("germline", "download")
-        said = project.run("germline", "evolve")
+        said = project.germline("evolve")
         first, num_asked = project.files("data/lineage"), len(asked)
         failed = [row for row in rows_of(project) if row["status"] == "failed"]
-        again = project.run("germline", "evolve")
+        again = project.germline("evolve")
         assert first == project.files("data/lineage")
         assert num_asked == len(asked)
         judged(project, server.url, retries=1)
-        project.run("germline", "evolve")
+        project.germline("evolve")
 
     assert "warning: task data/tasks/gsm8k_es.jsonl: these are items of the public test" in said
     assert 1 == len(failed)
@@ -64,8 +63,7 @@ def test_refusal_of_a_judge_ends_the_run(make_project: Callable[[str], Project])
     project = make_project("refused")
     with judging(lambda *_: Reply(status=401)) as server:
         judged(project, server.url)
-        project.run("germline", "download")
-        said = project.run("germline", "evolve", code=1)
+        said = project.germline("evolve", code=1)
 
     assert 1 == said.count("error: "), said
     assert "judge m: HTTP status 401" in said

@@ -4,13 +4,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.flows.conftest import Project
+from tests.flows.conftest import RACED, Project, wait_until
 
 MakeProject = Callable[[str], Project]
 
@@ -66,52 +65,68 @@ def tracked_results(project: Project) -> dict[str, bytes]:
     return {path: content for path, content in found.items() if "/runs/" not in path}
 
 
-def test_pipeline_repeats_and_replays(make_project: MakeProject) -> None:
-    """One run, a second that does nothing, and a forced one that computes nothing again."""
-    project = make_project("first")
-
-    project.run("dvc", "repro")
+def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
+    """After one run a second does nothing, and a forced one computes nothing again."""
+    project = copy_repeated("first")
     results = tracked_results(project)
+
     again = project.run("dvc", "repro")
     forced = project.run("dvc", "repro", "-f")
 
     assert "Data and pipelines are up to date." in again
-    assert "9 candidates, 0 evaluated now" in forced
+    assert "17 candidates, 0 evaluated now" in forced
     assert results == tracked_results(project)
     assert "up to date" in project.run("dvc", "status")
     assert ["search", "test", "validation"] in [sorted(row["scores"]) for row in finished(project)]
     assert project.files("data/champion").keys() >= {"config.json", "model.safetensors"}
 
 
-def test_pipeline_survives_kill_with_the_same_bytes(make_project: MakeProject) -> None:
-    """Stopped by the store, killed, and started again with two workers: the lineage of one run.
+def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
+    make_project: MakeProject, copy_repeated: MakeProject
+) -> None:
+    """Stopped by the store, killed, interrupted, resumed with two workers: one run's lineage.
 
     What the store cannot do is one line and nobody's failure; with its cause gone nothing shows.
-    With races, so that what is asked next hangs on what came before within a generation too.
+    A second run in the checkout says that there is a first. After kill -9 of a run no process of
+    it is left at work; Ctrl-C ends all at once and says that nothing is lost.
     """
-    whole, broken = make_project("whole"), make_project("broken")
-    broken.set({"evaluate": {"workers": 2}})
-    for project in (whole, broken):
-        project.set({"select": {"generations": 3, "racing": {"rungs": [2, 3, 5], "keep": 0.5}}})
-        project.run("germline", "download")
-    whole.run("germline", "evolve")
+    whole, broken = copy_repeated("whole"), make_project("broken")
+    broken.set({"evaluate": {"workers": 2}, "select": RACED})
 
     index = broken.folder / ".dvc/cache/candidates"
     index.mkdir(parents=True)
     for number in range(256):
         (index / f"{number:02x}").write_text("in the way of a folder")
-    stopped = broken.run("germline", "evolve", code=1)
+    stopped = broken.germline("evolve", code=1)
     shutil.rmtree(index)
-    child = start_and_wait(broken)
+    lock = broken.folder / ".scratch/run.lock"
+    lock.unlink()
+    child = broken.start("germline", "evolve")
+    wait_until(lock.exists)
+    time.sleep(0.5)  # to take the lock, under which it then imports for seconds
+    second = broken.germline("evolve", code=1)
+    wait_for_a_generation(broken)
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
-    resumed = broken.run("germline", "evolve")
+    wait_until(lambda: not processes_in(broken.folder), limit_s=120)
+    assert not (broken.folder / "data/lineage").exists()
+    child = broken.start("germline", "evolve")
+    wait_for_a_generation(broken)
+    os.killpg(child.pid, signal.SIGINT)
+    interrupted = child.communicate(timeout=180)[0]
+    left = processes_in(broken.folder)
+    resumed = broken.germline("evolve")
 
     assert 1 == stopped.count("error: store: cannot be read"), stopped
     assert "Traceback" not in stopped
+    assert "another run of germline is at work here" in second
+    assert 130 == child.returncode, interrupted
+    assert "the same command goes on from there" in interrupted
+    assert not any(word in interrupted for word in ("Traceback", "Error"))
+    assert [] == left
     assert [] == list((broken.folder / ".scratch").glob(".work.*"))
-    assert "13 candidates" in resumed
-    assert "items answered; without racing it were 234" in resumed
+    assert "17 candidates" in resumed
+    assert "items answered; without racing it were 204" in resumed
     asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in rows_of(whole)}
     assert {2, 3, 5} == asked
     assert whole.files("data/lineage") == broken.files("data/lineage")
@@ -124,66 +139,30 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     tasks = project.folder / "data/tasks"
     (tasks / "hang_once.py").write_text(HANG_ONCE, encoding="utf-8")
     (tasks / "hanging.yaml").write_text(TASK, encoding="utf-8")
-    project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 0}})
-    project.run("germline", "download")
+    few = {"population": 3, "generations": 1}
+    limited = {"tasks": [{"task": "hanging"}], "timeout_s": 10}
+    project.set({"evaluate": {**limited, "retries": 0}, "select": few})
     (project.folder / "hang").touch()
 
-    said = project.run("germline", "evolve")
+    said = project.germline("evolve")
 
     rows = rows_of(project)
     failed = [row for row in rows if row["status"] == "failed"]
     assert 1 == len(failed)
-    assert "evaluate.timeout_s = 20" in str(failed[0]["error"])
-    assert 9 == len(rows)
+    assert "evaluate.timeout_s = 10" in str(failed[0]["error"])
+    assert 4 == len(rows)
     assert f"{failed[0]['name']} failed: evaluation on the search split: ran longer" in said
-    assert "0 evaluated now" in project.run("germline", "evolve")
-    project.set({"evaluate": {"tasks": [{"task": "hanging"}], "timeout_s": 20, "retries": 1}})
-    project.run("germline", "evolve")
+    assert "0 evaluated now" in project.germline("evolve")
+    project.set({"evaluate": {**limited, "retries": 1}})
+    project.germline("evolve")
     assert {"ok"} == {row["status"] for row in rows_of(project)}
 
 
-def test_pipeline_refuses_a_second_run_beside_the_first(make_project: MakeProject) -> None:
-    """Two runs in one checkout would fight; the second says so and ends."""
-    project = make_project("busy")
-    first = project.start("germline", "evolve")
-    lock = project.folder / ".scratch/run.lock"
-    wait_until(lock.exists)
-    time.sleep(1)
-
-    said = project.run("germline", "evolve", code=1)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-
-    assert "another run of germline is at work here" in said
-
-
-def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
-    """Wait until ``holds()``; fail after ``limit_s``."""
-    deadline = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def start_and_wait(project: Project) -> subprocess.Popen[str]:
-    """Start the search and return its process once the first generation is through."""
-    child = project.start("germline", "evolve")
+def wait_for_a_generation(project: Project) -> None:
+    """Wait until the search that was started has written its first generation down."""
     journal = project.folder / "reports/runs/evolve.jsonl"
     wait_until(lambda: journal.exists() and journal.stat().st_size > 0)
-    return child
-
-
-def test_pipeline_ends_its_workers_when_it_is_killed(make_project: MakeProject) -> None:
-    """After kill -9 of the flow no process of it is left at work."""
-    project = make_project("orphans")
-    project.set({"select": {"generations": 9}})
-    project.run("germline", "download")
-    child = start_and_wait(project)
-
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-    wait_until(lambda: not processes_in(project.folder), limit_s=120)
+    journal.unlink()
 
 
 def processes_in(folder: Path) -> list[int]:
@@ -198,30 +177,12 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
-def test_pipeline_ends_soon_after_ctrl_c(make_project: MakeProject) -> None:
-    """Ctrl-C ends flow and workers at once and says that nothing is lost."""
-    project = make_project("interrupted")
-    project.set({"select": {"generations": 9}})
-    project.run("germline", "download")
-    child = start_and_wait(project)
-
-    os.killpg(child.pid, signal.SIGINT)
-    said = child.communicate(timeout=180)[0]
-
-    assert 130 == child.returncode, said
-    assert "the same command goes on from there" in said
-    assert "Traceback" not in said
-    assert "Error" not in said
-    assert not processes_in(project.folder)
-
-
 def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:
     """A prompt longer than the model can read is the run's fault: one message, no failed rows."""
     project = make_project("long")
     project.set({"evaluate": {"system_instruction": "uno " * 80}})
-    project.run("germline", "download")
 
-    said = project.run("germline", "evolve", code=1)
+    said = project.germline("evolve", code=1)
 
     assert said.count("error: ") == 1, said
     assert "Traceback" not in said
@@ -235,9 +196,8 @@ def test_pipeline_stops_where_the_first_generation_has_no_score(make_project: Ma
     (project.folder / "data/tasks/broken.py").write_text(scorer, encoding="utf-8")
     task = {"task": "spanish_arithmetic", "scorer": "data/tasks/broken.py:score"}
     project.set({"evaluate": {"tasks": [task]}})
-    project.run("germline", "download")
 
-    said = project.run("germline", "evolve", code=1)
+    said = project.germline("evolve", code=1)
 
     assert "error: generation 0: all 4 candidates failed" in said
     assert "ZeroDivisionError: division by zero (line 2)" in said

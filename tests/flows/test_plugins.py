@@ -36,9 +36,9 @@ def _methods(project: Project) -> set[str]:
     return {json.loads(line)["recipe"]["method"] for line in text.splitlines()}
 
 
-def test_pipeline_runs_a_plugin_and_sees_its_edit(make_project: MakeProject) -> None:
+def test_pipeline_runs_a_plugin_and_sees_its_edit(copy_repeated: MakeProject) -> None:
     """Workers merge by the file; DVC sees an edit of it, and its candidates are computed again."""
-    project = make_project("plugin")
+    project = copy_repeated("plugin")
     own = project.folder / "my_methods" / "fade.py"
     own.parent.mkdir()
     own.write_text(FADE, encoding="utf-8")
@@ -54,7 +54,7 @@ def test_pipeline_runs_a_plugin_and_sees_its_edit(make_project: MakeProject) -> 
     first = _methods(project)
     own.write_text(FADE.replace("(size + half)", "(size + half + half)"), encoding="utf-8")
     status = project.run("dvc", "status", "evolve")
-    edited = project.run("germline", "evolve")
+    edited = project.germline("evolve")
 
     (name,) = first
     assert re.fullmatch(r"fade@[0-9a-f]{12}", name)

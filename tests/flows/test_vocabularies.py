@@ -45,19 +45,17 @@ def scores_of(project: Project) -> dict[str, Any]:
     return {entry["name"]: entry["evaluation"] for entry in entries}
 
 
-def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Project]) -> None:
+def test_union_of_vocabularies_runs_through(copy_repeated: Callable[[str], Project]) -> None:
     """With a respelled parent the models score as before; the champion has all words.
 
     But for DARE's: its masks are keyed by the parents' hashes, and the parent has another.
     """
-    plain, other = make_project("plain"), make_project("other")
+    plain, other = copy_repeated("plain"), copy_repeated("other")
     respell(other.folder / "data/zoo/order")
-    refused = other.run("germline", "download", code=1)
+    refused = other.germline("download", code=1)
     other.set({"merge": {"tokenizer": "union"}})
-    for project in (plain, other):
-        project.set({"select": {"generations": 1}})
-        for flow in ("download", "evolve", "select"):
-            project.run("germline", flow)
+    for flow in ("download", "evolve", "select"):
+        other.germline(flow)
 
     assert "tokens differ from the base's" in refused
     before, after = scores_of(plain), scores_of(other)
@@ -68,4 +66,4 @@ def test_union_of_vocabularies_runs_through(make_project: Callable[[str], Projec
     assert len(AutoTokenizer.from_pretrained(champion)) == 108
     model = AutoModelForCausalLM.from_pretrained(champion)
     assert (108, 108) == (model.config.vocab_size, model.get_input_embeddings().num_embeddings)
-    assert "0 evaluated now" in other.run("germline", "evolve")
+    assert "0 evaluated now" in other.germline("evolve")

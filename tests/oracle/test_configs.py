@@ -199,7 +199,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_family(tmp_path_factory.mktemp("configs"))
 
 
-def _theirs(mergekit: Program, text: str, root: Path, out: Path) -> dict[str, Tensor]:
+def theirs_of_file(mergekit: Program, text: str, root: Path, out: Path) -> dict[str, Tensor]:
+    """Return what MergeKit makes of a file in which $ stands for the folder of the models."""
     config = yaml.safe_load(text.replace("$", f"{root}/"))
     config.pop("compat", None)
     mergekit.run({"config": config, "out": str(out), "seed": 0})
@@ -212,7 +213,7 @@ def test_a_file_means_what_it_means_to_mergekit(
     mergekit: Program, root: Path, tmp_path: Path, name: str
 ) -> None:
     """The same tensors, layer for layer, within rounding; config.json counts the same."""
-    theirs = _theirs(mergekit, CONFIGS[name], root, tmp_path / "out")
+    theirs = theirs_of_file(mergekit, CONFIGS[name], root, tmp_path / "out")
     plan = lowered(CONFIGS[name], root).plan
     ours = dict(merge(plan))
     assert sorted(theirs) == sorted(ours)
@@ -240,7 +241,7 @@ def test_compat_rounds_as_mergekit(
     base = "" if method == "linear" else "base_model: $base\n"
     text = f"merge_method: {method}\nmodels: {models}\n{base}{BFLOAT16[name]}\n"
     text += "dtype: bfloat16\ncompat: mergekit\n"
-    theirs = _theirs(mergekit, text, root, tmp_path / "out")
+    theirs = theirs_of_file(mergekit, text, root, tmp_path / "out")
     ours = dict(merge(lowered(text, root).plan))
     assert sorted(theirs) == sorted(ours)
     for tensor, expected in theirs.items():

@@ -12,7 +12,8 @@ from stages.params.merge_params import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.recipe.recipe import Model
-from stages.select.final.baselines import references, warm_starts
+from stages.select.final.baselines import references
+from stages.select.final.warm_starts import warm_starts
 from stages.select.space.gene_ranges import NORMALIZE, SEARCHED
 from stages.select.space.space import Space
 from stages.select.space.weight_ratios import RATIOS_ALONE, divides_weights

@@ -12,6 +12,7 @@ import pytest
 from stages.errors import LineageError
 from stages.hashing import content_hash
 from stages.store.candidate_store import CandidateStore, Record
+from stages.store.dvc_project import tracked_rows
 
 ROOT = Path(__file__).parents[2]
 TRACKED = Path("data/lineage/store.jsonl")
@@ -30,10 +31,11 @@ import json, shutil, sys
 from pathlib import Path
 from stages.hashing import content_hash
 from stages.store.candidate_store import CandidateStore
+from stages.store.dvc_project import tracked_rows
 
 seed = json.loads(Path("params.json").read_text())["seed"]
 out, store = Path("data/lineage"), CandidateStore()
-new = store.hydrate(store.tracked(out / "store.jsonl"))
+new = store.hydrate(tracked_rows(out / "store.jsonl"))
 records, computed = [], 0
 for key in (content_hash(["evaluation", seed, i]) for i in range(3)):
     record = store.find(key)
@@ -173,15 +175,14 @@ def test_untracked_records_can_be_pushed_and_fetched() -> None:
 @pytest.mark.usefixtures("project")
 def test_rows_are_read_from_what_is_tracked(tmp_path: Path) -> None:
     """The tracked file is read though the workspace lacks it; where there is none, no rows."""
-    store = CandidateStore()
-    assert [] == store.tracked(TRACKED)
+    assert [] == tracked_rows(TRACKED)
     _dvc("repro")
     rows = [json.loads(line) for line in TRACKED.read_text().splitlines()]
     shutil.rmtree("data/lineage")
 
-    assert rows == store.tracked(TRACKED)
+    assert rows == tracked_rows(TRACKED)
     shutil.rmtree(".dvc/cache/files")
-    assert [] == store.tracked(TRACKED)
+    assert [] == tracked_rows(TRACKED)
     assert not (tmp_path / "remote").exists()
 
 
@@ -202,4 +203,4 @@ def test_a_clone_with_a_lock_and_no_cache_has_no_rows() -> None:
     for folder in ("data/lineage", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(folder)
 
-    assert [] == CandidateStore().tracked(TRACKED)
+    assert [] == tracked_rows(TRACKED)

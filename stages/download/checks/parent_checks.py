@@ -15,18 +15,6 @@ from stages.checkpoint.reader import Checkpoint
 REMEDY = "Parents must match the base; take this one out of params.yaml, or change the base."
 
 
-def config_faults(config: Mapping[str, Any]) -> list[str]:
-    """Return why a model of this config cannot be merged at all."""
-    said = config.get("quantization_config")
-    if not said:
-        return []
-    method = said.get("quant_method", "unknown") if isinstance(said, dict) else said
-    return [
-        f"its weights are quantised ({method!s:.40}). Merging needs full weights; name the "
-        "repository that holds them."
-    ]
-
-
 def architecture_faults(base: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     """Return one sentence on where ``config`` is another architecture than ``base``, or none.
 

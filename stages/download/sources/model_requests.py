@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from stages.download.manifest import BASE
 from stages.download.sources.model_source import Local, ModelSource, parse
-from stages.errors import CheckpointError, ParamsError
+from stages.errors import CheckpointError, Faults, ParamsError
 from stages.params.download_params import DownloadParams
 
 T = TypeVar("T")
@@ -35,23 +35,22 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
         ParamsError: a source or a name is not legal; every fault is listed, one a line.
     """
     asked = {BASE: ("params.yaml: download.base", params.base)}
-    faults = []
     for name, text in params.parents.items():
-        where = f"params.yaml: download.parents.{name}"
-        if name == BASE:
-            faults.append(f"{where}: the name {BASE} is the base model's. Give it another name.")
-        asked[name] = (where, text)
-    wanted = []
+        asked[name] = (f"params.yaml: download.parents.{name}", text)
+    wanted, faults = [], Faults()
     for name, (where, text) in asked.items():
-        try:
-            source = parse(text, where=where)
-        except ParamsError as error:
-            faults.append(str(error))
-            continue
-        faults.extend(_inside(source, out, where))
-        wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
-    if faults:
-        raise ParamsError("\n".join(faults))
+        with faults.at(where):
+            source = parse(text)
+            for local in _inside(source, out):
+                faults.add(
+                    f"{local} is inside {out.as_posix()}, which this stage replaces. Move "
+                    "the model elsewhere in the project."
+                )
+            wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
+    if BASE in params.parents:
+        with faults.at(f"params.yaml: download.parents.{BASE}"):
+            faults.add(f"the name {BASE} is the base model's. Give it another name.")
+    faults.raise_as(ParamsError)
     return wanted
 
 
@@ -61,28 +60,27 @@ def gather(jobs: Iterable[Callable[[], T]]) -> list[T]:
     Raises:
         CheckpointError: at least one raised it; all messages are listed, one a line.
     """
-    results, faults = [], []
+    results, faults = [], Faults()
     for job in jobs:
-        try:
+        with faults.at(""):
             results.append(job())
-        except CheckpointError as error:
-            faults.append(str(error))
-    raise_all(faults)
+    faults.raise_as(CheckpointError)
     return results
 
 
 def raise_all(faults: Iterable[str]) -> None:
     """Raise one CheckpointError that lists ``faults``, one a line; return if there are none."""
-    lines = list(faults)
-    if lines:
-        raise CheckpointError("\n".join(lines))
+    collected = Faults()
+    for fault in faults:
+        collected.add(fault)
+    collected.raise_as(CheckpointError)
 
 
-def _inside(source: ModelSource, out: Path, where: str) -> list[str]:
+def _inside(source: ModelSource, out: Path) -> list[Local]:
+    """Return the folders of a source that lie in ``out``."""
     target = out.resolve()
     return [
-        f"{where}: {local} is inside {out.as_posix()}, which this stage replaces. Move "
-        "the model elsewhere in the project."
+        local
         for local in (source.model, source.adapter)
         if isinstance(local, Local)
         and Path(local.path).expanduser().resolve().is_relative_to(target)

@@ -97,7 +97,7 @@ class ModelSource:
         return replace(self, model=model or self.model, adapter=adapter)
 
 
-def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
+def parse(text: str) -> ModelSource:
     """Return the source that ``text`` spells; all that is looked up is whether it is a folder.
 
     Raises:
@@ -106,57 +106,58 @@ def parse(text: str, *, where: str = "params.yaml: download") -> ModelSource:
     parts = [part.strip() for part in text.split("+")]
     if len(parts) > 2 or not all(parts):
         raise ParamsError(
-            f"{where}: got {text!r}. A source is one model and at most one adapter, joined by a "
+            f"got {text!r}. A source is one model and at most one adapter, joined by a "
             "single +; rename a folder whose name holds a +."
         )
-    places = [_place(part, f"{where}: got {text!r}") for part in parts]
-    return ModelSource(text, *places)
+    try:
+        return ModelSource(text, *(_place(part) for part in parts))
+    except ParamsError as error:
+        raise ParamsError(f"got {text!r}: {error}") from error
 
 
-def _place(part: str, where: str) -> Place:
+def _place(part: str) -> Place:
     prefix = _PREFIX.match(part)
     if prefix:
         rest = part[prefix.end() :]
         if prefix[1] == "zoo":
-            return _zoo(rest, where)
+            return _zoo(rest)
         if prefix[1] == "local":
-            return _local(rest, where)
-        raise ParamsError(f"{where}: unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
+            return _local(rest)
+        raise ParamsError(f"unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
     if part.startswith((".", "/", "~")) or _is_folder(part):
-        return _local(part, where)
-    return _hub(part, where)
+        return _local(part)
+    return _hub(part)
 
 
 def _is_folder(part: str) -> bool:
     return "@" not in part and can_be_path(part) and Path(part).is_dir()
 
 
-def _zoo(name: str, where: str) -> Zoo:
+def _zoo(name: str) -> Zoo:
     if not _ZOO_NAME.fullmatch(name):
-        raise ParamsError(f"{where}: {name!r} is not the name of a zoo model. Write zoo:NAME.")
+        raise ParamsError(f"{name!r} is not the name of a zoo model. Write zoo:NAME.")
     return Zoo(name)
 
 
-def _local(text: str, where: str) -> Local:
+def _local(text: str) -> Local:
     path = PurePosixPath(text)
     if not text or path in _PROJECT or not can_be_path(text):
-        raise ParamsError(f"{where}: {text!r} names no folder of a model, as ./models/mine does.")
+        raise ParamsError(f"{text!r} names no folder of a model, as ./models/mine does.")
     return Local(path)
 
 
-def _hub(text: str, where: str) -> Hub:
+def _hub(text: str) -> Hub:
     repo, at, revision = text.partition("@")
     if not _REPO.fullmatch(repo) or ".." in repo:
-        raise ParamsError(f"{where}: {text!r} names no model. Legal: {SPELLINGS}.")
+        raise ParamsError(f"{text!r} names no model. Legal: {SPELLINGS}.")
     if not at or not revision:
         raise ParamsError(
-            f"{where}: {repo!r} is taken for a hub repository and has no revision. Pin one, as "
+            f"{repo!r} is taken for a hub repository and has no revision. Pin one, as "
             f"{repo}@<commit> (the 40 digits under Files, History) or {repo}@main; "
             f"or write zoo:{repo} or ./{repo} for a model that is here."
         )
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise ParamsError(
-            f"{where}: {revision!r} is not a revision. Give a commit (40 digits), a tag or a "
-            "branch."
+            f"{revision!r} is not a revision. Give a commit (40 digits), a tag or a branch."
         )
     return Hub(repo, revision)

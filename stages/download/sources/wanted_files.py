@@ -4,28 +4,13 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from stages.checkpoint.companion_files import ALL, EMBEDDING_LIST
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
 from stages.download.checks.settings import settings_fault
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 
-_PLAIN = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "spiece.model",
-    "chat_template.jinja",
-    "chat_template.json",
-    "additional_chat_templates/*.jinja",
-)
 ADAPTER_CONFIG = "adapter_config.json"
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that exists
 
@@ -42,7 +27,7 @@ def model_files(
     _check_config(listed, "config.json", where, "a model")
     if weights is None:
         raise CheckpointError(f"{where}: {_no_weights(listed)}")
-    plain = (*_PLAIN, "*.py") if with_code else _PLAIN
+    plain = (*ALL, "*.py") if with_code else ALL
     return tuple(sorted({*_matching(listed, plain), *weights.names}))
 
 
@@ -73,8 +58,8 @@ def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
     for name in sorted(names):
         try:
             check_pointer(folder / name)
-            data = read_json(folder / name) if name.endswith(".json") else {}
-            fault = settings_fault(name, data)
+            is_object = name.endswith(".json") and name != EMBEDDING_LIST  # which is a list
+            fault = settings_fault(name, read_json(folder / name)) if is_object else None
             if fault is not None:
                 faults.append(f"{where}: {name}: {fault}. Fetch or save the model again.")
         except CheckpointError as error:

@@ -25,7 +25,7 @@ _ALWAYS = {
 }
 
 
-def check_generation_arguments(where: str, kwargs: Mapping[str, Any]) -> None:
+def check_generation_arguments(kwargs: Mapping[str, Any]) -> None:
     """Check names and values as transformers will; values of sampling only where it samples.
 
     Raises:
@@ -39,13 +39,13 @@ def check_generation_arguments(where: str, kwargs: Mapping[str, Any]) -> None:
     for name in kwargs:
         if name not in legal:
             raise EvaluationError(
-                f"{where}: unknown argument {name!r} of generation.{nearest(name, legal)} Legal "
+                f"unknown argument {name!r} of generation.{nearest(name, legal)} Legal "
                 "are until, max_gen_toks and the keys of transformers' GenerationConfig; fix the "
                 "task's file or evaluate.gen_kwargs."
             )
     samples = kwargs.get("do_sample")
     if not isinstance(samples, bool | None):
-        raise EvaluationError(f"{where}: do_sample is {samples!r}. Give true or false.")
+        raise EvaluationError(f"do_sample is {samples!r}. Give true or false.")
     for name, kind in (_ALWAYS | _SAMPLING if samples else _ALWAYS).items():
         value = kwargs.get(name)
         if value in (None, 0) and name != "temperature":
@@ -55,4 +55,4 @@ def check_generation_arguments(where: str, kwargs: Mapping[str, Any]) -> None:
                 getattr(transformers, kind)(value)
         except (TypeError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
-            raise EvaluationError(f"{where}: {name} is {value!r}: {reason}.") from error
+            raise EvaluationError(f"{name} is {value!r}: {reason}.") from error

@@ -89,7 +89,7 @@ def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
     return {**kept, **given}
 
 
-def check_generation(where: str, kwargs: Mapping[str, Any]) -> None:
+def check_generation(kwargs: Mapping[str, Any]) -> None:
     """Check arguments that lm-eval refuses only when it generates, or ignores.
 
     Raises:
@@ -99,20 +99,18 @@ def check_generation(where: str, kwargs: Mapping[str, Any]) -> None:
     lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
     if len(lengths) > 1:
         raise EvaluationError(
-            f"{where}: {' and '.join(lengths)} all say how long a text may be, and the first "
+            f"{' and '.join(lengths)} all say how long a text may be, and the first "
             f"would win. Give {next(iter(lengths))} alone."
         )
     for name, length in lengths.items():
         if not _is_count(length):
-            raise EvaluationError(
-                f"{where}: {name} is {length!r}. Give a whole number of tokens from 1."
-            )
+            raise EvaluationError(f"{name} is {length!r}. Give a whole number of tokens from 1.")
     until = kwargs.get("until") or []
     if not isinstance(until, str | list) or not all(isinstance(stop, str) for stop in until):
-        raise EvaluationError(f"{where}: until is {until!r}. Give a text, or a list of texts.")
+        raise EvaluationError(f"until is {until!r}. Give a text, or a list of texts.")
     if kwargs.get("do_sample") and not kwargs.get("temperature"):
         raise EvaluationError(
-            f"{where}: do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
+            f"do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
             "needs a temperature above 0; greedy decoding needs do_sample: false."
         )
 

@@ -1,11 +1,18 @@
 """The protocol of everything that answers the evaluator's requests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
 
 from stages.evaluate.resident.requests import Request
+
+Note = Callable[[float], None]  # takes how many more requests are answered
+
+
+def say_nothing(num_requests: float) -> None:
+    """Take note of answered requests, where nobody watches."""
+    del num_requests
 
 
 class Backend(Protocol):
@@ -27,5 +34,8 @@ class Backend(Protocol):
     def prepare(self, requests: Sequence[Request]) -> Any:
         """Return the requests of one task and one kind in the form that ``answer`` takes."""
 
-    def answer(self, prepared: Any) -> list[Any]:
-        """Return the answer to each request: (log-likelihood, is greedy), a sum, or a text."""
+    def answer(self, prepared: Any, note: Note = say_nothing) -> list[Any]:
+        """Return the answer to each request: (log-likelihood, is greedy), a sum, or a text.
+
+        ``note`` hears of answers as they come in.
+        """

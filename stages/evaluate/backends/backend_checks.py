@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at
 from stages.evaluate.backends.model_strings import loads_folders, model_class, only_chats
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
@@ -38,7 +38,9 @@ def check_backend(params: EvaluateParams) -> None:
         return
     _check_arguments(backend)
     _check_alone(backend, params.workers)
-    if not loads_folders(model_class(backend.model, _BACKEND)):
+    with at(_BACKEND):
+        kind = model_class(backend.model)
+    if not loads_folders(kind):
         raise EvaluationError(
             f"{_BACKEND}: {backend.model} has no way to load a candidate's weights, so it cannot "
             "score candidates. Take hf, vllm or another model that loads a folder; to compare "
@@ -87,37 +89,39 @@ def check_references(params: EvaluateParams, kinds: Iterable[tuple[str, str]]) -
         EvaluationError: a reference is unknown, names no model, or cannot give what a task needs.
     """
     for name, reference in params.references.items():
-        where = f"evaluate.references.{name}"
-        kind = model_class(reference.model, where)
-        model_args = reference.model_args
-        if not {"model", "pretrained", "engine"} & set(model_args):
-            raise EvaluationError(
-                f"{where}: model_args name no model. Set model to the name it is served "
-                "under, or pretrained to its folder or hub name."
-            )
-        if loads_folders(kind):
-            _check_pinned(where, model_args)
-            continue
-        address = str(model_args.get("base_url", ""))
-        is_needed = reference.model.startswith("local-") or bool(address)
-        if is_needed and not address.startswith(("http://", "https://")):
-            said = f"base_url is {address!r}" if address else "model_args have no base_url"
-            raise EvaluationError(
-                f"{where}: {said}. Give the whole address, such as "
-                "http://localhost:8000/v1/chat/completions."
-            )
-        for task, output in kinds:
-            if only_chats(kind) and output != "generate_until":
-                raise EvaluationError(
-                    f"{where}: task {task} scores by log-likelihood ({output}), which "
-                    f"{reference.model} does not give. Take local-completions, or only tasks "
-                    "that generate."
-                )
+        with at(f"evaluate.references.{name}"):
+            _check_reference(reference, kinds)
 
 
-def _check_pinned(where: str, model_args: dict[str, Any]) -> None:
+def _check_reference(reference: ModelParams, kinds: Iterable[tuple[str, str]]) -> None:
+    kind = model_class(reference.model)
+    model_args = reference.model_args
+    if not {"model", "pretrained", "engine"} & set(model_args):
+        raise EvaluationError(
+            "model_args name no model. Set model to the name it is served under, or pretrained "
+            "to its folder or hub name."
+        )
+    if loads_folders(kind):
+        _check_pinned(model_args)
+        return
+    address = str(model_args.get("base_url", ""))
+    is_needed = reference.model.startswith("local-") or bool(address)
+    if is_needed and not address.startswith(("http://", "https://")):
+        said = f"base_url is {address!r}" if address else "model_args have no base_url"
+        raise EvaluationError(
+            f"{said}. Give the whole address, such as http://localhost:8000/v1/chat/completions."
+        )
+    for task, output in kinds:
+        if only_chats(kind) and output != "generate_until":
+            raise EvaluationError(
+                f"task {task} scores by log-likelihood ({output}), which {reference.model} does "
+                "not give. Take local-completions, or only tasks that generate."
+            )
+
+
+def _check_pinned(model_args: dict[str, Any]) -> None:
     if not Path(str(model_args.get("pretrained"))).is_dir() and "revision" not in model_args:
         raise EvaluationError(
-            f"{where}: pretrained is {model_args.get('pretrained')!r}, which is not a folder, and "
+            f"pretrained is {model_args.get('pretrained')!r}, which is not a folder, and "
             "model_args give no revision. A model of the hub can change; set revision to a commit."
         )

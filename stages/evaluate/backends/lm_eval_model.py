@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError, ParamsError
+from stages.errors import EvaluationError, ParamsError, at
+from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.quiet_lm_eval import sealed
@@ -37,7 +38,8 @@ class NativeLM:
         Raises:
             EvaluationError: lm_eval has no such model.
         """
-        self._class = model_class(model_params.model, where)
+        with at(where):
+            self._class = model_class(model_params.model)
         self._model_params = model_params
         self._params = params
         self._where = where
@@ -99,7 +101,7 @@ class NativeLM:
         instances = tuple(Instance(kind, {}, r.arguments, i) for i, r in enumerate(requests))
         return Asked(kind, instances, tuple(r.item for r in requests))
 
-    def answer(self, asked: Asked) -> list[Any]:
+    def answer(self, asked: Asked, note: Note = say_nothing) -> list[Any]:
         """Return the model's answer to each request.
 
         Raises:
@@ -114,6 +116,7 @@ class NativeLM:
                 "and gen_kwargs."
             ) from error
         check_answers(asked, answers)
+        note(len(answers))
         return answers
 
     def _opened(self, **more: Any) -> Any:

@@ -20,7 +20,7 @@ _NOT_DECIDING = (
 )
 
 
-def model_class(name: str, where: str) -> Any:
+def model_class(name: str) -> Any:
     """Return lm_eval's class for a model string.
 
     Raises:
@@ -33,14 +33,13 @@ def model_class(name: str, where: str) -> Any:
         names = sorted(model_registry.keys())
         if name not in names:
             raise EvaluationError(
-                f"{where}: lm_eval has no model {name!r}. Legal: {', '.join(names)}."
-                f"{nearest(name, names)}"
+                f"lm_eval has no model {name!r}. Legal: {', '.join(names)}.{nearest(name, names)}"
             )
         try:
             return get_model(name)
         except Exception as error:
             raise EvaluationError(
-                f"{where}: model {name} cannot be imported: {type(error).__name__}: {error}. "
+                f"model {name} cannot be imported: {type(error).__name__}: {error}. "
                 "Install what it needs; vllm with pip install '.[vllm]' in a checkout of germline."
             ) from error
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from stages.errors import EvaluationError, GermlineError, ParamsError, ServiceError
+from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.kept_answers import KeptAnswers, is_sampled
 from stages.evaluate.backends.lm_eval_model import Asked, NativeLM, check_answers
 from stages.evaluate.backends.model_strings import identity
@@ -33,7 +34,7 @@ class ServerLM(NativeLM):
         self._kept = KeptAnswers(identity(model_params))
         self._headers = self._authorised()
 
-    def answer(self, asked: Asked) -> list[Any]:
+    def answer(self, asked: Asked, note: Note = say_nothing) -> list[Any]:
         """Return the server's answer to each request, asking for those that are not kept.
 
         Raises:
@@ -53,6 +54,7 @@ class ServerLM(NativeLM):
             for i, answer in zip(missing, self._asked(rest), strict=True):
                 known[i] = answer
         check_answers(asked, known)
+        note(len(known))
         return known
 
     def _known(self, kind: str, arguments: tuple[Any, ...]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
-from stages.errors import EvaluationError, ParamsError
+from stages.errors import EvaluationError, ParamsError, at
 from stages.evaluate.measures import answer_files, judge_client
 from stages.evaluate.measures.judge_client import Question
 from stages.hashing import content_hash
@@ -33,18 +33,17 @@ class Case:
 class Judge:
     """Grades answers; equal ones are asked once in a project's life (``answer_files.py``)."""
 
-    def __init__(self, params: JudgeParams, where: str) -> None:
+    def __init__(self, params: JudgeParams) -> None:
         """Keep ``params``; nothing is asked yet.
 
         Raises:
             EvaluationError: the prompt is not a template.
         """
         self._params = params
-        self._where = where
         try:
             self._prompt = sandbox().from_string(params.prompt)
         except TemplateError as error:
-            raise EvaluationError(f"{where}: judge.prompt: {error}. Fix the template.") from error
+            raise EvaluationError(f"judge.prompt: {error}. Fix the template.") from error
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -62,7 +61,8 @@ class Judge:
             ParamsError: the prompt hides an answer, or an item has a column of the answer's name.
         """
         for i, item in enumerate(items):
-            self._refuse_blind(item, f"{self._where}, document {i} (the first is 0)")
+            with at(f"document {i} (the first is 0)"):
+                self._refuse_blind(item)
 
     def grade(self, cases: Sequence[Case]) -> list[float]:
         """Return each case's score, from 0 to 1.
@@ -75,7 +75,10 @@ class Judge:
             ParamsError: the judge refuses the request, the API key is not set, or the
                 prompt cannot be filled in or does not show the answer.
         """
-        prompts = [self._shown(case) for case in cases]
+        prompts = []
+        for case in cases:
+            with at(case.where):
+                prompts.append(self._shown(case))
         keys = [content_hash(["judge", self.identity, prompt]) for prompt in prompts]
         known = {key: answer_files.find(key) for key in keys}
         missing = {k: i for i, k in reversed(list(enumerate(keys))) if known[k] is None}
@@ -88,34 +91,34 @@ class Judge:
         return [(known[key] - low) / (high - low) for key in keys]  # type: ignore[operator]
 
     def _shown(self, case: Case) -> str:
-        self._refuse_blind(case.item, case.where)
+        self._refuse_blind(case.item)
         try:
             return self._prompt.render({**case.item, _ANSWER: case.answer})
         except Exception as error:
             raise ParamsError(  # the same for every candidate: the run ends
-                f"{case.where}: judge.prompt: {str(error).rstrip('.')}. It may name {_ANSWER} and "
+                f"judge.prompt: {str(error).rstrip('.')}. It may name {_ANSWER} and "
                 f"the item's columns: {', '.join(map(str, case.item))}."
             ) from error
 
-    def _refuse_blind(self, item: Mapping[str, Any], where: str) -> None:
+    def _refuse_blind(self, item: Mapping[str, Any]) -> None:
         """Raise where the judge would not see the answer that it grades."""
         if _ANSWER in item:
             raise ParamsError(
-                f"{where}: has a column {_ANSWER!r}, and judge.prompt calls the answer that is "
+                f"has a column {_ANSWER!r}, and judge.prompt calls the answer that is "
                 f"graded {{{{ {_ANSWER} }}}}. Give the column another name."
             )
         try:
             is_shown = shows(self._prompt, item, _ANSWER)
         except SecurityError as error:
             raise ParamsError(
-                f"{where}: judge.prompt: {error}. A template may show columns and the answer, and "
+                f"judge.prompt: {error}. A template may show columns and the answer, and "
                 "reach nothing else."
             ) from error
         except Exception:  # noqa: BLE001  told when the real answer is filled in
             return
         if not is_shown:
             raise ParamsError(
-                f"{where}: judge.prompt does not show {{{{ {_ANSWER} }}}}: two different answers "
+                f"judge.prompt does not show {{{{ {_ANSWER} }}}}: two different answers "
                 "make the same request, or it is cut out of both. Show the whole answer for "
                 "every item."
             )

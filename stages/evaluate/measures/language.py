@@ -34,7 +34,7 @@ _LONGEST_COMPOUND = 16
 class Language:
     """The condition that an answer is in the language ``code`` (ISO 639, as ``es``)."""
 
-    def __init__(self, code: str, where: str) -> None:
+    def __init__(self, code: str) -> None:
         """Check that the detector knows the language.
 
         Raises:
@@ -43,8 +43,7 @@ class Language:
         legal = sorted({*_detector().labels, *_SAME} - {_NO_LANGUAGE})
         if code not in legal:
             raise EvaluationError(
-                f"{where}: language {code!r} is not known. Legal: {', '.join(legal)}."
-                f"{nearest(code, legal)}"
+                f"language {code!r} is not known. Legal: {', '.join(legal)}.{nearest(code, legal)}"
             )
         self.code = code
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.errors import ParamsError
+from stages.errors import ParamsError, at
 from stages.evaluate.measures.judge import Case, Judge
 from stages.evaluate.measures.language import Language
 from stages.evaluate.measures.number_reading import NUMERALS_VERSION, last_number
@@ -65,14 +65,16 @@ def scoring_of(task_params: TaskParams, metric: str | None) -> Scoring | None:
         scorer = UserScorer(task_params.scorer)
         identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
     elif task_params.judge is not None:
-        judge = Judge(task_params.judge, where)
+        with at(where):
+            judge = Judge(task_params.judge)
         identity["judge"], measure = judge.identity, _by_judge(judge)
     elif metric == "numeric":
         identity["numeric"] = [task_params.decimal, NUMERALS_VERSION]
         measure = _by_number(task_params.decimal)
     elif metric == "exact_match":
         identity["exact_match"], measure = True, _by_text
-    language = Language(task_params.language, where) if task_params.language is not None else None
+    with at(where):
+        language = Language(task_params.language) if task_params.language is not None else None
     if language is not None:
         identity["language"] = language.identity
     if not identity:

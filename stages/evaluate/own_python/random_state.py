@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages.evaluate.tasks.task_hash import plain
-
 _KINDS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
 
 
@@ -44,9 +42,8 @@ class RandomState:
 
     def is_now(self) -> bool:
         """Return whether nothing was drawn since."""
-        shared = RandomState.now().shared
-        own = tuple(_state_of(one) for one, _ in self.own)
-        return bool(plain([self.shared, [s for _, s in self.own]]) == plain([shared, own]))
+        own = [_state_of(one) for one, _ in self.own]
+        return _is_same([self.shared, [s for _, s in self.own]], [RandomState.now().shared, own])
 
 
 @contextlib.contextmanager
@@ -69,6 +66,21 @@ def kept() -> Iterator[None]:
         yield
     finally:
         before.restore()
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Return whether two states are equal: nested containers of numbers, arrays and tensors."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_is_same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return bool(one == other)
 
 
 def _numpy_state() -> Any:

@@ -22,6 +22,7 @@ from torch import Tensor
 from stages.errors import EvaluationError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.arguments.lm_eval_arguments import model_args
+from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.resident.out_of_memory import in_halves
 from stages.evaluate.resident.prefix_trees import rows_of
 from stages.evaluate.resident.requests import Prepared, Request, sum_windows
@@ -88,7 +89,7 @@ class ResidentLM(TextLM):
             self._check_vocabulary(text_batch.prompts)
         return prepared
 
-    def answer(self, prepared: Prepared) -> list[Any]:
+    def answer(self, prepared: Prepared, note: Note = say_nothing) -> list[Any]:
         """Return the model's answer to each request: (log-likelihood, is greedy), or text.
 
         Raises:
@@ -100,6 +101,7 @@ class ResidentLM(TextLM):
                 for part, said in in_halves(whole, self.generate):
                     for request, text in zip(part.requests, said, strict=True):
                         texts[request] = text
+                    note(len(said))
             return texts
         rolling = prepared.kind == "loglikelihood_rolling"
         num = sum(prepared.windows) if rolling else prepared.num_requests
@@ -108,6 +110,7 @@ class ResidentLM(TextLM):
             for _, results in in_halves(batch, self._score):
                 for request, result in results:
                     scored[request] = result
+                note(len(results) * prepared.num_requests / num)
         return sum_windows(prepared.windows, [v for v, _ in scored]) if rolling else scored
 
     def _score(self, batch: TokenBatch) -> list[tuple[int, tuple[float, bool]]]:

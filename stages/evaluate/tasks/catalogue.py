@@ -11,16 +11,18 @@ from stages.evaluate.tasks import built_in_tasks
 from stages.files import inside_project
 from stages.hashing import nearest
 
+TASK_FILES = (".yaml", ".yml")
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 
 
 class Catalogue:
     """Finds tasks by name: the project's own first, then those that come with lm-eval."""
 
-    def __init__(self, include_path: str | None) -> None:
+    def __init__(self, folder: Path | None) -> None:
+        """``folder`` holds own tasks, in files of lm-eval's form."""
         from lm_eval.tasks import TaskManager
 
-        self.folder = _own_folder(include_path) if include_path is not None else None
+        self.folder = folder
         own = [self.folder] if self.folder else None
         self._own = TaskManager(include_path=own, include_defaults=False)
         self.files = Shelf()
@@ -47,6 +49,12 @@ class Catalogue:
 
     def _find(self, name: str) -> tuple[str, Path | None]:
         """Return the name for lm-eval, and the task's file."""
+        if Path(name).suffix in TASK_FILES:
+            if not Path(name).is_file():
+                raise EvaluationError(
+                    f"task {name}: no such file.{_near(Path(name))} Fix the path."
+                )
+            return name, Path(name)
         entry = self._own.task_index.get(name)
         if entry is None:
             path = built_in_tasks.task_file(name)
@@ -68,7 +76,7 @@ class Catalogue:
     def _unknown(self, name: str) -> str:
         own, others = self._own.all_subtasks, built_in_tasks.task_names()
         if self.folder is None:
-            listed = "evaluate.include_path names no folder of your own tasks"
+            listed = "No folder of your own tasks is given (evaluate.include_path)"
         else:
             listed = f"Your own, in {self.folder}: {', '.join(own) or 'none'}"
         broken = "".join(f" {fault}" for fault in _broken_files(self.folder))
@@ -79,8 +87,14 @@ class Catalogue:
         )
 
 
-def _own_folder(include_path: str) -> Path:
-    """Return the folder of own tasks, relative to the project; links in it are legal."""
+def own_folder(include_path: str | None) -> Path | None:
+    """Return the folder of own tasks, relative to the project; links in it are legal.
+
+    Raises:
+        EvaluationError: it leads out of the project, or is not a folder.
+    """
+    if include_path is None:
+        return None
     folder = inside_project(include_path)
     if folder is None:
         raise EvaluationError(
@@ -93,6 +107,11 @@ def _own_folder(include_path: str) -> Path:
             "task files (*.yaml), relative to params.yaml."
         )
     return folder
+
+
+def _near(path: Path) -> str:
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    return nearest(path.name, sorted(p.name for p in there if p.suffix in TASK_FILES))
 
 
 def _broken_files(folder: Path | None) -> Iterator[str]:

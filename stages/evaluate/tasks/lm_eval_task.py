@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.generation_arguments import check_generation_arguments
 from stages.evaluate.arguments.lm_eval_arguments import check_generation, laid_over
 from stages.evaluate.data_files.data_task import data_task
@@ -15,7 +16,7 @@ from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
 from stages.evaluate.own_python.random_state import RandomState, seeded
 from stages.evaluate.own_python.task_process import TaskProcess
-from stages.evaluate.tasks.catalogue import Catalogue
+from stages.evaluate.tasks.catalogue import TASK_FILES, Catalogue
 from stages.evaluate.tasks.task_hash import config_of
 from stages.hashing import nearest
 from stages.params.evaluate_params import EvaluateParams
@@ -69,7 +70,9 @@ def load_task(
     is_scored_here = bool(
         task_params.scorer or task_params.judge or task_params.metric == "numeric"
     )
-    process = TaskProcess([shelf.folder] if shelf.folder else [])
+    folders = [shelf.folder] if shelf.folder else []
+    folders += [Path(name).parent] if Path(name).suffix in TASK_FILES else []
+    process = TaskProcess(folders)
     remedy = "Fix the task's file or its Python."
     with seeded(), process.entered(), process.blamed(f"task {name}: cannot be built", remedy):
         task = shelf.build(name, is_scored_here=is_scored_here)
@@ -101,8 +104,8 @@ def _set_up(
         loaded = replace(loaded, aggregate=loaded.process.contained(loaded.aggregate))
     _check_language(loaded)
     if task_params.judge is not None:
-        judge = Judge(task_params.judge, f"task {task_params.label}")
-        judge.check(islice(task.eval_docs, params.limit))
+        with at(f"task {task_params.label}"):
+            Judge(task_params.judge).check(islice(task.eval_docs, params.limit))
     return loaded
 
 
@@ -156,10 +159,10 @@ def _set_generation(name: str, task: Any, task_params: TaskParams, params: Evalu
     # A new mapping: the task's own may be shared with others.
     kwargs = laid_over(laid_over(own, params.gen_kwargs), task_params.gen_kwargs)
     task.set_config("generation_kwargs", kwargs)
-    where = f"task {name}, generation_kwargs"
-    check_generation(where, kwargs)
-    if params.backend is None:
-        check_generation_arguments(where, kwargs)
+    with at(f"task {name}, generation_kwargs"):
+        check_generation(kwargs)
+        if params.backend is None:
+            check_generation_arguments(kwargs)
 
 
 def _scored(

@@ -12,7 +12,7 @@ from stages.evaluate.tasks.lm_eval_task import LoadedTask, load_task
 from stages.evaluate.tasks.splits import divide, refuse_overlap, refuse_shown, take
 from stages.evaluate.tasks.task_hash import item_id
 from stages.hashing import content_hash
-from stages.lineage.evaluation import SPLITS
+from stages.lineage.evaluation import ALL_ITEMS, SPLITS
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.task_params import TaskParams
 
@@ -60,22 +60,55 @@ def parts_of(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) 
     for split, name in names.items():
         refuse_shown(name, split, queues[split], shown[name])
     parts = {
-        split: Part(
-            label=task_params.label,
-            loaded=loaded[name],
-            places={item: places[name][item] for item in queues[split]},
-            examples=content_hash(shown[name]) if shown[name] else None,
+        split: _part(
+            task_params, loaded[name], {i: places[name][i] for i in queues[split]}, shown[name]
         )
         for split, name in names.items()
     }
-    for name, task in loaded.items():
+    return _repeating(parts, task_params, params, shelf)
+
+
+def whole_part(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) -> Part:
+    """Return all distinct items of the task, in the order of its documents.
+
+    Few-shot examples may be among them: lm-eval shows no item to itself.
+
+    Raises:
+        EvaluationError: the task cannot be loaded, or does not do the same thing each time.
+    """
+    if task_params.splits is not None:
+        raise EvaluationError(
+            f"task {task_params.label}: each of its splits is a task of its own, so it has no "
+            "whole. Choose one of the splits, or name one of its tasks."
+        )
+    loaded = load_task(task_params.for_split(ALL_ITEMS), task_params, params, shelf)
+    part = _part(task_params, loaded, _places(loaded, params.limit), _shown(loaded))
+    return _repeating({ALL_ITEMS: part}, task_params, params, shelf)[ALL_ITEMS]
+
+
+def _part(
+    task_params: TaskParams, loaded: LoadedTask, places: Mapping[str, int], shown: list[str]
+) -> Part:
+    examples = content_hash(shown) if shown else None
+    return Part(label=task_params.label, loaded=loaded, places=places, examples=examples)
+
+
+def _repeating(
+    parts: dict[str, Part], task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
+) -> dict[str, Part]:
+    """Check the tasks of ``parts``, and return them with what their own Python decides.
+
+    Raises:
+        EvaluationError: a task does not do the same thing each time.
+    """
+    for task in {part.loaded.name: part.loaded for part in parts.values()}.values():
+        name = task.name
         if task.scoring is not None and task.scoring.check is not None:
             task.scoring.check(dict(task.task.eval_docs[0]), f"task {name}")
         if task.has_code:
             again = load_task(name, task_params, params, shelf)
-            refuse_other_documents(
-                name, task, list(places[name]), list(_places(again, params.limit))
-            )
+            first = list(_places(task, params.limit))
+            refuse_other_documents(name, task, first, list(_places(again, params.limit)))
             served = {split: part for split, part in parts.items() if part.loaded is task}
             parts |= _checked(served, again, params)
     return parts

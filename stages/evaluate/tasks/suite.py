@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 from stages.errors import EvaluationError
@@ -9,13 +10,14 @@ from stages.evaluate.arguments.lm_eval_arguments import model_args, multiturn
 from stages.evaluate.backends.backend_checks import check_backend, check_references
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.quiet_lm_eval import sealed
-from stages.evaluate.tasks.catalogue import Catalogue
+from stages.evaluate.score_environment import packages
+from stages.evaluate.tasks.catalogue import Catalogue, own_folder
 from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED
-from stages.evaluate.tasks.parts import Part, parts_of
+from stages.evaluate.tasks.parts import Part, parts_of, whole_part
 from stages.evaluate.tasks.splits import refuse_leaks
 from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
-from stages.lineage.evaluation import SPLITS, Items
+from stages.lineage.evaluation import ALL_ITEMS, SPLITS, Items
 from stages.params.evaluate_params import EvaluateParams
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored differently
@@ -36,19 +38,19 @@ class Suite:
         self._identities: dict[str, dict[str, Any]] = {}
 
     @classmethod
-    def load(cls, params: EvaluateParams) -> Self:
+    def load(cls, params: EvaluateParams, folder: Path | None = None) -> Self:
         """Return the suite that ``params`` describe; no model is needed.
+
+        ``folder`` of own tasks may be anywhere; without one, that of params in the project counts.
 
         Raises:
             EvaluationError: a task, its data, its metric, the splits, a model argument, the
                 backend or a reference is wrong, or an estimator is set for scores that are not
                 means.
         """
-        model_args(params)
-        multiturn(params)
-        check_backend(params)
+        _check_arguments(params)
         with sealed():
-            shelf = Catalogue(params.include_path)
+            shelf = Catalogue(folder or own_folder(params.include_path))
             divided = [parts_of(one, params, shelf) for one in params.tasks]
         refuse_leaks({p["test"].label: {s: p[s].places for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
@@ -57,6 +59,19 @@ class Suite:
         if params.estimator.kind != "none":
             suite.check_means("evaluate.estimator", "kind: none")
         return suite
+
+    @classmethod
+    def of_all_items(cls, params: EvaluateParams, folder: Path | None = None) -> Self:
+        """Return the suite with every item of the tasks, in place of splits: ``ALL_ITEMS``.
+
+        Raises:
+            EvaluationError: as ``load``.
+        """
+        _check_arguments(params)
+        with sealed():
+            shelf = Catalogue(folder or own_folder(params.include_path))
+            parts = tuple(whole_part(one, params, shelf) for one in params.tasks)
+        return cls(params, {ALL_ITEMS: parts})
 
     def check_means(self, key: str, otherwise: str) -> None:
         """Check that each task's score is the mean of its items', so that a few can estimate it.
@@ -152,8 +167,6 @@ class Suite:
         return self._identities[split]
 
     def _describe(self, split: str) -> dict[str, Any]:
-        import lm_eval
-
         params = self._params
         own = {"backend": identity(params.backend)} if params.backend is not None else {}
         return {
@@ -164,8 +177,8 @@ class Suite:
             "device": params.device.partition(":")[0],
             "fewshot_as_multiturn": multiturn(params),
             "fewshot_seed": FEWSHOT_SEED,
-            "lm_eval": lm_eval.__version__,
             "model_args": plain(model_args(params)),
+            "packages": packages(),
             "parts": [_identity_of(part) for part in self.parts[split]],
             "split": split,
             "system_instruction": params.system_instruction,
@@ -181,6 +194,12 @@ def check(params: EvaluateParams) -> None:
         EvaluationError: as ``Suite.load``.
     """
     Suite.load(params)
+
+
+def _check_arguments(params: EvaluateParams) -> None:
+    model_args(params)
+    multiturn(params)
+    check_backend(params)
 
 
 def _output(part: Part) -> str:

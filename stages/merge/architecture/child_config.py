@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stages.checkpoint.model_config.quantised_weights import without_quantisation
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
+from stages.merge.architecture.configured_layers import ConfiguredLayers, check_child
 from stages.merge.architecture.layer_kinds import check_kinds, entry_lists, kinds_of, number_lists
-from stages.merge.architecture.layer_stacks import DEPTH, text_section
+from stages.merge.architecture.layer_stacks import DEPTH, HALVES, NUM_LAYERS, text_section
 
 Origins = Sequence[tuple[int, int]]  # of each layer of the child, a model's place and its layer
 Models = Sequence[Checkpoint]  # the first is the frame
 
-HALVES = ("encoder", "decoder")  # the modules of an encoder-decoder
 _SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
-_NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")
-# From these transformers tells a layer's kind by its number, unless layer_types spells it out.
+# By these a layer's number tells its kind, where layer_types does not. They are only looked at in
+# configs that transformers does not know: what it knows it is asked.
+_OVERRIDES = "per_layer_config"  # {number of a layer: keys that have another value there}
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
 
@@ -27,8 +29,9 @@ def child_config(
     for each layer follow them. ``origins`` are those of each module whose layers changed.
 
     Raises:
-        RecipeError: a layer's model does not say of it what the frame says of its own, or the
-            config of an encoder-decoder does not count the layers of its halves.
+        RecipeError: a layer's model does not say of it what the frame says of its own, the config
+            has no way to say what a layer is, or that of an encoder-decoder does not count the
+            layers of its halves.
     """
     config = _in_dtype(models[0].config, owner.config, dtype)
     if is_halved(config) and {*origins} <= {*HALVES}:
@@ -50,7 +53,7 @@ def is_halved(config: Mapping[str, Any]) -> bool:
 
 
 def _in_dtype(frame: Mapping[str, Any], owner: Mapping[str, Any], dtype: str) -> dict[str, Any]:
-    config = dict(frame)
+    config = without_quantisation(frame)  # the child's weights are not, whatever the frame says
     config.pop("_name_or_path", None)  # a path on the machine that saved it
     config.update(special_tokens(owner))
     config["dtype"] = dtype
@@ -67,7 +70,9 @@ def _in_dtype(frame: Mapping[str, Any], owner: Mapping[str, Any], dtype: str) ->
 
 def _restack(config: dict[str, Any], origins: Origins, models: Models) -> None:
     """Let the config of a language model, and its text section, follow the layers."""
-    depth = _depth(config)
+    configured = [ConfiguredLayers(model.config) for model in models]
+    frame = configured[0]
+    depth = _depth(config) or frame.depth or None
     if depth is None or list(origins) == [(0, layer) for layer in range(depth)]:
         return
     sections = [config]
@@ -76,14 +81,33 @@ def _restack(config: dict[str, Any], origins: Origins, models: Models) -> None:
         sections.append(config["text_config"])
     for index, section in enumerate(sections):
         sources = [_section(models[model].config, index) for model, _ in origins]
-        layers = [layer for _, layer in origins]
+        is_text = section is sections[-1]
+        if is_text:
+            section.update(_spelled_out(section, frame))
+            pairs = zip(sources, origins, strict=True)
+            sources = [_spelled_out(s, configured[model]) for s, (model, _) in pairs]
         before = dict(section)
-        section.update(_restacked(section, sources, layers))
-        if any(name in section for name in _NUM_LAYERS):
+        section.update(_restacked(section, sources, [n for _, n in origins], frame))
+        if any(name in section for name in (*NUM_LAYERS, frame.count_key)):
             kinds = {model: dict(enumerate(kinds_of(models[model]))) for model in dict(origins)}
             child_kinds = [kinds[model].get(layer, frozenset()) for model, layer in origins]
-            frame_kinds = kinds_of(models[0])[: _depth(before)]
+            frame_kinds = kinds_of(models[0])[:depth]
             check_kinds((before, frame_kinds), (section, child_kinds))
+    if all(configured[model].is_known for model in {0, *dict(origins)}):
+        check_child(ConfiguredLayers(config), [(configured[model], n) for model, n in origins])
+
+
+def _spelled_out(section: Mapping[str, Any], configured: ConfiguredLayers) -> dict[str, Any]:
+    """Return a section with what transformers knows of its layers and the file leaves out."""
+    said = {key for key, value in section.items() if value is not None}
+    added: dict[str, Any] = {
+        key: entries
+        for key, entries in configured.written.items()
+        if key not in said or len(section[key]) != len(entries)  # a pattern that repeats itself
+    }
+    if configured.is_known and not said & {*NUM_LAYERS, configured.count_key}:
+        added[configured.count_key] = configured.depth
+    return {**section, **added}
 
 
 def _restack_halves(
@@ -93,10 +117,18 @@ def _restack_halves(
     counts = {half: _counts_of(config, half) for half in HALVES if origins}
     for half, origin in origins.items():
         section, layers = config.get(half), [layer for _, layer in origin]
+        configured = [ConfiguredLayers(model.config, half) for model in models]
         if isinstance(section, dict):
-            sources = [models[model].config.get(half, {}) for model, _ in origin]
-            config[half] = section | _restacked(section, sources, layers)
+            sources = [
+                _spelled_out(models[model].config.get(half, {}), configured[model])
+                for model, _ in origin
+            ]
+            whole = _spelled_out(section, configured[0])
+            config[half] = whole | _restacked(whole, sources, layers, configured[0])
         config.update(dict.fromkeys(counts[half], len(layers)))
+        if all(configured[model].is_known for model in {0, *dict(origin)}):
+            child = ConfiguredLayers(config, half)
+            check_child(child, [(configured[model], n) for model, n in origin])
 
 
 def _counts_of(config: Mapping[str, Any], half: str) -> list[str]:
@@ -122,7 +154,7 @@ def _counts_of(config: Mapping[str, Any], half: str) -> list[str]:
 def _depth(config: Mapping[str, Any]) -> int | None:
     """Return the number of layers that a config gives, or None where it gives none."""
     for section in (config, config.get("text_config") or {}):
-        for name in _NUM_LAYERS:
+        for name in NUM_LAYERS:
             if isinstance(section.get(name), int):
                 return int(section[name])
     return None
@@ -133,17 +165,26 @@ def _section(config: Mapping[str, Any], index: int) -> Mapping[str, Any]:
 
 
 def _restacked(
-    section: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], layers: Sequence[int]
+    section: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    layers: Sequence[int],
+    frame: ConfiguredLayers,
 ) -> dict[str, Any]:
     """Return those keys of a config that change where the layers stand otherwise."""
-    depth = next((section[name] for name in _NUM_LAYERS if name in section), None)
-    changed: dict[str, Any] = {n: len(layers) for n in _NUM_LAYERS if n in section}
+    names = [name for name in dict.fromkeys((*NUM_LAYERS, frame.count_key)) if name in section]
+    depth = section[names[0]] if names else None
+    changed: dict[str, Any] = dict.fromkeys(names, len(layers))
+    numbered = [*enumerate(zip(sources, layers, strict=True))]
     for key in number_lists(section, depth):
-        pairs = enumerate(zip(sources, layers, strict=True))
-        changed[key] = [index for index, (s, layer) in pairs if layer in s.get(key, [])]
+        changed[key] = [index for index, (s, layer) in numbered if layer in s.get(key, [])]
     for key in entry_lists(section, depth):
         changed[key] = _gathered(key, sources, layers)
-    for key in _PERIODS:
+    if any(isinstance(source.get(_OVERRIDES), dict) for source in (section, *sources)):
+        given = {str(index): _override(source, layer) for index, (source, layer) in numbered}
+        changed[_OVERRIDES] = {index: values for index, values in given.items() if values}
+    if "attention_types" in section and "attention_layers" in changed:  # GPT-Neo reads the first
+        changed["attention_types"] = [[[kind], 1] for kind in changed["attention_layers"]]
+    for key in _PERIODS if not frame.is_known else ():
         is_told = section.get(key) and "layer_types" not in section
         if is_told and layers != list(range(len(layers))):
             raise RecipeError(
@@ -151,6 +192,12 @@ def _restacked(
                 "Add layer_types to the config of the model."
             )
     return changed
+
+
+def _override(source: Mapping[str, Any], layer: int) -> Any:
+    """Return the keys that a config gives another value in one layer."""
+    overrides = source.get(_OVERRIDES) or {}
+    return overrides.get(str(layer), overrides.get(layer))
 
 
 def _gathered(key: str, sources: Sequence[Mapping[str, Any]], layers: Sequence[int]) -> list[Any]:

@@ -18,11 +18,22 @@ from stages.merge.architecture.layout import layout_of
 Section = Mapping[str, Any]
 Kind = frozenset[str]  # the names of a layer's tensors, without the layer
 
-_NUMBER_LISTS = ("mlp_only_layers", "cross_attention_layers")  # which may be empty
+_NUMBER_LISTS = (  # which may be empty
+    *("mlp_only_layers", "moe_layers", "cross_attention_layers", "full_attn_idxs"),
+    *("attn_layer_indices", "rope_scaling_layers"),
+)
 _ENTRY_LISTS = (  # that are not called after layers
     *("activation_sparsity_pattern", "block_configs", "ffn_multipliers", "intermediate_size"),
     *("num_attention_heads", "num_key_value_heads", "num_kv_heads", "num_query_heads"),
+    *("block_types", "indexer_types", "kv_sharing_modes"),
 )
+_OF_OTHERS = ("mtp_", "vision_")  # layers that are not those of the language model
+
+
+def is_by_layer(key: str) -> bool:
+    """Return whether a key's list may say something of each layer of the language model."""
+    is_known = "layer" in key or key in (*_NUMBER_LISTS, *_ENTRY_LISTS)
+    return is_known and not key.startswith(_OF_OTHERS)
 
 
 def number_lists(section: Section, depth: int | None) -> list[str]:
@@ -31,7 +42,8 @@ def number_lists(section: Section, depth: int | None) -> list[str]:
         key
         for key, value in section.items()
         if isinstance(value, list)
-        and (key in _NUMBER_LISTS or ("layer" in key and _are_layers(value, depth or 0)))
+        and is_by_layer(key)
+        and (key in _NUMBER_LISTS or (key not in _ENTRY_LISTS and _are_layers(value, depth or 0)))
     ]
 
 
@@ -43,7 +55,7 @@ def entry_lists(section: Section, depth: int | None) -> list[str]:
         for key, value in section.items()
         if isinstance(value, list)
         and len(value) == depth
-        and ("layer" in key or key in _ENTRY_LISTS)
+        and is_by_layer(key)
         and key not in numbered
     ]
 

@@ -8,7 +8,7 @@ LLaVA.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,12 @@ from stages.checkpoint.reader import Checkpoint
 DEFAULT = "default"  # the name of a model's only module
 _NUMBER = re.compile(r"(?:^|(?<=\.))\d+(?=\.)")
 DEPTH = re.compile(r"(?:^|_)(?:layers?|depth)$")
+NUM_LAYERS = ("num_hidden_layers", "n_layer", "num_layers")  # of a language model
+# Layers that predict tokens after the next: transformers neither loads nor saves them.
+_PREDICTS = re.compile(r"mtp(?:_.*|\d*)")
+_PREDICTS_BEYOND = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_layers")
+_BEYOND = "nextn"  # the module of such layers that are numbered on from the model's own
+HALVES = ("encoder", "decoder")  # the modules of an encoder-decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,17 @@ def numbers(name: str) -> list[tuple[str, int]]:
     return [(name[: max(m.start() - 1, 0)], int(m[0])) for m in _NUMBER.finditer(name)]
 
 
-def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, LayerStack], dict[str, tuple[str, int]]]:
+def stacks_of(
+    checkpoint: Checkpoint, beyond: tuple[str, ...]
+) -> tuple[dict[str, LayerStack], dict[str, tuple[str, int]]]:
     """Return the stacks of a checkpoint by path, and the stack and layer of each tensor in one.
 
     Of several numbers in a name (experts, T5's sublayers) the layer's is the outermost, unless
     the config gives its count to a longer run inside it. One that numbers bare tensors, as
-    ``mlp.0.weight`` of a Sequential, counts no layers.
+    ``mlp.0.weight`` of a Sequential, counts no layers. Those that begin as one of ``beyond`` are
+    in no stack.
     """
-    runs_of = {name: numbers(name) for name in checkpoint.tensors}
+    runs_of = {n: numbers(n) for n in checkpoint.tensors if not n.startswith(beyond)}
     counts: dict[str, int] = {}
     deep: set[str] = set()
     for name, runs in runs_of.items():
@@ -61,26 +70,39 @@ def stacks_of(checkpoint: Checkpoint) -> tuple[dict[str, LayerStack], dict[str, 
     return {path: LayerStack(path, counts[path], sizes[path]) for path in sorted(sizes)}, places
 
 
+def layers_beyond(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return how the names begin of layers that are numbered on from the model's own.
+
+    DeepSeek-V3's ``model.layers.61.`` predicts the token after the next; the model has layers 0
+    to 60.
+    """
+    text = text_section(checkpoint.config)
+    depth = next((text[key] for key in NUM_LAYERS if type(text.get(key)) is int), None)
+    if depth is None or not any(text.get(key) for key in _PREDICTS_BEYOND):
+        return ()
+    runs = (numbers(name)[:1] for name in checkpoint.tensors)
+    outer = {run[0] for run in runs if run}
+    last = {path: max(n for p, n in outer if p == path) for path, _ in outer}
+    stacks = {path for path, _ in outer if last[path] >= depth and (path, depth - 1) in outer}
+    return tuple(sorted(f"{p}.{n}." for p, n in outer if p in stacks and n >= depth))
+
+
 def roots_of(
     stacks: Mapping[str, LayerStack],
     vocabulary: Mapping[str, tuple[int, ...]],
     checkpoint: Checkpoint,
-) -> dict[str, str]:
-    """Return each module's root, the main module first."""
-    if len(stacks) < 2:
-        return {DEFAULT: ""}
-    split = [path.split(".") for path in stacks]
-    shared = 0
-    while all(len(path) > shared + 1 for path in split) and (
-        len({path[shared] for path in split}) == 1
-    ):
-        shared += 1
-    if len({path[shared] for path in split}) == 1:  # one stack's path begins another's
-        return {DEFAULT: ""}
-    roots = {}
-    for path in split:
-        bare = len(path) == shared + 1  # the layers lie next to the module's other tensors
-        roots[path[shared]] = "".join(f"{p}." for p in path[: shared if bare else shared + 1])
+    beyond: tuple[str, ...],
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return each module's root, the main module first, and which only predict further tokens."""
+    predicting = {}
+    for path in stacks:
+        parts = path.split(".")
+        depth = next((i for i, part in enumerate(parts) if _PREDICTS.fullmatch(part)), None)
+        if depth is not None:
+            predicting[parts[depth]] = "".join(f"{part}." for part in parts[: depth + 1])
+    predicting |= {f"{_BEYOND}_{i}" if i else _BEYOND: root for i, root in enumerate(beyond)}
+    own = [path for path in stacks if not path.startswith(tuple(predicting.values()))]
+    roots = _split(own)
     text = next(iter(_depths(text_section(checkpoint.config))), None)
 
     def rank(module: str) -> tuple[bool, bool, int, str]:
@@ -93,7 +115,30 @@ def roots_of(
             module,
         )
 
-    return {module: roots[module] for module in sorted(roots, key=rank)}
+    main = min(roots, key=rank)
+    if is_composite(checkpoint.config):  # the main one may hold a tower and its language model
+        inner = _split([path for path in own if path.startswith(roots[main])])
+        if len(inner) > 1 and len(roots) > 1 and not {*inner} <= {*HALVES}:
+            roots = {name: root for name, root in roots.items() if name != main} | inner
+    ordered = {module: roots[module] for module in sorted(roots, key=rank)}
+    return ordered | predicting, frozenset(predicting)
+
+
+def _split(paths: Sequence[str]) -> dict[str, str]:
+    """Return modules and their roots: stacks are told apart where their paths first differ."""
+    split = [path.split(".") for path in paths]
+    shared = 0
+    while all(len(path) > shared + 1 for path in split) and (
+        len({path[shared] for path in split}) == 1
+    ):
+        shared += 1
+    if len({path[shared] for path in split}) < 2:  # one stack, or its path begins another's
+        return {DEFAULT: ""}
+    roots = {}
+    for path in split:
+        bare = len(path) == shared + 1  # the layers lie next to the module's other tensors
+        roots[path[shared]] = "".join(f"{p}." for p in path[: shared if bare else shared + 1])
+    return roots
 
 
 def vocabulary_of(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:

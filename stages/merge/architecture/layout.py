@@ -15,6 +15,7 @@ from stages.merge.architecture.components import component_of, is_early
 from stages.merge.architecture.layer_stacks import (
     LayerStack,
     is_composite,
+    layers_beyond,
     numbers,
     roots_of,
     stacks_of,
@@ -29,7 +30,9 @@ class Layout:
     ``roots`` are the modules and the paths that their tensors begin with, the main module first:
     the one that holds the vocabulary. ``vocabulary`` gives the shapes of the matrices with a row
     for each token. With ``is_composite`` the others (a vision tower, a projector) are of another
-    kind than the main one, which is a language model.
+    kind than the main one, which is a language model. ``predicting`` are modules that predict
+    tokens after the next; those whose layers are numbered on from the model's own begin with one
+    of ``beyond``.
     """
 
     folder: str
@@ -39,6 +42,8 @@ class Layout:
     names: tuple[str, ...]
     is_composite: bool
     vocabulary: Mapping[str, tuple[int, ...]]
+    predicting: frozenset[str] = frozenset()
+    beyond: tuple[str, ...] = ()
 
     @cached_property
     def modules(self) -> tuple[str, ...]:
@@ -137,9 +142,12 @@ class Layout:
         """Return whether a tensor comes before its module's layers: embeddings and their norms."""
         return self.layer_of(name) is None and is_early(name)
 
-    def is_after(self, name: str) -> bool:
-        """Return whether a tensor comes after its module's layers: final norm, head, projector."""
-        return self.layer_of(name) is None and not is_early(name)
+    def inner(self, name: str) -> str:
+        """Return the name of a layer's tensor after the layer's number; of others, all of it."""
+        position = self._place_of(name)
+        if position is None:
+            return name
+        return name[len(position[0]) :].lstrip(".").partition(".")[2]
 
     def renamed(self, name: str, layer: int) -> str:
         """Return the name that a layer's tensor has in another layer of the same stack.
@@ -154,6 +162,15 @@ class Layout:
         rest = name[len(stem) :].split(".", 1)[1]
         return f"{stem}{layer}.{rest}"
 
+    def renumbered(self, name: str, depth: int) -> str:
+        """Return the name of a tensor beyond a model whose layers are ``depth`` many."""
+        root = next((root for root in self.beyond if name.startswith(root)), None)
+        if root is None:
+            return name
+        path, number = root.removesuffix(".").rsplit(".", 1)
+        moved = depth + int(number) - self.num_layers_of(self.main)
+        return f"{path}.{moved}.{name.removeprefix(root)}"
+
     def _largest(self, module: str) -> LayerStack | None:
         stacks = [s for s in self.stacks.values() if self.module_of(f"{s.path}.") == module]
         return max(stacks, key=lambda s: (s.num_tensors, s.path), default=None)
@@ -162,6 +179,8 @@ class Layout:
         """Return a tensor's stack and layer, whether this checkpoint holds it or could."""
         if name in self.places:
             return self.places[name]
+        if name.startswith(self.beyond):
+            return None
         return next((run for run in numbers(name) if run[0] in self.stacks), None)
 
 
@@ -179,15 +198,18 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
 
 
 def _layout(checkpoint: Checkpoint) -> Layout:
-    stacks, places = stacks_of(checkpoint)
+    beyond = layers_beyond(checkpoint)
+    stacks, places = stacks_of(checkpoint, beyond)
     vocabulary = vocabulary_of(checkpoint)
-    roots = roots_of(stacks, vocabulary, checkpoint)
+    roots, predicting = roots_of(stacks, vocabulary, checkpoint, beyond)
     return Layout(
         folder=str(checkpoint.folder),
         stacks=stacks,
         places=places,
         roots=roots,
         names=tuple(checkpoint.tensors),
-        is_composite=len(roots) > 1 and is_composite(checkpoint.config),
+        is_composite=bool(predicting) or (len(roots) > 1 and is_composite(checkpoint.config)),
         vocabulary=vocabulary,
+        predicting=predicting,
+        beyond=beyond,
     )

@@ -4,19 +4,11 @@ transformers stores what it ties once, under the first of its names; other progr
 """
 
 from collections.abc import Iterator
-from typing import Any
 
+from stages.checkpoint.model_config.config_reading import ties
 from stages.checkpoint.reader import Checkpoint, digest
 from stages.merge.architecture.components import is_early
 from stages.merge.architecture.layout import Layout
-
-
-def ties(config: dict[str, Any]) -> bool:
-    """Return whether a config ties the head to the embedding; one that does not say so does."""
-    text = config.get("text_config")
-    sections = [config, text] if isinstance(text, dict) else [config]
-    said = [s["tie_word_embeddings"] for s in sections if "tie_word_embeddings" in s]
-    return any(said) or not said
 
 
 def stand_in(
@@ -28,7 +20,7 @@ def stand_in(
     tensor (BERT's bias of the decoder) to the one that it equals in ``frame``.
     """
     shape = frame.tensors[name].shape
-    if not ties(other.config) or not _may_be_tied(name, shape, frame_layout):
+    if not _may_be_tied(name, shape, frame_layout) or not ties(other.config):
         return None
     if len(shape) != 2:
         twin = tied_twin(frame, frame_layout, name)
@@ -42,7 +34,7 @@ def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
 
     Reads both, where the config ties and there is a tensor of the same shape next to it.
     """
-    if not ties(model.config) or not _may_be_tied(name, model.tensors[name].shape, layout):
+    if not _may_be_tied(name, model.tensors[name].shape, layout) or not ties(model.config):
         return None
     twins = [n for n in _candidates(model, layout, name) if _rank(n) < _rank(name)]
     wanted = digest(model.read(name)) if twins else ""

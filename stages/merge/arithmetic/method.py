@@ -46,7 +46,11 @@ class Sources:
 
     ``streams`` are the keys of the parents' random numbers for this tensor. ``memo`` keeps arrays
     for the next candidate, under ``identities``: one for each parent's task vector.
+    With ``zero_is_across`` a vector of zeros is at right angles to every other, as in MergeKit;
+    otherwise it has no direction.
     """
+
+    zero_is_across = False
 
     def __init__(
         self,

@@ -46,14 +46,18 @@ def mixture(
     return total
 
 
-def arc_factors(t: float, norms: Sequence[float], angles: Angles) -> tuple[float, float]:
+def arc_factors(
+    t: float, norms: Sequence[float], angles: Angles, *, zero_is_across: bool = False
+) -> tuple[float, float]:
     """Return the factors of two vectors at ``t`` of the arc from the first to the second.
 
-    They are the chord's if a vector is zero, or if both are parallel or opposite.
+    They are the chord's if a vector is zero, or if both are parallel or opposite. With
+    ``zero_is_across`` a zero vector is at right angles to the other, whose factor is a sine.
     """
     cosine = angles[0][1]
     sine = math.sqrt(max(1.0 - cosine * cosine, 0.0))
-    if min(norms) == 0.0 or sine < MIN_SINE or cosine < MIN_COSINE:
+    has_no_angle = min(norms) == 0.0 and not zero_is_across
+    if has_no_angle or sine < MIN_SINE or cosine < MIN_COSINE:
         return 1.0 - t, t
     angle = math.acos(cosine)
     return math.sin((1.0 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)

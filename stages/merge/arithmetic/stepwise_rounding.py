@@ -24,19 +24,25 @@ ADDING = ("task_arithmetic", "dare_linear", "breadcrumbs", "della_linear")
 # Their arithmetic is in float32 there, too: what is read, and the result, are rounded.
 AS_THEY_ARE = ("slerp", "passthrough")
 ROUNDED = ("linear", *AS_THEY_ARE, *ADDING, *ELECTING)
+# On arcs a vector of zeros, as of a tensor that a fine-tune left alone, is at right angles there.
+ON_ARCS = ("slerp", "nuslerp")
+IMITATED = tuple(dict.fromkeys((*ROUNDED, *ON_ARCS)))
 
 
 def in_dtype(method: Method, dtype: str) -> Method:
     """Return the method with MergeKit's rounding to ``dtype`` (its name in torch).
 
-    A method that is not in ``ROUNDED`` is returned as it is.
+    A method that is not in ``IMITATED`` is returned as it is.
     """
     name, kind = method.spec.name, getattr(torch, dtype)
-    if name not in ROUNDED:
+    if name not in IMITATED:
         return method
 
     def prepare(sources: Sources, settings: Settings) -> Kernel:
         rounding = _Rounding(sources, kind)
+        sources.zero_is_across = name in ON_ARCS
+        if name not in ROUNDED:
+            return method.prepare(sources, settings)
         if name == "linear":
             return rounding.linear(settings)
         if name in AS_THEY_ARE:
@@ -73,7 +79,9 @@ class _Rounding:
         """Return the parents, rounded, without the base."""
         read, size = self._sources.parent, self._sources.size
         parents = [read(i, 0, size).to(self._dtype) for i in range(self._sources.num_parents)]
-        return _One(self._sources, parents, None)
+        whole = _One(self._sources, parents, None)
+        whole.zero_is_across = self._sources.zero_is_across
+        return whole
 
     def linear(self, settings: Settings) -> Kernel:
         """Return the kernel of the weighted sum, divided at its end, then rounded.

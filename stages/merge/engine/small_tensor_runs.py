@@ -44,6 +44,7 @@ def _continues(plan: Plan, before: TensorPlan, tensor: TensorPlan) -> bool:
         and tensor.info.dtype == before.info.dtype
         and tensor.has_base == before.has_base
         and tensor.settings == before.settings
+        and tensor.fold == before.fold
         and len(tensor.sources) == len(before.sources)
         and all(
             source.model == previous.model
@@ -68,6 +69,7 @@ def merge_run(plan: Plan, run: Run) -> Tensor:
     base = spans.pop(0) if first.has_base else None
     kernel = first.method.prepare(Sources(base, spans), first.settings)
     merged, dtype = kernel(0, spans[0].numel()), DTYPES[first.info.dtype]
+    merged = merged if first.fold is None else first.fold.of(merged)
     if not is_finite(merged, dtype):
         start = 0
         for tensor in run:

@@ -81,6 +81,7 @@ def parts(
     chunk = chunk or (CHUNK if tensor.method.is_entrywise else LONG_CHUNK)
     for start in range(0, sources.size, chunk):
         part = kernel(start, min(start + chunk, sources.size))
+        part = part if tensor.fold is None else tensor.fold.of(part)
         check_finite(plan, tensor, part)
         yield start, part
 

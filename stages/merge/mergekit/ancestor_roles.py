@@ -10,7 +10,7 @@ from stages.merge.architecture.layout import Layout
 from stages.merge.architecture.tensor_matching import known
 from stages.merge.mergekit.method_spellings import Role
 from stages.merge.mergekit.schema import Config, Input, Module, SliceSection
-from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import ModuleLayers, Slice, Span
 

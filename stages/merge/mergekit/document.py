@@ -7,11 +7,10 @@ from stages.errors import RecipeError
 from stages.files import text_of
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
-from stages.merge.mergekit.method_spellings import Dialect, Term, dialect_of
+from stages.merge.mergekit.method_spellings import Dialect, dialect_of
 from stages.merge.mergekit.node_reader import Nodes, Reader, shown
 from stages.merge.mergekit.schema import (
     Config,
-    Entry,
     Input,
     Module,
     SliceSection,
@@ -21,7 +20,7 @@ from stages.merge.mergekit.schema import (
 from stages.merge.mergekit.tokenizer_section import read_tokenizer
 from stages.merge.methods import METHODS
 from stages.merge.plan.plan import DTYPES
-from stages.recipe.method_spec import MethodSpec, Parameter
+from stages.recipe.method_spec import MethodSpec
 from stages.yaml_text import Node, documents_in
 
 KEYS = (
@@ -57,13 +56,13 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
         ) from error
     except ValueError as error:
         raise RecipeError(f"{path}: {error}. Give a MergeKit YAML file.") from error
-    return read_text(text, where=path.name, plugins=plugins)
+    return read_text(text, file=path.name, plugins=plugins)
 
 
 def read_text(
-    text: str, *, where: str, plugins: Mapping[str, Method] | None = None
+    text: str, *, file: str, plugins: Mapping[str, Method] | None = None
 ) -> tuple[Config, ...]:
-    """Return the documents of a MergeKit text; ``where`` starts the messages.
+    """Return the documents of a MergeKit text; messages begin with the name of its ``file``.
 
     Raises:
         RecipeError: as ``read_file``.
@@ -71,15 +70,13 @@ def read_text(
     try:
         nodes = documents_in(text)
     except ValueError as error:
-        raise RecipeError(f"{where}, {error}.") from error
+        raise RecipeError(f"{file}, {error}.") from error
     if not nodes:
-        raise RecipeError(f"{where}: holds no document. Give at least a merge_method and models.")
-    reader = Reader(where)
+        raise RecipeError(f"{file}: holds no document. Give at least a merge_method and models.")
+    reader = Reader(file)
     methods = {**METHODS, **(plugins or {})}
     configs = [_Document(reader, node, methods).config() for node in nodes]
-    if reader.faults:
-        ordered = sorted(reader.faults, key=lambda fault: fault[0])
-        raise RecipeError("\n".join(dict.fromkeys(message for _, message in ordered)))
+    reader.faults.raise_as(RecipeError)
     return tuple(config for config in configs if config is not None)
 
 
@@ -91,7 +88,6 @@ class _Document:
         self._node = node
         self._methods = methods
         self._dialect: Dialect | None = None
-        self._ranges: dict[str, Parameter] = {}
 
     def config(self) -> Config | None:
         if not isinstance(self._node.value, dict):
@@ -102,7 +98,6 @@ class _Document:
         reader, nodes = self._reader, self._reader.mapping(self._node, "", KEYS, ("merge_method",))
         spec = self._spec(nodes)
         self._dialect = dialect_of(spec) if spec else None
-        self._ranges = {p.name: p for p in spec.parameters} if spec else {}
         name = reader.text(nodes, "name")
         base = nodes.get("base_model")
         reference = reader.reference(base, "base_model") if base else None
@@ -125,7 +120,7 @@ class _Document:
             tokenizer=read_tokenizer(reader, nodes),
             chat_template=reader.text(nodes, "chat_template"),
             compat=compat is not None,
-            where=f"{reader.where}, document {name}" if name else reader.where,
+            where=f"{reader.file}, document {name}" if name else reader.file,
         )
 
     def _spec(self, nodes: Nodes) -> MethodSpec | None:
@@ -235,19 +230,4 @@ class _Document:
             advice = "Give it under the parameters of the slice or the document."
             self._reader.fault(node, path, f"{message} {advice}")
             return None
-        value = self._reader.value(node, path, term)
-        for entry in value or ():
-            self._check_range(name, term, entry, path)
-        return value
-
-    def _check_range(self, name: str, term: Term, entry: Entry, path: str) -> None:
-        """Check every anchor of a value, also where no layer comes to lie at it."""
-        parameter = self._ranges.get(term.ours or "")
-        if parameter is None or parameter.choices or term.is_switch:
-            return
-        legal, keeps_nothing = parameter.legal, name == "density"
-        for anchor in entry.anchors:
-            if not (parameter.is_legal(anchor) or (keeps_nothing and anchor == 0.0)):
-                shown_range = legal.replace("(", "[") if keeps_nothing else legal
-                message = f"{name} is {anchor!r}. Legal is {shown_range}; change it."
-                self._reader.fault(Node(None, entry.line), path, message)
+        return self._reader.value(node, path, term)

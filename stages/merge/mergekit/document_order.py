@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stages.errors import RecipeError
+from stages.errors import Faults, RecipeError
 from stages.merge.mergekit.schema import Config
 
 
@@ -16,17 +16,19 @@ def ordered(documents: Sequence[Config]) -> tuple[Config, ...]:
     """
     names = [d.name for d in documents if d.name is not None]
     twice = sorted({name for name in names if names.count(name) > 1})
-    faults = [
-        f"{d.where}: the name {d.name} is given twice." for d in documents if d.name in twice
-    ]
+    faults = Faults()
+    for document in documents:
+        if document.name in twice:
+            with faults.at(document.where):
+                faults.add(f"the name {document.name} is given twice. Rename one.")
     unnamed = [d for d in documents if d.name is None]
     if len(unnamed) > 1:
-        faults.append(
-            f"{unnamed[0].where}: {len(unnamed)} documents have no name. One is the result; name "
-            "the others, so that they can be used."
-        )
-    if faults:
-        raise RecipeError("\n".join(dict.fromkeys(faults)))
+        with faults.at(unnamed[0].where):
+            faults.add(
+                f"{len(unnamed)} documents have no name. One is the result; name the others, so "
+                "that they can be used."
+            )
+    faults.raise_as(RecipeError)
     known = {d.name: d for d in documents if d.name is not None}
     used = {needed for d in documents for needed in needs(d, known)}
     finals = unnamed or [d for d in documents if d.name not in used]

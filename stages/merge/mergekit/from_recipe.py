@@ -89,6 +89,9 @@ class _Exporter:
             self._faults.add("a rule has a method of its own. Give one method for all tensors.")
         if recipe.rounding not in (None, "own") and recipe.dtype is None:
             self._faults.add("steps are rounded to a dtype, and the child is not. Give dtype too.")
+        slices = [one for module in recipe.layers for one in module.slices]
+        if any(one.gains != (1, 1) for one in slices):
+            self._faults.add("a slice has gains. Give gains of 1, or merge the recipe itself.")
         many = self._dialect.base == "frame" and any(len(r.parents) > 1 for r in self._rows)
         if many:
             self._faults.add(f"{recipe.method} of several parents. Give one parent.")

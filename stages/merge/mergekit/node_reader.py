@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from stages.errors import Faults
 from stages.hashing import nearest
 from stages.merge.mergekit.method_spellings import Term
 from stages.merge.mergekit.schema import Entry, Value
@@ -18,17 +19,18 @@ Nodes = Mapping[str, Node]
 class Reader:
     """Reads the nodes of one file; ``faults`` grows, and what is at fault comes out as None."""
 
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.faults: list[tuple[int, str]] = []
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.faults = Faults()
 
     def at(self, node: Node, path: str) -> str:
         """Return how a message about a node begins."""
-        return f"{self.where}, line {node.line}" + (f": {path}" if path else "")
+        return f"{self.file}, line {node.line}" + (f": {path}" if path else "")
 
     def fault(self, node: Node, path: str, message: str) -> None:
         """Take note of a fault."""
-        self.faults.append((node.line, f"{self.at(node, path)}: {message}"))
+        with self.faults.at(self.at(node, path)):
+            self.faults.add(message, line=node.line)
 
     def mapping(
         self, node: Node, path: str, legal: Sequence[str], required: Iterable[str] = ()
@@ -144,9 +146,9 @@ class Reader:
         """Return one value: a name where the term has choices, else a number or a gradient."""
         if term.choices:
             choice = self._name(node, path, term.choices)
-            return None if choice is None else Entry((), choice=choice, line=node.line)
+            return None if choice is None else Entry((), choice=choice, where=self.at(node, path))
         anchors = self._anchors(node, path, is_switch=term.is_switch)
-        return None if anchors is None else Entry(anchors, line=node.line)
+        return None if anchors is None else Entry(anchors, where=self.at(node, path))
 
     def _anchors(self, node: Node, path: str, *, is_switch: bool) -> tuple[float, ...] | None:
         listed = node.value if isinstance(node.value, list) else [node]

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, RecipeError
-from stages.merge.arithmetic.stepwise_rounding import ROUNDED
+from stages.merge.arithmetic.stepwise_rounding import IMITATED
 from stages.merge.mergekit.ancestor_roles import Ancestors, Roles, base_inputs
 from stages.merge.mergekit.method_spellings import dialect_of
 from stages.merge.mergekit.resolved_values import AskedValue, ResolvedValues
 from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.tokenizer_rule import tokenizer_of
-from stages.merge.mergekit.unused_filters import entries_of, unused_filters
+from stages.merge.mergekit.unused_filters import ambiguous_filters, entries_of, unused_filters
+from stages.merge.mergekit.value_ranges import check_ranges
 from stages.merge.mergekit.values_to_rules import Valued, rules_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import ChildRow, child_rows
@@ -62,6 +63,7 @@ class _Translator:
         self._dialect = dialect_of(self._method.spec)
         checkpoints = {reference: model.checkpoint for reference, model in opened.items()}
         self._ancestors = Ancestors(config, checkpoints, self._dialect.base, self._faults)
+        check_ranges(config, self._method.spec, self._dialect, self._faults)
         self._values = ResolvedValues(self._method, self._dialect, self._faults)
 
     def translate(self, seed: int) -> Translation:
@@ -80,6 +82,9 @@ class _Translator:
         with self._faults.at(config.where):
             recipe = replace(recipe, tokenizer=tokenizer_of(config, recipe, models))
         stacked = child_rows(Arrangement.of(recipe), models)
+        with self._faults.at(config.where):
+            for fault in ambiguous_filters(config, stacked.rows, models[0]):
+                self._faults.add(fault)
         recipe = replace(recipe, rules=self._rules(stacked.rows))
         if self._faults:
             with self._faults.at(config.where):
@@ -103,7 +108,7 @@ class _Translator:
         return replace(recipe, base=whole[0], parents=whole[1], modules=modules)
 
     def _rounding(self) -> str | None:
-        if not self._config.compat or self._method.spec.name not in ROUNDED:
+        if not self._config.compat or self._method.spec.name not in IMITATED:
             return None
         return self._config.dtype or "own"
 

@@ -42,7 +42,8 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
     by_column = settings.tensor["nuslerp_row_wise"] == 1.0 and 0 < length < sources.size
     read, is_based = vectors_of(sources), sources.has_base
     products = (column_grams if by_column else gram)(read, 2, size=sources.size, length=length)
-    factors = [arc_factors(t, *cosines(p)) for p in products]
+    is_across = sources.zero_is_across
+    factors = [arc_factors(t, *cosines(p), zero_is_across=is_across) for p in products]
     mixed = mixture(read, factors, length, by_column=by_column)
 
     def kernel(start: int, stop: int) -> Tensor:

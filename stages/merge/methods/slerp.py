@@ -34,7 +34,8 @@ def prepare(sources: Sources, settings: Settings) -> Kernel:
         return lambda start, stop: sources.parent(int(t), start, stop)
     (products,) = gram(sources.parent, 2, size=sources.size)
     norms, angles = cosines(products)
-    weights = arc_weights(t, angles[0][1] if min(norms) > 0.0 else None)
+    has_angle = min(norms) > 0.0 or sources.zero_is_across  # a zero vector's cosines are 0
+    weights = arc_weights(t, angles[0][1] if has_angle else None)
 
     def kernel(start: int, stop: int) -> Tensor:
         return weighted_sum([sources.parent(i, start, stop) for i in (0, 1)], weights)

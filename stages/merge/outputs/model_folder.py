@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from stages.checkpoint.gc_pause import uncollected
-from stages.checkpoint.reader import TensorInfo, digest
+from stages.checkpoint.reader import Checkpoint, TensorInfo, digest
 from stages.checkpoint.safetensors_header import DTYPES
 from stages.checkpoint.writer import CheckpointWriter
 from stages.errors import RecipeError
 from stages.hashing import weights_hash
 from stages.merge.architecture.components import is_buffer
+from stages.merge.architecture.layout import layout_of
 from stages.merge.engine.small_tensor_runs import Run, merge_run, pieces_of, runs_of
 from stages.merge.engine.tensor_ranges import merge_tensor, parts
 from stages.merge.engine.thread_pool import of_each
 from stages.merge.outputs.model_files import write_companions
+from stages.merge.outputs.resident_layers import ResidentLayers
 from stages.merge.outputs.transformers_views import residence
 from stages.merge.plan.plan import Plan, TensorPlan
 
@@ -61,6 +63,19 @@ def write_model(
     return result
 
 
+def copy_model(plan: Plan, child: Checkpoint, out: Path, *, shard_bytes: int) -> str:
+    """Write what ``write_model`` does, with the weights of ``child``; return their hash.
+
+    Raises:
+        CheckpointError: ``out`` is already there, or ``child`` is not the child of the plan.
+    """
+    with CheckpointWriter(out, plan.outputs, shard_bytes=shard_bytes) as writer:
+        for name in child.tensors:
+            writer.add(name, child.read(name))
+        write_companions(plan, writer.folder, child.hash())
+    return child.hash()
+
+
 def hash_weights(plan: Plan, *, threads: int | None = None) -> str:
     """Return the child's weights hash; nothing is written or kept.
 
@@ -100,14 +115,18 @@ def num_cores() -> int:
 
 
 class ResidentSink:
-    """Puts children into one model, in place: no allocation, no file.
+    """Puts children into one model, in place: no file, and no allocation but for added layers.
 
     A tensor whose part of the recipe is that of the child before is left as it is. So the sink
-    owns the weights: nothing else may change them between loads.
+    owns the weights: nothing else may change them between loads. A child's layers may be more,
+    fewer or in another order than the model's, which then has them so.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._layers = ResidentLayers(model)
         self._targets = residence(model)
+        self._targets_of = {self._layers.kinds: self._targets}
         self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[str, tuple[object, str]] = {}
 
@@ -119,11 +138,13 @@ class ResidentSink:
         Raises:
             RecipeError: a tensor cannot be merged, or the model's tensors are not the child's.
         """
+        self._arrange(plan)
         twins = self._check_targets(plan)
         digests = {}
         shared = (plan.recipe.seed, plan.recipe.ancestors)
         for tensor in plan.tensors:
-            part = (shared, tensor)
+            target = self._target(tensor.name)
+            part = (shared, tensor, None if target is None else _home(target))
             loaded = self._held.get(tensor.name)
             if loaded is None or loaded[0] != part:
                 loaded = (part, self._replace(plan, tensor))
@@ -137,6 +158,13 @@ class ResidentSink:
                     "the base's config, or give both the same values."
                 )
         return _hash(plan, digests)
+
+    def _arrange(self, plan: Plan) -> None:
+        """Let the model have the child's layers."""
+        arrangement = self._layers.arrange(plan)
+        if arrangement not in self._targets_of:
+            self._targets_of[arrangement] = residence(self._model)
+        self._targets = self._targets_of[arrangement]
 
     @torch.no_grad()
     def _replace(self, plan: Plan, tensor: TensorPlan) -> str:
@@ -161,7 +189,7 @@ class ResidentSink:
         for tensor in plan.tensors:
             target = self._target(tensor.name)
             shape = None if target is None else tuple(target.shape)
-            if target is None and is_buffer(tensor.name, tensor.info.shape):
+            if target is None and _is_not_loaded(plan, tensor):
                 continue
             if target is None or shape != tensor.info.shape:
                 raise RecipeError(
@@ -179,6 +207,13 @@ class ResidentSink:
                     "the model from the recipe's base."
                 )
         return twins
+
+
+def _is_not_loaded(plan: Plan, tensor: TensorPlan) -> bool:
+    """Return whether transformers leaves a tensor out: a buffer, or what predicts more tokens."""
+    layout, source = layout_of(plan.frame), tensor.sources[0]
+    predicts = source.model == 0 and layout.module_of(source.name) in layout.predicting
+    return predicts or is_buffer(tensor.name, tensor.info.shape)
 
 
 def _home(tensor: Tensor) -> tuple[int, tuple[int, ...]]:

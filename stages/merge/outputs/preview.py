@@ -98,6 +98,9 @@ def _is_known(ancestor: Ancestor) -> bool:
 def _row(tensor: TensorPlan) -> str:
     shape = "x".join(map(str, tensor.info.shape)) or "scalar"
     how = "copied" if tensor.is_exact else _settings(tensor)
+    if tensor.fold is not None:
+        plus = f" {tensor.fold.plus:+.6g}" if tensor.fold.plus else ""
+        how += f"  times {tensor.fold.times:.6g}{plus}"
     sources = "+".join(str(source.model) for source in tensor.sources)
     sizes = f"{tensor.info.dtype:4} {shape:>14} {_shown(tensor.info.num_bytes):>9}"
     return f"{sizes}  of {sources}  {how}"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from stages.errors import Faults
 from stages.hashing import nearest
-from stages.merge.architecture.child_config import HALVES, Origins, is_halved
+from stages.merge.architecture.child_config import Origins, is_halved
+from stages.merge.architecture.layer_stacks import HALVES
 from stages.merge.architecture.layout import Layout
-from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.recipe import ModuleLayers, Recipe, Slice, Span
 
 

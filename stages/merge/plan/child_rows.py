@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from stages.checkpoint.model_config.quantised_weights import why_quantised
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
+from stages.merge.paths.fold_check import why_place_matters
 from stages.merge.plan.arrangement import Arrangement, place_of, why_fixed
-from stages.merge.plan.module_layers import Modules
 from stages.merge.plan.outside_layers import Outside
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.recipe import Slice, Span
-
-Named = Mapping[str, str]  # {name in the child: name in a model}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class ChildRow:
 
     ``key`` is the name by which rules match it: a tied head that is stored goes by its embedding.
     ``layer`` counts in the child, in the tensor's ``module``, and is None outside the layers;
-    ``is_before`` says on which side of them it then is. ``where`` names the slice in messages.
+    ``is_before`` says on which side of them it then is. ``where`` names the slice in messages;
+    ``gains`` are the slice's, of attention and MLP.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ChildRow:
     parents: tuple[RowPart, ...]
     where: str = ""
     is_copied: bool = False
+    gains: tuple[float, float] = (1.0, 1.0)
 
     @property
     def parts(self) -> tuple[RowPart, ...]:
@@ -93,6 +95,12 @@ class _Builder:
         self._notes: dict[str, None] = {}
 
     def build(self) -> ChildRows:
+        for model in self._models.values():
+            reason = why_quantised(model.match.other.model)
+            if reason:  # nothing else that is said of such tensors would help
+                self._faults.add(f"{model.label}: {reason}")
+        if self._faults:
+            return ChildRows((), self._origins, self._faults)
         rows = {row.name: row for name in self._merged for row in self._module(name)}
         with self._faults.at(""):
             for tensor, message in self._outside.complaints():
@@ -102,9 +110,15 @@ class _Builder:
         rows |= {n: replace(rows[twin], name=n) for n, twin in twins if twin in rows}
         for name in self._outside.copied:
             own = (RowPart(0, name),)
-            rows[name] = ChildRow(name, name, "", None, False, None, own, is_copied=True)
+            row = ChildRow(name, name, "", None, False, None, own, is_copied=True)
+            rows[self._renumbered(name)] = replace(row, name=self._renumbered(name))
         ordered = tuple(rows[name] for name in sorted(rows))
         return ChildRows(ordered, self._origins, self._faults, tuple(self._notes))
+
+    def _renumbered(self, name: str) -> str:
+        """Return the name of a tensor in no layer; a layer beyond the child's follows them."""
+        layout, origins = self._frame.layout, self._origins.get(self._frame.layout.main)
+        return layout.renumbered(name, len(origins)) if origins is not None else name
 
     def _module(self, name: str) -> list[ChildRow]:
         slices = self._arrangement.slices(name, self._models, self._faults)
@@ -119,10 +133,12 @@ class _Builder:
         rows, origins = self._stacked(name, slices)
         frame = self._models[0]
         is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
+        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         problem = why_fixed(name, frame, origins) if is_moved else None
+        if is_moved and is_main:
+            problem = problem or why_place_matters(self._frame.model.config)
         if problem:
             self._faults.add(problem)
-        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         if not self._arrangement.is_whole and (is_moved or is_main):
             self._origins[name] = origins
         return rows
@@ -152,7 +168,8 @@ class _Builder:
         named = self._outside.of_module(name, places, is_before=is_before)
         for key in sorted(set.intersection(*(set(names_by_key) for names_by_key in named))):
             names = [names_by_key[key] for names_by_key in named]
-            yield _row(key, name, None, part, names, is_before=is_before)
+            row = _row(key, name, None, part, names, is_before=is_before)
+            yield replace(row, name=self._renumbered(key))
 
     def _layer(
         self, name: str, part: Slice, index: int, stands_at: int, where: str
@@ -217,4 +234,5 @@ def _row(
 ) -> ChildRow:
     parts = tuple(RowPart(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
     base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
-    return ChildRow(key, key, module, layer, is_before, base, parents, where)
+    gains = (1.0, 1.0) if layer is None else part.gains
+    return ChildRow(key, key, module, layer, is_before, base, parents, where, gains=gains)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stages.checkpoint.reader import Checkpoint, TensorInfo
 from stages.errors import CheckpointError, Faults, RecipeError
 from stages.merge.architecture.components import is_buffer
+from stages.merge.architecture.layout import layout_of
 from stages.merge.plan.child_rows import ChildRow, RowPart
 from stages.merge.plan.plan import DTYPES, EXACT, FLOATING, Source
 from stages.merge.tokenizers.vocabulary import Vocabulary
@@ -40,11 +41,17 @@ class Fitting:
         self._labels = labels
         self._vocabulary = vocabulary
         self._dtype = dtype
+        self._layout = layout_of(models[0])
+        self._frame_headers: dict[str, set[TensorInfo]] = {}
+        for name in self._layout.places:
+            info = models[0].tensors[name]
+            self._frame_headers.setdefault(self._layout.inner(name), set()).add(info)
 
     def fit(self, rows: Sequence[ChildRow], faults: Faults, *, is_whole: bool) -> list[FittedRow]:
         """Return the rows that can be merged; every reason why others cannot is a fault.
 
-        Of whole models, and outside the layers, the frame's config must describe the child too.
+        The frame's config must describe the child, so shapes are the frame's: a layer's, those of
+        any of its layers that has the tensor.
         """
         fitted = []
         for row in rows:
@@ -57,6 +64,8 @@ class Fitting:
                 asked.insert(0, RowPart(0, row.key))
             infos = [self._info(part) for part in asked]
             labels = [self._labels[part.ancestor] for part in asked]
+            if row.layer is not None and 0 not in [part.ancestor for part in asked]:
+                infos[:0], labels[:0] = self._of_frame(row)
             complaints = [*misfits(infos, labels)]
             with faults.at(row.where), faults.at(f"tensor {row.name}"):
                 if not complaints:
@@ -65,6 +74,11 @@ class Fitting:
                 with faults.at(row.where), faults.at(f"tensor {row.name}"):
                     raise error
         return fitted
+
+    def _of_frame(self, row: ChildRow) -> tuple[list[TensorInfo], list[str]]:
+        """Return the header of a layer's tensor in the frame, where all of its layers agree."""
+        headers = self._frame_headers.get(self._layout.inner(row.key), set())
+        return ([*headers], [self._labels[0]]) if len(headers) == 1 else ([], [])
 
     def _merged(self, row: ChildRow, asked: Sequence[RowPart], read: TensorInfo) -> FittedRow:
         checked = tuple(self._source(part, row.name) for part in asked)

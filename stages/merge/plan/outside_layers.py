@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from stages.merge.architecture.tensor_matching import Complaint, is_copied, twins_of
-from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.renumbered_layers import Modules
 
 
 class Outside:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from stages.checkpoint.reader import Checkpoint, TensorInfo
 from stages.merge.arithmetic.method import Method, Settings
 from stages.merge.tokenizers.row_moves import Rows
@@ -31,10 +33,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """A gain as a tensor holds it: the merged entries times ``times``, plus ``plus``."""
+
+    times: float
+    plus: float = 0.0
+
+    def of(self, entries: Tensor) -> Tensor:
+        """Return the entries with the gain in them, in their own precision."""
+        scaled = entries * self.times
+        return scaled + self.plus if self.plus else scaled
+
+
+@dataclass(frozen=True, slots=True)
 class TensorPlan:
     """How one tensor of the child is made; with ``has_base`` the first source is the base's.
 
     ``is_in_layer`` is False for embeddings, the head and what else is outside the layers.
+    ``fold`` is the gain of a layer that the tensor carries.
     """
 
     name: str
@@ -44,6 +60,7 @@ class TensorPlan:
     has_base: bool
     settings: Settings
     is_in_layer: bool
+    fold: Fold | None = None
 
     @property
     def is_exact(self) -> bool:

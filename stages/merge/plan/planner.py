@@ -5,7 +5,7 @@ search; what depends on the rules is found for each.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from stages.checkpoint.reader import Checkpoint
@@ -16,10 +16,11 @@ from stages.merge.architecture.layout import layout_of
 from stages.merge.arithmetic.method import Method, Settings
 from stages.merge.arithmetic.stepwise_rounding import in_dtype
 from stages.merge.methods import METHODS
+from stages.merge.paths.layer_gains import folds_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import child_rows
 from stages.merge.plan.compatibility import FittedRow, Fitting
-from stages.merge.plan.plan import DTYPES, FLOATING, Plan, TensorPlan
+from stages.merge.plan.plan import DTYPES, FLOATING, Fold, Plan, TensorPlan
 from stages.merge.plan.recipe_checks import check_count, check_recipe
 from stages.merge.plan.rule_settings import RuleBook, check_conditions, settings_of
 from stages.merge.plugins import method_of
@@ -53,6 +54,7 @@ class _Child:
     main: tuple[str, ...]
     depths: Mapping[str, int]
     origins: Mapping[str, Origins]
+    folds: Mapping[str, Fold]
     faults: Faults
 
 
@@ -79,6 +81,7 @@ def _child(
         tuple(n for n in merged if n == layout.main or not layout.is_composite),
         depths,
         stacked.origins,
+        folds_of(stacked.rows, models[0], faults),
         faults,
     )
 
@@ -112,7 +115,10 @@ class _Planner:
         with faults.at(self._label):
             faults.include(child.faults)
             self._check_layers(child)
-            tensors = self._tensors(child)
+            tensors = [
+                replace(t, fold=child.folds.get(t.name)) if child.folds else t
+                for t in self._tensors(child)
+            ]
             with faults.at("config.json"):
                 config = child_config(models, owner, dtype, child.origins)
         faults.raise_as(RecipeError)

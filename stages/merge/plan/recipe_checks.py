@@ -1,5 +1,6 @@
 """What of a recipe can be judged before its models are looked at: places, counts and names."""
 
+import math
 from collections.abc import Iterator
 
 from stages.errors import Faults, RecipeError
@@ -7,6 +8,8 @@ from stages.merge.plan.plan import DTYPES
 from stages.merge.plugins import method_of
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Recipe, Slice
+
+MAX_GAIN = 64  # beyond it weights in half precision leave their range
 
 
 def check_recipe(recipe: Recipe, num_models: int, faults: Faults) -> None:
@@ -54,6 +57,18 @@ def _check_slices(recipe: Recipe, faults: Faults) -> None:
     for part in recipe.layers:
         if not part.slices or not all(one.parents for one in part.slices):
             faults.add(f"module {part.module}: a slice has no parents. Give at least one span.")
+        for number, one in enumerate(part.slices):
+            with faults.at(f"module {part.module}, slice {number}"):
+                _check_gain("attention_gain", one.attention_gain)
+                _check_gain("mlp_gain", one.mlp_gain)
+
+
+def _check_gain(name: str, gain: float) -> None:
+    if not (math.isfinite(gain) and 1 / MAX_GAIN <= abs(gain) <= MAX_GAIN):
+        advice = " Leave the layer out instead." if gain == 0 else ""
+        raise RecipeError(
+            f"{name} is {gain:g}. Its size is between 1/{MAX_GAIN} and {MAX_GAIN}.{advice}"
+        )
 
 
 def _places(recipe: Recipe) -> Iterator[tuple[str, int]]:

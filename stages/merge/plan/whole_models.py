@@ -6,7 +6,7 @@ from dataclasses import replace
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.architecture.layout import layout_of
 from stages.merge.architecture.tensor_matching import known
-from stages.merge.plan.module_layers import Modules
+from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.canonical import joined
 from stages.recipe.recipe import ModuleLayers, Recipe
 
@@ -26,6 +26,8 @@ def without_needless_layers(recipe: Recipe, models: Sequence[Checkpoint]) -> Rec
     slices = [part.slices[0] for part in parts if len(part.slices) == 1]
     sources = {(one.base is None, *(span.ancestor for span in one.spans)) for one in slices}
     if not needed <= {*merged} <= {*frame.modules} or len(sources) != 1:
+        return recipe
+    if any(one.gains != (1, 1) for one in slices):
         return recipe
     if len(slices) < len(parts) or not all(_is_whole(part, recipe, models) for part in parts):
         return recipe

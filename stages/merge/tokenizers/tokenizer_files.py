@@ -2,26 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stages.checkpoint.companion_files import CHAT, TOKENIZER_SETTINGS, VOCABULARY
 from stages.checkpoint.safetensors_header import read_json
 from stages.merge.tokenizers.chat_templates import TEMPLATE_FILE
 
 _CONFIG = "tokenizer_config.json"
-# Names and patterns that transformers looks for next to a tokenizer.
-_VOCABULARY = (
-    "tokenizer.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "*.model",
-    "*.tiktoken",
-)
-_CHAT = (TEMPLATE_FILE, "chat_template.json", "additional_chat_templates")
-_OTHERS = (_CONFIG, "special_tokens_map.json")
 
 
 def write_tokenizer(
@@ -35,12 +24,10 @@ def write_tokenizer(
 
     ``joined`` is the content of a tokenizer.json, ``chat_template`` a Jinja text.
     """
-    patterns = [*_OTHERS]
-    patterns += _VOCABULARY if joined is None else ()
-    patterns += _CHAT if chat_template is None else ()
-    for pattern in patterns:
-        for path in sorted(owner.glob(pattern)):
-            copy(path, folder)
+    patterns = [*TOKENIZER_SETTINGS]
+    patterns += VOCABULARY if joined is None else ()
+    patterns += CHAT if chat_template is None else ()
+    copy_matching(owner, patterns, folder)
     if joined is not None:
         write_json(folder / "tokenizer.json", joined)
     if chat_template is not None:
@@ -48,14 +35,18 @@ def write_tokenizer(
     _amend(folder / _CONFIG, joined, chat_template)
 
 
+def copy_matching(source: Path, patterns: Iterable[str], folder: Path) -> None:
+    """Copy the files of a folder that match patterns, to where they were in it."""
+    for pattern in patterns:
+        for path in sorted(source.glob(pattern)):
+            target = folder / path.relative_to(source).parent
+            target.mkdir(exist_ok=True)
+            copy(path, target)
+
+
 def copy(path: Path, folder: Path) -> None:
-    """Copy the bytes of a file or folder into ``folder``, and nothing of its dates or rights."""
-    if path.is_dir():
-        (folder / path.name).mkdir()
-        for inner in sorted(path.iterdir()):
-            copy(inner, folder / path.name)
-    else:
-        shutil.copyfile(path, folder / path.name)
+    """Copy the bytes of a file into ``folder``, and nothing of its dates or rights."""
+    shutil.copyfile(path, folder / path.name)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

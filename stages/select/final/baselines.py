@@ -1,4 +1,4 @@
-"""Fixed recipes at their usual settings: what a search must beat, and where it may start.
+"""Fixed recipes at their usual settings: what a search must beat.
 
 uniform          Wortsman et al. 2022, "Model soups", arXiv:2203.05482: the plain average.
 task_arithmetic  weight 0.4 for every parent: what Yadav et al. 2023 (arXiv:2306.01708) take for
@@ -18,8 +18,6 @@ from stages.params.merge_params import MergeParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, Recipe, Rule, Value
-from stages.select.space.space import Genome, Space
-from stages.select.space.weight_ratios import by_ratio
 
 BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
 RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # not legal as names of parents
@@ -41,7 +39,7 @@ def baselines(
     """Return the fixed merges of ``parents`` by name, in the order of ``BASELINES``."""
     recipes = {}
     for name in BASELINES:
-        method, values = _settings(name, len(parents))
+        method, values = usual_settings(name, len(parents))
         recipe = _recipe(method, parents, values, base, merge)
         recipes[name] = canonical(recipe, specs.__getitem__)
     return recipes
@@ -74,28 +72,6 @@ def references(
     )
 
 
-def warm_starts(names: Sequence[str], space: Space) -> dict[str, Genome]:
-    """Return the genomes nearest to the recipes that ``names`` lists, by source.
-
-    ``parents`` stands for one genome for each parent alone. Of genomes that decode to one merge
-    the first is kept. Where the space has the recipe, its start is that recipe; elsewhere it is
-    the nearest point.
-
-    Raises:
-        ParamsError: a name is neither in ``BASELINES`` nor ``parents``, or a parent has it.
-    """
-    check_names(space.parent_names)
-    genomes: dict[str, Genome] = {}
-    seen = []
-    for source, (method, values) in _sources(names, space.parent_names).items():
-        genome = space.encode(method, (Rule(values),))
-        merge = by_ratio(*space.decode(genome))
-        if merge not in seen:
-            seen.append(merge)
-            genomes[source] = genome
-    return genomes
-
-
 def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()) -> None:
     """Check that no parent or reference has the name of another row of the results.
 
@@ -114,26 +90,6 @@ def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()
             f"params.yaml: download.parents: a parent is called {taken[0]!r}. The results use "
             f"{', '.join(RESERVED)} for models of their own; give the parent another name."
         )
-
-
-def _sources(
-    names: Sequence[str], parent_names: Sequence[str]
-) -> dict[str, tuple[str, Mapping[str, Value]]]:
-    count = len(parent_names)
-    settings: dict[str, tuple[str, Mapping[str, Value]]] = {}
-    for name in names:
-        if name == "parents":
-            for index, parent in enumerate(parent_names):
-                weights = tuple(float(i == index) for i in range(count))
-                settings[parent] = ("linear", {"weight": weights})
-        elif name in BASELINES:
-            settings[name] = _settings(name, count)
-        else:
-            raise ParamsError(
-                f"params.yaml: select.warm_start: unknown start {name!r}. Legal here: "
-                f"{', '.join(BASELINES)}, parents."
-            )
-    return settings
 
 
 def _recipe(
@@ -155,7 +111,7 @@ def _recipe(
     )
 
 
-def _settings(name: str, num_parents: int) -> tuple[str, dict[str, Value]]:
+def usual_settings(name: str, num_parents: int) -> tuple[str, dict[str, Value]]:
     """Return the method and the values of a baseline."""
     ones = (1.0,) * num_parents
     if name == "uniform":

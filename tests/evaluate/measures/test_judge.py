@@ -35,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def judge_at(server: CompletionsServer, **keys: Any) -> Judge:
     """Return a judge that asks ``server``."""
     given = {"url": server.url, "model": "m", "prompt": PROMPT, "retries": 2, **keys}
-    return Judge(JudgeParams.model_validate(given), "task t")
+    return Judge(JudgeParams.model_validate(given))
 
 
 def cases(*answers: str) -> list[Case]:
@@ -130,7 +130,7 @@ def test_server_that_is_not_there_is_named() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         params = JudgeParams(url=url, model="m", prompt=PROMPT, retries=0)
         with pytest.raises(ServiceError, match=r"judge m: Connect\w+, tried 1 times"):
-            Judge(params, "task t").grade(cases("a"))
+            Judge(params).grade(cases("a"))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 301])
@@ -245,7 +245,7 @@ def test_key_that_is_not_there_ends_the_run(
 def test_prompt_is_checked_before_anything_is_asked() -> None:
     """A broken template, and one that names no column, are errors that say so."""
     with judging(length) as server:
-        with pytest.raises(EvaluationError, match=r"task t: judge\.prompt: .*Fix the template"):
+        with pytest.raises(EvaluationError, match=r"judge\.prompt: .*Fix the template"):
             judge_at(server, prompt="{{ response")
         message = r"item 0: judge\.prompt: 'promt' is undefined. It may name response .*: prompt\."
         with pytest.raises(ParamsError, match=message):

@@ -65,7 +65,7 @@ def test_column_called_response_is_refused(project: Path, make_params: MakeParam
         Suite.load(make_params(judged("{{ response }}"), include_path=None))
     params = JudgeParams(url="http://host/v1", model="m", prompt="{{ response }}")
     with pytest.raises(ParamsError, match="item 3: has a column 'response'"):
-        Judge(params, "task t").grade([Case({"response": "r"}, "a", "item 3")])
+        Judge(params).grade([Case({"response": "r"}, "a", "item 3")])
     scored = {"data": "prompts.jsonl", "kind": "exact_match", "columns": {"answer": "response"}}
     Suite.load(
         make_params({**scored, "template": "{{ response }}?{{ prompt }}"}, include_path=None)

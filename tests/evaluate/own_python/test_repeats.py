@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, ParamsError
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 SCORE = "def score(doc, results):\n    return {'ok': float(doc['a'] in results[0])}\n"
@@ -185,3 +185,12 @@ def test_choices_shuffled_in_place_are_those_of_the_prompt(own: Path, load: Make
     write_task(own, **CHOICE | {"doc_to_choice": "!function code.options"})
     one, two = load(), load()
     assert one.key("search") == two.key("search")
+
+
+def test_items_without_a_value_end_the_run(own: Path, load: MakeSuite) -> None:
+    """No candidate is blamed for a metric that the task gives for some items only."""
+    code = "def score(doc, results):\n    return {'ok': 1.0} if doc['q'] == 'is it 0?' else {}\n"
+    (own / "tasks" / "code.py").write_text(code)
+    write_task(own)
+    with pytest.raises(ParamsError, match=r"gives no ok for this item. It gives: nothing"):
+        load()

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from transformers import AutoModelForCausalLM
 
 from flows.cli.main import main
-from flows.cli.merge import _guarded
+from flows.cli.merge import _guarded, _is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
 from tests.flows.typed import merged, said_by
@@ -94,6 +94,10 @@ def test_models_of_a_recipe_are_known_by_their_hashes() -> None:
     assert "--model too: the recipe names base, one, two" in said.replace("\n", " ")
     _again("out", "again", "--model", "two=elsewhere/two")
     assert expected == Checkpoint(Path("again")).hash()
+    Path("elsewhere/two").rename("two")
+    Path("out").rename("elsewhere/out")
+    _again("elsewhere/out", "third")  # the models are here, in the working directory
+    assert expected == Checkpoint(Path("third")).hash()
 
 
 @pytest.mark.usefixtures("here")
@@ -368,3 +372,20 @@ def test_link_that_leaves_a_model_folder_is_refused(kind: str, tmp_path: Path) -
 
     assert f"{name}: a link that leads out of" in result.stderr
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_part"),
+    [
+        ("runs/out", True),
+        ("runs", True),
+        ("runs/out/model.safetensors", True),
+        ("runs/.out.0123.partial/model.safetensors", True),
+        ("runs/one/model.safetensors", False),
+        ("runs/outer/model.safetensors", False),
+        ("/elsewhere/model.safetensors", False),
+    ],
+)
+def test_a_fault_of_the_disk_blames_the_right_folder(path: str, is_part: bool) -> None:
+    """What is wrong with a file of a model is not said of the folder that is written."""
+    assert is_part is _is_part_of(Path("runs/out"), Path(path))

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from stages.store.candidate_store import CandidateStore
 
 ROOT = Path(__file__).parents[3]
 TASK = "spanish_arithmetic"
+HERE = {"machine": {"torch": "1"}}
 
 
 class HereExecutor:
@@ -98,8 +100,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CandidateStore:
 def make_cache(suite: Suite, store: CandidateStore) -> Callable[..., EvaluationCache]:
     """Return a maker of caches over one store: of an executor and changes to the params."""
 
-    def make(executor: Executor, **changes: object) -> EvaluationCache:
-        return EvaluationCache(evaluate_params(**changes), store, suite, executor, frame="f" * 64)
+    def make(
+        executor: Executor, environment: Mapping[str, Any] = HERE, **changes: object
+    ) -> EvaluationCache:
+        params = evaluate_params(**changes)
+        return EvaluationCache(
+            params, store, suite, executor, frame="f" * 64, environment=environment
+        )
 
     return make
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from flows.merging.model_cache import Resolver
 from stages.checkpoint.reader import Checkpoint
+from stages.errors import CheckpointError
 from tests.flows.cli.test_merge_command import TIES, Q
 from tests.flows.typed import merged, said_by
 from tests.hub_server import HubServer
@@ -124,3 +126,18 @@ def test_models_that_are_not_there_aresaid_by(model: str, message: str) -> None:
     result = merged(text, code=1)
     assert message in result.stderr.replace("\n", " ")
     assert f"merge.yml: {model}" in result.stderr
+
+
+@pytest.mark.parametrize("cache", ["file/cache", "/proc/no-such-process/cache"])
+def test_a_cache_that_cannot_be_written_is_blamed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, cache: str
+) -> None:
+    """The message names the cache's folder, not that of the merge, and what to do."""
+    (here / "file").write_text("in the way")
+    monkeypatch.setenv("GERMLINE_CACHE", cache)
+
+    with pytest.raises(CheckpointError) as caught:
+        Resolver("merge.yml").hash(Checkpoint(Path("one")))
+
+    assert str(caught.value).startswith(str(Path(cache).absolute()))
+    assert "Set GERMLINE_CACHE" in str(caught.value)

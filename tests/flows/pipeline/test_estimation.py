@@ -21,13 +21,12 @@ def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
     project, other = make_project("one"), make_project("two")
     other.set({"evaluate": {"workers": 2}})
     for each in (project, other):
-        each.set({"evaluate": {"estimator": FEW}})
-        each.run("germline", "download")
-        each.run("germline", "evolve")
+        each.set({"evaluate": {"estimator": FEW, "tasks": [{"task": "spanish_arithmetic"}]}})
+        each.germline("evolve")
     lineage = project.files("data/lineage")
 
-    replay = project.run("germline", "evolve")
-    project.run("germline", "select")
+    replay = project.germline("evolve")
+    project.germline("select")
 
     assert lineage == other.files("data/lineage") == project.files("data/lineage")
     assert "9 candidates, 0 evaluated now" in replay

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.flows.conftest import Project, environment
-from tests.flows.test_pipeline import wait_until
+from tests.flows.conftest import Project, environment, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,6 @@
 """MergeKit's rounding, held to a twin that computes in the dtype as PyTorch does."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.merge.arithmetic.stepwise_rounding import ROUNDED, in_dtype
 from stages.merge.engine.tensor_ranges import merge, merge_tensor
 from stages.merge.methods import METHODS
+from tests.merge.conftest import save_tensors
 from tests.merge.mergekit.llamas import lowered, save_family
 
 MODELS = "models: [{model: $one}, {model: $two}]\nbase_model: $base\n"
@@ -94,3 +96,27 @@ def test_compat_does_not_depend_on_ranges(root: Path, method: str) -> None:
 def test_a_method_without_rounding_is_itself() -> None:
     """What MergeKit's steps are for other methods is not known here."""
     assert METHODS["karcher"] is in_dtype(METHODS["karcher"], "bfloat16")
+
+
+@pytest.mark.parametrize("method", ["slerp", "nuslerp"])
+def test_compat_takes_a_zero_vector_for_one_at_right_angles(
+    method: str, root: Path, tmp_path: Path
+) -> None:
+    """MergeKit's factor of the other vector is a sine; without compat it is its share."""
+    name = "model.layers.1.mlp.up_proj.weight"
+    tensors = {
+        n: Checkpoint(root / "one").read(n).clone() for n in Checkpoint(root / "one").tensors
+    }
+    tensors[name].zero_()
+    config = (root / "one" / "config.json").read_text(encoding="utf-8")
+    zero = save_tensors(tmp_path / "zero", tensors, config)
+    values = {"slerp": "base_model: $two\nparameters: {t: 0.75}", "nuslerp": ""}[method]
+    models = f"models: [{{model: $two, parameters: {{weight: 1}}}}, {{model: {zero.folder}"
+    models += ", parameters: {weight: 3}}]" if method == "nuslerp" else "}]"
+    models = models.replace(", parameters: {weight: 1}", "") if method == "slerp" else models
+    text = f"merge_method: {method}\n{models}\n{values}\ndtype: float32\n"
+    other = Checkpoint(root / "two").read(name)
+    plain = dict(merge(lowered(text, root).plan))[name]
+    torch.testing.assert_close(plain, 0.25 * other)
+    imitated = dict(merge(lowered(f"{text}compat: mergekit\n", root).plan))[name]
+    torch.testing.assert_close(imitated, math.sin(0.25 * math.pi / 2) * other)

@@ -49,7 +49,7 @@ def save_family(root: Path) -> Path:
 
 def read(text: str, root: Path) -> Config:
     """Return the last document of a text in which $ stands for the folder of the models."""
-    return ordered(read_text(text.replace("$", f"{root}/"), where="merge.yml"))[-1]
+    return ordered(read_text(text.replace("$", f"{root}/"), file="merge.yml"))[-1]
 
 
 @dataclass(frozen=True)

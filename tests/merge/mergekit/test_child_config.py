@@ -49,9 +49,10 @@ def test_lists_with_an_entry_for_each_layer_follow_it(root: Path, tmp_path: Path
 
 
 def test_kinds_of_layers_told_by_number_are_not_moved(root: Path, tmp_path: Path) -> None:
-    """Where every sixth layer is of another kind, a layer that moves would change its kind."""
+    """Of a type that transformers does not know, a layer's number may be all that tells it."""
     for name in ("one", "two"):
         shutil.copytree(root / name, tmp_path / name)
         path = tmp_path / name / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "sliding_window_pattern": 2}))
+        said = {"sliding_window_pattern": 2, "model_type": "of_no_library"}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **said}))
     assert any("Add layer_types" in fault for fault in faults_of(STACK, tmp_path))

@@ -79,4 +79,4 @@ def test_what_mergekit_drops_or_breaks_on_is_an_error_with_its_line(line: str) -
     """A filtered value without a list, a key without effect, a key that is none."""
     text = f"merge_method: linear\nmodels: [{{model: a}}, {{model: b}}]\n{line}"
     with pytest.raises(RecipeError, match=r"merge\.yml, line 3: "):
-        read_text(text, where="merge.yml")
+        read_text(text, file="merge.yml")

@@ -14,7 +14,7 @@ MODELS = "models: [{model: a}, {model: b}]\n"
 
 def _faults(text: str) -> list[str]:
     with pytest.raises(RecipeError) as raised:
-        read_text(text, where="m.yml")
+        read_text(text, file="m.yml")
     return str(raised.value).splitlines()
 
 
@@ -130,7 +130,7 @@ def test_models_are_spelled_in_three_ways() -> None:
         "  - model: {model: {path: org/name, revision: v1}, lora: org/lora@v2}\n"
         "  - model: ./a folder\n"
     )
-    (config,) = read_text(text, where="m.yml")
+    (config,) = read_text(text, file="m.yml")
     inputs = [found.model for found in config.modules[0].slices[0].inputs]
     expected = ModelReference("org/name", "v1", "org/lora", "v2")
     assert [expected, expected, ModelReference("./a folder")] == inputs
@@ -145,7 +145,7 @@ def test_numbers_without_a_dot_are_numbers() -> None:
         "  - {model: b, parameters: {<<: *p}}\n"
         "  - {model: c, parameters: {<<: *p, weight: 2}}\n"
     )
-    (config,) = read_text(text, where="m.yml")
+    (config,) = read_text(text, file="m.yml")
     values = [found.values["weight"] for found in config.modules[0].slices[0].inputs]
     assert [(Entry((1e-5,)),), (Entry((1e-5,)),), (Entry((2.0,)),)] == values
 
@@ -163,9 +163,9 @@ def test_a_document_is_read_again_as_it_was() -> None:
         "    <x>: {source: c}\n    <y>: {source: {kind: zero}, force: true}\n"
         "    <z>: {source: {kind: model_token, model: a, token_id: 3}}\n"
     )
-    (config,) = read_text(text, where="m.yml")
+    (config,) = read_text(text, file="m.yml")
     again = config.to_dict(str)
-    assert (config,) == read_text(str(again).replace("None", "null"), where="m.yml")
+    assert (config,) == read_text(str(again).replace("None", "null"), file="m.yml")
     assert [ModelReference("a"), ModelReference("b", "v"), ModelReference("c")] == list(
         config.references
     )

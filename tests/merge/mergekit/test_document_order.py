@@ -15,7 +15,7 @@ def _order(*documents: str) -> list[str | None]:
         models = ", ".join(f"{{model: {model}}}" for model in uses.split())
         head = f"name: {name}\n" if name else ""
         texts.append(f"{head}merge_method: linear\nmodels: [{models}]\nparameters: {{weight: 1}}")
-    return [config.name for config in ordered(read_text("\n---\n".join(texts), where="m.yml"))]
+    return [config.name for config in ordered(read_text("\n---\n".join(texts), file="m.yml"))]
 
 
 def test_each_document_comes_after_those_it_uses() -> None:

@@ -217,3 +217,13 @@ def test_resident_sink_refuses_another_architecture(
     recipe = recipe_of("linear", part, [part], {"weight": 1.0})
     with pytest.raises(RecipeError, match="the resident model's is None"):
         ResidentSink(_resident(opened[0].folder)).load(planned(recipe, part, [part]))
+
+
+def test_a_child_is_not_called_quantised(opened: list[Checkpoint], tmp_path: Path) -> None:
+    """A frame whose config still says so of full weights gives a child that loads."""
+    config = opened[0].config | {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    tensors = {name: opened[0].read(name).clone() for name in opened[0].tensors}
+    base = save_tensors(tmp_path / "base", tensors, json.dumps(config))
+    made = planned(recipe_of("linear", base, opened[1:3]), base, opened[1:3])
+    write_model(made, tmp_path / "child", shard_bytes=10**9)
+    AutoModelForCausalLM.from_pretrained(tmp_path / "child")

@@ -12,9 +12,10 @@ from stages.params.merge_params import MergeParams
 from stages.params.select_params import RacingParams, SelectParams
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Model, Recipe, Rule
-from stages.select.final.baselines import BASELINES, baselines, references, warm_starts
+from stages.select.final.baselines import BASELINES, baselines, references
 from stages.select.final.shortlist import champion, shortlist
-from stages.select.final.shortlist_comparison import against
+from stages.select.final.shortlist_p_values import against
+from stages.select.final.warm_starts import warm_starts
 from tests.select.specs import SPECS, space_of
 
 BASE = Model("base", "00")

@@ -1,7 +1,8 @@
 """PEFT LoRA adapters, applied exactly: W + scale * B A in float32, one cast (Hu et al. 2021).
 
 Source: LoRA, arXiv:2106.09685, section 4.1; rank-stabilised scale: arXiv:2312.03732. An adapter
-that asks for anything else is refused, never applied in part.
+that asks for anything else is refused, never applied in part. adapter_targets.py finds the tensors
+of a model that an adapter changes.
 """
 
 import math
@@ -14,22 +15,22 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.download.pickled_weights import read_file
 from stages.download.sources.wanted_files import ADAPTER_CONFIG, check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 
 # Settings that training used or that only describe; any other that is set changes the weights.
+# PEFT follows the layer of the model, not fan_in_fan_out, and so does adapter_targets.py.
 _NEUTRAL = {
-    "auto_mapping", "base_model_name_or_path", "eva_config", "exclude_modules", "inference_mode",
-    "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "megatron_core",
-    "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules",
-    "task_type",
+    "auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "eva_config",
+    "exclude_modules", "fan_in_fan_out", "inference_mode", "layers_pattern",
+    "layers_to_transform", "loftq_config", "lora_dropout", "megatron_core", "peft_version",
+    "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type",
 }  # fmt: skip
 _APPLIED = {
-    "alpha_pattern", "bias", "fan_in_fan_out", "init_lora_weights", "lora_alpha",
-    "modules_to_save", "peft_type", "r", "rank_pattern", "use_rslora",
+    "alpha_pattern", "bias", "init_lora_weights", "lora_alpha", "modules_to_save", "peft_type",
+    "r", "rank_pattern", "use_rslora",
 }  # fmt: skip
 # Other initialisations (PiSSA, OLoRA, LoftQ, ...) change the base that the adapter was trained on.
 _PLAIN_INIT = (True, False, None, "gaussian", "eva", "orthogonal")
@@ -40,7 +41,10 @@ REMEDY = "Merge it with PEFT's merge_and_unload, save that, and name the folder 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """``scale`` times ``up @ down``, transposed where the layer stores its weight transposed."""
+    """``scale`` times ``up @ down``, transposed where the layer stores its weight transposed.
+
+    As it is read, only that of an embedding is; the layers of a model decide for the others.
+    """
 
     down: Tensor
     up: Tensor
@@ -61,11 +65,15 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """``updates`` are added to the named tensors, ``replaced`` replace them."""
+    """``updates`` are added to the named tensors, ``replaced`` replace them.
+
+    With ``keeps_ties`` a head that is tied to the embedding was trained as the same tensor.
+    """
 
     updates: Mapping[str, Update]
     replaced: Mapping[str, Tensor]
     where: str
+    keeps_ties: bool = False
 
     @classmethod
     def read(cls, folder: Path, *, where: str) -> "Adapter":
@@ -78,35 +86,7 @@ class Adapter:
         config = read_json(folder / ADAPTER_CONFIG)
         _check_config(config, where)
         updates, replaced = _sorted_out(_tensors(folder, where), config, where)
-        return cls(updates, replaced, where)
-
-    def check(self, model: Checkpoint) -> None:
-        """Check that the model has every tensor that the adapter changes, in its shape.
-
-        Raises:
-            CheckpointError: the adapter was trained on another model.
-        """
-        shapes = {name: update.shape for name, update in self.updates.items()}
-        shapes |= {name: tuple(t.shape) for name, t in self.replaced.items()}
-        tied = bool(model.config.get("tie_word_embeddings"))
-        for name, shape in sorted(shapes.items()):
-            if name not in model.tensors:
-                hint = " (it is tied to the embedding)" if tied and "lm_head" in name else ""
-                raise CheckpointError(
-                    f"{self.where}: changes tensor {name}, which the model does not have{hint}. "
-                    "Name the model that the adapter was trained on."
-                )
-            if model.tensors[name].shape != shape:
-                raise CheckpointError(
-                    f"{self.where}: tensor {name} is {list(shape)} in the adapter, "
-                    f"{list(model.tensors[name].shape)} in the model. Name the model that the "
-                    "adapter was trained on."
-                )
-            if tied and "embed_tokens" in name:
-                raise CheckpointError(
-                    f"{self.where}: changes {name}, to which this model ties its output head; "
-                    f"the two would need different weights. {REMEDY}"
-                )
+        return cls(updates, replaced, where, bool(config.get("ensure_weight_tying")))
 
     def applied(self, name: str, weight: Tensor) -> Tensor:
         """Return the tensor ``name`` of the model with the adapter applied, in its own dtype."""
@@ -120,7 +100,7 @@ def _check_config(config: Mapping[str, Any], where: str) -> None:
     faults = [
         f"{key} is {config[key]!r:.80}"
         for key in sorted({*config} - _NEUTRAL - _APPLIED)
-        if config[key] and key != "ensure_weight_tying"
+        if config[key]
     ]
     allowed: dict[str, Callable[[Any], bool]] = {
         "peft_type": lambda value: value == "LORA",
@@ -163,7 +143,8 @@ def _is_pattern(value: Any) -> bool:
 def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
     path = folder / "adapter_model.safetensors"
     if not path.is_file():
-        return read_file(folder / "adapter_model.bin", where=where)
+        with at(where):
+            return read_file(folder / "adapter_model.bin")
     try:
         check_pointer(path)
         return dict(load_file(path))
@@ -185,6 +166,8 @@ def _sorted_out(
         if match := _KEY.fullmatch(name):
             (downs if match[3] == "A" else ups)[match[1]] = tensor
             embeddings |= {match[1]} if match[2] else set()
+        elif ".original_module." in name:  # what the model had before training
+            continue
         elif "lora_" in name:
             raise CheckpointError(f"{where}: {key} is not part of plain LoRA. {REMEDY}")
         else:
@@ -199,13 +182,12 @@ def _sorted_out(
                 f"{where}: A and B of {module} have shapes {list(down.shape)} and "
                 f"{list(ups[module].shape)}, whose matrix product B A does not exist. {REMEDY}"
             )
-    is_transposed = bool(config.get("fan_in_fan_out"))
     updates = {
         f"{module}.weight": Update(
             down,
             ups[module],
             _scale(module, down.shape[0], config, where),
-            is_transposed or module in embeddings,
+            module in embeddings,
         )
         for module, down in downs.items()
     }

@@ -1,4 +1,4 @@
-"""How a model's tensors divide, module by module: outside the layers and in each of them.
+"""The layers of a model's modules, and what their tensors are called under another layer number.
 
 Everything that this package knows of architectures is asked of ``architecture/`` here; modules
 and tensors are called as the frame calls them, the model whose config the child has.

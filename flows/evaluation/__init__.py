@@ -1,0 +1,1 @@
+"""Scores of any model, without a search."""

@@ -1,0 +1,71 @@
+"""The model card of a child: what was merged, and the recipe that gives the same weights again."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from stages.errors import RecipeError
+from stages.json_text import json_in
+from stages.merge.plan.plan import Plan
+from stages.recipe.recipe import NestedRecipe, Recipe
+
+
+def card(plan: Plan, weights_hash: str) -> str:
+    """Return the model card: what was merged, and the recipe from which it can be rebuilt."""
+    spec, recipe = plan.method.spec, plan.recipe
+    models = "\n".join(f"- {ancestor.name} (`{ancestor.id}`)" for ancestor in recipe.ancestors)
+    text = json.dumps(recipe.to_dict(), indent=2, sort_keys=True, ensure_ascii=False)
+    return f"""---
+{_front_matter(recipe)}---
+# A merge by {spec.name}
+
+{spec.summary} Source: {spec.source}.
+
+{models}
+
+Recipe `{plan.id}`, weights `{weights_hash}`.
+
+`germline merge FOLDER OUT`, where FOLDER is the folder of this card, gives these weights again,
+bit for bit, from the recipe below and its models, which it knows by the hashes of their weights.
+A model that it does not find is given by `--model NAME=PLACE`.
+
+```json
+{text}
+```
+"""
+
+
+def recipe_in(card: str) -> Any:
+    """Return the data of the recipe that a card holds.
+
+    Raises:
+        RecipeError: it holds none.
+    """
+    _, fence, rest = card.partition("```json\n")
+    try:
+        return json_in(rest.partition("```")[0])
+    except ValueError as error:
+        problem = f"it is not JSON: {error}" if fence else "there is no JSON block"
+        raise RecipeError(
+            f"README.md holds no recipe: {problem}. Give the folder of a model that germline "
+            "merged, a recipe or a MergeKit file."
+        ) from error
+
+
+def _front_matter(recipe: Recipe) -> str:
+    """Return what the hub reads of a card; models are named where their places are known."""
+    sources = dict.fromkeys(source.partition("@")[0] for source in _sources(recipe))
+    data: dict[str, Any] = {"library_name": "transformers", "tags": ["merge", "germline"]}
+    if sources:
+        data |= {"base_model": list(sources), "base_model_relation": "merge"}
+    return str(yaml.safe_dump(data, sort_keys=False))
+
+
+def _sources(recipe: Recipe) -> Iterator[str]:
+    for ancestor in recipe.ancestors:
+        if isinstance(ancestor, NestedRecipe):
+            yield from _sources(ancestor.recipe)
+        elif ancestor.source is not None:
+            yield ancestor.source

@@ -1,0 +1,277 @@
+"""Whether gains fold into the layers of an architecture, tried on a small random model of it.
+
+A layer with gains a and b is x + a A(x) + b M(x + a A(x)), or x + a A(x) + b M(x) where both
+branches read the stream. So what a layer adds is in proportion to a where b is 0, and to b where
+a is 0; it is nothing where both are; and the two together are one of these two sums. A checkpoint
+whose tensors carry the gains is held to that, in float64, layer by layer.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.safetensors_header import SINGLE
+from stages.errors import RecipeError
+from stages.merge.architecture.layout import layout_of
+from stages.merge.paths.residual_writers import Writer, writers_of
+from stages.merge.paths.small_copy import PLAIN, listed_kinds, quiet, small_copy
+
+TOLERANCE = 1e-4  # of the largest entry that a layer adds: norms calculate in float32
+_GAINS = (0.6, -1.7)
+
+
+def has_offset_norms(config: Mapping[str, Any]) -> bool:
+    """Check that gains fold into an architecture; return whether its norms multiply by 1 + w.
+
+    Raises:
+        RecipeError: they do not, or it cannot be tried; the message says why.
+    """
+    return _has_offset_norms(json.dumps(config, sort_keys=True))
+
+
+@lru_cache(maxsize=16)
+def _has_offset_norms(config: str) -> bool:
+    with _trial(json.loads(config)) as trial:
+        for layer in trial.kinds.values():
+            trial.check_layer(layer)
+        return trial.has_offset_norms
+
+
+def why_place_matters(config: Mapping[str, Any]) -> str | None:
+    """Return why a layer is another one in another place, or None where it is not.
+
+    An architecture of which no small copy can be made is not tried.
+    """
+    return _why_place_matters(json.dumps(config, sort_keys=True))
+
+
+@lru_cache(maxsize=16)
+def _why_place_matters(config: str) -> str | None:
+    try:
+        with _trial(json.loads(config)) as trial:
+            return trial.why_place_matters()
+    except RecipeError:
+        return None
+
+
+@contextmanager
+def _trial(config: Mapping[str, Any]) -> Iterator["_Trial"]:
+    with quiet(), TemporaryDirectory(prefix="germline-") as folder:
+        yield _Trial(config, Path(folder))
+
+
+class _Trial:
+    """A small model on disk, loaded again with gains in its tensors."""
+
+    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+        self._name = str(config.get("model_type"))
+        self._model = small_copy(config)
+        self._folder = folder
+        self._model.save_pretrained(folder)  # type: ignore[operator]
+        self._tensors: dict[str, Tensor] = load_file(folder / SINGLE)
+        self._layout = layout_of(Checkpoint(folder))
+        self._stack = max(self._layout.stacks.values(), key=lambda stack: stack.num_tensors).path
+
+    @cached_property
+    def kinds(self) -> Mapping[frozenset[str], int]:
+        """The first layer that has each set of tensors."""
+        kinds: dict[frozenset[str], int] = {}
+        for layer in range(self._layout.stacks[self._stack].num_layers):
+            kinds.setdefault(frozenset(self._names(layer)), layer)
+        return kinds
+
+    @cached_property
+    def has_offset_norms(self) -> bool:
+        """Whether a norm whose weights are zeros still passes something on."""
+        layer = self._layer(self._model, 0)
+        writers = writers_of(self._names(0))
+        paths = sorted(n.rpartition(".")[0] for n, w in writers.items() if w.kind == "norm")
+        if not paths:
+            return False
+        norm = layer.get_submodule(paths[0])
+        weight = norm.get_parameter("weight")
+        kept = weight.detach().clone()
+        with torch.no_grad():
+            weight.zero_()
+            says = norm(torch.ones(1, 1, len(kept), dtype=kept.dtype))
+            weight.copy_(kept)
+        return bool(says.abs().max() > 0)
+
+    def check_layer(self, layer: int) -> None:
+        """Check that what a layer adds follows its gains.
+
+        Raises:
+            RecipeError: it does not.
+        """
+        writers = writers_of(self._names(layer))
+        branches = {writer.branch for writer in writers.values()}
+        a, b = _GAINS
+        stream = self._stream(layer)
+
+        def adds(attention: float, mlp: float, entering: Tensor = stream) -> Tensor:
+            return self._adds(layer, writers, (attention, mlp), entering)
+
+        nothing, by_attention, by_mlp = adds(0, 0), adds(1, 0), adds(0, 1)
+        size = float(adds(1, 1).abs().max())
+
+        def is_same(one: Tensor, other: Tensor) -> bool:
+            return bool((one - other).abs().max() <= TOLERANCE * size)
+
+        is_folded = (
+            size > 0
+            and is_same(nothing, torch.zeros_like(nothing))
+            and is_same(adds(a, 0), a * by_attention)
+            and is_same(adds(0, b), b * by_mlp)
+        )
+        if is_folded and len(branches) > 1:
+            both, first = adds(a, b), adds(a, 0)
+            after = adds(0, b, stream + first)
+            is_folded = is_same(both, first + after) or is_same(both, first + b * by_mlp)
+        if not is_folded:
+            raise RecipeError(
+                f"model_type {self._name}: a gain cannot be folded into the tensors of layer "
+                f"{layer} of a small model of it, as what the layer adds to the stream does not "
+                "follow them. Leave gains out."
+            )
+
+    def why_place_matters(self) -> str | None:
+        """Return why a layer does something else where another of its kind stands."""
+        pair = self._pair()
+        if pair is None:
+            return None
+        first, second = pair
+        stream = self._stream(first)
+        expected = self._adds(first, {}, (1, 1), stream)
+        moved = dict(self._tensors)
+        for name, tensor in self._tensors.items():
+            at = self._at(name)
+            if at in pair:
+                other = second if at == first else first
+                moved[self._layout.renamed(name, other)] = tensor
+        with self._loaded(moved) as model:
+            actual = self._through(model, second, stream) - stream
+        if (actual - expected).abs().max() <= TOLERANCE * expected.abs().max():
+            return None
+        return (
+            f"model_type {self._name}: a layer does something else in another place, as layer "
+            f"{first} of a small model of it where layer {second} is. Keep all layers in their "
+            "order."
+        )
+
+    def _pair(self) -> tuple[int, int] | None:
+        """Return two layers that have the same tensors and of which the config says the same."""
+        config = self._model.config.to_dict()  # type: ignore[union-attr, operator]
+        kinds = listed_kinds(config, self._layout.stacks[self._stack].num_layers)
+        seen: dict[tuple[str, ...], int] = {}
+        for layer, kind in enumerate(kinds):
+            own = (kind, *sorted(self._names(layer)))
+            if own in seen:
+                return seen[own], layer
+            seen[own] = layer
+        return None
+
+    def _at(self, name: str) -> int | None:
+        stack, layer = self._layout.places.get(name, ("", -1))
+        return layer if stack == self._stack and layer >= 0 else None
+
+    def _names(self, layer: int) -> list[str]:
+        return [self._layout.inner(name) for name in self._tensors if self._at(name) == layer]
+
+    def _layer(self, model: nn.Module, layer: int) -> nn.Module:
+        try:
+            return model.get_submodule(f"{self._stack}.{layer}" if self._stack else str(layer))
+        except AttributeError as error:
+            raise RecipeError(
+                f"model_type {self._name}: its layers are not called {self._stack} in memory, so "
+                "gains cannot be tried. Leave gains out."
+            ) from error
+
+    def _adds(
+        self,
+        layer: int,
+        writers: Mapping[str, Writer],
+        gains: tuple[float, float],
+        entering: Tensor,
+    ) -> Tensor:
+        """Return what a layer adds to a stream, with gains of attention and MLP in its tensors."""
+        folded = dict(self._tensors)
+        for name, tensor in self._tensors.items():
+            writer = writers.get(self._layout.inner(name)) if self._at(name) == layer else None
+            if writer is not None:
+                gain = gains[writer.branch == "mlp"]
+                times, plus = fold_of(writer, gain, name, has_offset=self.has_offset_norms)
+                folded[name] = tensor * times + plus
+        with self._loaded(folded) as model:
+            return self._through(model, layer, entering) - entering
+
+    @contextmanager
+    def _loaded(self, tensors: Mapping[str, Tensor]) -> Iterator[nn.Module]:
+        """Load the small model with other tensors: in place, where memory has the file's names."""
+        from transformers import AutoModel
+
+        if {*tensors} == {*self._model.state_dict()}:
+            self._model.load_state_dict(tensors)
+            yield self._model
+            return
+        save_file(dict(tensors), self._folder / SINGLE, metadata={"format": "pt"})
+        yield AutoModel.from_pretrained(self._folder, dtype=torch.float64, **PLAIN).eval()
+
+    def _stream(self, layer: int) -> Tensor:
+        """Return the hidden states that enter a layer of the small model."""
+        entering: list[Tensor] = []
+        with self._loaded(self._tensors) as model:
+            self._run(model, layer, lambda hidden: entering.append(hidden.clone()))
+        return entering[0]
+
+    def _through(self, model: nn.Module, layer: int, entering: Tensor) -> Tensor:
+        """Return the hidden states that leave a layer where ``entering`` enter it."""
+        return self._run(model, layer, lambda hidden: hidden.copy_(entering))
+
+    @torch.no_grad()
+    def _run(self, model: nn.Module, layer: int, change: Any) -> Tensor:
+        leaving: list[Tensor] = []
+
+        def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            hidden = (args[0] if args else kwargs["hidden_states"]).clone()
+            change(hidden)
+            if args:
+                return (hidden, *args[1:]), kwargs
+            return args, {**kwargs, "hidden_states": hidden}
+
+        def after(_: nn.Module, __: Any, output: Any) -> None:
+            leaving.append(output if isinstance(output, Tensor) else output[0])
+
+        module = self._layer(model, layer)
+        handles = [
+            module.register_forward_pre_hook(before, with_kwargs=True),
+            module.register_forward_hook(after),
+        ]
+        try:
+            model(input_ids=torch.tensor([[5, 9, 17, 3, 11, 4, 8, 21]]), use_cache=False)
+        except Exception as error:
+            raise RecipeError(
+                f"model_type {self._name}: a small model of it does not run: {error}. Leave "
+                "gains out."
+            ) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+        return leaving[0]
+
+
+def fold_of(writer: Writer, gain: float, name: str, *, has_offset: bool) -> tuple[float, float]:
+    """Return what a gain makes of a tensor: it times the first, plus the second.
+
+    A norm that multiplies by 1 + w has w' = gain (1 + w) - 1.
+    """
+    is_offset = writer.kind == "norm" and has_offset and not name.endswith("bias")
+    return gain, gain - 1 if is_offset else 0.0

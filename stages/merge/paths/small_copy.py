@@ -1,0 +1,181 @@
+"""A small random model of an architecture: the config of a real one, with small numbers in it.
+
+What holds for every weight of an architecture is tried on it, in float64 and on the processor,
+before a child is planned.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from stages.errors import RecipeError
+from stages.merge.architecture.layer_kinds import entry_lists, number_lists
+
+MAX_WEIGHTS = 4_000_000  # a model of as many weights is tried as it is
+MAX_LAYERS = 6
+PLAIN = {"attn_implementation": "eager", "experts_implementation": "eager"}  # take float64
+_WIDTH, _NUM_HEADS, _HEAD_DIM = 64, 4, 16
+# What stands for an integer of the config, whatever the model says, where it says something.
+_SIZES = {
+    **dict.fromkeys(("hidden_size", "d_model", "n_embd", "word_embed_proj_dim"), _WIDTH),
+    **dict.fromkeys(("embedding_size", "dim", "hidden_dim", "attention_hidden_size"), _WIDTH),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), _NUM_HEADS),
+    **dict.fromkeys(("head_dim", "kv_channels", "attention_head_dim", "v_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("qk_nope_head_dim", "qk_rope_head_dim", "global_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("kv_lora_rank", "q_lora_rank"), _HEAD_DIM),
+    **dict.fromkeys(("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner"), 96),
+    **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size"), 32),
+    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"), 64),
+    **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input", "type_vocab_size"), 64),
+    **dict.fromkeys(("qk_head_dim",), 2 * _HEAD_DIM),
+    **dict.fromkeys(("n_group", "topk_group", "num_expert_group"), 1),
+}
+_AT_MOST = {
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4),
+    **dict.fromkeys(("num_experts_per_tok", "num_experts_per_token", "moe_topk"), 2),
+    **dict.fromkeys(("moe_num_experts", "linear_num_key_heads", "linear_num_value_heads"), 4),
+    **dict.fromkeys(("sliding_window", "attention_chunk_size", "mamba_d_state"), 8),
+    **dict.fromkeys(("state_size", "time_step_rank", "mamba_dt_rank"), 8),
+    **dict.fromkeys(("first_k_dense_replace", "num_dense_layers"), 1),
+    **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id"), 3),
+}
+_KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
+_NUM_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+
+
+def small_copy(config: Mapping[str, Any]) -> nn.Module:
+    """Return a random model without a head of the architecture that a config.json describes.
+
+    Of a model that sees or hears it is the language model. Its layers are of each kind that the
+    lists of the config tell. Weights and stored buffers are random, in float64.
+
+    Raises:
+        RecipeError: transformers cannot make one; the message says why.
+    """
+    kind = config.get("model_type")
+    try:
+        text = _small_config(config)
+        from transformers import AutoModel
+
+        with torch.random.fork_rng(devices=[]):
+            model: nn.Module = AutoModel.from_config(text, **PLAIN)
+    except RecipeError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise RecipeError(
+            f"transformers cannot make a small model of model_type {kind} to try gains on: "
+            f"{type(error).__name__}: {reason}. Leave gains out."
+        ) from error
+    return randomised(model.double().eval())
+
+
+def _small_config(config: Mapping[str, Any]) -> Any:
+    """Return the config of a language model, with small sizes where it is not small."""
+    from transformers import AutoConfig, AutoModel
+
+    rest = {key: value for key, value in config.items() if key != "model_type"}
+    whole = AutoConfig.for_model(str(config.get("model_type")), **json.loads(json.dumps(rest)))
+    text = whole.get_text_config()
+    if text.is_encoder_decoder:
+        raise RecipeError(
+            f"model_type {text.model_type} is an encoder-decoder. Gains are for models of one "
+            "stack of layers; leave them out."
+        )
+    with torch.device("meta"):
+        if _num_weights(AutoModel.from_config(text)) <= MAX_WEIGHTS:
+            return text
+        small = type(text)(**_shrunk(text.to_dict()))
+        size = _num_weights(AutoModel.from_config(small))
+    if size > 2 * MAX_WEIGHTS:
+        raise RecipeError(
+            f"the sizes of model_type {text.model_type} are unknown: a small model of it would "
+            f"have {size} weights. Leave gains out."
+        )
+    return small
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' notes and bars on a small model from the terminal."""
+    from transformers.utils import logging
+
+    level, shows_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shows_bars:
+            logging.enable_progress_bar()
+
+
+def _num_weights(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@torch.no_grad()
+def randomised(model: nn.Module) -> nn.Module:
+    """Give every parameter and stored buffer of ``model`` random numbers; return the model.
+
+    Vectors are about 1, as weights of norms are; matrices keep the stream's size.
+    """
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in model.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+        if tensor.dim() < 2:
+            is_bias = name.endswith("bias")
+            tensor.copy_(noise * 0.2 if is_bias else 1 + 0.2 * noise)
+        else:
+            tensor.copy_(noise / math.sqrt(tensor.shape[-1]))
+    return model
+
+
+def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with small sizes, and with the layers that show each kind once."""
+    heads = next((config[n] for n in ("num_attention_heads", "n_head") if config.get(n)), None)
+    small: dict[str, Any] = {}
+    for key, value in config.items():
+        if type(value) is not int or value <= 0:
+            small[key] = value
+        elif key in _KEY_VALUE_HEADS:
+            small[key] = _NUM_HEADS if value == heads else 1 if value == 1 else 2
+        elif key in _SIZES:
+            small[key] = _SIZES[key]
+        else:
+            small[key] = min(value, _AT_MOST.get(key, value))
+    return _cut(small)
+
+
+def listed_kinds(config: Mapping[str, Any], depth: int) -> list[str]:
+    """Return what the lists of a config say of each layer, as one string."""
+    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
+    rows = (
+        [[config[key][layer] for key in entries], [layer in config[key] for key in numbers]]
+        for layer in range(depth)
+    )
+    return [json.dumps(row, default=str) for row in rows]
+
+
+def _cut(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config of the first layers of each kind that its lists tell."""
+    depth = next((config[name] for name in _NUM_LAYERS if config.get(name)), 0)
+    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
+    kinds: dict[str, int] = {}
+    for layer, kind in enumerate(listed_kinds(config, depth)):
+        kinds.setdefault(kind, layer)
+    firsts = sorted([*kinds.values()][:MAX_LAYERS])
+    others = [layer for layer in range(depth) if layer not in firsts]
+    layers = sorted((*firsts, *others[: max(0, 4 - len(firsts))]))
+    cut = {key: [config[key][layer] for layer in layers] for key in entries}
+    cut |= {key: [n for n, layer in enumerate(layers) if layer in config[key]] for key in numbers}
+    return {**config, **cut, **{n: len(layers) for n in _NUM_LAYERS if config.get(n)}}

@@ -1,0 +1,93 @@
+"""``germline evaluate`` as a person types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.cli.main import main
+from tests.evaluate.conftest import write_lines, write_model
+
+
+@pytest.fixture
+def at_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with two pico models and a file of questions; no project."""
+    for seed, name in enumerate(("one", "two"), start=1):
+        write_model(tmp_path / name, seed)
+    rows = [{"prompt": f"{i} or 3?", "choices": ["red", "blue"], "answer": "A"} for i in range(9)]
+    write_lines(tmp_path / "colours.jsonl", rows)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def evaluated(*words: str, code: int = 0) -> Result:
+    """Run the command; it must end with ``code``."""
+    result = CliRunner().invoke(main, ["evaluate", *words])
+    assert code == result.exit_code, result.output
+    return result
+
+
+@pytest.mark.usefixtures("at_models")
+def test_models_are_compared_in_a_table_and_in_json() -> None:
+    """Scores with errors, and the paired difference; the steps are on stderr."""
+    result = evaluated("one", "two", "--tasks", "colours.jsonl", "--json")
+    data = json.loads(result.stdout)
+    assert data["split"] == "all"
+    (one,), (two,) = (model["tasks"] for model in data["models"])
+    assert ("colours", "acc", 9) == (one["task"], one["metric"], one["num_items"])
+    (difference,) = data["differences"]
+    assert pytest.approx(two["score"] - one["score"]) == difference["difference"]
+    table = evaluated("one", "two", "--tasks", "colours.jsonl")
+    for model in (one, two):
+        assert f"{model['score']:.4f} ± {model['error']:.4f}" in table.stdout
+    assert f"two less one: {difference['difference']:+.4f} ± " in table.stdout
+    assert "one: 9 items of 1 task, 18 requests" in table.stderr
+
+
+@pytest.mark.usefixtures("at_models")
+def test_a_fault_is_one_line() -> None:
+    """On stderr, with what is legal; nothing else is printed, and no sample written."""
+    for words, message in (
+        (("one",), "params.yaml: no such file"),
+        (("./oen", "--tasks", "colours.jsonl"), "no such folder. Did you mean 'one'?"),
+        (("one", "--tasks", "colours.jsonl", "--split", "tset"), "Did you mean 'test'?"),
+    ):
+        result = evaluated(*words, "--samples", "samples.jsonl", code=1)
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert message in line
+        assert result.stdout == ""
+        assert not Path("samples.jsonl").exists()
+
+
+def test_ctrl_c_ends_in_one_line(at_models: Path) -> None:
+    """While models are scored: exit code 130, and no sample is written."""
+    rows = [{"prompt": f"{i}", "answer": "x"} for i in range(2000)]
+    write_lines(Path("many.jsonl"), rows)
+    command = ["evaluate", "one", "--tasks", "many.jsonl", "--samples", "out.jsonl"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "germline", *command, "--batch-size", "1"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  as CI may ignore it
+    )
+    assert child.stderr is not None
+    lines = [next(child.stderr) for _ in range(4)]
+    assert "loading PyTorch and lm-eval\n" == lines[0]
+    assert "2000 requests" in lines[-1]
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    assert (130, "stopped: nothing was written\n") == (child.returncode, said)
+    assert not (at_models / "out.jsonl").exists()
+
+
+def test_help_says_what_a_model_is() -> None:
+    """A new user reads what may be given, and sees an example."""
+    said = " ".join(evaluated("--help").output.split())
+    for expected in ("MODEL is a folder, ORG/NAME", "germline evaluate data/champion"):
+        assert expected in said

@@ -1,0 +1,121 @@
+"""A model's scores: those that a run gives, with what was asked and answered."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.evaluation.evaluate_job import EvaluateJob
+from flows.evaluation.evaluation_progress import EvaluationProgress
+from flows.evaluation.model_scores import ModelScores, score_models
+from flows.execution.candidates.candidate_scorer import CandidateScorer
+from flows.execution.executor import CandidateJob
+from stages.errors import EvaluationError, GermlineError, LineageError
+from stages.lineage.evaluation import Evaluation
+from stages.lineage.rows import LINEAGE, read_rows
+from tests.flows.evaluation.conftest import lines_of, worker_settings
+
+Score = Callable[..., ModelScores]
+
+
+@pytest.fixture
+def score() -> Score:
+    """Score models as the command does."""
+
+    def run(*models: str, **options: Any) -> ModelScores:
+        with EvaluationProgress() as progress:
+            return score_models(EvaluateJob(models, **options), progress)
+
+    return run
+
+
+def of_run(name: str, split: str) -> Evaluation:
+    """Return what a worker of a run says of a candidate."""
+    (row,) = [row for row in read_rows(LINEAGE / "genomes.jsonl") if row.name == name]
+    evaluation = CandidateScorer(worker_settings()).outcome(CandidateJob(row.recipe, split))
+    assert evaluation.evaluation is not None
+    return evaluation.evaluation
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_a_candidate_scores_as_in_a_run(score: Score) -> None:
+    """By its name or its id, bit for bit; its weights are merged again and not kept."""
+    row = read_rows(LINEAGE / "genomes.jsonl")[1]
+    assert not list(Path(".scratch").rglob("*.safetensors"))
+    scores = score("g00-c01", row.id[:12])
+    expected = of_run("g00-c01", "test")
+    assert scores.evaluations == {"g00-c01": expected, row.id[:12]: expected}
+    assert scores.weights == {"english_arithmetic": 2.0, "english_sorting": 1.0}
+    assert not list(Path(".scratch").rglob("*.safetensors"))
+    assert score("g00-c01", split="validation").evaluations["g00-c01"] == of_run(
+        "g00-c01", "validation"
+    )
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_samples_say_what_was_asked_and_answered(score: Score, tmp_path: Path) -> None:
+    """One line for each item and model, with its prompt, its answers and its score."""
+    out = tmp_path / "new" / "samples.jsonl"
+    scores = score("data/zoo/math", "data/zoo/order", samples=out)
+    lines = lines_of(out)
+    assert [("data/zoo/math", 12), ("data/zoo/order", 12)] == [
+        (model, len([line for line in lines if line["model"] == model]))
+        for model in scores.evaluations
+    ]
+    for line in lines:
+        evaluation = scores.evaluations[str(line["model"])]
+        (own,) = [i for i in evaluation.items if (i.task, i.item) == (line["task"], line["item"])]
+        assert own.score == line["score"]
+        if line["task"] == "english_arithmetic":
+            likelihoods, targets = line["loglikelihoods"], line["targets"]
+            assert isinstance(likelihoods, list)
+            assert isinstance(targets, list)
+            assert 4 == len(likelihoods) == len(targets)
+            assert all(value < 0.0 for value in likelihoods)
+        else:
+            assert isinstance(line["text"], str)
+        assert line["prompt"]
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_a_limit_takes_the_first_items(score: Score) -> None:
+    """Of a split, or of all items in the order of the documents."""
+    whole = score("data/zoo/math", split="test").evaluations["data/zoo/math"]
+    some = score("data/zoo/math", split="test", limit=2).evaluations["data/zoo/math"]
+    first = [[i for i in whole.items if i.task == task.task][:2] for task in whole.tasks]
+    assert [item.item for items in first for item in items] == [item.item for item in some.items]
+    both = score("data/zoo/math", split="all", limit=3).evaluations["data/zoo/math"]
+    assert [3, 3] == [task.num_items for task in both.tasks]
+
+
+@pytest.mark.usefixtures("at_zoo")
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        (
+            "g00-c02",
+            LineageError,
+            r"neither a folder nor a candidate .* Did you mean 'g00-c0[01]'",
+        ),
+        ("0" * 12, LineageError, "neither a folder nor a candidate of"),
+        ("data/zoo/maht", GermlineError, "Did you mean 'data/zoo/math'"),
+        ("", GermlineError, "not the name of a model"),
+    ],
+)
+def test_a_mistyped_model_is_told_with_the_nearest(
+    score: Score, name: str, kind: type[Exception], message: str
+) -> None:
+    """Candidates, ids and folders."""
+    with pytest.raises(kind, match=message):
+        score(name, limit=1, offline=True)
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_samples_that_cannot_be_written_are_known_first(score: Score, tmp_path: Path) -> None:
+    """Before anything is loaded."""
+    with pytest.raises(EvaluationError, match=r"is a folder. Give the name of a file"):
+        score("none", samples=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvaluationError, match="cannot be written"):
+        score("none", samples=tmp_path / "file" / "samples.jsonl")

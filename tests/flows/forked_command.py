@@ -1,0 +1,58 @@
+"""Run the command ``germline`` in a process that is forked from one with all its imports done.
+
+A command typed in a shell spends four seconds on imports, and so does each test that starts one.
+The forked process has the command's own exit code, output, session, folder and environment. What
+reads the environment when it is imported (HF_HOME, say) has read the tests' own: a test of that
+starts an interpreter instead.
+"""
+
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+IMPORTED = (
+    "flows.pipeline.evolve",
+    "flows.pipeline.select",
+    "flows.execution.candidates.candidate_scorer",
+    "stages.evaluate.resident.language_model",
+    "stages.report.stage",
+    "flows.cli.pipeline_stages",
+    "flows.cli.merge",
+    "lm_eval.models.huggingface",
+    "cma",
+)
+
+
+def start_fork_server() -> None:
+    """Start the process that commands are forked from, under this process's environment."""
+    multiprocessing.forkserver.set_forkserver_preload(list(IMPORTED))
+    multiprocessing.forkserver.ensure_running()
+
+
+def forked(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> tuple[int | None, str]:
+    """Return the exit code and the output of ``germline`` with ``arguments``, in ``folder``."""
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_command, args=(list(arguments), folder, dict(environment), log)
+    )
+    process.start()
+    process.join()
+    return process.exitcode, log.read_text(encoding="utf-8")
+
+
+def _command(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    sys.argv = ["germline", *arguments]
+    from flows.cli.main import main
+
+    main(arguments)

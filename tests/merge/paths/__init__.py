@@ -1,0 +1,1 @@
+"""Paths through layers and their gains."""

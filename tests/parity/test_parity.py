@@ -1,0 +1,86 @@
+"""``germline evaluate`` and lm_eval's command line agree, item by item.
+
+Outside the list "where scores may differ from lm_eval's" in docs/tasks.md, prompts, texts, choices
+and scores are equal, and log-likelihoods within the bound that the list gives. lm_eval's batches
+hold one request, germline's several.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.parity import kinds_of_model, kinds_of_task
+from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
+
+pytestmark = pytest.mark.parity
+
+# Attention, window, state and mixtures with a chat template, a system prompt and examples, too.
+CONVERSING = ("llama", "gemma3", "gpt2", "mamba", "falcon_h1")
+SCORED_ALIKE_IN_ANY_BATCH = ("written", "choice_texts", "rolled_words", "said")
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder of tasks and data, and the texts of the data."""
+    folder = tmp_path_factory.mktemp("parity")
+    return folder, kinds_of_task.write_tasks(folder)
+
+
+@pytest.fixture
+def at_tasks(texts: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of tasks as the working folder."""
+    monkeypatch.chdir(texts[0])
+    return texts[0]
+
+
+def model(name: str, texts: tuple[Path, list[str]]) -> Path:
+    """Return the folder of a model, written once."""
+    folder = texts[0] / "models" / name
+    if not folder.is_dir():
+        kinds_of_model.write_kind(name, folder, texts[1])
+    return folder
+
+
+@pytest.mark.usefixtures("at_tasks")
+@pytest.mark.parametrize("name", [*kinds_of_model.KINDS, *kinds_of_model.DECODING])
+def test_every_task_on_each_kind_of_model(
+    texts: tuple[Path, list[str]], tmp_path: Path, name: str
+) -> None:
+    """Every kind of task, in one call on each side."""
+    tasks = list(kinds_of_task.KINDS)
+    if name in kinds_of_model.DECODING:  # it decides how texts are written, and nothing else
+        tasks = [task for task in tasks if task.startswith("written")]
+    differences = compare(model(name, texts), tasks, PLAIN, tmp_path)
+    assert differences.lines == []
+    assert differences.num_items >= len(tasks) * kinds_of_task.NUM_DOCS / 2
+
+
+@pytest.mark.usefixtures("at_tasks")
+@pytest.mark.parametrize("name", CONVERSING)
+def test_chat_templates_and_examples(
+    texts: tuple[Path, list[str]], tmp_path: Path, name: str
+) -> None:
+    """The same with a chat template, a system prompt and an example as a turn."""
+    tasks = [task for task in kinds_of_task.KINDS if not task.startswith("rolled")]
+    differences = compare(model(name, texts), tasks, CHAT, tmp_path)
+    assert differences.lines == []
+
+
+@pytest.mark.usefixtures("at_tasks")
+@pytest.mark.parametrize("task", kinds_of_task.DRAWING)
+def test_tasks_that_draw(texts: tuple[Path, list[str]], tmp_path: Path, task: str) -> None:
+    """Prompts, documents and scores that are drawn are those of lm_eval with the task alone."""
+    differences = compare(model("llama", texts), [task], PLAIN, tmp_path)
+    assert differences.lines == []
+    assert differences.num_items == kinds_of_task.NUM_DOCS
+
+
+@pytest.mark.usefixtures("at_tasks")
+def test_another_batch_size_changes_nothing(texts: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """Batches of one and of all."""
+    for batch_size in (1, 64):
+        out = tmp_path / str(batch_size)
+        out.mkdir()
+        settings = Settings(batch_size=batch_size)
+        tasks = SCORED_ALIKE_IN_ANY_BATCH
+        assert compare(model("gemma3", texts), tasks, settings, out).lines == []
