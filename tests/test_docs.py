@@ -227,3 +227,14 @@ def test_no_word_of_the_glossary_occurs_twice() -> None:
     words = re.findall(r"(?m)^\| (.+?) \|", text_of("docs/glossary.md"))
 
     assert sorted({word for word in words if words.count(word) > 1}) == []
+
+
+def test_security_page_names_tests_that_are_there() -> None:
+    """Each protection that the page promises is shown by a test, and each row names one."""
+    rows = [r for r in text_of("docs/security.md").splitlines() if r.startswith("| ")][1:]
+    sources = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").rglob("test_*.py"))
+    for row in rows:
+        named = re.findall(r"`(test_\w+(?:\.py)?)`", row.split("|")[-2])
+        assert named, row
+        for name in named:
+            assert name in file_names() or f"def {name}(" in sources, name
