@@ -7,7 +7,11 @@ import click
 @click.option(
     "--cron", default="0 3 * * *", show_default=True, help="Timetable: five cron fields, in UTC."
 )
-@click.option("--port", type=int, help="Port of the server and its page.  [default: 4200]")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the server and its page.  [default: 4200]",
+)
 @click.option("--push", is_flag=True, help="Send results to the DVC remote after each run.")
 def serve_command(cron: str, port: int | None, push: bool) -> None:
     """Register the scheduled deployment and wait for its runs."""

@@ -21,6 +21,8 @@ from stages.select.space.weight_ratios import divides_weights
 
 Genome = tuple[float, ...]
 
+MAX_GENES = 10_000  # CMA holds a matrix of genes by genes: 0.8 GB
+
 
 class Space:
     """The genes over (method, block, parameter, parent) and their bounds.
@@ -56,6 +58,11 @@ class Space:
         self._all = genes_of(self.methods, spans, self.blocks, names)
         self.genes = tuple(gene for gene in self._all if not gene.is_fixed)
         self.fixed = tuple(gene for gene in self._all if gene.is_fixed)
+        if len(self.genes) > MAX_GENES:
+            raise ParamsError(
+                f"params.yaml: select.space has {len(self.genes)} genes; the most are "
+                f"{MAX_GENES}. Lower layer_groups, or list fewer components, methods or parents."
+            )
 
     @property
     def methods(self) -> tuple[str, ...]:

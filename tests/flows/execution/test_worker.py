@@ -64,11 +64,12 @@ def test_a_candidate_fails_by_its_weights_alone(settings: WorkerSettings) -> Non
     """Weights that overflow and an answer that a scorer divides by are failed outcomes."""
     scorer = CandidateScorer(with_scorer(settings, "return 1 / len('')"))
 
-    too_large = scorer.outcome(CandidateJob(recipe_on(settings, 3e38), "search"))
+    heavy = replace(recipe_on(settings, 1e6), dtype="float16")
+    too_large = scorer.outcome(CandidateJob(heavy, "search"))
     unscored = scorer.outcome(CandidateJob(recipe_on(settings), "search"))
 
     assert (None, None) == (too_large.weights_hash, too_large.evaluation)
-    assert "float32" in str(too_large.error)
+    assert "float16" in str(too_large.error)
     assert unscored.weights_hash is not None
     assert "ZeroDivisionError" in str(unscored.error)
 

@@ -191,6 +191,7 @@ def test_encode_averages_over_a_block_and_clips() -> None:
         (["ties", "ties"], {}, "List each method once"),
         (["slerp"], {"parents": 3}, "slerp merges 2 parents, download.parents lists 3"),
         (["linear"], {"layer_groups": 9}, "the models have 6 layers"),
+        (["linear"], {"layers": 900, "layer_groups": 900, "parents": 12}, "10812 genes; the most"),
         (["linear"], {"components": ["mlp", "mlp"]}, "List each component once"),
         (["shares"], {"weight": (-1.0, 1.0), "specs": SHARING}, "narrow the bounds"),
         (
