@@ -12,6 +12,7 @@ import yaml
 from flows.merging.merge_job import Job, write
 from flows.merging.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
+from stages.licences import CARD
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import open_ancestors
 from stages.merge.outputs.model_card import recipe_in
@@ -23,8 +24,6 @@ from stages.merge.plugins import load, method_of
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, NestedRecipe, Recipe
-
-CARD = "README.md"
 
 
 def is_recipe(source: Path) -> bool:

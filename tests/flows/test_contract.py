@@ -48,6 +48,7 @@ NOT_DECIDING = {
     "stages.params.merge_params",
     "stages.params.report_params",
     "stages.params.select_params",
+    "stages.retry_after",
     "stages.scratch_folder",
     "stages.store.dvc_project",
     "stages.store.entries",
