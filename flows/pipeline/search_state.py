@@ -21,6 +21,28 @@ from stages.select.strategies.strategy import Proposal, Result
 SPLIT = "search"
 
 
+def space_of(lab: Laboratory) -> Space:
+    """Return the space of the search over the parents at hand.
+
+    Raises:
+        ParamsError: the base has no module that params.yaml names, or the space does not fit.
+    """
+    params = lab.params
+    layout = layout_of(Checkpoint(lab.parents.base_folder))
+    faults = Faults()
+    with faults.at("params.yaml: merge"):
+        layout.check_modules(params.merge.modules, "the base")
+    faults.raise_as(ParamsError)
+    names = [model.name for model in lab.parents.models]
+    return Space(
+        params.select.space,
+        specs=specs(params),
+        num_parents=len(names),
+        num_layers=layout.num_layers,
+        parent_names=names,
+    )
+
+
 class Evolution:
     """The search and its growing lineage: proposes candidates and takes their outcomes.
 
@@ -29,19 +51,7 @@ class Evolution:
 
     def __init__(self, lab: Laboratory) -> None:
         params = lab.params
-        layout = layout_of(Checkpoint(lab.parents.base_folder))
-        faults = Faults()
-        with faults.at("params.yaml: merge"):
-            layout.check_modules(params.merge.modules, "the base")
-        faults.raise_as(ParamsError)
-        names = [model.name for model in lab.parents.models]
-        self.space = Space(
-            params.select.space,
-            specs=specs(params),
-            num_parents=len(names),
-            num_layers=layout.num_layers,
-            parent_names=names,
-        )
+        self.space = space_of(lab)
         starts = warm_starts(params.select.warm_start, self.space)
         self.strategy = strategy_of(self.space, params.select, starts)
         self.generation = 0

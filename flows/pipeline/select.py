@@ -1,7 +1,8 @@
 """The select flow: scores the shortlist on the validation split, the champion on the test split.
 
 The test split is read here and nowhere else, once for each of the champion, the base, the parents,
-the fixed baselines and the references.
+the fixed and the tuned baselines and the references. Tuned baselines meet the search and the
+validation items before, as candidates do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from flows.pipeline.session import (
     merge,
     write_records,
 )
+from flows.pipeline.tuning import num_evaluations, recipes_to_try, tune
 from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity
@@ -63,10 +65,13 @@ def select(params: Params) -> None:
             merge=merging,
             specs=specs(params),
         )
-        with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
+        tried = recipes_to_try(lab)
+        total = len(listed) + len(fixed) + 1 + num_evaluations(lab, tried) + len(tried)
+        with SearchProgress(total, "select") as progress:
             validation = _validate(lab, listed, progress)
             winner = champion(listed, validation, weights)
-            entries = (*_test(lab, winner, fixed, progress), *_ask(lab))
+            tuned = tune(lab, tried, progress.advance)
+            entries = (*_test(lab, winner, (*fixed, *tuned), progress), *_ask(lab))
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
         selection = Selection(
@@ -106,6 +111,7 @@ def _test(
 ) -> tuple[TestedModel, ...]:
     recipes = {winner.name: winner.recipe, **{ref.name: ref.recipe for ref in fixed}}
     kinds = {winner.name: "champion", **{ref.name: ref.kind for ref in fixed}}
+    tried = {ref.name: ref.num_evaluations for ref in fixed}
     entries = []
     for name, outcome in _outcomes(lab, recipes, "test", progress).items():
         if outcome.evaluation is None or outcome.weights_hash is None:
@@ -114,8 +120,16 @@ def _test(
                 "comparison must be scored; fix the cause and run again."
             )
         recipe = recipes[name].to_dict()
-        entry = TestedModel(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
-        entries.append(entry)
+        entries.append(
+            TestedModel(
+                name=name,
+                kind=kinds[name],  # type: ignore[arg-type]
+                recipe=recipe,
+                weights_hash=outcome.weights_hash,
+                evaluation=outcome.evaluation,
+                num_evaluations=tried.get(name),
+            )
+        )
     return tuple(entries)
 
 

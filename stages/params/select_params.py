@@ -25,6 +25,22 @@ class RacingParams(Section):
         return self
 
 
+class TunedBaselinesParams(Section):
+    """Baselines that are tuned on the search items; 0 evaluations leave one out."""
+
+    methods: list[Literal["task_arithmetic", "ties", "dare_ties"]] = Field(
+        default=["task_arithmetic"], min_length=1
+    )
+    sweep: int = Field(default=8, ge=0)  # evaluations of each method
+    random: int = Field(default=0, ge=0)  # evaluations
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "TunedBaselinesParams":
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods is {self.methods}; list each method once")
+        return self
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -41,3 +57,4 @@ class SelectParams(Section):
     shortlist: int = Field(default=5, ge=0)
     objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
+    tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()
