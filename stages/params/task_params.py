@@ -86,6 +86,7 @@ class TaskParams(Section):
     gen_kwargs: dict[str, Any] = {}
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     num_fewshot: int | None = Field(default=None, ge=0)
+    question_key: str | None = Field(default=None, min_length=1)
 
     @field_validator("data", "fewshot")
     @classmethod
