@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from flows.pipeline.final.tuning import num_evaluations, recipes_to_try, tune
 from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
@@ -25,7 +26,6 @@ from flows.pipeline.session import (
     merge,
     write_records,
 )
-from flows.pipeline.tuning import num_evaluations, recipes_to_try, tune
 from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity

@@ -5,11 +5,11 @@ made more often than one in twenty, beyond what so many draws can tell. All mode
 and equal: whatever is claimed of them is false.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -213,11 +213,10 @@ def most(num_draws: int) -> int:
     return int(stats.binom.ppf(0.999, num_draws, RATE))
 
 
-def main() -> None:
+@click.command()
+@click.option("--draws", "num_draws", default=400, show_default=True, help="Runs for each claim.")
+def main(num_draws: int) -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=400, help="simulated runs for each claim")
-    num_draws = parser.parse_args().draws
     is_kept = True
     print("| claim, of models that do not differ | rate |\n| --- | --- |")  # noqa: T201
     for claim in CLAIMS:

@@ -6,10 +6,10 @@ parents), 60 candidates whose mean ability is above theirs by ``shift`` standard
 of 100 items asked.
 """
 
-import argparse
 import sys
 from itertools import product
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,11 +42,10 @@ def covered(table: NDArray[np.float64]) -> float:
     return float((np.abs(table[:, 0]) <= 1.96 * table[:, 1]).mean())
 
 
-def main() -> None:
+@click.command()
+@click.option("--worlds", "num_worlds", default=40, show_default=True, help="For each line.")
+def main(num_worlds: int) -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--worlds", type=int, default=40, help="simulated for each line")
-    num_worlds = parser.parse_args().worlds
     print("| shift | estimator | bias | error | bar | covered |")  # noqa: T201
     print("| --- " * 6 + "|")  # noqa: T201
     least = 1.0
