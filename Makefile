@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
+.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -27,6 +27,10 @@ run: $(STAMP)  ## the main job: download, evolve, select, report, on the parents
 
 test: $(STAMP)  ## the tests that need no more than a laptop
 	@python -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
+
+fuzz: $(STAMP)  ## two thousand malformed inputs, each refused in words (minutes); SEEDS=100 FIRST=0
+	@GERMLINE_FUZZ_SEEDS=$(or $(SEEDS),100) GERMLINE_FUZZ_FIRST=$(or $(FIRST),0) \
+		python -m pytest -m fuzz -n auto --maxprocesses 4 tests/fuzz
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@python -m pytest -m slow

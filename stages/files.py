@@ -1,13 +1,19 @@
-"""Files of the project: whole or not at all, and inside its folder."""
+"""Files: read as text or refused, written whole or not at all, and inside their folder."""
 
+import codecs
 import os
+import re
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
 
 from stages.errors import CheckpointError
+
+MAX_PATH_BYTES, MAX_NAME_BYTES = 4095, 255  # of Linux; asking for more is an error
+_IN_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # of DVC
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
@@ -25,6 +31,41 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)  # gone where it was renamed
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, as ``text_in`` reads it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, is not a file or is not UTF-8.
+    """
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)  # a pipe would be waited for
+        data = path.read_bytes() if is_file else b""
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror or error}") from error
+    if not is_file:
+        raise ValueError("it cannot be read: it is not a file")
+    return text_in(data)
+
+
+def text_in(data: bytes) -> str:
+    """Return the text of bytes in UTF-8; a mark of that at the beginning is left out.
+
+    Raises:
+        ValueError: they are not UTF-8; the message begins with the line.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("line 1: it is UTF-16; save it as UTF-8")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise ValueError(f"line {line}: the byte 0x{byte:02x} is not UTF-8 text") from error
 
 
 def check_writable(folder: Path) -> None:
@@ -73,11 +114,48 @@ def scratch_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid4().hex}")
 
 
-def inside_project(given: str | Path) -> Path | None:
-    """Return ``given`` relative to the working directory; None where ``..`` leads out of it.
+def can_be_path(text: str) -> bool:
+    """Return whether a text can name a file at all: none has control characters or is so long."""
+    is_printable = text.isprintable() and len(text.encode("utf-8", "replace")) <= MAX_PATH_BYTES
+    return is_printable and all(
+        len(part.encode("utf-8", "replace")) <= MAX_NAME_BYTES for part in text.split("/")
+    )
 
-    Links in it are not followed.
+
+def leaving_link(folder: Path) -> Path | None:
+    """Return a link under ``folder`` that leads out of it; None where none does.
+
+    What a cache holds by its hash counts as inside: the blobs of the hub's cache for a snapshot of
+    it, and DVC's cache for everyone.
+    """
+    root = folder.resolve()
+    blobs = root.parents[1] / "blobs" if root.parent.name == "snapshots" else root
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            if path.is_symlink() and not _is_within(path, (root, blobs)):
+                return path
+    return None
+
+
+def _is_within(link: Path, roots: tuple[Path, ...]) -> bool:
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):  # a loop of links leads nowhere
+        return False
+    if _IN_CACHE.search(target.as_posix()):
+        return True
+    return any(target.is_relative_to(root) for root in roots)
+
+
+def inside_project(given: str | Path) -> Path | None:
+    """Return ``given`` relative to the working directory; None where it leads out of it.
+
+    Folders on the way may be links, such as a ``data`` on another disk; a file may not be one that
+    leads out.
     """
     project = Path.cwd()
     path = Path(os.path.normpath(project / given))
+    if path.is_symlink() and path.is_file() and not _is_within(path, (project.resolve(),)):
+        return None
     return path.relative_to(project) if path.is_relative_to(project) else None

@@ -11,11 +11,12 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
+from flows.execution.error_log import explained
 from flows.prefect_runtime.console import say, stop
 from stages.errors import GermlineError
 
 T = TypeVar("T")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kMGT]?)B?", re.IGNORECASE)
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full. Free some.",
     errno.EDQUOT: "your quota of the disk is used up. Free some.",
@@ -58,7 +59,7 @@ class Size(click.ParamType[int]):
 )
 @click.option(
     "--seed",
-    type=int,
+    type=click.IntRange(0, 2**32 - 1),
     help="Seed of random methods in a MergeKit file.  [default: 0]",
 )
 @click.option(
@@ -81,7 +82,7 @@ class Size(click.ParamType[int]):
 @click.option(
     "--shard-size", default="5GB", show_default=True, type=Size(), help="Of weight files."
 )
-@click.option("--threads", type=click.IntRange(min=1), help="[default: as many as cores]")
+@click.option("--threads", type=click.IntRange(1, 1024), help="[default: as many as cores]")
 @click.option(
     "--plugin",
     "plugins",
@@ -129,7 +130,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     job = Job(
         source=source,
         out=out,
-        stages=stages or out.with_name(f"{out.name}-stages"),
+        stages=stages or Path(f"{out}-stages"),
         seed=seed,
         shard_bytes=shard_size,
         threads=threads or num_cores(),
@@ -172,7 +173,7 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
         elif error.errno in _NO_PLACE:
             message = f"cannot be written: {error.strerror}: {error.filename}. Give another OUT."
         else:
-            raise
+            message = f"{explained(error)} Remove the cause and run the same command again."
         console.print(f"error: {out}: {message}", markup=False)
     sys.exit(1)
 

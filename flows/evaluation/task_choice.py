@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from flows.evaluation.evaluate_job import EvaluateJob
@@ -13,12 +12,14 @@ from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.catalogue import TASK_FILES
 from stages.evaluate.tasks.suite import Suite
+from stages.files import text_of
 from stages.hashing import nearest
 from stages.lineage.evaluation import ALL_ITEMS, SPLITS, Items
 from stages.merge.outputs.model_folder import num_cores
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.load import PARAMS_PATH, Params, load_params, validated
 from stages.params.task_params import Name, is_data
+from stages.yaml_text import document_in
 
 _LEGAL_SPLITS = (*SPLITS, ALL_ITEMS)
 _SET_ELSEWHERE = ("tasks", "include_path", "limit", "batch_size", "device")
@@ -63,9 +64,10 @@ def choose_tasks(job: EvaluateJob) -> TaskChoice:
 def _is_project() -> bool:
     """Return whether this folder's params.yaml is germline's; other programs have one, too."""
     try:
-        data = yaml.safe_load(PARAMS_PATH.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        document = document_in(text_of(PARAMS_PATH))
+    except (FileNotFoundError, ValueError):
         return False
+    data = None if document is None else document.plain()
     return isinstance(data, dict) and {"download", "evaluate"} <= data.keys()
 
 
@@ -118,9 +120,11 @@ def _set(data: dict[str, Any], text: str) -> None:
         option = first.replace("_", "-")
         raise ParamsError(f"--set {text}: {first} has an option of its own. Give --{option}.")
     try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ParamsError(f"--set {text}: the value is not YAML. Quote it.") from error
+        document = document_in(value)
+    except ValueError as error:
+        fault = str(error).removeprefix("line 1: ")
+        raise ParamsError(f"--set {text:.200}: {fault}. Quote a text.") from error
+    read = None if document is None else document.plain()
     for name in reversed(inner):
         read = {name: read}
     data[first] = _laid_over(data.get(first), read)

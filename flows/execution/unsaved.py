@@ -1,6 +1,5 @@
 """Evaluations that the store could not take: kept aside, so that no score is computed twice."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from flows.execution.known_results import learn_origin
 from stages.errors import GermlineError
 from stages.files import write_whole
 from stages.hashing import canonical_json
+from stages.json_text import read_json
 from stages.scratch_folder import SCRATCH
 from stages.store.candidate_store import CandidateStore
 from stages.store.facts import Facts
@@ -34,7 +34,7 @@ def store_unsaved(store: CandidateStore) -> int:
     num_stored = 0
     for path in sorted(UNSAVED.glob("*.json")):
         try:
-            kept = json.loads(path.read_bytes())
+            kept = read_json(path)
             document, environment = kept["document"], kept["environment"]
         except (ValueError, KeyError, TypeError):
             path.unlink()  # not written to its end: it is computed again

@@ -44,11 +44,16 @@ class Job:
         return Resolver(self.source.name, offline=self.offline, threads=self.threads)
 
     def check_out(self) -> None:
-        """Check that nothing is at ``out`` yet.
+        """Check that ``out`` names a new folder, or one that is empty.
 
         Raises:
-            CheckpointError: something is.
+            CheckpointError: it does not, or ``stages`` is the same folder or inside it.
         """
+        if self.out.name in ("", "..") or self.out.is_symlink():
+            kind = "a link" if self.out.is_symlink() else "not the name of a folder"
+            raise CheckpointError(f"OUT: {str(self.out)!r} is {kind}. Give a new folder.")
+        if self.stages.absolute().is_relative_to(self.out.absolute()):
+            raise CheckpointError(f"--stages: {self.stages} is inside OUT. Give another folder.")
         if self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
             raise CheckpointError(
                 f"{self.out}: already there. Remove it, or write to another folder."

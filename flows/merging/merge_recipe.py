@@ -1,6 +1,5 @@
 """Carries out a recipe: a JSON file, or the one in the card of a child that germline made."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,8 @@ import yaml
 from flows.merging.merge_job import Job, write
 from flows.merging.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
+from stages.files import text_of
+from stages.json_text import json_in
 from stages.licences import CARD
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import open_ancestors
@@ -25,15 +26,20 @@ from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, NestedRecipe, Recipe
 
+_INPUTS = "Give a recipe, a MergeKit file, or the folder of a model that germline merged."
+
 
 def is_recipe(source: Path) -> bool:
     """Return whether an input is a recipe or a child's folder, and not a MergeKit file."""
     if source.is_dir():
         return True
     try:
-        data = json.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = text_of(source)
+        data = json_in(text)
+    except FileNotFoundError:
         return False
+    except ValueError:  # a damaged recipe is said to be one by its name
+        return source.suffix == ".json"
     return isinstance(data, dict) and ("ancestors" in data or "version" in data)
 
 
@@ -112,13 +118,16 @@ def _read(source: Path) -> Recipe:
 def _data(source: Path) -> Any:
     path = source / CARD if source.is_dir() else source
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
+        text = text_of(path)
+        return recipe_in(text) if source.is_dir() else json_in(text)
+    except FileNotFoundError as error:
         raise RecipeError(
-            f"{path.name} cannot be read: {error.strerror}. Give a recipe, a MergeKit file, or "
-            "the folder of a model that germline merged."
+            f"{path.name} cannot be read: No such file or directory. {_INPUTS}"
         ) from error
-    return recipe_in(text) if source.is_dir() else json.loads(text)
+    except ValueError as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(f"{path.name} cannot be read: {error}. {_INPUTS}") from error
 
 
 def _spec_of(name: str) -> MethodSpec:

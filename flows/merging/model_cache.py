@@ -17,13 +17,14 @@ from stages.checkpoint.staging_folder import claim, sweep
 from stages.checkpoint.weight_files import WeightFiles
 from stages.download.build import ModelJob, build
 from stages.download.sources.hub import Repository, is_offline
-from stages.download.sources.model_places import Located, adapter_among, model_among
+from stages.download.sources.model_places import Located, adapter_among, files_in, model_among
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.model_source import Hub, Local, ModelSource
 from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError, GermlineError
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
+from stages.json_text import read_json
 from stages.recipe.model_reference import ModelReference
 
 KEY_DIGITS = 32
@@ -116,7 +117,7 @@ class Resolver:
                 raise CheckpointError(
                     f"{where}: {path} is a folder, which has no revisions. Remove @{revision}."
                 )
-            return _of_folder(folder)
+            return files_in(folder, where=where)
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
             parent = folder.parent
             legal = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
@@ -160,10 +161,10 @@ def _fetched(model: Located, where: str) -> Path:
         return folder
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
-    if path.is_file():
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        folder = Path(earlier["folder"])
-        if folder.is_dir() and earlier["stamp"] == _stamp(folder, model.names):
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # damaged: written again
+        note = read_json(path)
+        folder = Path(note["folder"])
+        if folder.is_dir() and note["stamp"] == _stamp(folder, model.names):
             model.repository.remember(folder)
             return folder
     folder = model.fetch(model.names)
@@ -184,11 +185,6 @@ def _of_hub(path: str, revision: str, where: str) -> Located:
         hint = nearest(Path(path).name, sorted(folders))
         raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
     return Located(repository.names, repository=repository)
-
-
-def _of_folder(folder: Path) -> Located:
-    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return Located(tuple(sorted(names)), folder)
 
 
 def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:

@@ -18,6 +18,7 @@ from stages.checkpoint.gc_pause import uncollected
 from stages.checkpoint.safetensors_header import (
     DTYPES,
     TensorInfo,
+    check_links,
     read_json,
 )
 from stages.checkpoint.weight_files import read_headers
@@ -42,6 +43,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        check_links(folder)
         self.config: dict[str, Any] = read_json(folder / "config.json")
         self._maps: dict[tuple[Path, str], Tensor] = {}
         with uncollected():

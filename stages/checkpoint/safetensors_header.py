@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 
+from stages import json_text
 from stages.errors import CheckpointError
+from stages.files import leaving_link, text_in
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -33,7 +35,6 @@ DTYPES = {
     "F64": torch.float64,
 }
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
-_MAX_DEPTH = 100  # levels of objects in objects; configs of transformers have at most 6
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _FETCH_AGAIN = "The file is damaged; fetch or save the model again."
 
@@ -80,10 +81,10 @@ def read_header(path: Path) -> Entries:
             )
         text = file.read(length)
     try:
-        header = _object(text, is_strict=True)
+        header = _object(text)
         _check_metadata(header.pop("__metadata__", None))
         entries = {name: _entry(path, 8 + length, entry) for name, entry in header.items()}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(
             f"{path}: the header cannot be read: {_reason(error)}. {_FETCH_AGAIN}"
         ) from error
@@ -135,23 +136,40 @@ def shards_of(tensors: Mapping[str, TensorInfo], shard_bytes: int) -> list[list[
     return shards
 
 
-def read_json(path: Path, *, is_strict: bool = False) -> dict[str, Any]:
-    """Return the JSON object in ``path``; with ``is_strict`` no name is given twice, nor NaN.
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in ``path``; configs may hold infinities, as transformers' do.
 
     Raises:
-        CheckpointError: the file is missing, is not a JSON object, is nested deeper than any
-            config, or its text is not Unicode.
+        CheckpointError: the file is missing, is not a JSON object, or cannot be read as one.
     """
     try:
-        data = _object(path.read_bytes(), is_strict=is_strict)
+        data = json_text.read_json(path, constants=("Infinity", "-Infinity"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. A model folder needs it.") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        check_pointer(path)
-        raise CheckpointError(f"{path}: not JSON: {_reason(error)}. {_FETCH_AGAIN}") from error
-    if _is_deeper(data, _MAX_DEPTH):
-        raise CheckpointError(f"{path}: nested deeper than {_MAX_DEPTH} levels. {_FETCH_AGAIN}")
+    except ValueError as error:
+        if path.is_file():
+            check_pointer(path)
+        raise CheckpointError(f"{path}: not JSON: {error}. {_FETCH_AGAIN}") from error
+    if not isinstance(data, dict):
+        kind = type(data).__name__
+        raise CheckpointError(
+            f"{path}: not JSON: it holds a {kind}, not an object. {_FETCH_AGAIN}"
+        )
     return data
+
+
+def check_links(folder: Path) -> None:
+    """Check that no link in a model folder brings in a file from elsewhere on this machine.
+
+    Raises:
+        CheckpointError: one does.
+    """
+    link = leaving_link(folder)
+    if link is not None:
+        raise CheckpointError(
+            f"{link}: a link that leads out of {folder}. Nothing from elsewhere is read or copied "
+            "into a child: put a copy of the file there, or remove the link."
+        )
 
 
 def check_pointer(path: Path) -> None:
@@ -169,59 +187,22 @@ def check_pointer(path: Path) -> None:
         )
 
 
-def _object(text: bytes, *, is_strict: bool) -> dict[str, Any]:
-    """Return the JSON object in ``text``.
-
-    ``is_strict`` refuses NaN and repeated names, as the safetensors library does. Configs hold
-    such things, and transformers reads them.
+def _object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object in a header, which holds no NaN and no name twice.
 
     Raises:
-        ValueError: the text is not UTF-8, not JSON, or holds half of a surrogate pair.
-        TypeError: the text is something other than an object.
+        ValueError: it is not JSON.
+        TypeError: it is something other than an object.
     """
-    plain = text.decode("utf-8")
-    hooks: dict[str, Any] = (
-        {"object_pairs_hook": _unique, "parse_constant": _refuse} if is_strict else {}
-    )
-    data = json.loads(plain, **hooks)
+    data = json_text.json_in(text_in(text))
     if not isinstance(data, dict):
         raise TypeError(f"it holds a {type(data).__name__}, not an object")
-    if "\\ud" in plain or "\\uD" in plain:  # escapes of surrogates: halves are not characters
-        json.dumps(data, ensure_ascii=False).encode("utf-8")
     return data
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r:.80} is there twice")
-    return data
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason in plain words: Python's own say little for some errors."""
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(error, UnicodeError):
-        return f"it is not UTF-8 text ({error.reason})" if hasattr(error, "reason") else "not text"
+    """Return the reason in plain words."""
     return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _is_deeper(data: Any, levels: int) -> bool:
-    """Return whether objects and lists are nested in ``data`` deeper than so many levels."""
-    layer = [data]
-    for _ in range(levels):
-        inner = [value.values() if isinstance(value, dict) else value for value in layer]
-        layer = [v for values in inner for v in values if isinstance(v, dict | list)]
-        if not layer:
-            return False
-    return True
 
 
 def _check_metadata(metadata: Any) -> None:

@@ -11,6 +11,7 @@ from stages.checkpoint.safetensors_header import read_json
 from stages.errors import CheckpointError
 from stages.hashing import content_hash
 
+MAX_IDS = 1 << 24  # 64 times the largest vocabulary that is known
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _SETTINGS = ("lstrip", "normalized", "rstrip", "single_word", "special")
 
@@ -104,10 +105,11 @@ def _tokens(data: Mapping[str, Any]) -> Tokens:
     if isinstance(vocab, list):  # Unigram: [token, score] in the order of the ids
         vocab = {token: number for number, (token, _) in enumerate(vocab)}
     entries = data.get("added_tokens") or []
-    added = {token["content"]: int(token["id"]) for token in entries}
+    added = {token["content"]: token["id"] for token in entries}
     ids = {**vocab, **added}
-    if not all(isinstance(token, str) and type(number) is int for token, number in ids.items()):
-        raise TypeError("a token that is not text, or an id that is not a whole number")
+    pairs = (*vocab.items(), *added.items())
+    if not all(isinstance(t, str) and type(n) is int and 0 <= n < MAX_IDS for t, n in pairs):
+        raise TypeError(f"a token is not text, or its id is not a number from 0 to {MAX_IDS - 1}")
     new = [number for token, number in added.items() if token not in vocab]
     if new != list(range(len(vocab), len(vocab) + len(new))):
         # Where ids leave gaps the library gives others than the file says: what it gives counts.

@@ -144,7 +144,7 @@ def read_places(index: Path) -> dict[str, str]:
     Raises:
         CheckpointError: the index is damaged, or names a file that is not inside its folder.
     """
-    weight_map = read_json(index, is_strict=True).get("weight_map")
+    weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index}: no weight_map. {_AGAIN}")
     for shard in weight_map.values():

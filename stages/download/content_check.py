@@ -18,6 +18,7 @@ from stages.download.manifest import MANIFEST, FileEntry, Parents
 from stages.errors import CheckpointError, Faults
 from stages.files import write_whole
 from stages.hashing import file_hash
+from stages.json_text import read_json
 from stages.scratch_folder import SCRATCH
 
 CHECKED = SCRATCH / "checked-parents.json"
@@ -128,7 +129,7 @@ def _hash(path: Path) -> str:
 
 def _read(record: Path) -> dict[str, object]:
     try:
-        known = json.loads(record.read_bytes())
+        known = read_json(record)
     except (OSError, ValueError):
         return {}  # everything is read again
     return known if isinstance(known, dict) else {}

@@ -98,7 +98,7 @@ class Adapter:
 
 def _check_config(config: Mapping[str, Any], where: str) -> None:
     faults = [
-        f"{key} is {config[key]!r}"
+        f"{key} is {config[key]!r:.80}"
         for key in sorted({*config} - _NEUTRAL - _APPLIED)
         if config[key]
     ]
@@ -106,13 +106,13 @@ def _check_config(config: Mapping[str, Any], where: str) -> None:
         "peft_type": lambda value: value == "LORA",
         "bias": lambda value: value in (None, "none"),
         "init_lora_weights": lambda value: value in _PLAIN_INIT,
-        "r": lambda value: _is_number(value) and value > 0,
+        "r": lambda value: type(value) is int and 0 < value < 1 << 20,
         "lora_alpha": _is_number,
         "rank_pattern": _is_pattern,
         "alpha_pattern": _is_pattern,
     }
     faults += [
-        f"{key} is {config[key]!r}"
+        f"{key} is {config[key]!r:.80}"
         for key, is_legal in allowed.items()
         if key in config and not is_legal(config[key])
     ]

@@ -9,6 +9,7 @@ from typing import Any, Self
 from stages.errors import CheckpointError
 from stages.files import write_whole
 from stages.hashing import file_hash
+from stages.json_text import read_json
 from stages.recipe.recipe import Model
 
 MANIFEST = "manifest.json"
@@ -134,7 +135,7 @@ def read_entries(out: Path) -> list[ManifestEntry]:
     path = out / MANIFEST
     remedy = "Run `dvc repro download` to fetch the parents."
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. {remedy}") from error
     except ValueError as error:

@@ -20,7 +20,8 @@ from stages.download.sources.hub import commit_if_known, commit_of
 from stages.download.sources.model_requests import ModelRequest, gather
 from stages.download.sources.model_source import Hub
 from stages.errors import ParamsError
-from stages.files import write_whole
+from stages.files import text_of, write_whole
+from stages.yaml_text import document_in
 
 LOCK = Path("parents.lock")
 UPDATE = "germline download --update"
@@ -99,15 +100,15 @@ def read(path: Path = LOCK) -> dict[str, str]:
     """
     remedy = f"Take it from git again, or write it again with `{UPDATE}`."
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = document_in(text_of(path))
     except FileNotFoundError:
         return {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = str(error).splitlines()[0]
-        raise ParamsError(f"{path}: not valid YAML ({line}). {remedy}") from error
+    except ValueError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}. {remedy}") from error
+    data = None if document is None else document.plain()
     commits = data.get("commits") if isinstance(data, dict) else None
-    if not isinstance(commits, dict):
-        raise ParamsError(f"{path}: has no mapping `commits`. {remedy}")
+    if not isinstance(commits, dict) or data != {"commits": commits}:
+        raise ParamsError(f"{path}: must hold the mapping `commits` alone. {remedy}")
     for name, commit in commits.items():
         if not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
             raise ParamsError(

@@ -121,12 +121,39 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the evaluation that ``to_dict`` wrote."""
-        return cls(
+        """Return the evaluation that ``to_dict`` wrote.
+
+        Raises:
+            ValueError: a task's score is not what its items have on average.
+        """
+        evaluation = cls(
             split=data["split"],
             tasks=tuple(TaskScore.from_dict(task) for task in data["tasks"]),
             items=tuple(ItemScore(task, item, score) for task, item, score in data["items"]),
         )
+        evaluation._check_scores()
+        return evaluation
+
+    def _check_scores(self) -> None:
+        """Check each score against its items: somebody may have written one into the store.
+
+        A metric that is not a mean over items, and an estimate, cannot be checked here.
+        """
+        names = [task.task for task in self.tasks]
+        if len(set(names)) < len(names) or any(item.task not in names for item in self.items):
+            raise ValueError("its items and its tasks do not belong together")
+        for task in self.tasks:
+            scores = [item.score for item in self.items if item.task == task.task]
+            if len(scores) != task.num_items:
+                raise ValueError(
+                    f"{task.task} has {task.num_items} items, {len(scores)} are listed"
+                )
+            values = [score for score in scores if score is not None]
+            if len(values) < len(scores) or task.estimator is not None or not values:
+                continue
+            mean = math.fsum(values) / len(values)
+            if not math.isclose(mean, task.score, rel_tol=1e-9, abs_tol=1e-9):
+                raise ValueError(f"{task.task} scores {task.score}, its items {mean} on average")
 
 
 def task_error(evaluation: Evaluation, task: str) -> float:

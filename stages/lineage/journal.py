@@ -1,6 +1,5 @@
 """The journal of a run: what was evaluated, line by line as it happens."""
 
-import json
 import os
 import threading
 from collections.abc import Iterable, Mapping
@@ -8,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import LineageError
+from stages.files import text_in
 from stages.hashing import canonical_json
+from stages.json_text import json_in
 from stages.lineage.rows import Row
 
 
@@ -54,7 +55,7 @@ class Journal:
         records = []
         for number, line in enumerate(lines, start=1):
             try:
-                records.append(json.loads(line))
+                records.append(json_in(text_in(line)))
             except ValueError as error:
                 raise LineageError(
                     f"{self.path}, line {number}: not JSON ({error}). The journal is only a log; "

@@ -3,15 +3,15 @@
 The JSONL file is the truth; tables are derived from it (table.py).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from stages.errors import LineageError
-from stages.files import write_whole
+from stages.files import text_in, write_whole
 from stages.hashing import canonical_json
+from stages.json_text import json_in
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
@@ -171,7 +171,7 @@ def read_rows(path: Path) -> list[Row]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(Row.from_dict(json.loads(line)))
+            rows.append(Row.from_dict(json_in(text_in(line))))
         except (ValueError, TypeError, KeyError) as error:
             raise LineageError(
                 f"{path}, line {number}: not a row of the lineage ({error}). The file is damaged "

@@ -1,6 +1,5 @@
 """The result of the final choice: what the flows hand to the report."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal, Self
 from stages.errors import LineageError
 from stages.files import write_whole
 from stages.hashing import canonical_json
+from stages.json_text import read_json
 from stages.lineage.evaluation import Evaluation
 
 EntryKind = Literal["champion", "parent", "baseline", "tuned", "base", "reference"]
@@ -142,12 +142,12 @@ class Selection:
             LineageError: the file is missing or damaged.
         """
         try:
-            return cls.from_dict(json.loads(path.read_bytes()))
+            return cls.from_dict(read_json(path))
         except FileNotFoundError as error:
             raise LineageError(
                 f"{path}: no such file. Make it with `dvc repro select`."
             ) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise LineageError(
                 f"{path}: not a selection ({error}). The file is damaged or of another version; "
                 "restore it with `dvc checkout`, or remove it and run `dvc repro select`."

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
 from stages.errors import ParamsError
+from stages.files import text_of
 from stages.hashing import nearest
 from stages.params.download_params import DownloadParams
 from stages.params.evaluate_params import EvaluateParams
@@ -19,6 +19,7 @@ from stages.params.merge_params import MergeParams
 from stages.params.report_params import ReportParams
 from stages.params.section import Section
 from stages.params.select_params import SelectParams
+from stages.yaml_text import Node, document_in
 
 PARAMS_PATH = Path("params.yaml")
 S = TypeVar("S", bound=Section)
@@ -71,22 +72,27 @@ def load_params(path: Path = PARAMS_PATH) -> Params:
             lists every fault at once.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = document_in(text_of(path))
     except FileNotFoundError as error:
         raise ParamsError(
             f"{path}: no such file. germline runs in a project folder that holds {path.name}; "
             "change to it, or copy the one from the repository."
         ) from error
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}. Fix the file there.") from error
-    if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise ParamsError(f"{path}: holds a {kind}. It must hold sections: {_sections()}.")
-    return validated(Params, data, str(path))
+    except ValueError as error:
+        raise ParamsError(f"{path}: {error}. Fix the file there.") from error
+    data = None if document is None else document.plain()
+    if document is None or not isinstance(data, dict):
+        kind = "nothing" if data is None else f"a {type(data).__name__}"
+        raise ParamsError(f"{path}: holds {kind}. It must hold sections: {_sections()}.")
+    return validated(Params, data, str(path), document)
 
 
-def validated(kind: type[S], data: Mapping[str, Any], source: str) -> S:
+def validated(
+    kind: type[S], data: Mapping[str, Any], source: str, document: Node | None = None
+) -> S:
     """Return a section of the given ``kind``; ``source`` says where its data are from.
+
+    ``document`` is the text that they were read from, with its lines.
 
     Raises:
         ParamsError: a key or a value is not legal; every fault is listed.
@@ -94,8 +100,47 @@ def validated(kind: type[S], data: Mapping[str, Any], source: str) -> S:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(kind, source, fault) for fault in error.errors(include_url=False)]
-        raise ParamsError("\n".join(faults)) from error
+        faults = error.errors(include_url=False)
+        unknown = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
+        if unknown:  # what contradicts what is checked last, where there is no unknown key
+            faults += _others(kind, _without(data, unknown), [fault["loc"] for fault in faults])
+        lines = [_explain(kind, f"{source}{_line(document, f['loc'])}", f) for f in faults]
+        raise ParamsError("\n".join(lines)) from error
+
+
+def _others(kind: type[Section], data: Any, known: list[tuple[Any, ...]]) -> list[Any]:
+    try:
+        kind.model_validate(data)
+    except ValidationError as error:
+        return [f for f in error.errors(include_url=False) if f["loc"] not in known]
+    return []
+
+
+def _without(data: Any, locations: Sequence[tuple[Any, ...]]) -> Any:
+    """Return plain data without the keys at ``locations``."""
+    heads = {location[0] for location in locations if len(location) == 1}
+    inner = {
+        key: [rest[1:] for rest in locations if rest[0] == key and len(rest) > 1]
+        for key in {location[0] for location in locations}
+    }
+    if isinstance(data, dict):
+        return {k: _without(v, inner.get(k, [])) for k, v in data.items() if k not in heads}
+    if isinstance(data, list):
+        return [_without(value, inner.get(index, [])) for index, value in enumerate(data)]
+    return data
+
+
+def _line(document: Node | None, location: Sequence[str | int]) -> str:
+    """Return where in a file a fault is; that of a missing key is where its section begins."""
+    if document is None:
+        return ""
+    node = document
+    for part in location:
+        if isinstance(node.value, dict) and part in node.value:
+            node = node.value[str(part)]
+        elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+    return f", line {node.line}"
 
 
 def _sections() -> str:
@@ -113,7 +158,7 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
         return f"{where}: missing. This key is required; add it."
     message = str(fault["msg"]).removeprefix("Value error, ")
     got = fault["input"]
-    shown = f", got {got!r}" if isinstance(got, str | int | float | bool | list) else ""
+    shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
     return f"{where}: {message}{shown}."
 
 

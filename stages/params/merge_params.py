@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.params.section import Section
+from stages.params.section import Listed, Section, Seed, Text
 from stages.params.task_params import Name
 
 
@@ -13,8 +13,8 @@ class MergeParams(Section):
 
     dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
     tokenizer: Name = "base"
-    shard_gb: float = Field(default=5.0, gt=0)
+    shard_gb: float = Field(default=5.0, ge=1e-6, le=1000)  # from 1 kB to 1 TB
     keep: Literal["none", "elite", "all"] = "elite"
-    plugins: list[str] = []
-    seed: int = Field(default=0, ge=0)
-    modules: list[Name] = Field(default_factory=list)
+    plugins: Listed[Text] = []
+    seed: Seed = 0
+    modules: Listed[Name] = []

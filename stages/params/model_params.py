@@ -1,10 +1,8 @@
 """A model by lm_eval's model string: a backend for candidates, or a reference."""
 
-from typing import Any
-
 from pydantic import Field, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Arguments, Section, Text
 
 SECRETS = ("api_key", "auth_token", "header")
 
@@ -12,8 +10,8 @@ SECRETS = ("api_key", "auth_token", "header")
 class ModelParams(Section):
     """What ``lm-eval --model MODEL --model_args ...`` takes, and where its API key is."""
 
-    model: str = Field(min_length=1)
-    model_args: dict[str, Any] = {}
+    model: Text
+    model_args: Arguments = {}
     api_key_env: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Listed, Section, Seed, Text
 from stages.params.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
@@ -14,7 +14,7 @@ Objectives = Literal["weighted", "separate"]
 class RacingParams(Section):
     """A race within each generation, where rungs are given: few items for all, more for few."""
 
-    rungs: list[int] = []
+    rungs: list[int] = Field(default=[], max_length=100)
     keep: float = Field(default=1 / 2, gt=0, lt=1)
     confidence: float | None = Field(default=0.95, gt=0.5, lt=1)
 
@@ -28,33 +28,27 @@ class RacingParams(Section):
 class TunedBaselinesParams(Section):
     """Baselines that are tuned on the search items; 0 evaluations leave one out."""
 
-    methods: list[Literal["task_arithmetic", "ties", "dare_ties"]] = Field(
+    methods: Listed[Literal["task_arithmetic", "ties", "dare_ties"]] = Field(
         default=["task_arithmetic"], min_length=1
     )
-    sweep: int = Field(default=8, ge=0)  # evaluations of each method
-    random: int = Field(default=0, ge=0)  # evaluations
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> "TunedBaselinesParams":
-        if len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"methods is {self.methods}; list each method once")
-        return self
+    sweep: int = Field(default=8, ge=0, le=100_000)  # evaluations of each method
+    random: int = Field(default=0, ge=0, le=1_000_000)  # evaluations
 
 
 class SelectParams(Section):
     """The search and the final choice."""
 
-    optimizer: str = "CMA"
-    population: int = Field(default=12, ge=2)
-    generations: int = Field(default=15, ge=1)
-    seed: int = Field(default=1, ge=0)
+    optimizer: Text = "CMA"
+    population: int = Field(default=12, ge=2, le=10_000)
+    generations: int = Field(default=15, ge=1, le=100_000)
+    seed: Seed = 1
     sigma: float = Field(default=1 / 6, gt=0, le=1)
     space: SpaceParams = SpaceParams()
-    warm_start: list[Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]] = [
+    warm_start: Listed[Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]] = [
         "uniform",
         "parents",
     ]
-    shortlist: int = Field(default=5, ge=0)
+    shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

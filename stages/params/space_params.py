@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Bounds, Section, Text
 
 MAX_DECIMALS = 8
-Bounds = tuple[float, float]
-Setting = float | str | Bounds | tuple[str, ...]  # fixed, fixed, a range, or names to choose from
+Setting = (
+    float | str | tuple[float, float] | tuple[str, ...]
+)  # fixed, fixed, a range, or names to choose from
 
 _FORMS = "give a number or a name to fix it, or [low, high], or a list of two or more names"
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")  # YAML takes 1e-5 for text
@@ -56,12 +57,12 @@ class SpaceParams(Section):
     ``parameters`` says the same of parameters that have no key here: a ``Setting`` for each.
     """
 
-    methods: list[str] = Field(default=["task_arithmetic"], min_length=1)
+    methods: list[Text] = Field(default=["task_arithmetic"], min_length=1, max_length=64)
     weight: Bounds = (0.0, 2.0)
     density: Bounds = (0.1, 1.0)
     t: Bounds = (0.0, 1.0)
     scale: Bounds = (1.0, 1.0)
-    layer_groups: int = Field(default=1, ge=1)
+    layer_groups: int = Field(default=1, ge=1, le=1024)
     components: list[Literal["attention", "mlp", "rest"]] = []
     normalize: bool = False
     decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)

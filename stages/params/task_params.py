@@ -1,13 +1,23 @@
 """One entry of ``evaluate.tasks``: an lm-eval task, or a file of the user's own questions."""
 
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from jinja2 import TemplateError
 from pydantic import Field, field_validator, model_validator
 
-from stages.params.section import Section
+from stages.params.section import (
+    MAX_PROCESSES,
+    MAX_SECONDS,
+    MAX_TRIES,
+    MAX_WEIGHT,
+    Arguments,
+    Bounds,
+    Listed,
+    Section,
+    Text,
+)
 from stages.templates import never_shows
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -22,24 +32,24 @@ _OF_DATA = ("kind", "columns", "template", "delimiter", "fewshot")
 class ColumnParams(Section):
     """The columns of a data file; several for ``choices`` are one choice each."""
 
-    prompt: str = "prompt"
-    answer: str = "answer"
-    choices: str | list[str] = "choices"
-    text: str = "text"
+    prompt: Text = "prompt"
+    answer: Text = "answer"
+    choices: Text | Listed[Text] = "choices"
+    text: Text = "text"
 
 
 class JudgeParams(Section):
     """A language model that grades answers, behind an OpenAI-compatible address."""
 
     url: str = Field(pattern=r"^https?://[^\s@]+$")
-    model: str = Field(min_length=1)
+    model: Text
     prompt: str
-    scale: tuple[float, float] = (0.0, 10.0)
-    body: dict[str, Any] = {"temperature": 0}
-    api_key_env: str | None = None
-    timeout_s: float = Field(default=60.0, gt=0)
-    retries: int = Field(default=3, ge=0)
-    parallel: int = Field(default=4, ge=1)
+    scale: Bounds = (0.0, 10.0)
+    body: Arguments = {"temperature": 0}
+    api_key_env: Text | None = None
+    timeout_s: float = Field(default=60.0, gt=0, le=MAX_SECONDS)
+    retries: int = Field(default=3, ge=0, le=MAX_TRIES)
+    parallel: int = Field(default=4, ge=1, le=MAX_PROCESSES)
 
     @field_validator("url")
     @classmethod
@@ -68,25 +78,25 @@ class JudgeParams(Section):
 class TaskParams(Section):
     """One task: ``task`` or ``data`` serves all three splits, or ``splits`` names one for each."""
 
-    task: str | None = None
-    data: str | None = None
-    splits: dict[Literal["search", "validation", "test"], str] | None = None
+    task: Text | None = None
+    data: Text | None = None
+    splits: dict[Literal["search", "validation", "test"], Text] | None = None
     name: Name | None = None
     kind: Kind | None = None
     columns: ColumnParams = ColumnParams()
-    template: str | None = None
+    template: Text | None = None
     delimiter: str = " "
-    fewshot: str | None = None
-    metric: str | None = None
-    filter: str | None = None
+    fewshot: Text | None = None
+    metric: Text | None = None
+    filter: Text | None = None
     decimal: Literal[".", ","] = "."
     scorer: str | None = Field(default=None, pattern=r"^[^:]+\.py:[A-Za-z_]\w*$")
     judge: JudgeParams | None = None
-    language: str | None = None
-    gen_kwargs: dict[str, Any] = {}
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    num_fewshot: int | None = Field(default=None, ge=0)
-    question_key: str | None = Field(default=None, min_length=1)
+    language: Text | None = None
+    gen_kwargs: Arguments = {}
+    weight: float = Field(default=1.0, gt=0, le=MAX_WEIGHT)
+    num_fewshot: int | None = Field(default=None, ge=0, le=MAX_TRIES)
+    question_key: Text | None = None
 
     @field_validator("data", "fewshot")
     @classmethod

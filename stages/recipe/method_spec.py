@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+MOST = 1e6  # the largest value where a method names no bound: more overflows float16
 Law = Literal["equal parents", "zero task vectors", "zero weight", "density"]
 
 
@@ -37,7 +38,7 @@ class Parameter:
             last = "" if math.isinf(self.high) else f" to {self.high:g}"
             return f"a whole number from {self.low:g}{last}"
         if math.isinf(self.low):
-            return "a finite number"
+            return f"a number of at most {MOST:g}"
         opening, closing = "(" if self.is_open else "[", ")" if math.isinf(self.high) else "]"
         return f"a number in {opening}{self.low:g}, {self.high:g}{closing}"
 
@@ -47,7 +48,9 @@ class Parameter:
             return value in self.choices
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        if not math.isfinite(value) or not self.low <= value <= self.high:
+        if not (abs(value) <= MOST or math.isfinite(self.high)):  # NaN is not
+            return False
+        if not self.low <= value <= self.high:
             return False
         return (value > self.low or not self.is_open) and (
             value == int(value) or not self.is_whole

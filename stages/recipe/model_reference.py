@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+from stages.files import can_be_path
+
 
 @dataclass(frozen=True, slots=True)
 class ModelReference:
@@ -17,7 +19,7 @@ class ModelReference:
     def read(cls, text: str) -> Self | None:
         """Return the reference that ``text`` spells; None where it spells none."""
         parts = [part.strip() for part in text.split("+")]
-        if len(parts) > 2 or not all(parts):
+        if len(parts) > 2 or not all(parts) or not all(map(can_be_path, parts)):
             return None
         words: list[str | None] = []
         for part in parts:

@@ -12,6 +12,7 @@ from stages.errors import Faults, RecipeError
 from stages.hashing import nearest
 
 T = TypeVar("T")
+MAX_FAULTS = 50  # of one recipe that are listed
 _TAGS = ("model", "nested")  # of the two kinds of ancestors, which pydantic puts into places
 
 
@@ -43,7 +44,9 @@ def read(kind: type[T], data: Mapping[str, Any], version: int) -> T:
         places: dict[str, list[Any]] = {}
         for fault in error.errors(include_url=False):
             places.setdefault(_place(fault["loc"]), []).append(fault)
-        for key, several in places.items():
+        if len(places) > MAX_FAULTS:
+            faults.add(f"recipe: {len(places)} faults; the first {MAX_FAULTS} are")
+        for key, several in [*places.items()][:MAX_FAULTS]:
             with faults.at(f"recipe, {key}"):
                 faults.add(_explain(kind, several))
         faults.raise_as(RecipeError)
@@ -55,7 +58,7 @@ def _check_versions(data: Any, version: int) -> None:
         raise RecipeError(f"recipe: got {type(data).__name__}. Give a JSON object.")
     if data.get("version") != version:
         raise RecipeError(
-            f"recipe: version is {data.get('version')!r}. This germline merges version "
+            f"recipe: version is {data.get('version')!r:.80}. This germline merges version "
             f"{version}; use the release that wrote it to rebuild it bit for bit."
         )
 
@@ -112,7 +115,9 @@ def _explain(kind: type[Any], faults: Sequence[Any]) -> str:
     legal = " or ".join(str(f["msg"]).removeprefix("Input should be ") for f in faults)
     got = first["input"]
     shown = (
-        f"got {got!r}" if isinstance(got, str | int | float | bool | list) else "cannot be read"
+        f"got {got!r:.200}"
+        if isinstance(got, str | int | float | bool | list)
+        else "cannot be read"
     )
     return f"{shown}. Give {legal}."
 

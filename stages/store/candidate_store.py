@@ -8,7 +8,6 @@ a temporary name and renamed, so threads, processes and a running `dvc repro` ma
 A merge's key is its recipe's id. This room alone imports DVC.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +19,9 @@ from dvc.stage import Stage
 from dvc_data.hashfile.hash_info import HashInfo
 
 from stages.errors import LineageError
-from stages.files import check_writable
+from stages.files import check_writable, text_in
 from stages.hashing import canonical_json
+from stages.json_text import json_in
 from stages.scratch_folder import SCRATCH, scratch_folder
 from stages.store.dvc_project import INDEX, entries, opened
 from stages.store.faults import store_faults
@@ -95,8 +95,8 @@ class CandidateStore:
         with store_faults("cannot be read"):
             data = self._objects.read(record.md5)
         try:
-            return json.loads(data) if data is not None else None
-        except ValueError:  # an object that was never a document
+            return json_in(text_in(data)) if data is not None else None
+        except ValueError:  # its hash is right, and it is not what the store writes
             return None
 
     def read_json(self, record: Record) -> Any:

@@ -1,6 +1,5 @@
 """The DVC project around a folder: opened once a process, and asked what it tracks."""
 
-import json
 import logging
 import threading
 from pathlib import Path
@@ -12,6 +11,7 @@ from dvc.repo import Repo
 from dvc_data.index.index import DataIndexError
 
 from stages.errors import LineageError
+from stages.json_text import json_in
 from stages.store.entries import Entries
 from stages.store.objects import Objects
 
@@ -51,7 +51,7 @@ def tracked_rows(path: Path, root: Path = Path()) -> list[dict[str, Any]]:
     except (DvcException, DataIndexError, OSError):
         return []
     try:
-        return [json.loads(line) for line in text.splitlines()]
+        return [json_in(line) for line in text.splitlines()]
     except ValueError as error:
         raise LineageError(
             f"{path}: a line is not JSON ({error}). Restore it with `dvc checkout {path}`."

@@ -1,14 +1,14 @@
 """Small JSON files by key, next to DVC's cache: whole at any moment, whoever writes."""
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from stages.errors import LineageError
-from stages.files import write_whole
+from stages.files import text_in, write_whole
 from stages.hashing import canonical_json
+from stages.json_text import json_in
 
 KEY = re.compile(r"[0-9a-f]{64}")
 _SHARED_FOLDER, _SHARED_FILE = 0o2775, 0o664  # DVC's modes under `cache.shared group`
@@ -32,7 +32,7 @@ class Entries:
             OSError: it cannot be read.
         """
         try:
-            return json.loads(self.path(key).read_bytes())
+            return json_in(text_in(self.path(key).read_bytes()))
         except (FileNotFoundError, ValueError):
             return None
 

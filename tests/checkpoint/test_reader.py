@@ -171,7 +171,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half a character in a name": (
         lambda p: _edit_header(p, lambda h: h.update({"\ud800": h.pop("a")})),
-        "surrogates not allowed",
+        "half of a character",
     ),
     "metadata of numbers": (
         lambda p: _edit_header(p, lambda h: h.update(__metadata__={"step": 3})),
@@ -183,7 +183,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a number that is none": (
         lambda p: _edit_header(p, lambda h: h["a"].update(note=float("nan"))),
-        "NaN is not JSON",
+        "NaN is not a number",
     ),
     "a tensor that is there twice": (
         lambda p: p.write_bytes(p.read_bytes().replace(b'"b":', b'"a":', 1)),

@@ -150,12 +150,12 @@ FAULTS: dict[str, tuple[Any, str]] = {
         _write("tokenizer.json", POINTER),
         "tokenizer.json: a pointer of git-lfs, not the file itself. Run `git lfs pull`",
     ),
-    "a nested config": (_write("config.json", b"[" * 200000), "config.json: not JSON: it is nest"),
+    "a nested config": (_write("config.json", b"[" * 200000), "config.json: not JSON: nested"),
     "a deep config": (_write("config.json", DEEP), "nested"),
-    "a config of half a character": (_write("config.json", b'{"a": "\\udc00"}'), "surrogates"),
+    "a config of half a character": (_write("config.json", b'{"a": "\\udc00"}'), "half of a char"),
     "a config in another encoding": (
         _write("config.json", '{"model_type": "llama"}'.encode("utf-16")),
-        "config.json: not JSON: it is not UTF-8",
+        "config.json: not JSON: line 1: it is UTF-16",
     ),
     "settings of a tokenizer that are a list": (
         _write("tokenizer_config.json", b"[]"),

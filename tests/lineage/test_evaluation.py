@@ -21,6 +21,26 @@ def test_a_lower_is_better_score_counts_negative() -> None:
     assert -4.0 == evaluation_of(higher_is_better=False, a=[4.0, 4.0]).fitness({"a": 2.0})
 
 
+@pytest.mark.parametrize("forge", ["score", "items", "count", "stranger", "twice"])
+def test_score_that_its_items_do_not_give_is_refused(forge: str) -> None:
+    """Whoever writes a score into the store must write items that agree with it."""
+    data = evaluation_of(a=[0.0, 1.0], b=[1.0, 1.0]).to_dict()
+    match forge:
+        case "score":
+            data["tasks"][0]["score"] = 0.9
+        case "items":
+            data["items"][0][2] = 1.0
+        case "count":
+            data["tasks"][0]["num_items"] = 3
+        case "stranger":
+            data["items"].append(["c", "i0", 1.0])
+        case "twice":
+            data["tasks"].append(data["tasks"][0])
+
+    with pytest.raises(ValueError, match=r"items"):
+        Evaluation.from_dict(data)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
 def test_evaluation_survives_json(values: list[float]) -> None:
     """``from_dict`` is the inverse of ``to_dict``, to the last bit."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stages.checkpoint.safetensors_header import check_links
 from stages.checkpoint.weight_files import WeightFiles, first_of, is_index
 from stages.download.sources.hub import Repository
 from stages.download.sources.model_source import Hub, Local, ModelSource, Place, Zoo
@@ -112,8 +113,8 @@ def _at(where: str, location: Place) -> str:
     match location:
         case Zoo(name):
             return f"{where}: zoo:{name}"
-        case Local(path):
-            return f"{where}: ./{path}"
+        case Local():
+            return f"{where}: {location}"
         case Hub(repo, revision):
             return f"{where}: {repo}@{revision}"
 
@@ -122,19 +123,26 @@ def _listed(location: Place, where: str) -> Located:
     if isinstance(location, Hub):
         repository = Repository.open(location.repo, location.revision, where=_at(where, location))
         return Located(repository.names, repository=repository)
-    folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path)
+    folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path).expanduser()
     if not folder.is_dir():
         raise CheckpointError(
             f"{_at(where, location)}: no such folder.{_advice(location, folder)}"
         )
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    for path in files:
-        if not path.resolve().is_relative_to(Path.cwd().resolve()):
-            raise CheckpointError(
-                f"{_at(where, location)}: {path.name} is a link that leads out of the project "
-                "folder. Copy the file into the project."
-            )
-    return Located(tuple(sorted(p.relative_to(folder).as_posix() for p in files)), folder)
+    return files_in(folder, where=_at(where, location))
+
+
+def files_in(folder: Path, *, where: str) -> Located:
+    """Return the files of a folder on this machine.
+
+    Raises:
+        CheckpointError: a link in it leads out of it.
+    """
+    try:
+        check_links(folder)
+    except CheckpointError as error:
+        raise CheckpointError(f"{where}: {error}") from error
+    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return Located(tuple(sorted(names)), folder)
 
 
 def _advice(location: Zoo | Local, folder: Path) -> str:
@@ -147,7 +155,7 @@ def _advice(location: Zoo | Local, folder: Path) -> str:
         )
         return f"{hint} {ZOO.as_posix()} {content}."
     neighbours = f" Next to it: {', '.join(legal[:8])}." if legal else ""
-    return f"{hint}{neighbours} Paths are relative to the project folder."
+    return f"{hint}{neighbours} Relative paths start at the project folder."
 
 
 def _folders(folder: Path) -> list[str]:

@@ -43,7 +43,7 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
             source = parse(text)
             for local in _inside(source, out):
                 faults.add(
-                    f"./{local.path} is inside {out.as_posix()}, which this stage replaces. Move "
+                    f"{local} is inside {out.as_posix()}, which this stage replaces. Move "
                     "the model elsewhere in the project."
                 )
             wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
@@ -82,5 +82,6 @@ def _inside(source: ModelSource, out: Path) -> list[Local]:
     return [
         local
         for local in (source.model, source.adapter)
-        if isinstance(local, Local) and Path(local.path).resolve().is_relative_to(target)
+        if isinstance(local, Local)
+        and Path(local.path).expanduser().resolve().is_relative_to(target)
     ]

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from stages.errors import ParamsError
+from stages.files import can_be_path
 
 SPELLINGS = (
-    "zoo:NAME, ./FOLDER or local:FOLDER inside the project, ORG/NAME@REVISION on the Hugging Face "
-    "hub, and any of these + the source of a LoRA adapter"
+    "zoo:NAME, a folder (./FOLDER, ~/FOLDER, /FOLDER or local:FOLDER), ORG/NAME@REVISION on the "
+    "Hugging Face hub, and any of these + the source of a LoRA adapter"
 )
 _ZOO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_PROJECT = (PurePosixPath(), PurePosixPath("/"), PurePosixPath("~"))
 _PREFIX = re.compile(r"([a-z][a-z0-9]*):")
 
 
@@ -27,9 +29,13 @@ class Zoo:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A folder inside the project, relative to it."""
+    """A folder on this machine; a relative path starts at the project."""
 
     path: PurePosixPath
+
+    def __str__(self) -> str:
+        is_relative = not self.path.is_absolute() and self.path.parts[0] not in ("..", "~")
+        return f"./{self.path}" if is_relative else str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,10 @@ class ModelSource:
 
 
 def parse(text: str) -> ModelSource:
-    """Return the source that ``text`` spells; nothing is looked up.
+    """Return the source that ``text`` spells; all that is looked up is whether it is a folder.
 
     Raises:
-        ParamsError: the spelling is not legal, or names a folder outside the project.
+        ParamsError: the spelling is not legal.
     """
     parts = [part.strip() for part in text.split("+")]
     if len(parts) > 2 or not all(parts):
@@ -118,9 +124,13 @@ def _place(part: str) -> Place:
         if prefix[1] == "local":
             return _local(rest)
         raise ParamsError(f"unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
-    if part.startswith((".", "/", "~")):
+    if part.startswith((".", "/", "~")) or _is_folder(part):
         return _local(part)
     return _hub(part)
+
+
+def _is_folder(part: str) -> bool:
+    return "@" not in part and can_be_path(part) and Path(part).is_dir()
 
 
 def _zoo(name: str) -> Zoo:
@@ -131,17 +141,8 @@ def _zoo(name: str) -> Zoo:
 
 def _local(text: str) -> Local:
     path = PurePosixPath(text)
-    if not text or path == PurePosixPath() or path.is_absolute() or text.startswith("~"):
-        raise ParamsError(
-            "a local model is a folder inside the project, written relative to it, as "
-            "./models/mine. Copy the folder into the project, or fetch it there with dvc import."
-        )
-    project = Path.cwd().resolve()
-    if ".." in path.parts or not (project / path).resolve().is_relative_to(project):
-        raise ParamsError(
-            f"{text} leads out of the project folder, through `..` or a link. "
-            "Copy the folder into the project."
-        )
+    if not text or path in _PROJECT or not can_be_path(text):
+        raise ParamsError(f"{text!r} names no folder of a model, as ./models/mine does.")
     return Local(path)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from stages.checkpoint.companion_files import ALL, EMBEDDING_LIST
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
+from stages.download.checks.settings import settings_fault
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 from stages.licences import CARD
@@ -58,8 +59,10 @@ def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
     for name in sorted(names):
         try:
             check_pointer(folder / name)
-            if name.endswith(".json") and name != EMBEDDING_LIST:  # which is a list
-                read_json(folder / name)
+            is_object = name.endswith(".json") and name != EMBEDDING_LIST  # which is a list
+            fault = settings_fault(name, read_json(folder / name)) if is_object else None
+            if fault is not None:
+                faults.append(f"{where}: {name}: {fault}. Fetch or save the model again.")
         except CheckpointError as error:
             faults.append(f"{where}: {str(error).removeprefix(f'{folder}/')}")
     if faults:

@@ -8,6 +8,7 @@ from typing import Any
 from stages.evaluate.tasks.task_hash import plain
 from stages.files import write_whole
 from stages.hashing import content_hash
+from stages.json_text import read_json
 
 FOLDER = Path(".answers")  # in the project, tracked by neither git nor DVC; safe to delete or copy
 
@@ -24,7 +25,7 @@ class KeptAnswers:
     def find(self, kind: str, arguments: Iterable[Any]) -> Any:
         """Return the answer to a request; None where none is kept or it cannot be read."""
         try:
-            answer = json.loads(self._path(kind, arguments).read_bytes())["answer"]
+            answer = read_json(self._path(kind, arguments))["answer"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return tuple(answer) if isinstance(answer, list) else answer

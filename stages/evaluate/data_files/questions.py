@@ -16,6 +16,7 @@ from stages.evaluate.data_files.tables import Row, Table
 from stages.evaluate.measures.number_reading import numbers
 from stages.evaluate.quiet_lm_eval import sandboxed
 from stages.hashing import nearest
+from stages.json_text import json_in
 from stages.params.task_params import ColumnParams, Kind, TaskParams
 
 Item = dict[str, Any]
@@ -184,8 +185,8 @@ def _choices(table: Table, number: int, columns: str | Sequence[str]) -> Iterato
     choices = [str(value).strip() if not _is_empty(value) else "" for value in listed]
     if len(choices) < 2 or "" in choices or len(set(choices)) < len(choices):
         raise table.fault(
-            f"the choices are {choices}. Give two or more, none empty, all different: a JSON "
-            "list, text with | between, or one column each.",
+            f"the choices are {choices!r:.300}. Give two or more, none empty, all different: a "
+            "JSON list, text with | between, or one column each.",
             number,
             name,
         )
@@ -196,7 +197,7 @@ def _as_list(value: Any) -> list[Any] | None:
     """Return the list in a cell, itself or as JSON text; None where it holds no list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            value = json.loads(value)
+            value = json_in(value)
         except ValueError:
             return None
     return list(value) if isinstance(value, list | tuple) else None

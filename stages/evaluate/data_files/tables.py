@@ -6,14 +6,14 @@ in JSON lines it is the line; in JSON and Parquet the first row is 1.
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
-from stages.files import inside_project
+from stages.files import inside_project, text_of
+from stages.json_text import json_in, read_json
 
 Row = Mapping[str, Any]
 
@@ -48,8 +48,6 @@ def read_table(name: str) -> Table:
             f"{name}: no such file. Paths under evaluate.tasks are relative to params.yaml; put "
             "the file there or fix the path."
         ) from error
-    except UnicodeDecodeError as error:
-        raise EvaluationError(f"{name}: not UTF-8 text ({error}). Save it as UTF-8.") from error
     except (ValueError, csv.Error, OSError) as error:
         raise EvaluationError(f"{name}: {error}. Fix the file there.") from error
     if not rows:
@@ -74,7 +72,7 @@ def project_file(key: str, given: str) -> Path:
 
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     mark = "\t" if path.suffix == ".tsv" else ","
-    text = path.read_text(encoding="utf-8-sig")
+    text = text_of(path)
     header, *lines = _cells(text, mark) or [[]]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
@@ -100,17 +98,18 @@ def _cells(text: str, mark: str) -> list[list[str]]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+    for number, line in enumerate(text_of(path).split("\n"), start=1):
         if line.strip():
             try:
-                value = json.loads(line)
+                value = json_in(line, constants=("NaN",))  # pandas' spelling of an empty cell
             except ValueError as error:
-                raise ValueError(f"row {number}: not JSON: {error}") from error
+                fault = str(error).removeprefix("line 1: ")
+                raise ValueError(f"row {number}: not JSON: {fault}") from error
             yield number, _object(number, value)
 
 
 def _json(path: Path) -> Iterator[tuple[int, Row]]:
-    values = json.loads(path.read_text(encoding="utf-8-sig"))
+    values = read_json(path, constants=("NaN",))
     if not isinstance(values, list):
         raise ValueError(  # noqa: TRY004  what is wrong is the file, not an argument's type
             f"holds a {type(values).__name__}, not a list of objects"

@@ -1,12 +1,12 @@
 """Keep judges' verdicts by content: an answered question is never asked again."""
 
-import json
 import math
 import os
 from pathlib import Path
 
 from stages.files import scratch_name
 from stages.hashing import canonical_json
+from stages.json_text import read_json
 
 FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe to delete or copy
 
@@ -14,7 +14,7 @@ FOLDER = Path(".judge")  # in the project, tracked by neither git nor DVC; safe 
 def find(key: str) -> float | None:
     """Return the verdict under ``key``; None where none is kept or it cannot be read."""
     try:
-        verdict = float(json.loads(_path(key).read_bytes())["verdict"])
+        verdict = float(read_json(_path(key))["verdict"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return verdict if math.isfinite(verdict) else None

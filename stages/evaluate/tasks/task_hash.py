@@ -1,13 +1,14 @@
 """Turn documents and task configs into plain data that hashes alike on any machine."""
 
 import inspect
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stages.errors import CheckpointError
 from stages.hashing import content_hash, file_hash
+from stages.json_text import read_json
 
 # Where the data lie and their names; the content of the documents is hashed instead.
 _NOT_SCORING = (
@@ -56,13 +57,20 @@ def folder_key(folder: Path) -> str:
     contents: dict[str, Any] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix == ".json" and not path.name.endswith(".index.json"):
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = _content(path)
             if isinstance(content, dict):
                 content = {k: v for k, v in content.items() if k not in _NOT_DECIDING}
             contents[path.name] = plain(content)
         elif path.suffix in (".jinja", ".model", ".tiktoken", ".txt"):
             contents[path.name] = file_hash(path)
     return content_hash(contents)
+
+
+def _content(path: Path) -> Any:
+    try:
+        return read_json(path, constants=("NaN", "Infinity", "-Infinity"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not JSON: {error}. Fetch the model again.") from error
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.errors import RecipeError, at
+from stages.errors import RecipeError
+from stages.files import text_of
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
 from stages.merge.mergekit.method_spellings import Dialect, dialect_of
@@ -17,10 +18,10 @@ from stages.merge.mergekit.schema import (
     Values,
 )
 from stages.merge.mergekit.tokenizer_section import read_tokenizer
-from stages.merge.mergekit.yaml_nodes import Node, read_documents
 from stages.merge.methods import METHODS
 from stages.merge.plan.plan import DTYPES
 from stages.recipe.method_spec import MethodSpec
+from stages.yaml_text import Node, documents_in
 
 KEYS = (
     "merge_method",
@@ -48,12 +49,13 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
             document is listed, one a line, with its line number.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise RecipeError(f"{path}: cannot be read: {reason}. Give a MergeKit YAML file.") from (
-            error
-        )
+        text = text_of(path)
+    except FileNotFoundError as error:
+        raise RecipeError(
+            f"{path}: cannot be read: No such file or directory. Give a MergeKit YAML file."
+        ) from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}. Give a MergeKit YAML file.") from error
     return read_text(text, file=path.name, plugins=plugins)
 
 
@@ -65,10 +67,12 @@ def read_text(
     Raises:
         RecipeError: as ``read_file``.
     """
-    with at(file):
-        nodes = read_documents(text)
-        if not nodes:
-            raise RecipeError("holds no document. Give at least a merge_method and models.")
+    try:
+        nodes = documents_in(text)
+    except ValueError as error:
+        raise RecipeError(f"{file}, {error}.") from error
+    if not nodes:
+        raise RecipeError(f"{file}: holds no document. Give at least a merge_method and models.")
     reader = Reader(file)
     methods = {**METHODS, **(plugins or {})}
     configs = [_Document(reader, node, methods).config() for node in nodes]
@@ -98,7 +102,9 @@ class _Document:
         base = nodes.get("base_model")
         reference = reader.reference(base, "base_model") if base else None
         modules = self._modules(nodes)
-        if spec and self._dialect and self._dialect.needs_base and base is None:
+        bases = [part.base for module in modules for part in module.slices]
+        is_based = reference is not None or base is not None or (bases and None not in bases)
+        if spec and self._dialect and self._dialect.needs_base and not is_based:
             message = f"is missing. {spec.name} needs a base; name one."
             reader.fault(self._node, "base_model", message)
         values = self._values(nodes, "", levels=("model", "tensor"))
@@ -211,6 +217,8 @@ class _Document:
     def _value(self, name: str, node: Node, path: str, levels: Sequence[str]) -> Value | None:
         if self._dialect is None:
             return None  # the unknown method is the fault; what it takes is not known
+        if name in self._dialect.others:
+            return self._reader.value(node, path, self._dialect.others[name])
         term = self._dialect.terms.get(name)
         if term is None:
             legal = [n for n, t in self._dialect.terms.items() if t.level in levels]

@@ -12,11 +12,11 @@ def resolve(name: str, levels: Sequence[Values], tensor: str, t: float) -> float
     ``levels`` go from the narrowest to the widest: source, slice, module, document. A level whose
     filters all miss the tensor's name is passed over. None where every level is.
     """
-    for values in levels:
-        for entry in values.get(name, ()):
-            if matches(entry, tensor):
-                return gradient(entry.anchors, t) if entry.choice is None else entry.choice
-    return None
+    entries = (entry for values in levels for entry in values.get(name, ()))
+    entry = next((entry for entry in entries if matches(entry, tensor)), None)
+    if entry is None:
+        return None
+    return gradient(entry.anchors, t) if entry.choice is None else entry.choice
 
 
 def matches(entry: Entry, tensor: str) -> bool:

@@ -4,7 +4,7 @@ Names and defaults are MergeKit 0.1.5's; where they differ from ours, this is wh
 the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.recipe.method_spec import MethodSpec, Parameter
@@ -31,11 +31,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a method is spelled in a MergeKit file."""
+    """How a method is spelled in a MergeKit file; ``others`` are parameters of other methods."""
 
     terms: dict[str, Term]
     base: Role
     needs_base: bool = False
+
+    @property
+    def others(self) -> dict[str, Term]:
+        """What MergeKit's other methods take: legal under any method, and without effect."""
+        return {name: term for name, term in _ALL.items() if name not in self.terms}
 
 
 _WEIGHT = {"weight": Term("model", "weight", None)}
@@ -115,6 +120,13 @@ DIALECTS: dict[str, Dialect] = {
     "nearswap": Dialect({"t": Term("tensor", "t", None)}, "first", needs_base=True),
     "arcee_fusion": Dialect({}, "first", needs_base=True),
     "passthrough": Dialect({"scale": Term("model", "scale", 1.0)}, "frame"),
+}
+
+
+_ALL = {
+    name: replace(term, ours=None, default=None)
+    for dialect in DIALECTS.values()
+    for name, term in dialect.terms.items()
 }
 
 

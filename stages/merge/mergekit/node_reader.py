@@ -8,9 +8,11 @@ from stages.errors import Faults
 from stages.hashing import nearest
 from stages.merge.mergekit.method_spellings import Term
 from stages.merge.mergekit.schema import Entry, Value
-from stages.merge.mergekit.yaml_nodes import Node
 from stages.recipe.model_reference import ModelReference
+from stages.yaml_text import Node
 
+MAX_LAYERS = 100_000
+MAX_SHOWN = 200  # characters of a value in a message
 Nodes = Mapping[str, Node]
 
 
@@ -77,12 +79,12 @@ class Reader:
         self.fault(node, path, f"got {shown(node)}. Legal are {', '.join(legal)}.{hint}")
         return None
 
-    def whole(self, node: Node, path: str, low: int) -> int | None:
-        """Return a whole number from ``low`` up."""
+    def whole(self, node: Node, path: str, low: int, high: int = MAX_LAYERS) -> int | None:
+        """Return a whole number from ``low`` to ``high``."""
         value = node.value
-        if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        self.fault(node, path, f"got {shown(node)}. Give a whole number from {low}.")
+        self.fault(node, path, f"got {shown(node)}. Give a whole number from {low} to {high}.")
         return None
 
     def reference(self, node: Node, path: str) -> ModelReference | None:
@@ -144,9 +146,9 @@ class Reader:
         """Return one value: a name where the term has choices, else a number or a gradient."""
         if term.choices:
             choice = self._name(node, path, term.choices)
-            return None if choice is None else Entry((), choice=choice)
+            return None if choice is None else Entry((), choice=choice, where=self.at(node, path))
         anchors = self._anchors(node, path, is_switch=term.is_switch)
-        return None if anchors is None else Entry(anchors)
+        return None if anchors is None else Entry(anchors, where=self.at(node, path))
 
     def _anchors(self, node: Node, path: str, *, is_switch: bool) -> tuple[float, ...] | None:
         listed = node.value if isinstance(node.value, list) else [node]
@@ -174,7 +176,7 @@ def shown(node: Node) -> str:
     """Return a value as a message shows it."""
     if isinstance(node.value, dict):
         return "a mapping"
-    return "a list" if isinstance(node.value, list) else repr(node.value)
+    return "a list" if isinstance(node.value, list) else f"{node.value!r:.{MAX_SHOWN}}"
 
 
 def _join(path: str, key: str) -> str:

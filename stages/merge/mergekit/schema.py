@@ -17,6 +17,7 @@ class Entry:
     anchors: tuple[float, ...]
     filter: str | None = None
     choice: str | None = None  # the name given, where the parameter is a choice of names
+    where: str = field(default="", compare=False)
 
 
 Value = tuple[Entry, ...]
@@ -141,6 +142,16 @@ class Config:
                 r for r in (self.tokenizer.source, *origins) if isinstance(r, ModelReference)
             ]
         return tuple(dict.fromkeys(named))
+
+    @property
+    def levels(self) -> tuple[Values, ...]:
+        """The values that are given, from the document's to those of single models."""
+        levels = [self.values]
+        for module in self.modules:
+            levels.append(module.values)
+            for part in module.slices:
+                levels += [part.values, *(source.values for source in part.inputs)]
+        return tuple(levels)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the document as MergeKit spells it, models named as ``naming`` gives.

@@ -12,6 +12,7 @@ from stages.merge.mergekit.resolved_values import AskedValue, ResolvedValues
 from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.tokenizer_rule import tokenizer_of
 from stages.merge.mergekit.unused_filters import ambiguous_filters, entries_of, unused_filters
+from stages.merge.mergekit.value_ranges import check_ranges
 from stages.merge.mergekit.values_to_rules import Valued, rules_of
 from stages.merge.plan.arrangement import Arrangement
 from stages.merge.plan.child_rows import ChildRow, child_rows
@@ -62,6 +63,7 @@ class _Translator:
         self._dialect = dialect_of(self._method.spec)
         checkpoints = {reference: model.checkpoint for reference, model in opened.items()}
         self._ancestors = Ancestors(config, checkpoints, self._dialect.base, self._faults)
+        check_ranges(config, self._method.spec, self._dialect, self._faults)
         self._values = ResolvedValues(self._method, self._dialect, self._faults)
 
     def translate(self, seed: int) -> Translation:

@@ -1,9 +1,10 @@
 """What a document says of the child's tokenizer."""
 
+from stages.checkpoint.tokenizer_vocabulary import MAX_IDS
 from stages.merge.mergekit.node_reader import Nodes, Reader, shown
 from stages.merge.mergekit.schema import TokenConfig, TokenizerConfig
-from stages.merge.mergekit.yaml_nodes import Node
 from stages.recipe.model_reference import ModelReference
+from stages.yaml_text import Node
 
 _KINDS = ("model_token", "zero")
 
@@ -24,7 +25,9 @@ def read_tokenizer(reader: Reader, nodes: Nodes) -> TokenizerConfig | None:
     tokens = _tokens(reader, inner["tokens"]) if "tokens" in inner else {}
     multiple = None
     if "pad_to_multiple_of" in inner:
-        multiple = reader.whole(inner["pad_to_multiple_of"], "tokenizer.pad_to_multiple_of", 1)
+        multiple = reader.whole(
+            inner["pad_to_multiple_of"], "tokenizer.pad_to_multiple_of", 1, MAX_IDS
+        )
     return TokenizerConfig(source or "union", tokens, multiple)
 
 
@@ -61,7 +64,9 @@ def _token(reader: Reader, node: Node, path: str) -> TokenConfig | None:
         return None
     named = reader.reference(inner["model"], f"{path}.model") if "model" in inner else None
     number = (
-        reader.whole(inner["token_id"], f"{path}.token_id", 0) if "token_id" in inner else None
+        reader.whole(inner["token_id"], f"{path}.token_id", 0, MAX_IDS)
+        if "token_id" in inner
+        else None
     )
     token = reader.text(inner, "token", path)
     is_whole = named is not None and (token is None) != (number is None)

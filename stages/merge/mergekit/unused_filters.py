@@ -75,12 +75,6 @@ def _names_in_memory(keys: Sequence[str], config: Mapping[str, Any]) -> dict[str
 
 def entries_of(config: Config) -> Iterator[Entry]:
     """Give every value that a document gives, at every level."""
-    levels = [config.values]
-    for module in config.modules:
-        levels.append(module.values)
-        for part in module.slices:
-            levels.append(part.values)
-            levels += [source.values for source in part.inputs]
-    for values in levels:
+    for values in config.levels:
         for entries in values.values():
             yield from entries

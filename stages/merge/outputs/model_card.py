@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from stages.errors import RecipeError
+from stages.json_text import json_in
 from stages.licences import (
     Licence,
     Licences,
@@ -54,7 +55,7 @@ def recipe_in(card: str) -> Any:
     """
     _, fence, rest = card.partition("```json\n")
     try:
-        return json.loads(rest.partition("```")[0])
+        return json_in(rest.partition("```")[0])
     except ValueError as error:
         problem = f"it is not JSON: {error}" if fence else "there is no JSON block"
         raise RecipeError(

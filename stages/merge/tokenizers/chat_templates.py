@@ -1,6 +1,5 @@
 """Chat templates: the commonest among models, one of the usual forms by name, or a given text."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,9 @@ from jinja2 import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.safetensors_header import read_json
 from stages.errors import CheckpointError, RecipeError
+from stages.files import text_of
 from stages.hashing import nearest
 
 TEMPLATE_FILE = "chat_template.jinja"
@@ -105,17 +106,21 @@ def template_in(folder: Path) -> str | None:
         CheckpointError: the file that holds it is damaged.
     """
     if (folder / TEMPLATE_FILE).is_file():
-        return (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
+        try:
+            return text_of(folder / TEMPLATE_FILE)
+        except ValueError as error:
+            where = folder / TEMPLATE_FILE
+            raise CheckpointError(f"{where}: {error}. Fetch the model again.") from error
     for name in ("chat_template.json", "tokenizer_config.json"):
         path = folder / name
         if not path.is_file():
             continue
         try:
-            template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
+            template = read_json(path).get("chat_template")
             if isinstance(template, list):  # several, by name
                 named = {entry["name"]: entry["template"] for entry in template}
                 template = named.get("default")
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: damaged: {error}. Fetch the model again.") from error
         if isinstance(template, str):
             return template

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.checkpoint.companion_files import CHAT, TOKENIZER_SETTINGS, VOCABULARY
+from stages.checkpoint.safetensors_header import read_json
 from stages.merge.tokenizers.chat_templates import TEMPLATE_FILE
 
 _CONFIG = "tokenizer_config.json"
@@ -57,7 +58,7 @@ def _amend(path: Path, joined: Mapping[str, Any] | None, chat_template: str | No
     """Take out of tokenizer_config.json what the files next to it now say otherwise."""
     if not path.is_file():
         return
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json(path)
     amended = dict(config)
     if chat_template is not None:
         amended.pop("chat_template", None)

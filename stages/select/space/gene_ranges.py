@@ -5,12 +5,12 @@ switch there. What else a method declares is named under ``select.space.paramete
 default. A whole number's gene is [low, high + 1), so that each number is a bin of length 1.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
-from stages.params.space_params import MAX_DECIMALS, Bounds, SpaceParams
+from stages.params.section import Bounds
+from stages.params.space_params import MAX_DECIMALS, SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.select.space.genes import METHOD, SOURCE, GeneSpan
 
@@ -77,7 +77,7 @@ def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -
             )
         return
     low, high = _bounds_of(name, params, 1)
-    if low < parameter.low or high > parameter.high or not (math.isfinite(low + high)):
+    if low < parameter.low or high > parameter.high:
         raise ParamsError(
             f"params.yaml: select.space.{name} is [{low}, {high}]. {spec.name} takes {name} in "
             f"[{parameter.low}, {parameter.high}]; narrow the bounds."

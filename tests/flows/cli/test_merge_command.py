@@ -18,7 +18,6 @@ from flows.cli.main import main
 from flows.cli.merge import _guarded, _is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
-from stages.errors import GermlineError
 from tests.flows.typed import merged, said_by
 
 Q = "model.layers.1.self_attn.q_proj.weight"
@@ -316,15 +315,63 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_an_unknown_error_is_not_hidden() -> None:
-    """Only what is known to be the user's to fix is put in one line."""
+def test_an_unknown_error_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is one line for the person, and a traceback in the file that the line names."""
+    monkeypatch.chdir(tmp_path)
 
     def fail() -> None:
         raise OSError(errno.EIO, "broken")
 
-    with pytest.raises(OSError, match="broken") as raised:
+    with pytest.raises(SystemExit):
         _guarded(fail, Path("out"))
-    assert not isinstance(raised.value, GermlineError)
+    assert "OSError: [Errno 5] broken. Its traceback is in" in capsys.readouterr().err
+    assert "in fail" in Path("reports/runs/last-error.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("out", [".", "", "/", "..", "link", "hanging", "ties.yml", "new/../.."])
+def test_out_that_is_no_new_folder_is_refused(out: str) -> None:
+    """Nothing is merged into the working directory, through a link or over a file."""
+    Path("ties.yml").write_text(TIES, encoding="utf-8")
+    Path("elsewhere").mkdir()
+    Path("link").symlink_to("elsewhere")
+    Path("hanging").symlink_to("nowhere")
+
+    result = CliRunner().invoke(main, ["merge", "ties.yml", out])
+
+    assert result.exit_code == 1
+    assert 1 == len(result.stderr.splitlines()), result.stderr
+    assert (
+        "not the name of a folder" in result.stderr
+        or "link" in result.stderr
+        or ("already there" in result.stderr)
+    )
+    assert not any(Path("elsewhere").iterdir())
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("kind", ["file", "folder", "adapter"])
+def test_link_that_leaves_a_model_folder_is_refused(kind: str, tmp_path: Path) -> None:
+    """What lies elsewhere on the machine is not copied into a child."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/words.jinja").write_text("secret", encoding="utf-8")
+    if kind == "adapter":
+        shutil.copytree("one", "adapter")
+    folder = "adapter" if kind == "adapter" else "one"
+    name = "additional_chat_templates" if kind == "folder" else "chat_template.jinja"
+    target = "secret" if kind == "folder" else "secret/words.jinja"
+    Path(folder, name).symlink_to(tmp_path / target)
+    Path("ties.yml").write_text(
+        TIES.replace("model: one", "model: one+adapter") if kind == "adapter" else TIES,
+        encoding="utf-8",
+    )
+
+    result = CliRunner().invoke(main, ["merge", "ties.yml", "out"])
+
+    assert f"{name}: a link that leads out of" in result.stderr
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize(

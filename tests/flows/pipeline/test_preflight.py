@@ -45,7 +45,7 @@ def test_check_accepts_good_params() -> None:
         ({"select": {"space": {"methods": ["tise"]}}}, "Did you mean 'ties'"),
         ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
         ({"evaluate": {"device": "cuda:77"}}, "'cuda:77' is not on this machine"),
-        ({"evaluate": {"device": "banana"}}, "'banana' is not on this machine"),
+        ({"evaluate": {"device": "cuda:999"}}, "'cuda:999' is not on this machine"),
         ({"evaluate": {"gen_kwargs": {"temprature": 1.0}}}, "Did you mean 'temperature'"),
         ({"evaluate": {"gen_kwargs": {"repetition_penalty": -1}}}, "repetition_penalty is -1"),
         (

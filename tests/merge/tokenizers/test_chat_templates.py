@@ -77,5 +77,5 @@ def test_damaged_template_file_is_told(tmp_path: Path) -> None:
     """A file that should hold a template and is not JSON is named."""
     model = speaker(tmp_path / "a", ["x"])
     (tmp_path / "a" / "chat_template.json").write_text("{", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"chat_template\.json: damaged"):
+    with pytest.raises(CheckpointError, match=r"chat_template\.json: not JSON"):
         template_of("auto", [model])

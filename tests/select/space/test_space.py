@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import ParamsError, RecipeError
+from stages.merge.arithmetic.parameters import SHARE
 from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import COMPONENTS, Model, Recipe, Rule
 from stages.select.space.space import Space
-from tests.select.specs import SPECS, encoded, space_of
+from tests.select.specs import SPECS, encoded, space_of, spec_of
+
+SHARING = {"shares": spec_of("shares", SHARE)}
 
 METHODS = [m for m in SPECS if m != "slerp"]
 
@@ -189,7 +192,7 @@ def test_encode_averages_over_a_block_and_clips() -> None:
         (["slerp"], {"parents": 3}, "slerp merges 2 parents, download.parents lists 3"),
         (["linear"], {"layer_groups": 9}, "the models have 6 layers"),
         (["linear"], {"components": ["mlp", "mlp"]}, "List each component once"),
-        (["linear"], {"weight": (0.0, float("inf"))}, "narrow the bounds"),
+        (["shares"], {"weight": (-1.0, 1.0), "specs": SHARING}, "narrow the bounds"),
         (
             ["linear"],
             {"weight": (0.0, 0.0004), "decimals": 3},

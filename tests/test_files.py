@@ -1,0 +1,85 @@
+"""Files are read as text or refused, and links stay where they may."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stages.files import can_be_path, inside_project, leaving_link, text_of
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a\nb\xff", "line 2: the byte 0xff is not UTF-8"),
+        ("a".encode("utf-16"), "line 1: it is UTF-16"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    """The message names the line."""
+    (tmp_path / "f").write_bytes(data)
+
+    with pytest.raises(ValueError, match=message):
+        text_of(tmp_path / "f")
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """A pipe is not waited for, a folder is not a file, and a mark of UTF-8 is left out."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "marked").write_bytes(b"\xef\xbb\xbfa")
+
+    assert "a" == text_of(tmp_path / "marked")
+    for name in ("pipe", "."):
+        with pytest.raises(ValueError, match="not a file"):
+            text_of(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        text_of(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "leaves"),
+    [
+        ("model/a", "model/b", False),
+        ("model/a", "b", True),
+        ("model/inner/a", "/etc/passwd", True),
+        ("model/a", "nowhere", True),
+        ("hub/snapshots/c0ffee/a", "hub/blobs/b", False),
+        ("hub/snapshots/c0ffee/a", "hub/refs/main", True),
+        ("model/a", "cache/files/md5/0a/" + "0" * 30, False),
+    ],
+)
+def test_link_leaves_unless_a_cache_holds_it(
+    tmp_path: Path, link: str, target: str, leaves: bool
+) -> None:
+    """The hub's snapshots are links to its blobs, and DVC's outputs may be links to its cache."""
+    path = tmp_path / link
+    path.parent.mkdir(parents=True)
+    if target != "nowhere" and not target.startswith("/"):
+        (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / target).touch()
+    path.symlink_to(tmp_path / target)
+    folder = path.parent if "snapshots" in link else tmp_path / "model"
+
+    assert leaving_link(folder) == (path if leaves else None)
+
+
+def test_file_of_the_project_is_no_link_out_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder on another disk may be linked; a file that somebody linked elsewhere may not."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/q.csv").touch()
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("data").symlink_to(tmp_path / "other")
+    Path("q.csv").symlink_to(tmp_path / "other/q.csv")
+
+    assert inside_project("data/q.csv") == Path("data/q.csv")
+    assert inside_project("q.csv") is None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\nb", "x" * 256, "a/" * 3000, "\ud800"])
+def test_text_that_no_disk_takes_is_no_path(text: str) -> None:
+    """Asking for such a name is an error on every disk."""
+    assert not can_be_path(text)
+    assert can_be_path("models/mine")
