@@ -58,7 +58,7 @@ def test_methods_are_swept_one_after_the_other() -> None:
     both = swept(params_of(methods=["task_arithmetic", "ties"], sweep=4), specs=SPECS, **MODELS)
     assert ["task_arithmetic"] * 4 + ["ties"] * 4 == [recipe.method for recipe in both]
     assert [] == swept(params_of(sweep=0), specs=SPECS, **MODELS)
-    with pytest.raises(ValidationError, match="list each method once"):
+    with pytest.raises(ValidationError, match="is listed twice; list each once"):
         params_of(methods=["ties", "ties"])
     with pytest.raises(ValidationError, match="methods"):
         params_of(methods=["slerp"])
