@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from flows.pipeline.preflight import specs
 from flows.pipeline.search_state import SPLIT, space_of
-from flows.pipeline.session import Laboratory, evaluate_all
+from flows.pipeline.session import Session, evaluate_all
 from stages.errors import EvaluationError
 from stages.lineage.outcome import Outcome
 from stages.recipe.recipe import Recipe
@@ -14,27 +14,27 @@ from stages.select.final.tuned_baselines import RANDOM, SWEEP, drawn, swept
 Advance = Callable[[int], None]
 
 
-def recipes_to_try(lab: Laboratory) -> dict[str, dict[str, Recipe]]:
+def recipes_to_try(session: Session) -> dict[str, dict[str, Recipe]]:
     """Return the recipes that each tuned baseline tries, by the baseline's name and their ids."""
-    params, base, parents = lab.params, lab.parents.base, lab.parents.models
+    params, base, parents = session.params, session.parents.base, session.parents.models
     tried = {
         SWEEP: swept(
             params.select, base=base, parents=parents, merge=params.merge, specs=specs(params)
         ),
         RANDOM: drawn(
-            params.select, space_of(lab), base=base, parents=parents, merge=params.merge
+            params.select, space_of(session), base=base, parents=parents, merge=params.merge
         ),
     }
     return {name: {r.id: r for r in recipes} for name, recipes in tried.items() if recipes}
 
 
-def num_evaluations(lab: Laboratory, tried: Mapping[str, Mapping[str, Recipe]]) -> int:
+def num_evaluations(session: Session, tried: Mapping[str, Mapping[str, Recipe]]) -> int:
     """Return how many evaluations ``tune`` asks for, on the search and the validation items."""
-    return sum(len(recipes) + _num_listed(lab, len(recipes)) for recipes in tried.values())
+    return sum(len(recipes) + _num_listed(session, len(recipes)) for recipes in tried.values())
 
 
 def tune(
-    lab: Laboratory, tried: Mapping[str, Mapping[str, Recipe]], advance: Advance
+    session: Session, tried: Mapping[str, Mapping[str, Recipe]], advance: Advance
 ) -> tuple[FixedModel, ...]:
     """Return the best recipe of each tuned baseline, with the number of recipes that it tried.
 
@@ -44,25 +44,25 @@ def tune(
     Raises:
         EvaluationError: none of a baseline's recipes could be scored.
     """
-    return tuple(_best(lab, name, recipes, advance) for name, recipes in tried.items())
+    return tuple(_best(session, name, recipes, advance) for name, recipes in tried.items())
 
 
 def _best(
-    lab: Laboratory, name: str, recipes: Mapping[str, Recipe], advance: Advance
+    session: Session, name: str, recipes: Mapping[str, Recipe], advance: Advance
 ) -> FixedModel:
-    by_search = _ranked(lab, recipes, SPLIT, name, advance)
-    listed = {best: recipes[best] for best in by_search[: _num_listed(lab, len(recipes))]}
-    by_validation = _ranked(lab, listed, "validation", name, advance)
+    by_search = _ranked(session, recipes, SPLIT, name, advance)
+    listed = {best: recipes[best] for best in by_search[: _num_listed(session, len(recipes))]}
+    by_validation = _ranked(session, listed, "validation", name, advance)
     return FixedModel(name, "tuned", recipes[by_validation[0]], len(recipes))
 
 
 def _ranked(
-    lab: Laboratory, recipes: Mapping[str, Recipe], split: str, name: str, advance: Advance
+    session: Session, recipes: Mapping[str, Recipe], split: str, name: str, advance: Advance
 ) -> list[str]:
     """Return the ids of the recipes that could be scored on ``split``, the best first."""
     named = {f"{name} {number}": recipe for number, recipe in enumerate(recipes.values())}
-    outcomes = evaluate_all(lab, named, split, lambda _, count: advance(count))
-    fitness = {named[key].id: _fitness(lab, outcome) for key, outcome in outcomes.items()}
+    outcomes = evaluate_all(session, named, split, lambda _, count: advance(count))
+    fitness = {named[key].id: _fitness(session, outcome) for key, outcome in outcomes.items()}
     scored = {recipe_id: value for recipe_id, value in fitness.items() if value is not None}
     if not scored:
         error = next(iter(outcomes.values())).error
@@ -74,9 +74,9 @@ def _ranked(
     return sorted(scored, key=lambda recipe_id: -scored[recipe_id])
 
 
-def _fitness(lab: Laboratory, outcome: Outcome) -> float | None:
-    return outcome.evaluation.fitness(lab.suite.weights) if outcome.evaluation else None
+def _fitness(session: Session, outcome: Outcome) -> float | None:
+    return outcome.evaluation.fitness(session.suite.weights) if outcome.evaluation else None
 
 
-def _num_listed(lab: Laboratory, num_recipes: int) -> int:
-    return min(num_recipes, max(1, lab.params.select.shortlist))
+def _num_listed(session: Session, num_recipes: int) -> int:
+    return min(num_recipes, max(1, session.params.select.shortlist))
