@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing oracle parity smollm2 zoo clean
+.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -67,6 +67,12 @@ study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds 
 
 study-estimators: $(STAMP)  ## how well estimators foretell full scores, on the last run's candidates
 	@python -m tests.bench.study_estimators
+
+study-coverage: $(STAMP)  ## do the error bars of estimators hold where candidates outgrow them? (minutes)
+	@python -m tests.bench.study_coverage
+
+study-claims: $(STAMP)  ## how often the report claims a difference between equal models (ten minutes)
+	@python -m tests.bench.study_claims
 
 bench-evaluate: $(STAMP)  ## time candidates against mergekit-yaml and lm_eval's command line (fifteen minutes)
 	@python tools/oracle_venv.py

@@ -3,10 +3,14 @@
 import codecs
 import os
 import re
+import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
+
+from stages.errors import CheckpointError
 
 MAX_PATH_BYTES, MAX_NAME_BYTES = 4095, 255  # of Linux; asking for more is an error
 _IN_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # of DVC
@@ -70,9 +74,39 @@ def check_writable(folder: Path) -> None:
     Raises:
         OSError: they cannot.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    with TemporaryFile(dir=there):
+    with TemporaryFile(dir=_nearest_folder(folder)):
         pass
+
+
+def check_room(needs: Mapping[Path, int], where: str) -> None:
+    """Check that the disks have room for so many bytes more in each folder; it need not exist.
+
+    Raises:
+        CheckpointError: one has not.
+    """
+    disks: dict[int, list[Path]] = {}
+    for folder in needs:
+        if needs[folder]:
+            disks.setdefault(_nearest_folder(folder).stat().st_dev, []).append(folder)
+    for folders in disks.values():
+        wanted = sum(needs[folder] for folder in folders)
+        free = shutil.disk_usage(_nearest_folder(folders[0])).free
+        if wanted > free:
+            shown = " and ".join(f"{needs[f] / 1e9:.2f} GB in {f}" for f in folders)
+            raise CheckpointError(
+                f"{where}: needs {shown}, the disk has {free / 1e9:.2f} GB free. Free some, or "
+                "use another disk."
+            )
+
+
+def is_same_disk(folder: Path, other: Path) -> bool:
+    """Return whether files of one folder can be linked into the other."""
+    return _nearest_folder(folder).stat().st_dev == _nearest_folder(other).stat().st_dev
+
+
+def _nearest_folder(folder: Path) -> Path:
+    """Return ``folder``, or the nearest above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def scratch_name(path: Path) -> Path:

@@ -1,14 +1,16 @@
 """A small server that speaks the Hugging Face hub's protocol, for huggingface_hub to talk to.
 
-It serves revisions by name or commit, HEAD and GET with ETag and Range, and can ask for a token
-or cut a transfer short.
+It serves revisions by name or commit, HEAD and GET with ETag and Range, and has accidents on
+order: refusals, transfers that are cut, slow, short or wrong, a token that is asked for, and large
+files that another host sends, as a hub's do.
 """
 
-import hashlib
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
+from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -32,23 +34,40 @@ class Repo:
 
 @dataclass
 class Request:
-    """One request that reached the server."""
+    """One request that reached the server; ``has_token`` where it brought one."""
 
     method: str
     path: str
     range: str | None
+    has_token: bool = False
+
+
+@dataclass
+class Busy:
+    """An answer without content: its status and its headers."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class HubServer:
-    """A hub on 127.0.0.1 for the length of a ``with`` block; ``cut_after`` breaks transfers.
+    """A hub on 127.0.0.1 for the length of a ``with`` block, and the accidents that it has.
 
     ``cut_after`` {path: [n, ...]}: each of the next GETs of the file ends after n bytes.
+    ``busy`` {"api", "tree" or path: [Busy, ...]}: the next requests for it are refused so.
+    ``sent`` {path: bytes, ...}: is sent under the name of a file, whose listed hash stays.
+    ``bytes_per_s`` slows large files down; ``cdn`` is another server that sends large files.
     """
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.requests: list[Request] = []
         self.cut_after: dict[str, list[int]] = {}
+        self.busy: dict[str, list[Busy]] = {}
+        self.sent: dict[str, bytes] = {}
+        self.bytes_per_s: float | None = None
+        self.cdn: HubServer | None = None
+        self.is_stopping = False
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -65,7 +84,7 @@ class HubServer:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-        digest = hashlib.sha1(usedforsecurity=False)
+        digest = sha1(usedforsecurity=False)
         for path, data in files.items():
             digest.update(path.encode() + b"\0" + data)
         target = self.repos.setdefault(repo, Repo())
@@ -95,6 +114,7 @@ class HubServer:
 
     def stop(self) -> None:
         """Close the port; calling it again does nothing."""
+        self.is_stopping = True
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -116,13 +136,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.hub.requests.append(Request(self.command, path, self.headers.get("Range")))
+        token = self.headers.get("Authorization")
+        self.hub.requests.append(
+            Request(self.command, path, self.headers.get("Range"), token is not None)
+        )
         match = _RESOLVE.fullmatch(path) or _TREE.fullmatch(path) or _API.fullmatch(path)
         repo = self.hub.repos.get(match["repo"]) if match else None
-        if match is None or repo is None:
-            self._refuse(401 if match else 404, "RepoNotFound")
-        elif repo.token and self.headers.get("Authorization") != f"Bearer {repo.token}":
-            self._refuse(401, "GatedRepo" if repo.is_gated else "RepoNotFound")
+        refusals = self.hub.busy.get(_subject(match)) if match else None
+        if refusals and (match is None or match.re is not _RESOLVE or with_body):
+            self._refuse(refusals[0].status, "", refusals.pop(0).headers)
+        elif match is None or repo is None:
+            self._refuse(401 if match and token is None else 404, "RepoNotFound")
+        elif repo.token and token is not None and token != f"Bearer {repo.token}":
+            self._refuse(
+                401, "", {"X-Error-Message": "Invalid credentials in Authorization header"}
+            )
+        elif repo.is_gated:
+            self._refuse(403 if token else 401, "GatedRepo")
+        elif repo.token and token is None:
+            self._refuse(401, "RepoNotFound")
         else:
             self._answer_from(repo, match, with_body=with_body)
 
@@ -142,9 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._file(commit, match["path"], files[match["path"]], with_body=with_body)
 
-    def _refuse(self, status: int, code: str) -> None:
+    def _refuse(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        self.send_header("X-Error-Code", code)
+        for name, value in {"X-Error-Code": code, **(headers or {})}.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -157,13 +190,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _file(self, commit: str, path: str, data: bytes, *, with_body: bool) -> None:
+        etag = _etag(path, data)
+        if self.hub.cdn is not None and _is_large(path):
+            self.send_response(302)
+            self.send_header("Location", f"{self.hub.cdn.url}{self.path}")
+            self.send_header("X-Linked-ETag", f'"{etag}"')
+            self.send_header("X-Linked-Size", str(len(data)))
+            self.send_header("X-Repo-Commit", commit)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        data = self.hub.sent.get(path, data)
         start = 0
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         if wanted and with_body:
             start = int(wanted[1])
         body = data[start:]
         self.send_response(206 if start else 200)
-        self.send_header("ETag", f'"{_etag(path, data)}"')
+        self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Repo-Commit", commit)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(body)))
@@ -178,7 +222,30 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
-        self.wfile.write(body)
+        self._send(body, is_large=_is_large(path))
+
+    def _send(self, body: bytes, *, is_large: bool) -> None:
+        if self.hub.bytes_per_s is None or not is_large:
+            self.wfile.write(body)
+            return
+        step = max(1, int(self.hub.bytes_per_s / 20))
+        for first in range(0, len(body), step):
+            if self.hub.is_stopping:
+                return
+            try:
+                self.wfile.write(body[first : first + step])
+                self.wfile.flush()
+            except ConnectionError:  # the client was killed
+                self.close_connection = True
+                return
+            time.sleep(0.05)
+
+
+def _subject(match: re.Match[str]) -> str:
+    """Return what a request is about, by the names of ``HubServer.busy``."""
+    if match.re is _RESOLVE:
+        return match["path"]
+    return "tree" if match.re is _TREE else "api"
 
 
 def _is_large(path: str) -> bool:
@@ -187,9 +254,9 @@ def _is_large(path: str) -> bool:
 
 def _etag(path: str, data: bytes) -> str:
     if _is_large(path):
-        return hashlib.sha256(data).hexdigest()
+        return sha256(data).hexdigest()
     blob = b"blob %d\0" % len(data) + data
-    return hashlib.sha1(blob, usedforsecurity=False).hexdigest()
+    return sha1(blob, usedforsecurity=False).hexdigest()
 
 
 def _info(repo: str, commit: str, files: dict[str, bytes]) -> dict[str, Any]:

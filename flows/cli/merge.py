@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from flows.execution.error_log import explained
-from flows.prefect_runtime.console import say
+from flows.prefect_runtime.console import say, stop
 from stages.errors import GermlineError
 
 T = TypeVar("T")
@@ -160,9 +160,8 @@ def _guarded(job: Callable[[], T], out: Path) -> T:
     except GermlineError as error:
         for line in str(error).splitlines():
             console.print(f"error: {line}", markup=False)
-    except KeyboardInterrupt:
-        console.print(f"stopped: {out} was not written", markup=False)
-        sys.exit(130)
+    except KeyboardInterrupt as error:  # a download says itself what is kept
+        stop(console, str(error) or f"stopped: {out} was not written")
     except OSError as error:
         if error.filename is not None and not _is_part_of(out, Path(error.filename)):
             remedy = "Give yourself the right to read it, or name another model."

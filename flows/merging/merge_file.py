@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from flows.merging.merge_job import Job, check_room, write
+from flows.merging.merge_job import Job, write
 from flows.merging.model_cache import Resolver
 from flows.prefect_runtime.console import say
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, RecipeError
+from stages.files import check_room
 from stages.merge.mergekit.document import read_file
 from stages.merge.mergekit.document_order import ordered
 from stages.merge.mergekit.schema import Config
@@ -78,7 +79,7 @@ def merge_file(job: Job) -> str:
         notes = [*resolver.notes, *(line for one in documents for line in one.notes)]
         for line in dict.fromkeys(notes):
             say(f"note: {line}")
-    check_room(job.out, size)
+    check_room({job.out: size}, job.source.name)
     stages: dict[str, _Stage] = {}
     result = ""
     configs = _documents(job)

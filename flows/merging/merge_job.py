@@ -1,6 +1,5 @@
 """What ``germline merge`` is asked to do, and the last step of all ways to do it: writing."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from flows.merging.kept_weights import kept_weights
 from flows.merging.model_cache import Resolver, remember
 from flows.prefect_runtime.console import say
 from stages.errors import CheckpointError
+from stages.files import check_room
+from stages.licences import remarks
+from stages.merge.outputs.model_card import licences_in
 from stages.merge.outputs.model_folder import copy_model, write_model
 from stages.merge.outputs.preview import bytes_written
 from stages.merge.plan.plan import Plan
@@ -64,13 +66,15 @@ def write(job: Job, plan: Plan, folder: Path) -> str:
     Raises:
         GermlineError: a tensor cannot be merged, or there is no room.
     """
-    check_room(folder, bytes_written(plan))
+    check_room({folder: bytes_written(plan)}, plan.label)
     with kept_weights(plan) as child:
         if child is None:
             weights_hash = _merged(job, plan, folder)
         else:
             weights_hash = copy_model(plan, child, folder, shard_bytes=job.shard_bytes)
             say(f"{folder}: copied from the candidate store, which keeps this recipe's weights")
+    for line in remarks(licences_in(plan)):
+        say(f"note: {line}")
     remember(folder, weights_hash)
     return weights_hash
 
@@ -79,23 +83,6 @@ def _merged(job: Job, plan: Plan, folder: Path) -> str:
     with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
         return write_model(
             plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
-        )
-
-
-def check_room(folder: Path, num_bytes: int) -> None:
-    """Check that a disk has room for a model at ``folder``.
-
-    Raises:
-        CheckpointError: it has not.
-    """
-    parent = folder.absolute()
-    while not parent.exists():
-        parent = parent.parent
-    free = shutil.disk_usage(parent).free
-    if num_bytes > free:
-        raise CheckpointError(
-            f"{folder}: needs {num_bytes / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB free. "
-            "Free some, or write to another disk."
         )
 
 

@@ -13,6 +13,7 @@ from flows.merging.model_search import ModelSearch
 from stages.errors import Faults, RecipeError
 from stages.files import text_of
 from stages.json_text import json_in
+from stages.licences import CARD
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import open_ancestors
 from stages.merge.outputs.model_card import recipe_in
@@ -25,7 +26,6 @@ from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, NestedRecipe, Recipe
 
-CARD = "README.md"
 _INPUTS = "Give a recipe, a MergeKit file, or the folder of a model that germline merged."
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from flows.pipeline.preflight import specs
-from flows.pipeline.session import Laboratory, evaluate_all
+from flows.pipeline.session import Session, evaluate_all
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage.outcome import Outcome
@@ -18,7 +18,7 @@ from stages.select.final.baselines import references
 SPLIT = "search"
 
 
-def learn(lab: Laboratory, generation: Iterable[Outcome]) -> Estimator | None:
+def learn(session: Session, generation: Iterable[Outcome]) -> Estimator | None:
     """Return the estimator of ``evaluate.estimator``; None where every item is to be evaluated.
 
     ``generation``: the outcomes of generation 0 on the whole split, in ask order.
@@ -26,16 +26,16 @@ def learn(lab: Laboratory, generation: Iterable[Outcome]) -> Estimator | None:
     Raises:
         EvaluationError: a parent cannot be scored, or too few models could.
     """
-    params = lab.params.evaluate.estimator
+    params = session.params.evaluate.estimator
     if params.kind == "none":
         return None
     fixed = references(
-        base=lab.parents.base,
-        parents=lab.parents.models,
-        merge=lab.params.merge,
-        specs=specs(lab.params),
+        base=session.parents.base,
+        parents=session.parents.models,
+        merge=session.params.merge,
+        specs=specs(session.params),
     )
-    known = evaluate_all(lab, {ref.name: ref.recipe for ref in fixed}, SPLIT)
+    known = evaluate_all(session, {ref.name: ref.recipe for ref in fixed}, SPLIT)
     parents = []
     for name in (ref.name for ref in fixed if ref.kind == "parent"):
         evaluation = known[name].evaluation

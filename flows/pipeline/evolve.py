@@ -19,8 +19,8 @@ from flows.pipeline.session import (
     conduct,
     evaluate_all,
     fresh,
-    laboratory,
     merge,
+    open_session,
     write_json_lines,
     write_records,
 )
@@ -54,10 +54,10 @@ def select(
 @flow(name="evolve", flow_run_name="evolve, seed {params.select.seed}", validate_parameters=False)
 def evolve(params: Params) -> None:
     """Run the search of ``params``; write its lineage, its evaluations and the elite's weights."""
-    with laboratory(params, LINEAGE / "store.jsonl") as lab:
-        for caution in cautions(lab.suite):
+    with open_session(params, LINEAGE / "store.jsonl") as session:
+        for caution in cautions(session.suite):
             say(f"warning: {caution}")
-        evolution = Evolution(lab)
+        evolution = Evolution(session)
         total = params.select.population * params.select.generations + 1  # and the mean
         journal = Journal(JOURNAL)
         with SearchProgress(total, "evolve") as progress:
@@ -69,16 +69,18 @@ def evolve(params: Params) -> None:
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)
-                    evolution.estimator = learn(lab, [outcomes[c.name] for c in candidates])
+                    evolution.estimator = learn(session, [outcomes[c.name] for c in candidates])
             score_centre(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
-        write_records(lab, LINEAGE)
-        record_origins(lab.cache, "evolve")
+        write_records(session, LINEAGE)
+        record_origins(session.cache, "evolve")
         keep_weights(evolution)
-        progress.say(f"{len(evolution.rows)} candidates, {lab.cache.num_computed} evaluated now")
+        progress.say(
+            f"{len(evolution.rows)} candidates, {session.cache.num_computed} evaluated now"
+        )
         if params.select.racing.rungs:
             answered = sum(row.num_items for row in evolution.rows)
-            whole = lab.suite.num_items(SPLIT) * len(evolution.rows)
+            whole = session.suite.num_items(SPLIT) * len(evolution.rows)
             progress.say(f"{answered} items answered; without racing it were {whole}")
 
 
@@ -88,7 +90,7 @@ def score_generation(
     """Return each candidate's outcome, and the rung of a race that it reached."""
     race = evolution.race(candidates)
     if race is not None:
-        return run_race(evolution.lab, candidates, race, SPLIT, progress), race.rungs()
+        return run_race(evolution.session, candidates, race, SPLIT, progress), race.rungs()
     outcomes = score_candidates(evolution, candidates, progress)
     return outcomes, dict.fromkeys(outcomes, 0)
 
@@ -104,7 +106,7 @@ def score_candidates(
         progress.advance(count)
 
     recipes = {c.name: c.recipe for c in candidates}
-    outcomes = evaluate_all(evolution.lab, recipes, SPLIT, note, evolution.items)
+    outcomes = evaluate_all(evolution.session, recipes, SPLIT, note, evolution.items)
     return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
 
 
@@ -161,18 +163,18 @@ def keep_weights(evolution: Evolution) -> None:
 
     ``kept.jsonl`` says which folder holds which candidate.
     """
-    lab, rows = evolution.lab, evolution.rows
-    wanted = lab.params.select
+    session, rows = evolution.session, evolution.rows
+    wanted = session.params.select
     fresh(KEPT)
     kept = {
         "none": [],
         "elite": shortlist(rows, wanted),
         "all": [row for row in rows if row.fitness is not None],
-    }[lab.params.merge.keep]
+    }[session.params.merge.keep]
     index = []
     for recipe_id, row in {row.id: row for row in kept}.items():
         folder = recipe_id[:16]
-        merge(lab, row.recipe, KEPT / folder, str(row.weights_hash))
+        merge(session, row.recipe, KEPT / folder, str(row.weights_hash))
         index.append({"folder": folder, "name": row.name, "weights_hash": row.weights_hash})
     write_json_lines(KEPT / "kept.jsonl", index)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.pipeline.session import Laboratory, evaluate_all
+from flows.pipeline.session import Session, evaluate_all
 from flows.prefect_runtime.console import SearchProgress
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
@@ -11,7 +11,7 @@ from stages.select.racing.race import Race
 
 
 def run_race(
-    lab: Laboratory,
+    session: Session,
     candidates: Sequence[Candidate],
     race: Race,
     split: str,
@@ -23,7 +23,7 @@ def run_race(
     progress.forget()
     while (heat := race.next()) is not None:
         running = {name: recipes[name] for name in heat.names}
-        outcomes = evaluate_all(lab, running, split, items=heat.items)
+        outcomes = evaluate_all(session, running, split, items=heat.items)
         race.take({name: outcome.evaluation for name, outcome in outcomes.items()})
         last |= outcomes
         still = race.next()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.pipeline.preflight import specs
-from flows.pipeline.session import Laboratory
+from flows.pipeline.session import Session
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
@@ -21,42 +21,52 @@ from stages.select.strategies.strategy import Proposal, Result
 SPLIT = "search"
 
 
+def space_of(session: Session) -> Space:
+    """Return the space of the search over the parents at hand.
+
+    Raises:
+        ParamsError: the base has no module that params.yaml names, or the space does not fit.
+    """
+    params = session.params
+    layout = layout_of(Checkpoint(session.parents.base_folder))
+    faults = Faults()
+    with faults.at("params.yaml: merge"):
+        layout.check_modules(params.merge.modules, "the base")
+    faults.raise_as(ParamsError)
+    names = [model.name for model in session.parents.models]
+    return Space(
+        params.select.space,
+        specs=specs(params),
+        num_parents=len(names),
+        num_layers=layout.num_layers,
+        parent_names=names,
+    )
+
+
 class Evolution:
     """The search and its growing lineage: proposes candidates and takes their outcomes.
 
     ``generation`` is the number of the generation that is proposed next, or is out for evaluation.
     """
 
-    def __init__(self, lab: Laboratory) -> None:
-        params = lab.params
-        layout = layout_of(Checkpoint(lab.parents.base_folder))
-        faults = Faults()
-        with faults.at("params.yaml: merge"):
-            layout.check_modules(params.merge.modules, "the base")
-        faults.raise_as(ParamsError)
-        names = [model.name for model in lab.parents.models]
-        self.space = Space(
-            params.select.space,
-            specs=specs(params),
-            num_parents=len(names),
-            num_layers=layout.num_layers,
-            parent_names=names,
-        )
+    def __init__(self, session: Session) -> None:
+        params = session.params
+        self.space = space_of(session)
         starts = warm_starts(params.select.warm_start, self.space)
         self.strategy = strategy_of(self.space, params.select, starts)
         self.generation = 0
-        self.lab = lab
+        self.session = session
         self.rows: list[Row] = []
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
-        self.weights = lab.suite.weights
+        self.weights = session.suite.weights
 
     def candidate(self, proposal: Proposal) -> Candidate:
         """Return the candidate of the present generation that ``proposal`` decodes to."""
         recipe = self.space.make_recipe(
             proposal.genome,
-            base=self.lab.parents.base,
-            parents=self.lab.parents.models,
-            merge=self.lab.params.merge,
+            base=self.session.parents.base,
+            parents=self.session.parents.models,
+            merge=self.session.params.merge,
         )
         return Candidate(
             proposal.name, proposal.genome, recipe, self.generation, proposal.ancestors
@@ -74,20 +84,20 @@ class Evolution:
     @property
     def items(self) -> Items | None:
         """The items that a candidate outside any race answers now; None: all of the split."""
-        select = self.lab.params.select
+        select = self.session.params.select
         if select.racing.rungs:
-            whole = self.lab.suite.items(SPLIT)
+            whole = self.session.suite.items(SPLIT)
             return course(whole, select.racing, select.seed, self.generation)
         return self.estimator.items if self.estimator else None
 
     def race(self, candidates: Sequence[Candidate]) -> Race | None:
         """Return the race of the generation that ``candidates`` are; None where there is none."""
-        params = self.lab.params.select
+        params = self.session.params.select
         if not params.racing.rungs:
             return None
         return Race(
             [candidate.name for candidate in candidates],
-            self.lab.suite.items(SPLIT),
+            self.session.suite.items(SPLIT),
             params.racing,
             self.weights,
             seed=params.seed,
@@ -103,7 +113,7 @@ class Evolution:
         evaluation = outcome.evaluation
         if evaluation is None:
             return Result(name, None)
-        if self.lab.params.select.objectives == "separate":
+        if self.session.params.select.objectives == "separate":
             return Result(name, evaluation.objectives(), evaluation, rung)
         return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
 

@@ -1,7 +1,8 @@
 """The select flow: scores the shortlist on the validation split, the champion on the test split.
 
 The test split is read here and nowhere else, once for each of the champion, the base, the parents,
-the fixed baselines and the references.
+the fixed and the tuned baselines and the references. Tuned baselines meet the search and the
+validation items before, as candidates do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +14,16 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from flows.pipeline.final.tuning import num_evaluations, recipes_to_try, tune
 from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import (
-    Laboratory,
+    Session,
     conduct,
     evaluate_all,
     fresh,
-    laboratory,
     merge,
+    open_session,
     write_records,
 )
 from flows.prefect_runtime.console import SearchProgress, say
@@ -54,31 +56,34 @@ def select(params: Params) -> None:
             f"{LINEAGE / 'genomes.jsonl'}: {len(rows)} candidates, but none that may be listed "
             "was scored. Read their errors there, fix the cause, and run again."
         )
-    with laboratory(params, SELECTION / "store.jsonl") as lab:
-        weights = lab.suite.weights
-        merging = lab.params.merge
+    with open_session(params, SELECTION / "store.jsonl") as session:
+        weights = session.suite.weights
+        merging = session.params.merge
         fixed = references(
-            base=lab.parents.base,
-            parents=lab.parents.models,
+            base=session.parents.base,
+            parents=session.parents.models,
             merge=merging,
             specs=specs(params),
         )
-        with SearchProgress(len(listed) + len(fixed) + 1, "select") as progress:
-            validation = _validate(lab, listed, progress)
+        tried = recipes_to_try(session)
+        total = len(listed) + len(fixed) + 1 + num_evaluations(session, tried) + len(tried)
+        with SearchProgress(total, "select") as progress:
+            validation = _validate(session, listed, progress)
             winner = champion(listed, validation, weights)
-            entries = (*_test(lab, winner, fixed, progress), *_ask(lab))
+            tuned = tune(session, tried, progress.advance)
+            entries = (*_test(session, winner, (*fixed, *tuned), progress), *_ask(session))
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
         selection = Selection(
-            winner.name, weights, shortlisted, entries, corrected, cautions(lab.suite)
+            winner.name, weights, shortlisted, entries, corrected, cautions(session.suite)
         )
-        merge(lab, winner.recipe, CHAMPION, str(selection.winner.weights_hash))
+        merge(session, winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
         rows = _with_scores(rows, scored)
         write_rows(fresh(SELECTION) / "genomes.jsonl", rows)
         selection.write(SELECTION / "selection.json")
-        write_records(lab, SELECTION)
-        record_origins(lab.cache, "select")
+        write_records(session, SELECTION)
+        record_origins(session.cache, "select")
     _show(rows, selection, params)
 
 
@@ -94,42 +99,51 @@ def _with_scores(
 
 
 def _validate(
-    lab: Laboratory, listed: Sequence[Row], progress: SearchProgress
+    session: Session, listed: Sequence[Row], progress: SearchProgress
 ) -> Mapping[str, Evaluation | None]:
     recipes = {row.name: row.recipe for row in listed}
-    outcomes = _outcomes(lab, recipes, "validation", progress)
+    outcomes = _outcomes(session, recipes, "validation", progress)
     return {name: outcome.evaluation for name, outcome in outcomes.items()}
 
 
 def _test(
-    lab: Laboratory, winner: Row, fixed: Sequence[FixedModel], progress: SearchProgress
+    session: Session, winner: Row, fixed: Sequence[FixedModel], progress: SearchProgress
 ) -> tuple[TestedModel, ...]:
     recipes = {winner.name: winner.recipe, **{ref.name: ref.recipe for ref in fixed}}
     kinds = {winner.name: "champion", **{ref.name: ref.kind for ref in fixed}}
+    tried = {ref.name: ref.num_evaluations for ref in fixed}
     entries = []
-    for name, outcome in _outcomes(lab, recipes, "test", progress).items():
+    for name, outcome in _outcomes(session, recipes, "test", progress).items():
         if outcome.evaluation is None or outcome.weights_hash is None:
             raise EvaluationError(
                 f"{kinds[name]} {name} on the test split: {outcome.error} Every model of the "
                 "comparison must be scored; fix the cause and run again."
             )
         recipe = recipes[name].to_dict()
-        entry = TestedModel(name, kinds[name], recipe, outcome.weights_hash, outcome.evaluation)  # type: ignore[arg-type]
-        entries.append(entry)
+        entries.append(
+            TestedModel(
+                name=name,
+                kind=kinds[name],  # type: ignore[arg-type]
+                recipe=recipe,
+                weights_hash=outcome.weights_hash,
+                evaluation=outcome.evaluation,
+                num_evaluations=tried.get(name),
+            )
+        )
     return tuple(entries)
 
 
-def _ask(lab: Laboratory) -> Iterator[TestedModel]:
+def _ask(session: Session) -> Iterator[TestedModel]:
     """Yield the references; last, so that one that cannot be scored costs no other its scores."""
-    for name, model in lab.params.evaluate.references.items():
-        asked = lab.reference.with_options(task_run_name=f"{name} test")
+    for name, model in session.params.evaluate.references.items():
+        asked = session.reference.with_options(task_run_name=f"{name} test")
         yield TestedModel(name, "reference", identity(model), None, asked(name, "test"))
 
 
 def _outcomes(
-    lab: Laboratory, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
+    session: Session, recipes: Mapping[str, Recipe], split: str, progress: SearchProgress
 ) -> dict[str, Outcome]:
-    return evaluate_all(lab, recipes, split, lambda _, count: progress.advance(count))
+    return evaluate_all(session, recipes, split, lambda _, count: progress.advance(count))
 
 
 def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:

@@ -46,8 +46,8 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Laboratory:
-    """What one run works with; ``models`` are the parents, opened, ``content`` their bytes.
+class Session:
+    """What one run works with: ``models`` are the parents, opened, ``content`` their bytes.
 
     ``evaluate`` and ``reference`` are Prefect's tasks over ``cache``: they take plain arguments.
     """
@@ -64,8 +64,8 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
-    """Open a laboratory: parents at hand, the store filled from what the last run tracked."""
+def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
+    """Open a session: parents at hand, the store filled from what the last run tracked."""
     plugins.load(params.merge.plugins)
     parents = download(params)
     content = verified(parents)
@@ -88,7 +88,7 @@ def laboratory(params: Params, hydrate_from: Path) -> Iterator[Laboratory]:
         check_sources=content.check_unchanged,
     )
     try:
-        yield Laboratory(
+        yield Session(
             params,
             parents,
             models,
@@ -154,7 +154,7 @@ def _retried(name: str, work: Callable[P, R], retries: int) -> Task[P, R]:
 
 
 @task(name="merge", cache_policy=NO_CACHE, persist_result=False)
-def merge(lab: Laboratory, recipe: Recipe, out: Path, weights_hash: str) -> None:
+def merge(session: Session, recipe: Recipe, out: Path, weights_hash: str) -> None:
     """Put the child of ``recipe`` at ``out``, by way of the store; return its weights hash.
 
     ``weights_hash`` is that of the weights which were scored.
@@ -162,14 +162,14 @@ def merge(lab: Laboratory, recipe: Recipe, out: Path, weights_hash: str) -> None
     Raises:
         LineageError: the recipe gives other weights now.
     """
-    record = lab.store.find(recipe.id)
-    is_sound = record is not None and lab.store.verify(record)
+    record = session.store.find(recipe.id)
+    is_sound = record is not None and session.store.verify(record)
     if record is None or not is_sound or record.meta["weights_hash"] != weights_hash:
         with scratch_folder() as scratch:
-            shard_bytes = int(lab.params.merge.shard_gb * 1e9)
+            shard_bytes = int(session.params.merge.shard_gb * 1e9)
             folder = scratch / "model"
-            digest = write_model(lab.models.plan(recipe), folder, shard_bytes=shard_bytes)
-            lab.content.check_unchanged()
+            digest = write_model(session.models.plan(recipe), folder, shard_bytes=shard_bytes)
+            session.content.check_unchanged()
             if digest != weights_hash:
                 raise LineageError(
                     f"recipe {recipe.id[:16]}: gave the weights {digest[:16]} now, and "
@@ -177,14 +177,14 @@ def merge(lab: Laboratory, recipe: Recipe, out: Path, weights_hash: str) -> None
                     "differ between kinds of machine: go on where it was scored. Else damaged "
                     "memory, files or libraries are the cause."
                 )
-            record = lab.store.put_folder(recipe.id, folder, weights_hash=digest)
-            lab.store.checkout(record, out)  # now: `dvc gc` may take it at any time
+            record = session.store.put_folder(recipe.id, folder, weights_hash=digest)
+            session.store.checkout(record, out)  # now: `dvc gc` may take it at any time
             return
-    lab.store.checkout(record, out)
+    session.store.checkout(record, out)
 
 
 def evaluate_all(
-    lab: Laboratory,
+    session: Session,
     recipes: Mapping[str, Recipe],
     split: str,
     each: Callable[[Outcome, int], None] = lambda _, __: None,
@@ -204,8 +204,8 @@ def evaluate_all(
     jobs: dict[str, CandidateJob] = {}
     for name, recipe in recipes.items():
         if recipe.id not in futures:
-            jobs[recipe.id] = lab.cache.job(recipe, split, items)
-            run = lab.evaluate.with_options(task_run_name=f"{name} {split}")
+            jobs[recipe.id] = session.cache.job(recipe, split, items)
+            run = session.evaluate.with_options(task_run_name=f"{name} {split}")
             futures[recipe.id] = run.submit(jobs[recipe.id])
     outcomes = {}
     sharing = Counter(recipe.id for recipe in recipes.values())
@@ -214,7 +214,7 @@ def evaluate_all(
         recipe_id = ids[future.task_run_id]
         result = future.result(raise_on_failure=False)
         if isinstance(result, MAY_PASS):
-            result = lab.cache.failure(jobs[recipe_id], result)
+            result = session.cache.failure(jobs[recipe_id], result)
         if isinstance(result, BaseException):
             raise result
         outcomes[recipe_id] = result
@@ -222,17 +222,17 @@ def evaluate_all(
     return {name: outcomes[recipe.id] for name, recipe in recipes.items()}
 
 
-def write_records(lab: Laboratory, folder: Path) -> None:
+def write_records(session: Session, folder: Path) -> None:
     """Write what the store needs to find this run's outcomes again: index and documents.
 
     As DVC tracks ``folder``, `dvc push` and `dvc pull` carry every evaluation to other machines.
     """
-    records = lab.cache.records()
+    records = session.cache.records()
     items = folder / "items"
     items.mkdir(parents=True)
     for record in records:
-        lab.cache.check_out(record, items / f"{record.key}.json")
-    write_json_lines(folder / "store.jsonl", lab.store.export(records))
+        session.cache.check_out(record, items / f"{record.key}.json")
+    write_json_lines(folder / "store.jsonl", session.store.export(records))
 
 
 def write_json_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

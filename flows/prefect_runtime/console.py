@@ -1,11 +1,12 @@
 """What a person sees: progress while a flow runs, one clear message when it cannot go on."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -72,9 +73,15 @@ def telling(job: Callable[[], None], stopped: str = _GOES_ON) -> None:
             markup=False,
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print(f"stopped: {stopped}", markup=False)
-        sys.exit(130)
+    except KeyboardInterrupt as error:  # a download says itself what is kept
+        stop(console, str(error) or f"stopped: {stopped}")
+
+
+def stop(console: Console, text: str) -> NoReturn:
+    """Print one line and exit with 130, as after Ctrl-C."""
+    console.print(text, markup=False)
+    gc.freeze()  # Python's last collection walks all of torch: 4 s on a busy machine
+    sys.exit(130)
 
 
 def say(text: str) -> None:

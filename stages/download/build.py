@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.wanted_files import check_files
 from stages.errors import CheckpointError, at
 from stages.files import write_whole
+from stages.licences import ADAPTER_CARD, CARD, licences_of, shown
 
 SHARD_BYTES = 5_000_000_000
 
@@ -73,7 +75,7 @@ def build(job: ModelJob, out: Path, earlier_out: Path) -> ManifestEntry:
         if job.kept is None:
             raise TypeError("a job has a model to build or an entry to keep")
         for file in job.kept.files:
-            _put(earlier_out / job.request.name / file.path, folder / file.path, link=True)
+            put(earlier_out / job.request.name / file.path, folder / file.path, link=True)
         return job.kept
     notes = (*_assemble(job, job.model, folder), *_without_quantisation(folder))
     return _entry(job, job.model, folder, notes)
@@ -82,7 +84,7 @@ def build(job: ModelJob, out: Path, earlier_out: Path) -> ManifestEntry:
 def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
     """Put the files of the model at ``folder``; return notes on the changes to them."""
     source = model.fetch(model.names)
-    others = list(model.light)
+    others = _light_names(model, job.adapter)
     weights = _weights_of(model)
     notes = weights.notes
     if weights.is_pickled:
@@ -94,11 +96,15 @@ def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
         adapter = Adapter.read(adapter_folder, where=f"{job.request.at}: the adapter")
         _apply(adapter, source, others, folder)
         notes = (*notes, "applied a LoRA adapter")
+        if CARD in job.adapter.names:
+            put(adapter_folder / CARD, folder / ADAPTER_CARD)
         if weights.is_pickled:
             shutil.rmtree(source)
     elif not weights.is_pickled:
+        # huggingface_hub replaces the files of its cache and never writes into one.
         for name in model.names:
-            _put(source / name, folder / name)
+            is_linked = model.repository is not None and name in weights.names
+            put(source / name, folder / name, link=is_linked)
     return notes
 
 
@@ -111,6 +117,12 @@ def _without_quantisation(folder: Path) -> tuple[str, ...]:
         return ()
     write_whole(path, json.dumps(plain, indent=2) + "\n")
     return ("left out quantization_config: the weights are not quantised",)
+
+
+def _light_names(model: Located, adapter: Located | None) -> list[str]:
+    """Return the small files to copy; a model's card says nothing of an adapter without one."""
+    is_silent = adapter is not None and CARD not in adapter.names
+    return [name for name in model.light if not (is_silent and name == CARD)]
 
 
 def _weights_of(model: Located) -> WeightFiles:
@@ -131,7 +143,7 @@ def _convert(
         for name, tensor in tensors.items():
             writer.add(name, tensor)
         for name in others:
-            _put(source / name, writer.folder / name)
+            put(source / name, writer.folder / name)
     return notes
 
 
@@ -142,7 +154,7 @@ def _apply(adapter: Adapter, source: Path, others: list[str], out: Path) -> None
         for name in model.tensors:
             writer.add(name, adapter.applied(name, model.read(name)))
         for name in others:
-            _put(source / name, writer.folder / name)
+            put(source / name, writer.folder / name)
 
 
 def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]) -> ManifestEntry:
@@ -151,14 +163,16 @@ def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]
     except CheckpointError as error:
         fault = str(error).replace(f"{folder}/", "")
         raise CheckpointError(f"{job.request.at}: {fault}") from error
-    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    inputs = _inputs(located, job.adapter)
+    licences = licences_of(folder)
     return ManifestEntry(
         name=job.request.name,
         source=job.request.source.text,
         revision=located.revision,
         adapter_revision=job.adapter.revision if job.adapter else None,
-        inputs=_inputs(located, job.adapter),
-        files=file_entries(folder, names),
+        licence=shown(licences) if licences else None,
+        inputs=inputs,
+        files=_files(job, located, folder, inputs),
         notes=notes,
         weights_hash=model.hash(),
         num_tensors=len(model.tensors),
@@ -166,12 +180,30 @@ def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]
     )
 
 
+def _files(
+    job: ModelJob, model: Located, folder: Path, inputs: tuple[FileEntry, ...]
+) -> tuple[FileEntry, ...]:
+    """Return the entries of a model folder; weights that are as they were fetched keep theirs."""
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    weights = _weights_of(model)
+    is_made = job.adapter is not None or weights.is_pickled
+    known = {f.path: f for f in inputs if f.path in weights.names and not is_made}
+    return tuple(known.get(name) or FileEntry.of(folder, name) for name in sorted(names))
+
+
 def _inputs(model: Located, adapter: Located | None) -> tuple[FileEntry, ...]:
-    entries = file_entries(model.fetch(model.names), model.names)
+    entries = _entries(model)
     if adapter is None:
         return entries
-    added = file_entries(adapter.fetch(adapter.names), adapter.names)
-    return (*entries, *(replace(file, path=f"adapter/{file.path}") for file in added))
+    return (*entries, *(replace(file, path=f"adapter/{file.path}") for file in _entries(adapter)))
+
+
+def _entries(located: Located) -> tuple[FileEntry, ...]:
+    folder = located.fetch(located.names)
+    return tuple(
+        FileEntry(name, (folder / name).stat().st_size, located.sha256(name))
+        for name in sorted(located.names)
+    )
 
 
 def _is_whole(earlier: ManifestEntry, request: ModelRequest, out: Path) -> bool:
@@ -196,11 +228,15 @@ def _is_current(earlier: ManifestEntry, model: Located, adapter: Located | None)
     return bool(is_fixed) or earlier.inputs == _inputs(model, adapter)
 
 
-def _put(source: Path, target: Path, *, link: bool = False) -> None:
-    # Sources are copied, never linked: DVC may make its cache a second name of what it tracks,
-    # and a change of the source in place would then change the cache.
+def put(source: Path, target: Path, *, link: bool = False) -> None:
+    """Copy a file, or link it where the disk allows; then neither name may be written to.
+
+    Files of the user's own folders are copied, never linked: DVC may make its cache a third name
+    of what it tracks, and a change of the source in place would then change the cache.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if link:
-        os.link(source.resolve(), target)
-    else:
-        shutil.copyfile(source, target)
+        with suppress(OSError):  # another disk, another owner, or one that has no links
+            os.link(source.resolve(), target)
+            return
+    shutil.copyfile(source, target)

@@ -13,7 +13,8 @@ from stages.json_text import read_json
 from stages.recipe.recipe import Model
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+_WITHOUT_LICENCES = 1  # read too: its models' licences are not known
 BASE = "base"
 
 
@@ -37,14 +38,16 @@ class ManifestEntry:
     """The manifest's entry for one model.
 
     ``revision`` and ``adapter_revision`` are hub commits, or None where the source has none.
-    ``inputs`` are the files as they were fetched, ``files`` those in the model folder: equal,
-    unless an adapter was applied or pickled weights were converted (``notes`` then says so).
+    ``licence`` is what the cards say, or None where one names none. ``inputs`` are the files as
+    they were fetched, ``files`` those in the model folder: equal, unless an adapter was applied
+    or pickled weights were converted (``notes`` then says so).
     """
 
     name: str
     source: str
     revision: str | None
     adapter_revision: str | None
+    licence: str | None
     inputs: tuple[FileEntry, ...]
     files: tuple[FileEntry, ...]
     notes: tuple[str, ...]
@@ -55,10 +58,12 @@ class ManifestEntry:
     @property
     def model(self) -> Model:
         """The model, as recipes name it: with its place on the hub, if it is from there."""
-        if self.revision is None or "+" in self.source:
+        parts = [part.strip().partition("@")[0] for part in self.source.split("+")]
+        revisions = (self.revision, self.adapter_revision)[: len(parts)]
+        if None in revisions:
             return Model(self.name, self.weights_hash)
-        repository = self.source.partition("@")[0]
-        return Model(self.name, self.weights_hash, f"{repository}@{self.revision}")
+        places = (f"{part}@{revision}" for part, revision in zip(parts, revisions, strict=True))
+        return Model(self.name, self.weights_hash, "+".join(places))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -66,7 +71,7 @@ class ManifestEntry:
         lists = {
             key: tuple(FileEntry(**file) for file in data[key]) for key in ("inputs", "files")
         }
-        return cls(**{**data, **lists, "notes": tuple(data["notes"])})
+        return cls(**{"licence": None, **data, **lists, "notes": tuple(data["notes"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def read_entries(out: Path) -> list[ManifestEntry]:
     except ValueError as error:
         raise CheckpointError(f"{path}: not valid JSON: {error}. {remedy}") from error
     try:
-        if data["version"] != MANIFEST_VERSION:
+        if data["version"] not in (MANIFEST_VERSION, _WITHOUT_LICENCES):
             raise CheckpointError(
                 f"{path}: version is {data['version']!r}, this germline reads {MANIFEST_VERSION}. "
                 f"{remedy}"

@@ -15,10 +15,13 @@ from stages.checkpoint.tokenizer_vocabulary import has_tokenizer, read_tokens
 from stages.download.build import ModelJob, build, prepare
 from stages.download.checks import ancestry, parent_checks
 from stages.download.checks.same_tokens import tokenizer_faults
+from stages.download.disk_room import check_rooms
 from stages.download.manifest import ManifestEntry, read_entries, write_entries
 from stages.download.parents_lock import ParentsLock
 from stages.download.sources.model_requests import ModelRequest, gather, raise_all, requests
+from stages.download.sources.model_source import Zoo
 from stages.errors import CheckpointError, GermlineError
+from stages.licences import licences_of, remarks
 from stages.params.download_params import DownloadParams
 
 PARENTS = Path("data/parents")
@@ -63,12 +66,13 @@ def run(
         return tuple(notes)
     staging = out.with_name(f".{out.name}.partial")
     _remove(staging)
+    check_rooms(jobs, out)
     staging.mkdir(parents=True)
     try:
         entries = gather(partial(build, job, staging, out) for job in jobs)
         _check_weights(jobs, staging, misfits)
         raise_all(_twins(jobs, entries))
-        notes += _check_ancestry(jobs, staging)
+        notes += [*_check_ancestry(jobs, staging), *_licence_notes(jobs, staging)]
         write_entries(staging, entries)
         _replace(staging, out)
     finally:
@@ -147,6 +151,16 @@ def _check_ancestry(jobs: Sequence[ModelJob], folder: Path) -> list[str]:
     faults, notes = ancestry.judged(base, dict(zip(at, parents, strict=True)))
     raise_all(f"{at[name]}: {fault}" for name, fault in faults.items())
     return [f"{at[name]}: {note}" for name, note in notes.items()]
+
+
+def _licence_notes(jobs: Sequence[ModelJob], folder: Path) -> list[str]:
+    """Return remarks on the licences of all models but the zoo's, which has one for all."""
+    licences = {
+        job.request.name: licences_of(folder / job.request.name)
+        for job in jobs
+        if not isinstance(job.request.source.model, Zoo)
+    }
+    return [f"params.yaml: download: {line}" for line in remarks(licences)]
 
 
 def _twins(jobs: Sequence[ModelJob], entries: Sequence[ManifestEntry]) -> list[str]:

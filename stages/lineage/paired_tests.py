@@ -47,29 +47,34 @@ def compare(first: Evaluation, second: Evaluation, weights: Mapping[str, float])
     for many.
 
     With a metric that is not the mean over items the difference is that of the aggregates, the
-    standard error that of a paired bootstrap over items, and the p-value the normal one of their
-    ratio.
+    standard error that of a paired bootstrap over items, and the p-value that of their ratio in a
+    t-distribution: a few items that weigh much, such as long texts in a perplexity, leave the
+    error itself uncertain, and with it few degrees of freedom (Satterthwaite).
 
     Raises:
         EvaluationError: the two were not scored on the same items.
-    Source: McNemar 1947, Psychometrika 12(2); Phipson and Smyth 2010, arXiv 1603.05766.
+    Source: McNemar 1947, Psychometrika 12(2); Phipson and Smyth 2010, arXiv 1603.05766;
+    Satterthwaite 1946, Biometrics Bulletin 2(6).
     """
     tasks = _paired(first, second)
     total = sum(weights[task.task] for task, _ in tasks)
-    parts, variances, rest = [], [], []
+    parts, variances, freedoms, rest = [], [], [], []
     for one, other in tasks:
         share = weights[one.task] / total
         if one.resamples is not None or other.resamples is not None:
             rest.append(share * one.sign * (one.score - other.score))
-            variances.append(share**2 * _resampled_variance(one, other))
+            variance, freedom = _resampled_variance(one, other)
+            variances.append(share**2 * variance)
+            freedoms.append(freedom)
             continue
         deltas = _deltas(first, second, one.task)
         variances.append(share**2 * _variance_of_mean(deltas))
+        freedoms.append(max(1.0, len(deltas) - 1.0))
         parts.append(share * deltas / len(deltas))
     difference = math.fsum([*(float(part.sum()) for part in parts), *rest])
     stderr = math.sqrt(sum(variances))
     if rest:
-        p_value = float(2.0 * stats.norm.sf(abs(difference) / stderr)) if stderr > 0.0 else 1.0
+        p_value = _t_test(difference, variances, freedoms)
     else:
         p_value = _p_value(np.concatenate(parts), len(parts))
     return Comparison(difference, stderr, p_value)
@@ -115,8 +120,12 @@ def _variance_of_mean(deltas: Floats) -> float:
     return float(spread) / size
 
 
-def _resampled_variance(one: TaskScore, other: TaskScore) -> float:
-    """Return the variance of the difference of two aggregates over the draws that both hold.
+def _resampled_variance(one: TaskScore, other: TaskScore) -> tuple[float, float]:
+    """Return the variance of the difference of two aggregates, and its degrees of freedom.
+
+    Both are of the draws that the two hold. A sum over items has 1/n of their excess kurtosis, so
+    that of the draws shows how heavy the tails of single items are, and how uncertain a variance
+    from n of them is: 2 / (kurtosis + 2 / n) - 1 degrees of freedom, n - 1 for normal items.
 
     Raises:
         EvaluationError: an aggregate holds no draws.
@@ -128,7 +137,20 @@ def _resampled_variance(one: TaskScore, other: TaskScore) -> float:
         )
     pairs = zip(one.resamples.drawn, other.resamples.drawn, strict=True)
     deltas = [a - b for a, b in pairs if a is not None and b is not None]
-    return float(np.var(deltas, ddof=1)) if len(deltas) > 1 else 0.0
+    if len(deltas) < 2 or np.ptp(deltas) == 0.0:
+        return 0.0, 1.0
+    kurtosis = max(0.0, float(stats.kurtosis(deltas)))
+    freedom = 2.0 / (kurtosis + 2.0 / max(one.num_items, 2)) - 1.0
+    return float(np.var(deltas, ddof=1)), max(1.0, freedom)
+
+
+def _t_test(difference: float, variances: Sequence[float], freedoms: Sequence[float]) -> float:
+    """Return the two-sided p-value of a sum whose parts have these variances; 1 without any."""
+    total = math.fsum(variances)
+    if total == 0.0:
+        return 1.0
+    freedom = total**2 / math.fsum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
+    return float(2.0 * stats.t.sf(abs(difference) / math.sqrt(total), freedom))
 
 
 def corrected_best(evaluations: Sequence[Evaluation], weights: Mapping[str, float]) -> float:

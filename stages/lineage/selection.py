@@ -11,8 +11,8 @@ from stages.hashing import canonical_json
 from stages.json_text import read_json
 from stages.lineage.evaluation import Evaluation
 
-EntryKind = Literal["champion", "parent", "baseline", "base", "reference"]
-KINDS = ("champion", "parent", "baseline", "base", "reference")
+EntryKind = Literal["champion", "parent", "baseline", "tuned", "base", "reference"]
+KINDS = ("champion", "parent", "baseline", "tuned", "base", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class TestedModel:
     """A model that was scored on the test split; ``recipe`` is None where no merge made it.
 
     For a reference, it says which model was asked; its weights are unknown and have no hash.
+    ``num_evaluations``: how many recipes a tuned baseline tried on the search items.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TestedModel:
     recipe: Mapping[str, Any] | None
     weights_hash: str | None
     evaluation: Evaluation
+    num_evaluations: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Selection:
                     "recipe": entry.recipe,
                     "weights_hash": entry.weights_hash,
                     "evaluation": entry.evaluation.to_dict(),
+                    "num_evaluations": entry.num_evaluations,
                 }
                 for entry in self.entries
             ],

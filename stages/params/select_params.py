@@ -25,6 +25,16 @@ class RacingParams(Section):
         return self
 
 
+class TunedBaselinesParams(Section):
+    """Baselines that are tuned on the search items; 0 evaluations leave one out."""
+
+    methods: Listed[Literal["task_arithmetic", "ties", "dare_ties"]] = Field(
+        default=["task_arithmetic"], min_length=1
+    )
+    sweep: int = Field(default=8, ge=0, le=100_000)  # evaluations of each method
+    random: int = Field(default=0, ge=0, le=1_000_000)  # evaluations
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -41,3 +51,4 @@ class SelectParams(Section):
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
+    tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

@@ -96,6 +96,7 @@ class TaskParams(Section):
     gen_kwargs: Arguments = {}
     weight: float = Field(default=1.0, gt=0, le=MAX_WEIGHT)
     num_fewshot: int | None = Field(default=None, ge=0, le=MAX_TRIES)
+    question_key: Text | None = None
 
     @field_validator("data", "fewshot")
     @classmethod

@@ -12,7 +12,7 @@ from stages.lineage.selection import EntryKind, Selection, TestedModel
 
 Outcome = Literal["win", "loss", "undecided"]
 
-_ORDER: tuple[EntryKind, ...] = ("champion", "parent", "baseline", "base", "reference")
+_ORDER: tuple[EntryKind, ...] = ("champion", "parent", "baseline", "tuned", "base", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,15 @@ class TaskFigures:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """What a model scored on the test split; ``lead`` is None for the champion itself."""
+    """What a model scored on the test split; ``lead`` is None for the champion itself.
+
+    ``num_evaluations``: how many recipes were tried on the search items to get it; None where it
+    is fixed.
+    """
 
     name: str
     kind: EntryKind
+    num_evaluations: int | None
     weights_hash: str | None
     fitness: float
     stderr: float
@@ -62,6 +67,7 @@ class Rival:
 
     name: str
     kind: EntryKind
+    num_evaluations: int | None
     fitness: float
     lead: Lead
 
@@ -102,7 +108,7 @@ def best_of_kind(
     if best is None or best.lead is None:
         return None
     lead = _over_best_of(best.lead, len(rivals), confidence)
-    return Rival(best.name, kind, best.fitness, lead)
+    return Rival(best.name, kind, best.num_evaluations, best.fitness, lead)
 
 
 def best_parents(models: tuple[ModelFigures, ...], confidence: float) -> tuple[TaskRival, ...]:
@@ -139,6 +145,7 @@ def _figures(entry: TestedModel, selection: Selection, confidence: float) -> Mod
     return ModelFigures(
         name=entry.name,
         kind=entry.kind,
+        num_evaluations=entry.num_evaluations,
         weights_hash=entry.weights_hash,
         fitness=mine.fitness(weights),
         stderr=fitness_error(mine, weights),

@@ -31,10 +31,12 @@ def history_frame(story: Story) -> pd.DataFrame:
 def summary_frame(story: Story) -> pd.DataFrame:
     """Return one row for each model that met the test split: champion first, then by kind.
 
+    ``num_evaluations`` is how many recipes were tried on the search items to get it.
     ``difference`` is the champion's fitness less the row's, paired by item, with its standard
     error, interval and p-value; ``<task>.*`` say the same for each task.
     """
-    return pd.DataFrame.from_records([_record(model) for model in story.models])
+    table = pd.DataFrame.from_records([_record(model) for model in story.models])
+    return table.astype({"num_evaluations": "Int64"})  # whole numbers, though some are missing
 
 
 def summary_markdown(story: Story, title: str) -> str:
@@ -54,11 +56,12 @@ def summary_markdown(story: Story, title: str) -> str:
         ],
     )
     models = _table(
-        ["name", "kind", "fitness", "difference", "p_value", *story.tasks],
+        ["name", "kind", "evaluations", "fitness", "difference", "p_value", *story.tasks],
         [
             [
                 model.name,
                 model.kind,
+                "" if model.num_evaluations is None else str(model.num_evaluations),
                 with_error(model.fitness, model.stderr),
                 *_lead_cells(model.lead),
                 *(with_error(figures.score, figures.stderr) for figures in model.tasks),
@@ -91,6 +94,7 @@ def _record(model: ModelFigures) -> dict[str, object]:
     record: dict[str, object] = {
         "name": model.name,
         "kind": model.kind,
+        "num_evaluations": model.num_evaluations,
         "fitness": model.fitness,
         "fitness_stderr": model.stderr,
         **_lead_columns("", model.lead),

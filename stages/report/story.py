@@ -6,7 +6,7 @@ names and sentences, and knows neither pandas, HTML nor matplotlib.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stages.lineage.rows import Row
@@ -29,7 +29,7 @@ from stages.report.search_course import (
 )
 from stages.report.verdict import headline
 
-_RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "reference")
+_RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "tuned", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ def story_of(
 
     ``confidence`` is that of the intervals, and decides what counts as a win or a loss.
     """
-    models = models_compared(selection, confidence)
+    num_recipes = len({row.id for row in rows})
+    winner, *others = models_compared(selection, confidence)
+    models = (replace(winner, num_evaluations=num_recipes), *others)
     rivals = _rivals(models, confidence)
     task_rivals = best_parents(models, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
@@ -113,7 +115,7 @@ def story_of(
         candidates=scored_candidates(rows),
         failed=_failed(rows),
         num_candidates=len(rows),
-        num_recipes=len({row.id for row in rows}),
+        num_recipes=num_recipes,
         cost=cost_of(rows, selection),
         lineage=tuple(rows),
     )

@@ -47,7 +47,11 @@ def by_task(tasks: Sequence[TaskRival]) -> str:
 
 
 def _title(rival: Rival) -> str:
-    return f"base, {rival.name}" if rival.kind == "base" else f"best {rival.kind}, {rival.name}"
+    if rival.kind == "base":
+        return f"base, {rival.name}"
+    if rival.kind == "tuned":
+        return f"best tuned baseline, {rival.name} of {rival.num_evaluations} evaluations"
+    return f"best {rival.kind}, {rival.name}"
 
 
 def _lead_text(lead: Lead, *words: str) -> str:

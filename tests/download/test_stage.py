@@ -139,13 +139,19 @@ def test_local_folder_and_base_as_parent_are_legal() -> None:
 
 
 def test_only_model_files_are_copied(project: Path) -> None:
-    """Notes, training state and code next to a model stay where they are."""
-    for name in ("README.md", "optimizer.pt", "modeling.py", "consolidated.safetensors"):
+    """Training state and code next to a model stay where they are; its card comes along."""
+    for name in (
+        "NOTES.md",
+        "README.md",
+        "optimizer.pt",
+        "modeling.py",
+        "consolidated.safetensors",
+    ):
         (project / "data/zoo/math" / name).write_bytes(b"x")
 
     run(params(), OUT)
 
-    expected = sorted(p.name for p in (project / "data/zoo/base").iterdir())
+    expected = ["README.md", *sorted(p.name for p in (project / "data/zoo/base").iterdir())]
     assert expected == sorted(p.name for p in (OUT / "math").iterdir())
 
 

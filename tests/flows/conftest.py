@@ -33,11 +33,21 @@ SMALL: dict[str, Any] = {
         "splits": {"search": 6, "validation": 6, "test": 8},
         "workers": 1,
     },
-    "select": {"population": 4, "generations": 2, "shortlist": 2, "warm_start": ["uniform"]},
+    "select": {
+        "population": 4,
+        "generations": 2,
+        "shortlist": 2,
+        "warm_start": ["uniform"],
+        "tuned_baselines": {"sweep": 0, "random": 0},
+    },
 }
 # Of the project that was run whole: with races what is asked hangs on what came before, within a
 # generation too.
-RACED: dict[str, Any] = {"generations": 4, "racing": {"rungs": [2, 3, 5], "keep": 0.5}}
+RACED: dict[str, Any] = {
+    "generations": 4,
+    "racing": {"rungs": [2, 3, 5], "keep": 0.5},
+    "tuned_baselines": {"sweep": 3, "random": 2},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ NOT_DECIDING = {
     "stages.errors",
     "stages.files",
     "stages.hashing",
+    "stages.json_text",
     "stages.params.model_params",
     "stages.params.download_params",
     "stages.params.evaluate_params",
@@ -48,6 +49,7 @@ NOT_DECIDING = {
     "stages.params.merge_params",
     "stages.params.report_params",
     "stages.params.select_params",
+    "stages.retry_after",
     "stages.scratch_folder",
     "stages.store.dvc_project",
     "stages.store.entries",
@@ -61,6 +63,7 @@ NOT_DECIDING = {
     "stages.params.space_params",
     "stages.store.candidate_store",
     "stages.params.task_params",
+    "stages.yaml_text",
 }
 
 # The module that each stage's command runs.

@@ -66,7 +66,10 @@ def tracked_results(project: Project) -> dict[str, bytes]:
 
 
 def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
-    """After one run a second does nothing, and a forced one computes nothing again."""
+    """After one run a second does nothing, and a forced one computes nothing again.
+
+    Its tuned baselines are chosen among as many recipes as they say.
+    """
     project = copy_repeated("first")
     results = tracked_results(project)
 
@@ -79,6 +82,9 @@ def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
     assert "up to date" in project.run("dvc", "status")
     assert ["search", "test", "validation"] in [sorted(row["scores"]) for row in finished(project)]
     assert project.files("data/champion").keys() >= {"config.json", "model.safetensors"}
+    selection = json.loads(results["data/selection/selection.json"])
+    tuned = {e["name"]: e["num_evaluations"] for e in selection["entries"] if e["kind"] == "tuned"}
+    assert {"sweep": 6, "random": 2} == tuned  # 3 of task arithmetic, 3 of TIES
 
 
 def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(

@@ -1,9 +1,11 @@
 """Tables made from the story."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from stages.report.page import render_page
 from stages.report.report_tables import (
     csv_bytes,
     history_frame,
@@ -52,7 +54,26 @@ def test_summary_text_shows_each_tasks_best_parent() -> None:
         "| french | 0.500 ± 0.115 | speaks | 1.000 ± 0.048 | -0.500 ± 0.115 | 0.0039 | worse |"
         in (text)
     )
-    assert "| it | champion | 0.700 ± " in text
+    assert "| it | champion | 4 | 0.700 ± " in text
+    assert "| speaks | parent |  | 0.500 ± " in text
+
+
+def test_tables_say_how_many_recipes_were_tried() -> None:
+    """The champion's are those of the search, a tuned baseline has its own, others none."""
+    tuned = replace(entry_of("sweep", "tuned", maths=9), num_evaluations=24)
+    story = told(
+        selection=selection_with(
+            entry_of("it", "champion", maths=18), entry_of("p", "parent", maths=5), tuned
+        )
+    )
+    table = summary_frame(story)
+    assert ["champion", "parent", "tuned"] == list(table["kind"])
+    assert b"sweep,tuned,24,0.45," in csv_bytes(table)
+    assert b"it,champion,4,0.9," in csv_bytes(table)
+    assert b"p,parent,,0.25," in csv_bytes(table)
+    assert "| sweep | tuned | 24 | 0.450 ± " in summary_markdown(story, "Title")
+    assert "beats the best tuned baseline, sweep of 24 evaluations (+0.450" in story.headline
+    assert '<td class="number">24</td>' in render_page(story, "<svg></svg>", title="T")
 
 
 def test_history_has_a_row_for_each_generation() -> None:

@@ -1,42 +1,34 @@
 """The Hugging Face hub, through huggingface_hub alone.
 
-A broken transfer resumes where it broke. A failed run leaves the files that it fetched whole in
-huggingface_hub's cache, and the next run takes them from there. A commit whose files the cache
-holds needs no hub. The token is taken from HF_TOKEN, another server from HF_ENDPOINT.
+A failed run leaves what it fetched in huggingface_hub's cache, files and parts of files, and the
+next run goes on from there (hub_transfer.py). A commit whose files the cache holds needs no hub.
+The token is taken from HF_TOKEN, another server from HF_ENDPOINT.
 """
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from huggingface_hub import HfApi, constants, get_cached_repo_tree
-from huggingface_hub.errors import (
-    CachedRepoTreeNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-    RevisionResolutionError,
-)
+from huggingface_hub.errors import CachedRepoTreeNotFoundError, RevisionResolutionError
 
+from stages.download.sources.hub_answers import (
+    HUB_ERRORS,
+    endpoint,
+    is_unanswered,
+    patiently,
+    translated,
+)
+from stages.download.sources.hub_transfer import HubTransfer
 from stages.errors import CheckpointError
-from stages.files import write_whole
+from stages.files import check_room, write_whole
 from stages.hashing import file_hash
+from stages.licences import CARD
 
-# The base class of transport errors, of whichever httpx huggingface_hub was built on.
-_HTTP_ERRORS: tuple[type[Exception], ...] = tuple(
-    c for c in HfHubHTTPError.__bases__ if issubclass(c, Exception)
-)
-_HUB_ERRORS: tuple[type[Exception], ...] = (*_HTTP_ERRORS, OSError, HFValidationError)
-_UNCACHED: tuple[type[Exception], ...] = (*_HUB_ERRORS, RevisionResolutionError)
-_UNREACHED = (ConnectionError, TimeoutError, LocalEntryNotFoundError)
+_UNCACHED: tuple[type[Exception], ...] = (*HUB_ERRORS, RevisionResolutionError)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ASK_TIMEOUT_S = 10.0  # for questions whose answer a run does not need
@@ -56,6 +48,7 @@ class Repository:
     where: str
     revision: str
     unasked: str | None = None
+    _hashes: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,10 +66,12 @@ class Repository:
                 or the server does not answer.
         """
         try:
-            with _translated(where):
-                info = _api().model_info(repo, revision=revision, files_metadata=True)
+            with translated(where):
+                info = patiently(
+                    lambda: _api().model_info(repo, revision=revision, files_metadata=True)
+                )
         except CheckpointError as error:
-            if not (_COMMIT.fullmatch(revision) and _is_unanswered(error.__cause__)):
+            if not (_COMMIT.fullmatch(revision) and is_unanswered(error.__cause__)):
                 raise
             reason = str(error).removeprefix(f"{where}: ")
             cached = cls.cached(repo, revision, where=where, unasked=reason)
@@ -98,7 +93,8 @@ class Repository:
         whole sentences, why the hub is not asked.
         """
         try:
-            commit = _api().resolve_revision(repo, revision=revision, local_files_only=True)
+            resolved = _api().resolve_revision(repo, revision=revision, local_files_only=True)
+            commit = resolved.resolved
             folder = _in_cache(repo, commit)
         except _UNCACHED:
             return None
@@ -110,20 +106,46 @@ class Repository:
         with suppress(CachedRepoTreeNotFoundError):
             # What the hub listed then; without that list a cache cannot tell what it lacks.
             sizes = {file.path: file.size for file in get_cached_repo_tree(repo, revision=commit)}
+        if not (folder / CARD).is_file():
+            sizes.pop(CARD, None)  # nothing but the licence is missed then
         files = {name: (size, _blob_hash(folder / name)) for name, size in sizes.items()}
-        return cls(repo, str(commit), files, where, revision, unasked)
+        return cls(repo, commit, files, where, revision, unasked)
+
+    def missing_bytes(self, names: Iterable[str]) -> int:
+        """Return how many bytes of ``names`` the cache does not hold."""
+        return self._transfer.missing_bytes(names) if self.unasked is None else 0
 
     def fetch(self, names: Iterable[str]) -> Path:
         """Return the cache's folder that holds ``names``, each as the hub lists it.
 
+        Of a damaged file in the cache only that file is fetched again.
+
         Raises:
-            CheckpointError: the server fails, or a file is not what the hub lists.
+            CheckpointError: the server fails, the disk has no room, or a file is not what the hub
+                lists, also when fetched again.
         """
         wanted = sorted(names)
         folder = self._received(wanted)
-        for name in wanted:
-            self._check(folder / name, name)
+        faults = self._faults(folder, wanted)
+        if faults and self.unasked is None:
+            for name in faults:
+                self._transfer.drop(name)
+            folder = self._received(wanted)
+            faults = self._faults(folder, wanted)
+        if faults:
+            name, fault = next(iter(faults.items()))
+            advice = self.unasked or "Run again later, or through another HF_ENDPOINT."
+            raise CheckpointError(
+                f"{self.where}: {name} {fault}. Remove {folder / name} from the hub's cache. "
+                f"{advice}"
+            )
         return folder
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file that ``fetch`` returned; none is read twice for it."""
+        if name not in self._hashes:
+            self._hashes[name] = file_hash(self._transfer.snapshot / name)
+        return self._hashes[name]
 
     def remember(self, folder: Path) -> None:
         """Let the cache find this commit by the branch or tag that was asked for.
@@ -135,14 +157,18 @@ class Repository:
         with suppress(OSError):
             write_whole(folder.parents[1] / "refs" / self.revision, self.commit)
 
+    @property
+    def _transfer(self) -> HubTransfer:
+        return HubTransfer(self.repo, self.commit, self.files)
+
     def _received(self, wanted: list[str]) -> Path:
         if self.unasked is None:
-            with _translated(self.where):
-                return Path(
-                    _api().snapshot_download(
-                        self.repo, revision=self.commit, allow_patterns=wanted, max_workers=4
-                    )
-                )
+            transfer = self._transfer
+            check_room({Path(constants.HF_HUB_CACHE): transfer.missing_bytes(wanted)}, self.where)
+            with translated(self.where):
+                compared = transfer.fetch(wanted, f"{self.repo}@{self.commit[:8]}")
+            self._hashes.update((name, self.files[name][1] or "") for name in compared)
+            return transfer.snapshot
         folder = _in_cache(self.repo, self.commit)
         missing = [name for name in wanted if not (folder / name).is_file()]
         if missing:
@@ -152,20 +178,18 @@ class Repository:
             )
         return folder
 
-    def _check(self, path: Path, name: str) -> None:
-        size, sha256 = self.files[name]
-        fault = None
-        if not path.is_file():
-            fault = "was not sent"
-        elif size is not None and path.stat().st_size != size:
-            fault = f"has {path.stat().st_size} bytes, the hub lists {size}"
-        elif sha256 is not None and file_hash(path) != sha256:
-            fault = "has another SHA-256 than the hub lists"
-        if fault:
-            raise CheckpointError(
-                f"{self.where}: {name} {fault}. Remove models--{self.repo.replace('/', '--')} "
-                "from the hub's cache (HF_HUB_CACHE) and run again."
-            )
+    def _faults(self, folder: Path, names: Iterable[str]) -> dict[str, str]:
+        """Return what is wrong with files in the cache, by name."""
+        faults = {}
+        for name in names:
+            size, sha256 = self.files[name]
+            actual = (folder / name).stat().st_size
+            if size is not None and actual != size:
+                faults[name] = f"has {actual} bytes, the hub lists {size}"
+            elif sha256 is not None and self.sha256(name) != sha256:
+                self._hashes.pop(name)
+                faults[name] = "has another SHA-256 than the hub lists"
+        return faults
 
 
 def commit_of(repo: str, revision: str, *, where: str) -> str:
@@ -179,7 +203,7 @@ def commit_of(repo: str, revision: str, *, where: str) -> str:
 
 def commit_if_known(repo: str, revision: str) -> str | None:
     """Return the commit where a branch or tag stands now, or None where the hub does not say."""
-    with suppress(*_HUB_ERRORS):
+    with suppress(*HUB_ERRORS):
         return _api().model_info(repo, revision=revision, timeout=_ASK_TIMEOUT_S).sha
     return None
 
@@ -202,64 +226,5 @@ def _blob_hash(path: Path) -> str | None:
     return name if _SHA256.fullmatch(name) else None
 
 
-def _is_unanswered(error: BaseException | None) -> bool:
-    """Return whether the hub was not asked, not reached, or too busy to answer."""
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code >= 500 or error.response.status_code == 429
-    return not isinstance(error, HFValidationError)
-
-
 def _api() -> HfApi:
-    return HfApi(endpoint=_endpoint())
-
-
-@contextmanager
-def _translated(where: str) -> Iterator[None]:
-    """Turn each of huggingface_hub's errors into one message: what happened and what to do."""
-    try:
-        yield
-    except _HUB_ERRORS as error:
-        raise CheckpointError(f"{where}: {_explain(error)}") from error
-
-
-def _explain(error: Exception) -> str:
-    again = "and run again: files fetched whole are kept."
-    if isinstance(error, OfflineModeIsEnabled):
-        return (
-            "HF_HUB_OFFLINE is set, so the hub was not asked. Fetch the model once where the hub "
-            "can be reached, with the same HF_HOME: a commit that is whole in the cache is found."
-        )
-    if isinstance(error, HFValidationError):
-        return f"not a legal repository name: {error}. Write ORG/NAME@REVISION."
-    if isinstance(error, HfHubHTTPError):
-        return _explain_answer(error, again)
-    if isinstance(error, OSError) and not isinstance(error, _UNREACHED):
-        return f"the hub's cache cannot be used: {error}. Fix that (HF_HUB_CACHE), {again}"
-    return (
-        f"{_endpoint()} does not answer or broke off ({type(error).__name__}). Check the network "
-        f"and HF_ENDPOINT, {again}"
-    )
-
-
-def _explain_answer(error: HfHubHTTPError, again: str) -> str:
-    token = f"HF_TOKEN (now {'set' if os.environ.get('HF_TOKEN') else 'not set'})"
-    if isinstance(error, RevisionNotFoundError):
-        return (
-            "the repository has no such revision. Give a commit (40 digits), a tag or a branch "
-            "that its History page lists."
-        )
-    if isinstance(error, GatedRepoError):
-        return f"the repository is gated. Accept its terms on its page, then set {token}."
-    status = f"{_endpoint()} answered {error.response.status_code}"
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"{status}: no such repository, or a private one. Check the name; for a private one "
-            f"set {token} to a token that reads it."
-        )
-    if error.response.status_code in {401, 403}:
-        return f"{status}. Set {token} to a token that reads the repository."
-    return f"{status}. Wait, {again}"
-
-
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+    return HfApi(endpoint=endpoint())

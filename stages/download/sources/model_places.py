@@ -1,7 +1,7 @@
 """Find the files of a model or an adapter: in the zoo, in a folder or on the hub."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stages.checkpoint.safetensors_header import check_links
@@ -10,7 +10,7 @@ from stages.download.sources.hub import Repository
 from stages.download.sources.model_source import Hub, Local, ModelSource, Place, Zoo
 from stages.download.sources.wanted_files import adapter_files, model_files
 from stages.errors import CheckpointError
-from stages.hashing import nearest
+from stages.hashing import file_hash, nearest
 
 ZOO = Path("data/zoo")
 
@@ -27,6 +27,7 @@ class Located:
     folder: Path | None = None
     repository: Repository | None = None
     weights: WeightFiles | None = None
+    _hashes: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def revision(self) -> str | None:
@@ -39,10 +40,28 @@ class Located:
         weights = self.weights.names if self.weights else ()
         return tuple(name for name in self.names if name not in weights)
 
+    def num_bytes(self, names: Iterable[str]) -> int:
+        """Return the size of the named files, which need not be fetched yet."""
+        if self.repository is not None:
+            return sum(self.repository.files[name][0] or 0 for name in names)
+        return sum((self._local / name).stat().st_size for name in names)
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file that ``fetch`` returned; none is read twice for it."""
+        if self.repository is not None:
+            return self.repository.sha256(name)
+        if name not in self._hashes:
+            self._hashes[name] = file_hash(self._local / name)
+        return self._hashes[name]
+
     def fetch(self, names: Iterable[str]) -> Path:
         """Return a folder that holds ``names``; it may hold other files too and is only read."""
         if self.repository is not None:
             return self.repository.fetch(names)
+        return self._local
+
+    @property
+    def _local(self) -> Path:
         if self.folder is None:
             raise TypeError("a located model has a folder or a repository")
         return self.folder

@@ -10,6 +10,7 @@ from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
 from stages.download.checks.settings import settings_fault
 from stages.errors import CheckpointError
 from stages.hashing import nearest
+from stages.licences import CARD
 
 ADAPTER_CONFIG = "adapter_config.json"
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that exists
@@ -27,7 +28,7 @@ def model_files(
     _check_config(listed, "config.json", where, "a model")
     if weights is None:
         raise CheckpointError(f"{where}: {_no_weights(listed)}")
-    plain = (*ALL, "*.py") if with_code else ALL
+    plain = (*ALL, CARD, "*.py") if with_code else (*ALL, CARD)
     return tuple(sorted({*_matching(listed, plain), *weights.names}))
 
 
@@ -45,7 +46,7 @@ def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
             f"{where}: holds no weights. A PEFT adapter needs {' or '.join(_ADAPTER_WEIGHTS)}; it "
             f"holds: {', '.join(listed[:8])}."
         )
-    return tuple(sorted((ADAPTER_CONFIG, weights)))
+    return tuple(name for name in listed if name in (ADAPTER_CONFIG, weights, CARD))
 
 
 def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:

@@ -61,6 +61,10 @@ class Fitted(Protocol):
     def places(self) -> Places:
         """The items that are asked, as places among ``Answers.items``."""
 
+    @property
+    def sample(self) -> "Weighted":
+        """The estimate from the same items that assumes no model of the others."""
+
     def estimate(self, scores: Array) -> float:
         """Return the estimate of the mean over all items from the ``scores`` at ``places``."""
 
@@ -71,6 +75,11 @@ class Weighted:
 
     places: Places
     weights: Array
+
+    @property
+    def sample(self) -> "Weighted":
+        """The weighted mean itself."""
+        return self
 
     def estimate(self, scores: Array) -> float:
         """Return the weighted mean of ``scores``."""

@@ -19,6 +19,7 @@ from stages.evaluate.estimators.mp_irt import mp_irt
 from stages.evaluate.estimators.p_irt import p_irt
 from stages.evaluate.estimators.stratified import stratified
 from stages.lineage.evaluation import Evaluation, Items, TaskScore
+from stages.lineage.paired_tests import ROUNDING
 from stages.params.evaluate_params import EstimatorParams
 
 KINDS: Mapping[str, Callable[[Answers, EstimatorParams], Fitted]] = {
@@ -41,7 +42,9 @@ class TaskEstimator:
     """One task's estimator, and the parts of its error bar.
 
     The variance of an estimate is that of a random sample's mean, times ``ratio``: how large the
-    estimator's squared errors were, relative to that variance, on models it was not fitted to.
+    estimator's squared errors were, relative to that variance, on models it was not fitted to,
+    and never below 1. A candidate may be unlike all of those: where the estimate is farther from
+    the sample's own mean than chance explains, the squared distance beyond that is added.
     ``spread`` is the variance of item scores within a model, on average over the models.
     """
 
@@ -55,7 +58,7 @@ class TaskEstimator:
         """Fit to all models, and fold by fold to measure the error; equal in, equal out."""
         kind = KINDS[params.kind]
         spreads = _variances(answers.scores)
-        ratio = 1.0 if params.kind == "mean" else _ratio(answers, params)
+        ratio = 1.0 if params.kind == "mean" else max(1.0, _ratio(answers, params))
         return cls(answers, kind(answers, params), ratio, float(spreads.mean()))
 
     @property
@@ -66,16 +69,29 @@ class TaskEstimator:
     def apply(self, task: TaskScore, scores: Mapping[str, float], kind: str) -> TaskScore:
         """Return ``task``, scored on the items asked, as the estimate of its score on all."""
         asked = np.array([scores[item] for item in self.items])
-        num_all = len(self.answers.items)
-        left_out = 1 - len(asked) / num_all
-        # The fitted models count as one degree of freedom: a perfect score is not a certain one.
-        variance = (float(((asked - asked.mean()) ** 2).sum()) + self.spread) / len(asked)
+        estimate = round(self.fitted.estimate(asked), _DECIMALS)
+        distance = estimate - round(self.fitted.sample.estimate(asked), _DECIMALS)
+        by_chance = self._variance_by_chance(asked)
+        variance = self.ratio * by_chance + max(0.0, distance**2 - by_chance)
         return replace(
             task,
-            score=round(self.fitted.estimate(asked), _DECIMALS),
-            stderr=math.sqrt(self.ratio * variance / len(asked) * left_out),
+            score=estimate,
+            stderr=math.sqrt(variance),
             estimator=kind,
         )
+
+    def _variance_by_chance(self, asked: Array) -> float:
+        """Return the variance of the mean of a random sample with the scores ``asked``.
+
+        The fitted models count as one degree of freedom: a perfect score is not a certain one.
+        Where all scores asked are alike, it is at least that of Wilson's interval.
+        """
+        size = len(asked)
+        deviations = float(((asked - asked.mean()) ** 2).sum())
+        variance = (deviations + self.spread) / size**2
+        if np.ptp(asked) == 0.0 and 0.0 <= asked[0] <= 1.0:
+            variance = max(variance, 1.0 / (size + 1) ** 2)
+        return variance * (1 - size / len(self.answers.items))
 
 
 class Estimator:
@@ -111,7 +127,7 @@ class Estimator:
         ):  # sums in another order would move the last bits
             for task in parents[0].tasks:
                 answers = Answers.of(task.task, parents, others)
-                _check(answers, params)
+                _check(task.task, answers.scores, params)
                 tasks[task.task] = TaskEstimator.fit(answers, params)
         return cls(params, tasks)
 
@@ -119,10 +135,15 @@ class Estimator:
         """Return ``evaluation`` of ``items`` with its task scores replaced by estimates.
 
         The item scores stay as they are; ``num_items`` counts those evaluated.
+
+        Raises:
+            EvaluationError: a task has scores that this kind of estimator does not take.
         """
         scores: dict[str, dict[str, float]] = {}
         for item in evaluation.items:
             scores.setdefault(item.task, {})[item.item] = item.value
+        for name, answered in scores.items():
+            _check(name, np.array(list(answered.values())), self.params)
         with _pools().limit(limits=1, user_api="blas"):
             tasks = tuple(
                 self._tasks[task.task].apply(task, scores[task.task], self.params.kind)
@@ -160,11 +181,11 @@ def _variances(scores: Array) -> Array:
     return np.asarray(scores.var(axis=1, ddof=1 if scores.shape[1] > 1 else 0))
 
 
-def _check(answers: Answers, params: EstimatorParams) -> None:
-    low, high = float(answers.scores.min()), float(answers.scores.max())
-    if params.kind in NEED_FRACTIONS and not 0 <= low <= high <= 1:
+def _check(task: str, scores: Array, params: EstimatorParams) -> None:
+    low, high = float(scores.min()), float(scores.max())
+    if params.kind in NEED_FRACTIONS and not -ROUNDING <= low <= high <= 1 + ROUNDING:
         raise EvaluationError(
-            f"task {answers.task}, evaluate.estimator: {params.kind} takes item scores in "
+            f"task {task}, evaluate.estimator: {params.kind} takes item scores in "
             f"[0, 1], these lie in [{low:g}, {high:g}]. Choose another metric, or kind: mean, "
             "stratified or anchors."
         )

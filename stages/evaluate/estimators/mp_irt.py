@@ -20,4 +20,4 @@ def mp_irt(answers: Answers, params: EstimatorParams) -> ItemResponse:
     def ability(places: Places, scores: Array) -> Array:
         return items.mixture(endpoints, places, scores)
 
-    return ItemResponse(stratified(answers, params).places, items, ability)
+    return ItemResponse(stratified(answers, params), items, ability)

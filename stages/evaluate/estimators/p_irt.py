@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stages.evaluate.estimators import irt
-from stages.evaluate.estimators.answers import Answers, Array, Places
+from stages.evaluate.estimators.answers import Answers, Array, Places, Weighted
 from stages.evaluate.estimators.stratified import stratified
 from stages.params.evaluate_params import EstimatorParams
 
@@ -15,9 +15,14 @@ Ability = Callable[[Places, Array], Array]
 class ItemResponse:
     """The mean of the scores at ``places`` and of the expected scores of all other items."""
 
-    places: Places
+    sample: Weighted
     items: irt.ItemModel
     ability: Ability  # of a model, from its scores at the places
+
+    @property
+    def places(self) -> Places:
+        """The items that are asked."""
+        return self.sample.places
 
     def estimate(self, scores: Array) -> float:
         """Return the mean over all items; it is exact where all were asked."""
@@ -33,4 +38,4 @@ def p_irt(answers: Answers, params: EstimatorParams) -> ItemResponse:
     Differs from the paper: the item model is fitted to the user's own task, with priors.
     """
     items = irt.fit(answers.scores, params.dimensions)
-    return ItemResponse(stratified(answers, params).places, items, items.ability)
+    return ItemResponse(stratified(answers, params), items, items.ability)

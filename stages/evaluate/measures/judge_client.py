@@ -7,8 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import anyio
@@ -19,6 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from stages.errors import GermlineError, ParamsError, ServiceError
 from stages.evaluate.measures import answer_files
 from stages.params.task_params import JudgeParams
+from stages.retry_after import asked_wait_s
 
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*")
 _BUSY = (408, 409, 425, 429)  # and any 5xx: the same request may succeed later
@@ -157,7 +156,7 @@ class _Asking:
         return self._verdict(reply)
 
     def _busy(self, reply: httpx.Response) -> _TryAgainError:
-        asked_s = _asked_wait_s(reply)
+        asked_s = asked_wait_s(reply.headers)
         what = f"HTTP status {reply.status_code}"
         if asked_s > _LONGEST_ASKED_WAIT_S:
             return _TryAgainError(f"{what} and a wait of {asked_s:g} s asked for", after_s=asked_s)
@@ -207,26 +206,3 @@ def _may_pass(error: BaseException) -> bool:
 def _wait_s(state: RetryCallState) -> float:
     """Return the wait before the next try, doubled each time, plus the server's own."""
     return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
-
-
-def _asked_wait_s(reply: httpx.Response) -> float:
-    """Return how long ``Retry-After`` asks to wait, as seconds or as a date; 0 without it.
-
-    A date counts from the reply's own ``Date`` where it has one, as clocks differ.
-    """
-    wanted = reply.headers.get("retry-after", "")
-    if re.fullmatch(r"\d+(\.\d+)?", wanted, re.ASCII):
-        return float(wanted)
-    until = _date(wanted)
-    if until is None:
-        return 0.0
-    now = _date(reply.headers.get("date", "")) or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Tell the language of an answer, with a packaged detector that needs no download.
 
-py3langid knows 140 languages and was chosen by measurement (docs/tasks.md). An answer that it
+py3langid knows 139 languages and was chosen by measurement (docs/tasks.md). An answer that it
 cannot judge, or takes for a related language, counts as being in the language asked for.
 """
 

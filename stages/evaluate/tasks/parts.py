@@ -1,14 +1,16 @@
 """Divide a task's items into the parts of the splits, and check that the task repeats itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.own_python.repeats import prompt_hashes, refuse_other_documents
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.tasks.catalogue import Catalogue
 from stages.evaluate.tasks.lm_eval_task import LoadedTask, load_task
+from stages.evaluate.tasks.question_keys import question_keys
 from stages.evaluate.tasks.splits import divide, refuse_overlap, refuse_shown, take
 from stages.evaluate.tasks.task_hash import item_id
 from stages.hashing import content_hash
@@ -29,6 +31,7 @@ class Part:
     loaded: LoadedTask
     places: Mapping[str, int]
     examples: str | None  # the hash of the few-shot documents; None where none are shown
+    questions: tuple[str, ...] = ()  # what the items ask; an item's own id where no key is given
     prompts: Mapping[str, str] | None = None
     sources: Mapping[str, str] | None = None
 
@@ -40,8 +43,15 @@ class Part:
         return self.loaded.aggregate is mean
 
 
-def parts_of(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) -> dict[str, Part]:
-    """Return the task's part of each split, disjoint by content.
+def parts_of(
+    task_params: TaskParams,
+    params: EvaluateParams,
+    shelf: Catalogue,
+    taken: MutableMapping[str, str],
+) -> dict[str, Part]:
+    """Return the task's part of each split, disjoint by content and by ``question_key``.
+
+    ``taken`` is shared by the tasks that have a ``question_key``: a question serves one split.
 
     Raises:
         EvaluationError: the task cannot be loaded, has too few items, shows them as examples, or
@@ -51,17 +61,34 @@ def parts_of(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) 
     loaded = {n: load_task(n, task_params, params, shelf) for n in dict.fromkeys(names.values())}
     places = {name: _places(task, params.limit) for name, task in loaded.items()}
     sizes, seed = params.splits.model_dump(), params.seed
+    key = task_params.question_key
+    asked = {
+        name: {item: item for item in places[name]}
+        if key is None
+        else question_keys(name, key, islice(task.task.eval_docs, params.limit))
+        for name, task in loaded.items()
+    }
     if task_params.splits is None:
-        queues = divide(task_params.label, places[names["search"]], sizes, seed)
+        shared = None if key is None else taken
+        queues = divide(task_params.label, asked[names["search"]], sizes, seed, shared)
     else:
         queues = {s: take(n, s, places[n], sizes[s], seed) for s, n in names.items()}
-    refuse_overlap(task_params.label, queues)
-    shown = {name: _shown(task) for name, task in loaded.items()}
+    questions = {s: tuple(asked[names[s]][item] for item in queues[s]) for s in SPLITS}
+    refuse_overlap(task_params.label, questions)
+    examples = {name: _examples(task) for name, task in loaded.items()}
+    shown = {name: [item_id(doc) for doc in docs] for name, docs in examples.items()}
     for split, name in names.items():
-        refuse_shown(name, split, queues[split], shown[name])
+        known = shown[name] if key is None else question_keys(name, key, examples[name]).values()
+        refuse_shown(name, split, questions[split], known)
     parts = {
-        split: _part(
-            task_params, loaded[name], {i: places[name][i] for i in queues[split]}, shown[name]
+        split: replace(
+            _part(
+                task_params,
+                loaded[name],
+                {i: places[name][i] for i in queues[split]},
+                shown[name],
+            ),
+            questions=questions[split],
         )
         for split, name in names.items()
     }
@@ -82,7 +109,8 @@ def whole_part(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
             "whole. Choose one of the splits, or name one of its tasks."
         )
     loaded = load_task(task_params.for_split(ALL_ITEMS), task_params, params, shelf)
-    part = _part(task_params, loaded, _places(loaded, params.limit), _shown(loaded))
+    shown = [item_id(doc) for doc in _examples(loaded)]
+    part = _part(task_params, loaded, _places(loaded, params.limit), shown)
     return _repeating({ALL_ITEMS: part}, task_params, params, shelf)[ALL_ITEMS]
 
 
@@ -137,8 +165,8 @@ def _places(loaded: LoadedTask, limit: int | None) -> dict[str, int]:
     return first_places
 
 
-def _shown(loaded: LoadedTask) -> list[str]:
-    """Return the ids of the documents that the task's few-shot examples are drawn from, in order.
+def _examples(loaded: LoadedTask) -> list[Any]:
+    """Return the documents that the task's few-shot examples are drawn from, in order.
 
     Raises:
         EvaluationError: there are fewer documents than the task shows.
@@ -152,4 +180,4 @@ def _shown(loaded: LoadedTask) -> list[str]:
             f"task {loaded.name}: has {len(docs)} few-shot examples, num_fewshot asks for "
             f"{wanted}. Lower num_fewshot or give the task's fewshot_split more data."
         )
-    return [item_id(doc) for doc in docs]
+    return list(docs)

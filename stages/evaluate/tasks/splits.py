@@ -1,6 +1,6 @@
 """The division of a task's items into search, validation and test, by content alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from itertools import combinations, permutations
 
 from stages.errors import EvaluationError
@@ -14,25 +14,39 @@ def ordered(items: Iterable[str], seed: int) -> list[str]:
 
 
 def divide(
-    task: str, items: Iterable[str], sizes: Mapping[str, int], seed: int
+    task: str,
+    questions: Mapping[str, str],
+    sizes: Mapping[str, int],
+    seed: int,
+    taken: MutableMapping[str, str] | None = None,
 ) -> dict[str, list[str]]:
     """Return each split's items: the first ``sizes['search']`` in order, then the next, and so on.
 
+    ``questions`` says what each item asks. Items that ask the same serve one split, in all tasks
+    that share ``taken``: {question: split}, to which this division's own are added. An item whose
+    question's split is full serves none.
+
     Raises:
-        EvaluationError: there are fewer distinct items than the splits ask for.
+        EvaluationError: there are fewer items than the splits ask for.
     """
-    queue = ordered(items, seed)
-    wanted = sum(sizes[split] for split in SPLITS)
-    if len(queue) < wanted:
+    taken = {} if taken is None else taken
+    parts: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for item in ordered(questions, seed):
+        open_splits = [split for split in SPLITS if len(parts[split]) < sizes[split]]
+        if not open_splits:
+            break
+        split = taken.setdefault(questions[item], open_splits[0])
+        if split in open_splits:
+            parts[split].append(item)
+    num_served, wanted = sum(map(len, parts.values())), sum(sizes[split] for split in SPLITS)
+    if num_served < wanted:
         asked = " + ".join(f"{sizes[split]} {split}" for split in SPLITS)
+        kept = f", {num_served} of them with a question of one split alone"
         raise EvaluationError(
-            f"task {task}: has {len(queue)} distinct items, {wanted} were asked for ({asked}). "
+            f"task {task}: has {len(questions)} distinct items"
+            f"{kept if num_served < len(questions) else ''}, {wanted} were asked for ({asked}). "
             "Lower evaluate.splits, raise evaluate.limit, or give the task more data."
         )
-    parts, start = {}, 0
-    for split in SPLITS:
-        parts[split] = queue[start : start + sizes[split]]
-        start += sizes[split]
     return parts
 
 

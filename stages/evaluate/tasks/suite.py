@@ -51,8 +51,9 @@ class Suite:
         _check_arguments(params)
         with sealed():
             shelf = Catalogue(folder or own_folder(params.include_path))
-            divided = [parts_of(one, params, shelf) for one in params.tasks]
-        refuse_leaks({p["test"].label: {s: p[s].places for s in SPLITS} for p in divided})
+            taken: dict[str, str] = {}
+            divided = [parts_of(one, params, shelf, taken) for one in params.tasks]
+        refuse_leaks({p["test"].label: {s: p[s].questions for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
         suite = cls(params, {s: tuple(task[s] for task in divided) for s in SPLITS})

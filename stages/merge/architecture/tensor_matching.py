@@ -12,7 +12,7 @@ from stages.checkpoint.config_differences import Differences, differences
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.architecture.components import is_buffer
 from stages.merge.architecture.layout import Layout, layout_of
-from stages.merge.architecture.tied_weights import stand_in, tied_twin
+from stages.merge.architecture.tied_weights import equal_twin, stand_in, tied_twin
 
 Complaint = tuple[str, str]  # a tensor, and what is wrong with it
 _WIDTHS = ("hidden_size ", "text_config.hidden_size ", "n_embd ", "d_model ")
@@ -141,7 +141,7 @@ class Match:
             kept = other.layout.is_kept(name) and module not in self._modules
             if kept and (self.frame.layout.is_composite or module in reported):
                 continue
-            if tied_twin(other.model, other.layout, name) in used:
+            if equal_twin(other.model, other.layout, name) in used:
                 continue
             reported |= {module} if kept else set()
             advice = f"make {other.label} the base" if kept else f"leave {other.label} out"

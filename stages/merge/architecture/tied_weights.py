@@ -34,7 +34,15 @@ def tied_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
 
     Reads both, where the config ties and there is a tensor of the same shape next to it.
     """
-    if not _may_be_tied(name, model.tensors[name].shape, layout) or not ties(model.config):
+    return equal_twin(model, layout, name) if ties(model.config) else None
+
+
+def equal_twin(model: Checkpoint, layout: Layout, name: str) -> str | None:
+    """Return the tensor whose bytes ``name`` repeats, whether the model ties them or not.
+
+    A head that equals the embedding computes what a tied one does.
+    """
+    if not _may_be_tied(name, model.tensors[name].shape, layout):
         return None
     twins = [n for n in _candidates(model, layout, name) if _rank(n) < _rank(name)]
     wanted = digest(model.read(name)) if twins else ""

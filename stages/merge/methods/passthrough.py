@@ -1,6 +1,7 @@
 """Passthrough: one parent's tensor as it is, times a scale (1 copies it)."""
 
 import math
+from dataclasses import replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,7 +16,7 @@ SPEC = MethodSpec(
         Parameter(
             "source", "tensor", 0.0, 0.0, math.inf, "The place of the parent.", is_whole=True
         ),
-        SCALE,
+        replace(SCALE, doc="Multiplies the tensor; 1 copies it."),
     ),
     needs_base=False,
     min_parents=1,

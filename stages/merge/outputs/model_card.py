@@ -1,30 +1,40 @@
 """The model card of a child: what was merged, and the recipe that gives the same weights again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 import yaml
 
 from stages.errors import RecipeError
 from stages.json_text import json_in
+from stages.licences import (
+    Licence,
+    Licences,
+    front_matter,
+    licences_of,
+    remarks,
+    shown,
+)
 from stages.merge.plan.plan import Plan
-from stages.recipe.recipe import NestedRecipe, Recipe
+from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe
 
 
 def card(plan: Plan, weights_hash: str) -> str:
     """Return the model card: what was merged, and the recipe from which it can be rebuilt."""
     spec, recipe = plan.method.spec, plan.recipe
-    models = "\n".join(f"- {ancestor.name} (`{ancestor.id}`)" for ancestor in recipe.ancestors)
+    licences = licences_in(plan)
+    models = "\n".join(_line(ancestor, licences[ancestor.name]) for ancestor in recipe.ancestors)
+    said = "".join(f"\n{line}\n" for line in remarks(licences))
     text = json.dumps(recipe.to_dict(), indent=2, sort_keys=True, ensure_ascii=False)
     return f"""---
-{_front_matter(recipe)}---
+{_front_matter(recipe, licences)}---
 # A merge by {spec.name}
 
 {spec.summary} Source: {spec.source}.
 
 {models}
-
+{said}
 Recipe `{plan.id}`, weights `{weights_hash}`.
 
 `germline merge FOLDER OUT`, where FOLDER is the folder of this card, gives these weights again,
@@ -54,12 +64,26 @@ def recipe_in(card: str) -> Any:
         ) from error
 
 
-def _front_matter(recipe: Recipe) -> str:
+def licences_in(plan: Plan) -> Licences:
+    """Return the licences of a plan's models, by name, as the cards in their folders say."""
+    return {plan.name_of(i): licences_of(model.folder) for i, model in enumerate(plan.models)}
+
+
+def _line(ancestor: Ancestor, licences: Set[Licence] | None) -> str:
+    """Return a model's line in the card: where anybody finds it, and its licence."""
+    source = ancestor.source if isinstance(ancestor, Model) else None
+    more = [part for part in (source, shown(licences)) if part]
+    return ", ".join([f"- {ancestor.name} (`{ancestor.id}`)", *more])
+
+
+def _front_matter(recipe: Recipe, licences: Licences) -> str:
     """Return what the hub reads of a card; models are named where their places are known."""
-    sources = dict.fromkeys(source.partition("@")[0] for source in _sources(recipe))
     data: dict[str, Any] = {"library_name": "transformers", "tags": ["merge", "germline"]}
-    if sources:
-        data |= {"base_model": list(sources), "base_model_relation": "merge"}
+    data |= front_matter(licences)
+    parts = (part for source in _sources(recipe) for part in source.split("+"))
+    repositories = dict.fromkeys(part.partition("@")[0] for part in parts)
+    if repositories:
+        data |= {"base_model": list(repositories), "base_model_relation": "merge"}
     return str(yaml.safe_dump(data, sort_keys=False))
 
 

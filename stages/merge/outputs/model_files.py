@@ -5,6 +5,7 @@ from pathlib import Path
 from stages.checkpoint.companion_files import OF_THE_FRAME
 from stages.checkpoint.safetensors_header import read_json
 from stages.hashing import content_hash, file_hash
+from stages.licences import CARD
 from stages.merge.architecture.child_config import special_tokens
 from stages.merge.outputs.model_card import card
 from stages.merge.plan.plan import Plan
@@ -30,7 +31,7 @@ def write_companions(plan: Plan, folder: Path, weights_hash: str) -> None:
     copy_matching(plan.frame.folder, (*OF_THE_FRAME, "*.py"), folder)
     write_json(folder / "config.json", plan.config)
     _write_generation_config(plan, folder)
-    (folder / "README.md").write_text(card(plan, weights_hash), encoding="utf-8")
+    (folder / CARD).write_text(card(plan, weights_hash), encoding="utf-8")
 
 
 def folder_key(plan: Plan) -> str:
@@ -38,7 +39,7 @@ def folder_key(plan: Plan) -> str:
     owner = plan.owner.folder
     names = sorted(p for p in owner.rglob("*") if p.is_file() and p.suffix != ".safetensors")
     small = {p.relative_to(owner).as_posix(): file_hash(p) for p in names if p.suffix != ".bin"}
-    small.pop("README.md", None)
+    small.pop(CARD, None)
     return content_hash({"config": dict(plan.config), "files": small, "recipe": plan.id})
 
 

@@ -20,17 +20,22 @@ from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, Recipe, Rule, Value
 
 BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
-RESERVED = (*BASELINES, "base", "champion", "mean", "parents")  # not legal as names of parents
-Kind = Literal["parent", "baseline", "base"]
+# Not legal as names of parents.
+RESERVED = (*BASELINES, "sweep", "random", "base", "champion", "mean", "parents")
+Kind = Literal["parent", "baseline", "tuned", "base"]
 
 
 @dataclass(frozen=True, slots=True)
 class FixedModel:
-    """A model that the champion is compared with on the test split."""
+    """A model that the champion is compared with on the test split.
+
+    ``num_evaluations``: how many recipes a tuned baseline tried on the search items.
+    """
 
     name: str
     kind: Kind
     recipe: Recipe
+    num_evaluations: int | None = None
 
 
 def baselines(
@@ -40,7 +45,7 @@ def baselines(
     recipes = {}
     for name in BASELINES:
         method, values = usual_settings(name, len(parents))
-        recipe = _recipe(method, parents, values, base, merge)
+        recipe = fixed_recipe(method, parents, values, base, merge)
         recipes[name] = canonical(recipe, specs.__getitem__)
     return recipes
 
@@ -60,7 +65,7 @@ def references(
 
     def alone(model: Model) -> Recipe:
         named = (model,) if merge.tokenizer == "base" else parents
-        recipe = _recipe("passthrough", named, {}, base, merge)
+        recipe = fixed_recipe("passthrough", named, {}, base, merge)
         only = replace(recipe, parents=(recipe.ancestors.index(model),))
         return canonical(only, specs.__getitem__)
 
@@ -92,13 +97,14 @@ def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()
         )
 
 
-def _recipe(
+def fixed_recipe(
     method: str,
     parents: tuple[Model, ...],
     values: Mapping[str, Value],
     base: Model,
     merge: MergeParams,
 ) -> Recipe:
+    """Return the merge of ``parents`` by ``method``, with the same ``values`` for all tensors."""
     return Recipe.of_models(
         method,
         parents,

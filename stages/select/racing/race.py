@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stages.errors import ParamsError
 from stages.hashing import content_hash
 from stages.lineage.evaluation import Evaluation, Items, ItemScore, TaskScore
-from stages.lineage.paired_tests import item_scores
+from stages.lineage.paired_tests import ROUNDING, item_scores
 from stages.params.select_params import RacingParams
 from stages.select.racing.sequential_test import evidence_above
 
@@ -67,7 +67,11 @@ class Race:
         return Heat(tuple(self._running), tuple(pair for block in blocks for pair in block))
 
     def take(self, answers: Mapping[str, Evaluation | None]) -> None:
-        """Take in what the heat's candidates scored on its items; None is a failure."""
+        """Take in what the heat's candidates scored on its items; None is a failure.
+
+        Raises:
+            ParamsError: a score is outside [0, 1], where the bound of ``params.confidence`` holds.
+        """
         for name in list(self._running):
             answer = answers[name]
             if answer is None:
@@ -75,6 +79,7 @@ class Race:
                 self.evaluations.pop(name, None)
                 self._reached[name] = 0
             else:
+                self._check_bounds(answer)
                 parts = [self.evaluations[name]] if name in self.evaluations else []
                 self.evaluations[name] = joined([*parts, answer], self._items)
                 self._reached[name] = self._heat + 1
@@ -116,25 +121,24 @@ class Race:
         leads = []
         for block in self._blocks[: self._sizes[self._heat - 1]]:
             lead = sum(
-                self._weights[pair[0]] * (self._unit(elite, pair) - self._unit(mine, pair))
+                self._weights[pair[0]] * (elite[pair[0]][pair[1], 0] - mine[pair[0]][pair[1], 0])
                 for pair in block
             )
             leads.append(0.5 + 0.5 * lead / total)
         alpha = (1 - self._params.confidence) / max(len(self._reached) - 1, 1)
         return evidence_above(leads, len(self._blocks), mean=0.5, alpha=alpha) >= 1 / alpha
 
-    @staticmethod
-    def _unit(
-        scores: Mapping[str, Mapping[tuple[str, int], float]], pair: tuple[str, str]
-    ) -> float:
-        score = scores[pair[0]][pair[1], 0]
-        if not -1.0 <= score <= 1.0:
-            raise ParamsError(
-                f"params.yaml: select.racing.confidence: task {pair[0]} scores {score:g} on an "
-                "item, and bounds need scores within [0, 1]. Set it to null; candidates are then "
-                "halved, and none is stopped for being worse than the leader."
-            )
-        return score
+    def _check_bounds(self, answer: Evaluation) -> None:
+        if self._params.confidence is None:
+            return
+        for item in answer.items:
+            if not -ROUNDING <= item.value <= 1.0 + ROUNDING:
+                raise ParamsError(
+                    f"params.yaml: select.racing.confidence: task {item.task} scores "
+                    f"{item.value:g} on item {item.item}, and bounds need scores within [0, 1]. "
+                    "Set it to null; candidates are then halved, and none is stopped for being "
+                    "worse than the leader."
+                )
 
     def _fitness(self, name: str) -> float:
         return self.evaluations[name].fitness(self._weights)

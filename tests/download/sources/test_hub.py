@@ -26,6 +26,11 @@ def entry(name: str) -> dict[str, object]:
     return next(dict(model) for model in models if model["name"] == name)
 
 
+def entry_hash(name: str) -> str:
+    """Return the SHA-256 of a model's weight file in the project."""
+    return file_hash(OUT / name / "model.safetensors")
+
+
 @pytest.mark.usefixtures("project")
 def test_a_pinned_commit_is_fetched(hub: HubServer, pico: dict[str, Path]) -> None:
     """A commit gives that commit's bytes, though the branch has moved on."""
@@ -98,9 +103,9 @@ def test_files_fetched_before_a_failure_are_kept(
     """If the server goes on breaking off, one message says so, and the next run goes on."""
     cut_short(monkeypatch)
     hub.push("org/math", pico["math"])
-    hub.cut_after["model.safetensors"] = [5000] + [0] * 20
+    hub.cut_after["model.safetensors"] = [5000] + [0] * 40
 
-    with pytest.raises(CheckpointError, match=r"broke off .* files fetched whole are kept"):
+    with pytest.raises(CheckpointError, match=r"broke off .* what was fetched is kept"):
         run(params(math="org/math@main"), OUT)
     assert not OUT.exists()
     hub.cut_after.clear()
@@ -165,10 +170,10 @@ def test_a_server_that_is_gone_is_told_in_one_line(hub: HubServer) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_bytes_other_than_listed_are_refused(
-    hub: HubServer, pico: dict[str, Path], tmp_path: Path
+def test_a_damaged_file_in_the_cache_is_fetched_again(
+    hub: HubServer, pico: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A weight file in the cache that is not what the hub lists is found by its SHA-256."""
+    """It is noticed by its SHA-256; without the hub the message names it."""
     commit = hub.push("org/math", pico["math"])
     run(params(math=f"org/math@{commit}"), OUT)
     shutil.rmtree(OUT)
@@ -177,6 +182,15 @@ def test_bytes_other_than_listed_are_refused(
     data[-1] ^= 1
     cached.resolve().write_bytes(data)
 
+    hub.requests.clear()
+
+    run(params(math=f"org/math@{commit}"), OUT)
+
+    assert ["model.safetensors"] == hub.fetched()
+    assert file_hash(pico["math"] / "model.safetensors") == entry_hash("math")
+    shutil.rmtree(OUT)
+    cached.resolve().write_bytes(data)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match=r"model.safetensors has another SHA-256"):
         run(params(math=f"org/math@{commit}"), OUT)
 

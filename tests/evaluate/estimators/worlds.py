@@ -26,6 +26,20 @@ def answered(num_models: int, num_items: int, seed: int) -> Array:
     return (draw.random(likely.shape) < likely).astype(float)
 
 
+def shifted(shift: float, seed: int, *, known: int = 12, num_items: int = 100) -> Array:
+    """Return right and wrong answers of ``known`` models, then of 60 candidates.
+
+    The known models' abilities have mean 0 and standard deviation 1, the candidates' have mean
+    ``shift`` and standard deviation 0.5: a search makes candidates that are better than all that
+    an estimator was fitted to.
+    """
+    draw = np.random.default_rng(seed)
+    abilities = np.concatenate([draw.normal(size=known), shift + 0.5 * draw.normal(size=60)])
+    slopes, difficulties = draw.uniform(0.5, 2, num_items), draw.normal(size=num_items)
+    likely = np.asarray(expit(np.outer(abilities, slopes) - difficulties))
+    return np.asarray(draw.random(likely.shape) < likely, dtype=float)
+
+
 def answers(scores: Array, num_parents: int = NUM_PARENTS) -> Answers:
     """Return scores as the answers on a task called ``made_up``."""
     items = tuple(f"{i:016x}" for i in range(scores.shape[1]))

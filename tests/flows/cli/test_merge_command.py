@@ -196,7 +196,7 @@ def test_room_is_asked_for_before_work() -> None:
     for name in ("big", "vast"):
         sparse(Path(name), 1_200_000)
     result = merged(SPARSE, code=1)
-    assert "out: needs 8640.00 GB, the disk has" in result.stderr
+    assert "needs 8640.00 GB in out, the disk has" in result.stderr
 
 
 def test_a_disk_that_fills_up_issaid_by(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,9 @@
 """Models that ``germline merge`` makes of pickled ones, in its cache."""
 
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -93,3 +96,27 @@ def test_any_number_may_convert_at_once(is_locked: bool, monkeypatch: pytest.Mon
     assert Checkpoint(folder).tensors
     left = {path.name for path in (cache_folder() / "models").iterdir()}
     assert {folder.name} == {name for name in left if not name.endswith(".lock")}
+
+
+@pytest.mark.usefixtures("pickled")
+def test_processes_may_merge_one_pickled_model_at_once(llamas: Path) -> None:
+    """Four merges of it, each a process of its own, all succeed and give its weights."""
+    text = "merge_method: passthrough\nmodels: [{model: one}]"
+    Path("merge.yml").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-m", "germline", "merge", "merge.yml"]
+    processes = [
+        subprocess.Popen(
+            [*command, f"out-{number}"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        for number in range(4)
+    ]
+
+    for process in processes:
+        _, stderr = process.communicate(timeout=240)
+        assert 0 == process.returncode, stderr
+
+    expected = Checkpoint(llamas / "one").hash()
+    assert [expected] * 4 == [Checkpoint(Path(f"out-{n}")).hash() for n in range(4)]
+    left = [path.name for path in (cache_folder() / "models").iterdir()]
+    assert 1 == len([name for name in left if not name.endswith(".lock")])

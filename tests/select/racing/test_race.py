@@ -135,16 +135,33 @@ def test_tasks_of_different_size_are_refused() -> None:
         blocks(ITEMS[:-1], 1, 0)
 
 
-def test_bounds_refuse_scores_that_have_none() -> None:
-    """Item scores outside [0, 1] need confidence null, as the message says."""
-    params = RacingParams(rungs=[5, 9], confidence=0.9)
-    race = Race(["x", "y", "z"], ITEMS, params, WEIGHTS, seed=1, generation=0)
-    heat = race.next()
-    assert heat is not None
-    wild = Evaluation(
-        "search",
-        tuple(TaskScore(t, "ppl", 7.0, 0.0, 5, True) for t in "ab"),
-        tuple(ItemScore(t, i, 7.0) for t, i in heat.items),
-    )
-    with pytest.raises(ParamsError, match="Set it to null"):
-        race.take(dict.fromkeys("xyz", wild))
+def uniform(score: float, items: Items, *, higher_is_better: bool = True) -> Evaluation:
+    """Return what a candidate scores that gets ``score`` on every item."""
+    totals = (TaskScore(t, "own", score, 0.0, 5, higher_is_better) for t in "ab")
+    return Evaluation("search", tuple(totals), tuple(ItemScore(t, i, score) for t, i in items))
+
+
+@pytest.mark.parametrize("score", [7.0, 1.01, -0.01, -1.0])
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_bounds_refuse_scores_that_have_none(score: float, higher_is_better: bool) -> None:
+    """The first item score outside [0, 1] ends the run, also in the last heat and of one alone."""
+    bounded = RacingParams(rungs=[5, 9], confidence=0.9)
+    race = Race(["x"], ITEMS, bounded, WEIGHTS, seed=1, generation=0)
+    for value, refused in ((1.0, False), (score, True)):
+        heat = race.next()
+        assert heat is not None
+        answer = {"x": uniform(value, heat.items, higher_is_better=higher_is_better)}
+        if refused:
+            with pytest.raises(ParamsError, match=rf"task a scores {value:g} on item a.* to null"):
+                race.take(answer)
+        else:
+            race.take(answer)
+    free = Race(["x"], ITEMS, RacingParams(rungs=[5], confidence=None), {}, seed=1, generation=0)
+    free.take({"x": uniform(score, ITEMS)})
+
+
+def test_rounding_is_not_outside_the_bounds() -> None:
+    """A score that sums to 1 but for rounding, such as 1.0000000000000002, stays legal."""
+    race = Race(["x"], ITEMS, RacingParams(rungs=[5]), WEIGHTS, seed=1, generation=0)
+    race.take({"x": uniform(1.0 + 2e-16, ITEMS)})
+    assert {"x": 1} == race.rungs()

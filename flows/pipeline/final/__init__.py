@@ -1,0 +1,1 @@
+"""What the champion is compared with at the end."""

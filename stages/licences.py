@@ -1,0 +1,103 @@
+"""What models' cards say of their licences, and what follows for a child of several."""
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import metadata_load
+from yaml import YAMLError
+
+CARD = "README.md"
+ADAPTER_CARD = "adapter/README.md"  # of an adapter that was applied to the model of the folder
+_ID = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Licence:
+    """A licence as the hub spells it; one that is not in its list is ``other`` and has a title."""
+
+    id: str
+    title: str = ""
+    link: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(part for part in (self.title or self.id, self.link) if part)
+
+    @property
+    def front_matter(self) -> dict[str, str]:
+        """The keys that the hub reads in a card."""
+        if self.id != "other":
+            return {"license": self.id}
+        return {"license": "other", "license_name": self.title, "license_link": self.link or CARD}
+
+
+Licences = Mapping[str, Set[Licence] | None]  # of models by name; None where a card names none
+
+
+def licences_of(folder: Path) -> frozenset[Licence] | None:
+    """Return the licences that the cards of a model folder name; None where one names none."""
+    licences: set[Licence] = set()
+    for card in (CARD, ADAPTER_CARD):
+        if card == CARD or (folder / card).is_file():
+            named = _named_in(folder / card)
+            if not named:
+                return None
+            licences |= named
+    return frozenset(licences)
+
+
+def front_matter(licences: Licences) -> dict[str, str]:
+    """Return the licence keys of a child's card; none where a licence is not known."""
+    if None in licences.values():
+        return {}
+    several = sorted({licence for some in licences.values() for licence in some or ()})
+    if len(several) == 1:
+        return several[0].front_matter
+    names = "-and-".join(dict.fromkeys(_slug(one.title or one.id) for one in several))
+    return Licence("other", names).front_matter if several else {}
+
+
+def remarks(licences: Licences) -> list[str]:
+    """Return a sentence on models without a licence, and one where licences differ."""
+    lines = []
+    unknown = [name for name, some in licences.items() if not some]
+    if unknown:
+        lines.append(f"No licence is known of {', '.join(unknown)}: no card names one.")
+    known = {name: shown(some) for name, some in licences.items() if some}
+    if len({*known.values()}) > 1:
+        each = "; ".join(f"{name}: {text}" for name, text in known.items())
+        lines.append(f"Licences differ, and each binds the child ({each}).")
+    return lines
+
+
+def shown(licences: Set[Licence] | None) -> str:
+    """Return licences as text for a person."""
+    return " and ".join(str(licence) for licence in sorted(licences or ()))
+
+
+def _named_in(card: Path) -> set[Licence]:
+    try:
+        data = metadata_load(card) if card.is_file() else None
+    except (OSError, ValueError, YAMLError):  # a damaged card names none
+        return set()
+    if not isinstance(data, dict):
+        return set()
+    ids = data.get("license")
+    texts = [str(one).strip() for one in (ids if isinstance(ids, list) else [ids]) if one]
+    return {_licence(text, data) for text in texts if text}
+
+
+def _licence(text: str, data: Mapping[str, Any]) -> Licence:
+    name, link = (str(data.get(key) or "").strip() for key in ("license_name", "license_link"))
+    if text.lower() == "other":
+        return Licence("other", _slug(name) or "other", link if link.startswith("http") else "")
+    if _ID.fullmatch(text.lower()):
+        return Licence(text.lower())
+    return Licence("other", _slug(text) or "other")
+
+
+def _slug(text: str) -> str:
+    """Return a name of a licence as the hub allows it: lower case, digits, dots and hyphens."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
