@@ -48,7 +48,7 @@ def test_a_fault_of_the_file_is_one_line(text: str, message: str) -> None:
     [
         ("nothing.yml", "error: nothing.yml: cannot be read: No such file or directory."),
         ("one", "error: one: README.md cannot be read: No such file or directory. Give a recipe"),
-        ("one/model.safetensors", "cannot be read: it is not text."),
+        ("one/model.safetensors", "is not UTF-8 text. Give a MergeKit YAML file."),
     ],
 )
 def test_what_is_no_file_of_text_is_one_line(config: str, message: str) -> None:
