@@ -30,7 +30,7 @@ def _read(text: str) -> "PretrainedConfig | None":
     from huggingface_hub.errors import StrictDataclassError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    config = json.loads(text)
+    config = json.loads(text, object_hook=_special_float)
     with _silence():
         try:
             return CONFIG_MAPPING[config.get("model_type")].from_dict(copy.deepcopy(config))
@@ -39,6 +39,12 @@ def _read(text: str) -> "PretrainedConfig | None":
             *(IndexError, NotImplementedError, StrictDataclassError),
         ):
             return None
+
+
+def _special_float(value: dict[str, Any]) -> Any:
+    """Return the infinity or NaN that transformers writes as an object, or the object."""
+    tag = value.get("__float__") if len(value) == 1 else None
+    return float(tag) if tag in ("Infinity", "-Infinity", "NaN") else value
 
 
 def ties(config: Config) -> bool:

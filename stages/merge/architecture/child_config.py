@@ -16,6 +16,7 @@ Models = Sequence[Checkpoint]  # the first is the frame
 _SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 # By these a layer's number tells its kind, where layer_types does not. They are only looked at in
 # configs that transformers does not know: what it knows it is asked.
+_LAST_EXPERTS = "moe_layer_end_index"
 _OVERRIDES = "per_layer_config"  # {number of a layer: keys that have another value there}
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
@@ -72,9 +73,15 @@ def _restack(config: dict[str, Any], origins: Origins, models: Models) -> None:
     """Let the config of a language model, and its text section, follow the layers."""
     configured = [ConfiguredLayers(model.config) for model in models]
     frame = configured[0]
-    depth = _depth(config) or frame.depth or None
-    if depth is None or list(origins) == [(0, layer) for layer in range(depth)]:
+    said = _depth(config) or frame.depth or None
+    depth = said or len(kinds_of(models[0]))
+    if list(origins) == [(0, layer) for layer in range(depth)]:
         return
+    if said is None:
+        raise RecipeError(
+            "it gives no number of layers that germline knows, so it cannot follow layers that "
+            "are added, left out or moved. Give all layers in their order."
+        )
     sections = [config]
     if isinstance(config.get("text_config"), dict):
         config["text_config"] = dict(config["text_config"])
@@ -182,6 +189,7 @@ def _restacked(
     if any(isinstance(source.get(_OVERRIDES), dict) for source in (section, *sources)):
         given = {str(index): _override(source, layer) for index, (source, layer) in numbered}
         changed[_OVERRIDES] = {index: values for index, values in given.items() if values}
+    changed |= _counted(section, depth, len(layers))
     if "attention_types" in section and "attention_layers" in changed:  # GPT-Neo reads the first
         changed["attention_types"] = [[[kind], 1] for kind in changed["attention_layers"]]
     for key in _PERIODS if not frame.is_known else ():
@@ -191,6 +199,16 @@ def _restacked(
                 f"{key} tells a layer's kind by its number, which this merge changes. "
                 "Add layer_types to the config of the model."
             )
+    return changed
+
+
+def _counted(section: Mapping[str, Any], depth: int | None, new_depth: int) -> dict[str, int]:
+    """Return the other keys of a config that hold the number of layers, or the last one's."""
+    changed: dict[str, int] = {}
+    if depth and section.get("num_blocks") == depth:  # of xLSTM, besides num_hidden_layers
+        changed["num_blocks"] = new_depth
+    if depth and section.get(_LAST_EXPERTS) == depth - 1:  # -1 in a config that was not saved
+        changed[_LAST_EXPERTS] = new_depth - 1
     return changed
 
 

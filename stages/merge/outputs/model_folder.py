@@ -128,7 +128,7 @@ class ResidentSink:
         self._targets = residence(model)
         self._targets_of = {self._layers.kinds: self._targets}
         self._prefix = str(getattr(model, "base_model_prefix", ""))
-        self._held: dict[str, tuple[object, str]] = {}
+        self._held: dict[object, tuple[object, str]] = {}
 
     def load(self, plan: Plan) -> str:
         """Replace the model's weights with the child's; return the child's weights hash.
@@ -144,11 +144,11 @@ class ResidentSink:
         shared = (plan.recipe.seed, plan.recipe.ancestors)
         for tensor in plan.tensors:
             target = self._target(tensor.name)
-            part = (shared, tensor, None if target is None else _home(target))
-            loaded = self._held.get(tensor.name)
-            if loaded is None or loaded[0] != part:
-                loaded = (part, self._replace(plan, tensor))
-                self._held[tensor.name] = loaded
+            home = tensor.name if target is None else _home(target)
+            loaded = self._held.get(home)
+            if loaded is None or loaded[0] != (shared, tensor):
+                loaded = ((shared, tensor), self._replace(plan, tensor))
+                self._held[home] = loaded
             digests[tensor.name] = loaded[1]
         for first, second in twins:
             if digests[first] != digests[second]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stages.checkpoint.model_config.config_reading import read_config
 from stages.errors import RecipeError
 from stages.merge.architecture.layer_kinds import entry_lists, number_lists
 
@@ -78,10 +79,11 @@ def small_copy(config: Mapping[str, Any]) -> nn.Module:
 
 def _small_config(config: Mapping[str, Any]) -> Any:
     """Return the config of a language model, with small sizes where it is not small."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
-    rest = {key: value for key, value in config.items() if key != "model_type"}
-    whole = AutoConfig.for_model(str(config.get("model_type")), **json.loads(json.dumps(rest)))
+    whole = read_config(config)
+    if whole is None:
+        raise RecipeError(f"transformers cannot read its config of {config.get('model_type')}.")
     text = whole.get_text_config()
     if text.is_encoder_decoder:
         raise RecipeError(

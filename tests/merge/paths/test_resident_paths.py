@@ -1,15 +1,19 @@
 """Paths in a resident model: its layers follow each child's, and it computes what a file would."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers as t
 from transformers import PreTrainedModel
 
+from stages.errors import RecipeError
 from stages.merge.outputs.model_folder import ResidentSink, write_model
 from stages.merge.plan.planner import plan
-from tests.merge.architecture.families import load
+from tests.merge.architecture.families import FAMILIES as ALL
+from tests.merge.architecture.families import SMALL, load, logits
 from tests.merge.paths.test_gains import FAMILIES, PATH, TOKENS, path_recipe, two_models
 
 SHORT = [(1, 2, 1.0, 1.0), (0, 0, 0.7, 1.0)]
@@ -38,3 +42,61 @@ def test_resident_path_computes_what_its_checkpoint_computes(family: str, tmp_pa
         assert sink.load(planned) == write_model(planned, folder, shard_bytes=1 << 20)
         for actual, expected in zip(said(resident), said(load(folder)), strict=True):
             assert torch.equal(actual, expected)
+
+
+KINDS = ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]
+MIXED = {**SMALL, "num_hidden_layers": 4, "head_dim": 8, "sliding_window": 3}
+
+
+def hops(*layers: tuple[int, int]) -> list[tuple[int, int, float, float]]:
+    """Return hops without gains: (ancestor, layer) of each."""
+    return [(ancestor, layer, 1.0, 1.0) for ancestor, layer in layers]
+
+
+def test_layers_of_several_kinds_leave_nothing_behind(tmp_path: Path) -> None:
+    """What a place in memory holds is known by the place: a tensor's changes with the kinds."""
+    config = t.Gemma3TextConfig(**MIXED, layer_types=KINDS)
+    models = two_models(config, "Gemma3ForCausalLM", tmp_path)
+    resident = load(models[0].folder)
+    sink = ResidentSink(resident)
+    first = hops((0, 0), (0, 2), (0, 1), (1, 3))
+    for number, path in enumerate((first, hops((0, 0), (1, 1)), first)):
+        planned = plan(path_recipe(models, path), models)
+        folder = tmp_path / f"path-{number}"
+        assert sink.load(planned) == write_model(planned, folder, shard_bytes=1 << 20)
+        assert torch.equal(said(resident)[0], said(load(folder))[0])
+
+
+def test_refused_path_leaves_the_layers_as_they_were(tmp_path: Path) -> None:
+    """A kind that the model has no layer of is found before any layer is moved."""
+    full = t.Gemma3TextConfig(**MIXED, layer_types=["full_attention"] * 4)
+    mixed = t.Gemma3TextConfig(**MIXED, layer_types=KINDS)
+    models = [
+        two_models(full, "Gemma3ForCausalLM", tmp_path / "full")[0],
+        two_models(mixed, "Gemma3ForCausalLM", tmp_path / "mixed")[1],
+    ]
+    resident = load(models[0].folder)
+    sink = ResidentSink(resident)
+    with pytest.raises(RecipeError, match="layer 1 is of a kind"):
+        sink.load(plan(path_recipe(models, hops((0, 0), (1, 0), (0, 2), (0, 3))), models))
+    planned = plan(path_recipe(models, hops((0, 0), (1, 1), (0, 2), (0, 3))), models)
+    write_model(planned, tmp_path / "child", shard_bytes=1 << 20)
+    sink.load(planned)
+    for actual, expected in zip(said(resident), said(load(tmp_path / "child")), strict=True):
+        assert torch.equal(actual, expected)
+
+
+def test_tower_of_as_many_layers_is_not_the_language_model(tmp_path: Path) -> None:
+    """A vision-language model whose tower is as deep as its text model takes a longer path."""
+    name, config = ALL["llava"]
+    deep = config()
+    deep.vision_config.num_hidden_layers = deep.text_config.num_hidden_layers
+    models = two_models(deep, name, tmp_path)
+    path = path_recipe(models, hops((0, 0), (1, 1), (0, 1)))
+    modules = (replace(path.layers[0], module="language_model"),)
+    planned = plan(replace(path, layers=modules), models)
+    resident = load(models[0].folder)
+    assert ResidentSink(resident).load(planned) == write_model(
+        planned, tmp_path / "child", shard_bytes=1 << 20
+    )
+    assert torch.equal(logits(resident), logits(load(tmp_path / "child")))
