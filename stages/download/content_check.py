@@ -69,7 +69,8 @@ def check_content(parents: Parents, record: Path = CHECKED) -> ContentCheck:
     """Check every file of ``parents`` against the manifest; ``record`` holds what was read when.
 
     Raises:
-        CheckpointError: a file is gone or has other bytes; all of them are listed.
+        CheckpointError: a file is gone or has other bytes, or one is there that was not
+            downloaded; all of them are listed.
     """
     start, now = time.perf_counter(), time.time()
     known = _read(record)
@@ -90,6 +91,13 @@ def check_content(parents: Parents, record: Path = CHECKED) -> ContentCheck:
             faults.add(
                 f"{path}: {what}, {MANIFEST} has {files[path].sha256[:12]}. The file was damaged "
                 f"or changed after the download. {_REMEDY}"
+            )
+    for entry in parents.entries:
+        folder = parents.out / entry.name
+        listed = {folder / file.path for file in entry.files}
+        for path in sorted({p for p in folder.rglob("*") if not p.is_dir()} - listed):
+            faults.add(
+                f"{path}: it is not a file of the download, and would be read with it. Remove it."
             )
     faults.raise_as(CheckpointError)
     fresh = {path: [now, list(stamps[path]), files[path].sha256] for path in unread}

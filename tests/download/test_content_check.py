@@ -83,3 +83,13 @@ def test_a_change_during_the_run_is_seen(parents: Parents, change: object) -> No
 
     with pytest.raises(CheckpointError, match=r"math/model.safetensors: was written to"):
         content.check_unchanged()
+
+
+def test_file_that_was_not_downloaded_is_seen(parents: Parents) -> None:
+    """Weights planted next to a parent's would be read with them: the file is named."""
+    check_content(parents)
+    planted = OUT / "math/model-00002-of-00002.safetensors"
+    planted.write_bytes(WEIGHTS.read_bytes())
+
+    with pytest.raises(CheckpointError, match=r"00002-of-00002\.safetensors: it is not a file"):
+        check_content(parents)
