@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -15,7 +14,6 @@ from flows.execution.error_log import explained
 from flows.prefect_runtime.console import say, stop
 from stages.errors import GermlineError
 
-T = TypeVar("T")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kMGT]?)B?", re.IGNORECASE)
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full. Free some.",
@@ -118,64 +116,75 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
       germline merge ties.yml merged
       germline merge merged again
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
-    # Torch takes seconds to import, which help and usage errors need not wait for.
-    from flows.merging.merge_input import export, merge, preview
-    from flows.merging.merge_job import Job
-    from stages.merge.outputs.model_folder import num_cores
-
     parted = (text.partition("=") for text in models)
     pairs = tuple((name, path) for name, _, path in parted)
     if not all(name and path for name, path in pairs):
         raise click.BadParameter("write NAME=PLACE", param_hint="--model")
-    job = Job(
-        source=source,
-        out=out,
-        stages=stages or Path(f"{out}-stages"),
-        seed=seed,
-        shard_bytes=shard_size,
-        threads=threads or num_cores(),
-        offline=offline,
-        compat=compat is not None,
-        plugins=plugins,
-        models=pairs,
-    )
-    if as_mergekit:
-        _guarded(lambda: export(job), out)
-        return
-    if dry_run:
-        say(_guarded(lambda: preview(job), out))
-        return
-    weights_hash = _guarded(lambda: merge(job), out)
+
+    def work() -> None:
+        # Torch takes seconds to import, which help and usage errors need not wait for.
+        from flows.merging.merge_input import export, merge, preview
+        from flows.merging.merge_job import Job
+        from stages.merge.outputs.model_folder import num_cores
+
+        job = Job(
+            source=source,
+            out=out,
+            stages=stages or Path(f"{out}-stages"),
+            seed=seed,
+            shard_bytes=shard_size,
+            threads=threads or num_cores(),
+            offline=offline,
+            compat=compat is not None,
+            plugins=plugins,
+            models=pairs,
+        )
+        if as_mergekit:
+            export(job)
+        elif dry_run:
+            say(preview(job))
+        else:
+            _say_merged(out, merge(job), plugins)
+
+    _guarded(work, out)
+
+
+def _say_merged(out: Path, weights_hash: str, plugins: tuple[Path, ...]) -> None:
+    """Say what was written, and how it is merged again."""
     say(f"{out}: weights {weights_hash}")
     extra = [part for path in plugins for part in ("--plugin", str(path))]
     again = ["germline", "merge", str(out), "OUT", *extra]
     say(f"The same models, and `{shlex.join(again)}`, give these weights again, bit for bit.")
 
 
-def _guarded(job: Callable[[], T], out: Path) -> T:
-    """Return what ``job`` returns; where it fails, say why on one line each and exit."""
+def _guarded(job: Callable[[], None], out: Path) -> None:
+    """Run ``job``; where it fails, say why on one line each and exit."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        return job()
+        job()
     except GermlineError as error:
         for line in str(error).splitlines():
             console.print(f"error: {line}", markup=False)
     except KeyboardInterrupt as error:  # a download says itself what is kept
         stop(console, str(error) or f"stopped: {out} was not written")
     except OSError as error:
-        if error.filename is not None and not _is_part_of(out, Path(error.filename)):
-            remedy = "Give yourself the right to read it, or name another model."
-            fault = f"{error.filename}: cannot be read: {error.strerror}. {remedy}"
-            console.print(f"error: {fault}", markup=False)
-            sys.exit(1)
-        if error.errno in _NO_ROOM:
-            message = f"{_NO_ROOM[error.errno]} Nothing was left there; then run again."
-        elif error.errno in _NO_PLACE:
-            message = f"cannot be written: {error.strerror}: {error.filename}. Give another OUT."
-        else:
-            message = f"{explained(error)} Remove the cause and run the same command again."
-        console.print(f"error: {out}: {message}", markup=False)
+        console.print(f"error: {_fault_of_disk(error, out)}", markup=False)
+    else:
+        return
     sys.exit(1)
+
+
+def _fault_of_disk(error: OSError, out: Path) -> str:
+    """Return what a reader or writer of files could not do, and what to do about it."""
+    if error.filename is not None and not _is_part_of(out, Path(error.filename)):
+        remedy = "Give yourself the right to read it, or name another model."
+        return f"{error.filename}: cannot be read: {error.strerror}. {remedy}"
+    if error.errno in _NO_ROOM:
+        return f"{out}: {_NO_ROOM[error.errno]} Nothing was left there; then run again."
+    if error.errno in _NO_PLACE:
+        where = f"{error.strerror}: {error.filename}"
+        return f"{out}: cannot be written: {where}. Give another OUT."
+    return f"{out}: {explained(error)} Remove the cause and run the same command again."
 
 
 def _is_part_of(out: Path, path: Path) -> bool:

@@ -51,7 +51,7 @@ def preview_file(job: Job) -> str:
     Raises:
         GermlineError: something is not legal or does not fit; every fault is listed.
     """
-    resolver = job.resolver()
+    resolver = job.resolver(job.label)
     with _planned(job, resolver) as documents:
         texts = [
             "\n".join(
@@ -73,7 +73,7 @@ def merge_file(job: Job) -> str:
     Raises:
         GermlineError: something is not legal or does not fit, or there is no room for it.
     """
-    resolver = job.resolver()
+    resolver = job.resolver(job.label)
     with _planned(job, resolver) as documents:
         size = bytes_written(documents[-1].plan)
         notes = [*resolver.notes, *(line for one in documents for line in one.notes)]

@@ -39,9 +39,14 @@ class Job:
     plugins: tuple[Path, ...] = ()
     models: tuple[tuple[str, str], ...] = ()
 
-    def resolver(self) -> Resolver:
-        """Return what finds the models of the input."""
-        return Resolver(self.source.name, offline=self.offline, threads=self.threads)
+    @property
+    def label(self) -> str:
+        """What messages call the input: a file's name, a folder's path."""
+        return str(self.source) if self.source.is_dir() else self.source.name
+
+    def resolver(self, where: str) -> Resolver:
+        """Return what finds the models of the input; its messages begin with ``where``."""
+        return Resolver(where, offline=self.offline, threads=self.threads)
 
     def check_out(self) -> None:
         """Check that ``out`` names a new folder, or one that is empty.

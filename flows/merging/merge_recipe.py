@@ -10,7 +10,7 @@ import yaml
 
 from flows.merging.merge_job import Job, write
 from flows.merging.model_search import ModelSearch
-from stages.errors import Faults, RecipeError
+from stages.errors import Faults, RecipeError, at
 from stages.files import text_of
 from stages.json_text import json_in
 from stages.licences import CARD
@@ -28,6 +28,9 @@ from stages.recipe.recipe import Model, NestedRecipe, Recipe
 
 _INPUTS = "Give a recipe, a MergeKit file, or the folder of a model that germline merged."
 
+_OF_RECIPES = {"ancestors", "version"}
+_OF_MERGEKIT = {"merge_method", "models", "slices", "modules", "base_model"}
+
 
 def is_recipe(source: Path) -> bool:
     """Return whether an input is a recipe or a child's folder, and not a MergeKit file."""
@@ -40,7 +43,10 @@ def is_recipe(source: Path) -> bool:
         return False
     except ValueError:  # a damaged recipe is said to be one by its name
         return source.suffix == ".json"
-    return isinstance(data, dict) and ("ancestors" in data or "version" in data)
+    if not isinstance(data, dict):
+        return source.suffix == ".json"
+    keys = {*data}
+    return bool(keys & _OF_RECIPES) or (source.suffix == ".json" and not keys & _OF_MERGEKIT)
 
 
 def preview_recipe(job: Job) -> str:
@@ -76,7 +82,7 @@ def export_recipe(job: Job) -> str:
         nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
         if nested:
             raise RecipeError(
-                f"{job.source.name}: {', '.join(nested)} is a recipe itself. Merge it to a "
+                f"{job.label}: {', '.join(nested)} is a recipe itself. Merge it to a "
                 "folder first, and name that."
             )
         folders = [str(model.folder) for model in planned.models]
@@ -93,24 +99,25 @@ def _planned(job: Job) -> Iterator[Plan]:
     """Give the plan of the recipe; those among its ancestors are merged as they are read."""
     if job.seed is not None or job.compat:
         raise RecipeError(
-            f"{job.source.name}: a recipe has a seed and a rounding of its own. Leave --seed and "
+            f"{job.label}: a recipe has a seed and a rounding of its own. Leave --seed and "
             "--compat out, or change the recipe."
         )
     load([], job.plugins)
-    recipe = _read(job.source)
-    search = ModelSearch(job.source, dict(job.models), job.resolver())
-    search.check(recipe)
+    recipe = _read(job)
+    search = ModelSearch(job.source, dict(job.models), job.resolver(""))
+    with at(job.label):
+        search.check(recipe)
     with TemporaryDirectory(prefix="germline-merge-") as scratch:
         models = open_ancestors(recipe, search.find, Path(scratch))
         recipe = canonical(without_needless_layers(recipe, models), _spec_of)
-        yield plan(recipe, models, label=job.source.name)
+        yield plan(recipe, models, label=job.label)
 
 
-def _read(source: Path) -> Recipe:
+def _read(job: Job) -> Recipe:
     """Return the recipe of a file, or of the card in a folder, in its one spelling."""
     faults = Faults()
-    with faults.at(source.name):
-        return canonical(Recipe.from_dict(_data(source)), _spec_of)
+    with faults.at(job.label):
+        return canonical(Recipe.from_dict(_data(job.source)), _spec_of)
     faults.raise_as(RecipeError)
     raise AssertionError  # a fault ended the block
 
@@ -127,7 +134,8 @@ def _data(source: Path) -> Any:
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
-        raise RecipeError(f"{path.name} cannot be read: {error}. {_INPUTS}") from error
+        what = f"{path.name} cannot be read" if source.is_dir() else "cannot be read"
+        raise RecipeError(f"{what}: {error}. {_INPUTS}") from error
 
 
 def _spec_of(name: str) -> MethodSpec:

@@ -62,7 +62,7 @@ class Resolver:
         return self._known[reference]
 
     def _made(self, reference: ModelReference) -> Path:
-        where = f"{self.where}: {reference}"
+        where = f"{self.where}: {reference}" if self.where else str(reference)
         listed = self._found(reference.path, reference.revision, where)
         model = model_among(listed, where=where, with_code=True)
         weights = model.weights
@@ -73,7 +73,7 @@ class Resolver:
         if reference.adapter is not None:
             files = self._found(reference.adapter, reference.adapter_revision, where)
             adapter = adapter_among(files, where=f"{where}: the adapter")
-        return _built(reference, model, adapter, where)
+        return _built(reference, model, adapter, self.where)
 
     def public_place(self, reference: ModelReference) -> str | None:
         """Return where anybody finds a model, ``ORG/NAME@COMMIT``; None for a folder."""
@@ -194,14 +194,13 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
     and the others wait.
     """
     parts = [located for located in (model, adapter) if located is not None]
-    folders = [_fetched(located, where) for located in parts]
+    request = ModelRequest("model", _source_of(reference, model), where)
+    folders = [_fetched(located, request.at) for located in parts]
     stamps = [_stamp(f, part.names) for f, part in zip(folders, parts, strict=True)]
     out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
     if out.is_dir():
         return out
-    repository = Hub(reference.path, reference.revision or "main") if model.repository else None
-    source = ModelSource(str(reference), repository or Local(PurePosixPath(reference.path)))
-    job = ModelJob(ModelRequest("model", source, where), folders[0], model=model, adapter=adapter)
+    job = ModelJob(request, folders[0], model=model, adapter=adapter)
     with _cache_faults():
         out.parent.mkdir(parents=True, exist_ok=True)
         sweep(out.parent)
@@ -209,6 +208,11 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
             if not out.is_dir():
                 _make(job, out)
     return out
+
+
+def _source_of(reference: ModelReference, model: Located) -> ModelSource:
+    repository = Hub(reference.path, reference.revision or "main") if model.repository else None
+    return ModelSource(str(reference), repository or Local(PurePosixPath(reference.path)))
 
 
 @contextmanager

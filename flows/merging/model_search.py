@@ -1,5 +1,6 @@
 """Finds the models of a recipe on this machine or the hub, by the hashes of their weights."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults, GermlineError, RecipeError
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import Model, NestedRecipe, Recipe
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class ModelSearch:
@@ -37,13 +40,21 @@ class ModelSearch:
         faults = Faults()
         models = {*_models_of(recipe)}
         names = {model.name for model in models}
-        with faults.at(self._source.name):
-            for name in sorted({*self._given} - names):
-                faults.add(f"--model {name}: the recipe names {', '.join(sorted(names))}.")
-            for model in sorted(models, key=lambda model: model.name):
-                with faults.at(f"model {model.name}"):
-                    self.find(model)
+        for name in sorted({*self._given} - names):
+            faults.add(f"--model {name}: the recipe names {', '.join(sorted(names))}.")
+        for model in sorted(models, key=lambda model: model.name):
+            with faults.at(f"model {model.name}"):
+                self._check_hash(model)
+                self.find(model)
         faults.raise_as(RecipeError)
+
+    @staticmethod
+    def _check_hash(model: Model) -> None:
+        if not _HASH.fullmatch(model.hash):
+            raise RecipeError(
+                f"hash is {model.hash!r:.80}. A hash of weights has 64 hexadecimal digits, in "
+                "lower case; copy all of them."
+            )
 
     def find(self, model: Model) -> Checkpoint:
         """Return the model whose weights have the hash that a recipe gives.

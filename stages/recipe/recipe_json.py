@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Tag, TypeAdapter, ValidationError
 
-from stages.errors import Faults, RecipeError
+from stages.errors import Faults, RecipeError, at
 from stages.hashing import nearest
 
 T = TypeVar("T")
@@ -56,9 +57,12 @@ def read(kind: type[T], data: Mapping[str, Any], version: int) -> T:
 def _check_versions(data: Any, version: int) -> None:
     if not isinstance(data, Mapping):
         raise RecipeError(f"recipe: got {type(data).__name__}. Give a JSON object.")
-    if data.get("version") != version:
+    if "version" not in data:
+        with at("recipe, version"):
+            raise RecipeError(f'missing. This key is required; add "version": {version}.')
+    if data["version"] != version:
         raise RecipeError(
-            f"recipe: version is {data.get('version')!r:.80}. This germline merges version "
+            f"recipe: version is {data['version']!r:.80}. This germline merges version "
             f"{version}; use the release that wrote it to rebuild it bit for bit."
         )
 
@@ -108,8 +112,9 @@ def _explain(kind: type[Any], faults: Sequence[Any]) -> str:
     """Return what is wrong at one place; a value of several kinds has a fault for each."""
     first = faults[0]
     if first["type"] == "unexpected_keyword_argument":
-        hint = nearest(str(first["loc"][-1]), sorted(_keys_of(kind)))
-        return f"unknown key. Remove it.{hint}"
+        keys = _keys_at(kind, first["loc"][:-1])
+        hint = nearest(str(first["loc"][-1]), keys)
+        return f"unknown key. Legal here: {', '.join(keys)}.{hint}"
     if first["type"] == "missing":
         return "missing. This key is required; add it."
     legal = " or ".join(str(f["msg"]).removeprefix("Input should be ") for f in faults)
@@ -122,5 +127,30 @@ def _explain(kind: type[Any], faults: Sequence[Any]) -> str:
     return f"{shown}. Give {legal}."
 
 
-def _keys_of(kind: type[Any]) -> set[str]:
-    return {field.name for field in fields(kind)}
+def _keys_at(kind: type[Any], location: Sequence[int | str]) -> list[str]:
+    """Return the keys of the class that stands at a location of a recipe."""
+    types = [("", kind)]
+    for part in location:
+        tagged = [("", inner) for tag, inner in types if tag == part]
+        types = tagged or [pair for _, outer in types for pair in _inside(outer, part)]
+    classes = [inner for _, inner in types if is_dataclass(inner)]
+    return [field.name for inner in classes for field in fields(inner)]
+
+
+def _inside(outer: Any, part: int | str) -> list[tuple[str, Any]]:
+    """Return the types of a field, or of the items of a sequence or mapping, each with its tag."""
+    if is_dataclass(outer):
+        hints = get_type_hints(outer, include_extras=True)
+        return _tagged(hints[str(part)]) if part in hints else []
+    items = get_args(outer)
+    return _tagged(items[0 if get_origin(outer) is tuple else -1]) if items else []
+
+
+def _tagged(hint: Any) -> list[tuple[str, Any]]:
+    """Return the types that a type hint allows, each with the tag by which pydantic calls it."""
+    if get_origin(hint) is Annotated:
+        tags = [part.tag for part in hint.__metadata__ if isinstance(part, Tag)]
+        return [(tags[0] if tags else tag, inner) for tag, inner in _tagged(hint.__origin__)]
+    if get_origin(hint) in {Union, UnionType}:
+        return [pair for option in get_args(hint) for pair in _tagged(option)]
+    return [("", hint)]

@@ -130,10 +130,67 @@ def test_recipe_of_another_version_is_refused() -> None:
         Recipe.from_dict({**RECIPE.to_dict(), "version": 3})
 
 
+def test_recipe_without_a_version_is_told_to_have_one() -> None:
+    """The message says which; no other release is asked for."""
+    data = {key: value for key, value in RECIPE.to_dict().items() if key != "version"}
+    with pytest.raises(RecipeError, match=r'^recipe, version: missing\..* add "version": 4\.$'):
+        Recipe.from_dict(data)
+
+
+_GAIN = {"parents": [], "atention_gain": 2.0}
+_TOKEN = {"source": {"ancestr": 0}}
+_INNER = {"name": "x", "recipe": {**RECIPE.to_dict(), "rules": [{"values": {}, "layer": [0, 1]}]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "legal", "near"),
+    [
+        (
+            {"layers": [{"module": "m", "slices": [_GAIN]}]},
+            "layers[0].slices[0].atention_gain",
+            "parents, base, attention_gain, mlp_gain",
+            "attention_gain",
+        ),
+        (
+            {"layers": [{"module": "m", "slices": [{"parents": [], "base": {"stp": 1}}]}]},
+            "layers[0].slices[0].base.stp",
+            "ancestor, first, stop",
+            "stop",
+        ),
+        (
+            {"ancestors": [{"name": "a", "hash": "1", "sorce": "x"}]},
+            "ancestors[0].sorce",
+            "name, hash, source",
+            "source",
+        ),
+        (
+            {"tokenizer": {"tokens": _TOKEN}},
+            "tokenizer.tokens.source.ancestr",
+            "ancestor, token, token_id, force",
+            "ancestor",
+        ),
+        (
+            {"ancestors": [_INNER]},
+            "ancestors[0].recipe.rules[0].layer",
+            "values, layers, component, module, parts, method",
+            "layers",
+        ),
+    ],
+)
+def test_unknown_key_is_met_with_those_of_its_own_class(
+    change: dict[str, Any], place: str, legal: str, near: str
+) -> None:
+    """The innermost class says which keys are legal and which is nearest."""
+    with pytest.raises(RecipeError) as raised:
+        Recipe.from_dict({**RECIPE.to_dict(), **change})
+    said = f"recipe, {place}: unknown key. Legal here: {legal}. Did you mean '{near}'?"
+    assert said in str(raised.value).splitlines()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rulez": []}, "recipe, rulez: unknown key. Remove it. Did you mean 'rules'?"),
+        ({"rulez": []}, "tokenizer, dtype, rounding, seed. Did you mean 'rules'?"),
         ({"method": 3}, "recipe, method: got 3. Give a valid string."),
         ({"parents": [1, "2"]}, "recipe, parents[1]: got '2'. Give a valid integer."),
         ({"rules": [{"values": {}, "layers": [0]}]}, "recipe, rules[0].layers[1]: missing."),

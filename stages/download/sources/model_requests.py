@@ -24,8 +24,8 @@ class ModelRequest:
 
     @property
     def at(self) -> str:
-        """The key and the source: how a message about this model begins."""
-        return f"{self.where}: {self.source.text}"
+        """The key, if there is one, and the source: how a message about this model begins."""
+        return f"{self.where}: {self.source.text}" if self.where else self.source.text
 
 
 def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:

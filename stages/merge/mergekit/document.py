@@ -52,7 +52,8 @@ def read_file(path: Path, plugins: Mapping[str, Method] | None = None) -> tuple[
         text = text_of(path)
     except FileNotFoundError as error:
         raise RecipeError(
-            f"{path}: cannot be read: No such file or directory. Give a MergeKit YAML file."
+            f"{path}: cannot be read: No such file or directory. Give a MergeKit YAML file, a "
+            "recipe, or the folder of a model that germline merged."
         ) from error
     except ValueError as error:
         raise RecipeError(f"{path}: {error}. Give a MergeKit YAML file.") from error

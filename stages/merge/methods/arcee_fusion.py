@@ -27,7 +27,7 @@ SPEC = MethodSpec(
     needs_base=False,
     min_parents=2,
     max_parents=2,
-    source="this file",
+    source="MergeKit's method of that name",
     summary="The first parent, with the second's entries where they differ most.",
 )
 

@@ -24,7 +24,7 @@ SPEC = MethodSpec(
     needs_base=False,
     min_parents=2,
     max_parents=2,
-    source="this file",
+    source="MergeKit's method of that name",
     summary="The first parent, each entry moved towards the second by t at most.",
 )
 

@@ -21,7 +21,7 @@ SPEC = MethodSpec(
     needs_base=False,
     min_parents=1,
     max_parents=None,
-    source="this file",
+    source="germline's own",
     summary="Copies each tensor from one of the parents.",
 )
 

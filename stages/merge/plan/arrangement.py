@@ -82,10 +82,22 @@ class Arrangement:
 
 def place_of(arrangement: Arrangement, module: str, number: int) -> str:
     """Return how messages call a slice; whole models have none to name."""
-    if arrangement.is_whole:
-        return ""
-    one = len(arrangement.layers) == 1
-    return f"slice {number}" if one else f"module {module}, slice {number}"
+    return "" if arrangement.is_whole else slice_name(module, number)
+
+
+def slice_name(module: str, number: int) -> str:
+    """Return how messages call a slice of a recipe's layers."""
+    return f"module {module}, slice {number}"
+
+
+def common_length(part: Slice, name: str, models: Mapping[int, Modules]) -> int:
+    """Return how many layers a slice has that every one of its spans finds in its model."""
+    if any(span.first < 0 for span in part.spans):
+        return 0
+    depths = [models[span.ancestor].layers(name).num_layers for span in part.spans]
+    return min(
+        min(span.stop, depth) - span.first for span, depth in zip(part.spans, depths, strict=True)
+    )
 
 
 def why_fixed(name: str, model: Modules, origins: Origins) -> str | None:

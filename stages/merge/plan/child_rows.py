@@ -13,7 +13,7 @@ from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
 from stages.merge.paths.fold_check import why_place_matters
-from stages.merge.plan.arrangement import Arrangement, place_of, why_fixed
+from stages.merge.plan.arrangement import Arrangement, common_length, place_of, why_fixed
 from stages.merge.plan.outside_layers import Outside
 from stages.merge.plan.renumbered_layers import Modules
 from stages.recipe.recipe import Slice, Span
@@ -121,7 +121,9 @@ class _Builder:
         return layout.renumbered(name, len(origins)) if origins is not None else name
 
     def _module(self, name: str) -> list[ChildRow]:
-        slices = self._arrangement.slices(name, self._models, self._faults)
+        span_faults = Faults()
+        slices = self._arrangement.slices(name, self._models, span_faults)
+        self._faults.include(span_faults)
         used = sorted({span.ancestor for part in slices for span in part.spans})
         if not self._is_everywhere(name, used):
             return []
@@ -131,6 +133,8 @@ class _Builder:
                 self._faults.add(message)
             self._notes |= dict.fromkeys(match.config_notes(layers=self._arrangement.is_whole))
         rows, origins = self._stacked(name, slices)
+        if span_faults:  # which layers the child has is not known, so nothing follows from them
+            return rows
         frame = self._models[0]
         is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
         is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
@@ -157,7 +161,7 @@ class _Builder:
         rows = [*self._outer(name, slices[0], is_before=True)]
         for number, part in enumerate(slices):
             where = place_of(self._arrangement, name, number)
-            for index in range(min(span.length for span in part.spans)):
+            for index in range(common_length(part, name, self._models)):
                 rows += self._layer(name, part, index, len(origins), where)
                 leading = part.spans[_leading(part.spans)]
                 origins.append((leading.ancestor, leading.first + index))

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator
 
 from stages.errors import Faults, RecipeError
+from stages.merge.plan.arrangement import slice_name
 from stages.merge.plan.plan import DTYPES
 from stages.merge.plugins import method_of
 from stages.recipe.method_spec import MethodSpec
-from stages.recipe.recipe import Recipe, Slice
+from stages.recipe.recipe import Recipe
 
 MAX_GAIN = 64  # beyond it weights in half precision leave their range
 
@@ -55,10 +56,12 @@ def _check_slices(recipe: Recipe, faults: Faults) -> None:
     for name in sorted({name for name in names if names.count(name) > 1}):
         faults.add(f"the layers of module {name} are given twice. Give them once.")
     for part in recipe.layers:
-        if not part.slices or not all(one.parents for one in part.slices):
-            faults.add(f"module {part.module}: a slice has no parents. Give at least one span.")
+        if not part.slices:
+            faults.add(f"module {part.module}: slices is empty. Give at least one slice.")
         for number, one in enumerate(part.slices):
-            with faults.at(f"module {part.module}, slice {number}"):
+            with faults.at(slice_name(part.module, number)):
+                if not one.parents:
+                    faults.add("parents is empty. Give at least one span.")
                 _check_gain("attention_gain", one.attention_gain)
                 _check_gain("mlp_gain", one.mlp_gain)
 
@@ -76,8 +79,10 @@ def _places(recipe: Recipe) -> Iterator[tuple[str, int]]:
     if recipe.base is not None:
         yield "base", recipe.base
     yield from (("parents", index) for index in recipe.parents)
-    slices: list[Slice] = [one for part in recipe.layers for one in part.slices]
-    yield from (("layers", span.ancestor) for one in slices for span in one.spans)
+    for part in recipe.layers:
+        for number, one in enumerate(part.slices):
+            name = slice_name(part.module, number)
+            yield from ((f"{name}: a span", span.ancestor) for span in one.spans)
     if isinstance(recipe.tokenizer.source, int):
         yield "tokenizer.source", recipe.tokenizer.source
     for token, row in recipe.tokenizer.tokens.items():

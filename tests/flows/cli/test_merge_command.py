@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,24 @@ def test_ctrl_c_leaves_nothing() -> None:
     said = child.communicate(timeout=60)[1]
     assert (130, True) == (child.returncode, "stopped: out was not written" in said), said
     assert [] == [path.name for path in Path().iterdir() if "out" in path.name]
+
+
+class _Interrupt(MetaPathFinder):
+    """Presses Ctrl-C while the rooms of a merge are imported, which takes seconds."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        del path, target
+        if name == "flows.merging.merge_input":
+            raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("here")
+def test_ctrl_c_before_the_merge_ends_as_during_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 130 and one line, while PyTorch is imported too."""
+    monkeypatch.delitem(sys.modules, "flows.merging.merge_input", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_Interrupt(), *sys.meta_path])
+    result = merged(TIES, code=130)
+    assert "stopped: out was not written\n" == result.stderr
 
 
 def _heed_ctrl_c() -> None:

@@ -32,9 +32,13 @@ ONE = Slice((Span(1, 0, 4),), Span(0, 0, 4))
     [
         ((Slice((Span(1, 0, 5),), Span(0, 0, 4)),), "slice 0: layers are [0, 4], [0, 5]. Give"),
         ((ONE, Slice((Span(1, 2, 6),), Span(0, 0, 4))), "slice 1: layers are [2, 6]. one has"),
-        ((Slice((Span(7, 0, 4),), Span(0, 0, 4)),), "layers names ancestor 7. There are 0 to 2"),
+        (
+            (Slice((Span(7, 0, 4),), Span(0, 0, 4)),),
+            "module default, slice 0: a span names ancestor 7. ",
+        ),
         ((Slice((Span(1, 0, 4),)),), "slice 0: no base. task_arithmetic adds to a base"),
-        ((Slice((), Span(0, 0, 4)),), "module default: a slice has no parents"),
+        ((Slice((), Span(0, 0, 4)),), "module default, slice 0: parents is empty. Give"),
+        ((), "module default: slices is empty. Give at least one slice."),
     ],
 )
 def test_slices_that_cannot_be_are_refused(
@@ -45,6 +49,16 @@ def test_slices_that_cannot_be_are_refused(
     with pytest.raises(RecipeError) as raised:
         plan(recipe, models)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("span", [(-1, 1), (3, 5), (4, 6)])
+def test_span_beyond_a_model_is_the_only_fault(span: tuple[int, int], root: Path) -> None:
+    """Nothing is said of kinds of layers or of tensors, which follow from the span alone."""
+    recipe, models = layered(root, ONE, Slice((Span(1, *span),), Span(0, 0, 2)))
+    with pytest.raises(RecipeError) as raised:
+        plan(recipe, models, label="r")
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"r, module default, slice 1: layers are {list(span)}. one has layers")
 
 
 def test_unknown_modules_are_refused(root: Path) -> None:
