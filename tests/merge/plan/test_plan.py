@@ -54,7 +54,10 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "a tuple per tensor": (_values(weight=1.0, scale=(1.0, 1.0, 1.0)), "scale holds 3 numbers"),
     "density 0": (_values(weight=1.0, density=0.0), "Legal is a number in (0, 1]"),
     "density above 1": (_values(weight=1.0, density=(1.0, 1.5, 1.0)), "density is 1.5"),
-    "an infinite weight": (_values(weight=float("inf")), "weight is inf. Legal is a number of at most"),
+    "an infinite weight": (
+        _values(weight=float("inf")),
+        "weight is inf. Legal is a number of at most",
+    ),
     "NaN": (_values(weight=float("nan")), "weight is nan"),
     "a boolean": (_values(weight=True), "weight is True"),
     "half a switch": (_values(weight=1.0, normalize=0.5), "normalize is 0.5. Legal is 0 or 1"),
