@@ -44,7 +44,7 @@ import click
     "--samples",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write prompts, answers and scores of all items to FILE, as JSON lines.",
+    help="Write prompts, answers and scores of all items to the new file FILE, as JSON lines.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--offline", is_flag=True, help="Do not ask the hub; take what it sent before.")

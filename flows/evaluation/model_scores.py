@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flows.evaluation.evaluate_job import EvaluateJob
@@ -32,13 +33,14 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
         GermlineError: a task, a model or a setting cannot be used.
         OSError: the samples cannot be written.
     """
+    _check_models(job)
     if job.samples is not None:
-        _check_samples(job)
+        _check_samples(job.samples)
     progress.step("loading tasks")
     choice = choose_tasks(job)
     evaluations: dict[str, Evaluation] = {}
     samples: list[dict[str, Any]] = []
-    for name in dict.fromkeys(job.models):
+    for name in job.models:
         progress.step(f"{name}: loading the model")
         with model_folder(name, choice.params, offline=job.offline) as folder:
             evaluator = stage.evaluator_of(folder, choice.evaluate, choice.suite)
@@ -53,17 +55,30 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
     return ModelScores(choice.split, choice.suite.weights, evaluations)
 
 
-def _check_samples(job: EvaluateJob) -> None:
-    if job.samples is None:
-        return
-    if job.samples.is_dir():
-        raise EvaluationError(f"--samples {job.samples}: is a folder. Give the name of a file.")
+def _check_models(job: EvaluateJob) -> None:
+    """Check that each model is named once: its scores are kept by its name."""
+    twice = [name for name in dict.fromkeys(job.models) if job.models.count(name) > 1]
+    if twice:
+        raise EvaluationError(f"model {twice[0]}: named twice. Name each model once.")
+
+
+def _check_samples(file: Path) -> None:
+    """Check that the new file ``file`` can be written."""
+    folder = file.absolute().parent
+    if file.is_dir():
+        raise EvaluationError(f"--samples {file}: is a folder. Give the name of a new file.")
+    if file.exists() or file.is_symlink():
+        raise EvaluationError(f"--samples {file}: already there. Give a new name.")
+    if not folder.exists():
+        raise EvaluationError(
+            f"--samples {file}: there is no folder {file.parent}. Make it, or give a file in a "
+            "folder that is there."
+        )
     try:
-        check_writable(job.samples.absolute().parent)
+        check_writable(folder)
     except OSError as error:
         raise EvaluationError(
-            f"--samples {job.samples}: cannot be written: {error.strerror or error}. Give another "
-            "file."
+            f"--samples {file}: cannot be written: {error.strerror or error}. Give another file."
         ) from error
 
 

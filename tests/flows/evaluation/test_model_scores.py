@@ -56,7 +56,7 @@ def test_a_candidate_scores_as_in_a_run(score: Score) -> None:
 @pytest.mark.usefixtures("at_zoo")
 def test_samples_say_what_was_asked_and_answered(score: Score, tmp_path: Path) -> None:
     """One line for each item and model, with its prompt, its answers and its score."""
-    out = tmp_path / "new" / "samples.jsonl"
+    out = tmp_path / "samples.jsonl"
     scores = score("data/zoo/math", "data/zoo/order", samples=out)
     lines = lines_of(out)
     assert [("data/zoo/math", 12), ("data/zoo/order", 12)] == [
@@ -114,8 +114,23 @@ def test_a_mistyped_model_is_told_with_the_nearest(
 @pytest.mark.usefixtures("at_zoo")
 def test_samples_that_cannot_be_written_are_known_first(score: Score, tmp_path: Path) -> None:
     """Before anything is loaded."""
-    with pytest.raises(EvaluationError, match=r"is a folder. Give the name of a file"):
+    with pytest.raises(EvaluationError, match=r"is a folder. Give the name of a new file"):
         score("none", samples=tmp_path)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(EvaluationError, match=rf"{name}: already there. Give a new name"):
+            score("none", samples=tmp_path / name)
+    assert "kept" == (tmp_path / "file").read_text()
+    with pytest.raises(EvaluationError, match=r"there is no folder .*new/deep. Make it"):
+        score("none", samples=tmp_path / "new" / "deep" / "samples.jsonl")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(EvaluationError, match="cannot be written"):
         score("none", samples=tmp_path / "file" / "samples.jsonl")
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_a_model_is_named_once(score: Score) -> None:
+    """The second would not be shown."""
+    with pytest.raises(EvaluationError, match=r"model data/zoo/math: named twice"):
+        score("data/zoo/math", "data/zoo/order", "data/zoo/math")
