@@ -20,6 +20,7 @@ from stages.scratch_folder import scratch_folder
 
 _LEAST_DIGITS = 8  # of a recipe's id, so that no word is taken for one
 _CANDIDATE = re.compile(rf"g\d+-c\d+|{MEAN}|[0-9a-f]{{{_LEAST_DIGITS},64}}")
+_SHORT_ID = re.compile(rf"[0-9a-f]{{1,{_LEAST_DIGITS - 1}}}")
 _ROWS = LINEAGE / "genomes.jsonl"
 
 
@@ -45,23 +46,66 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
             f"model {name!r}: not the name of a model. Give a folder, ORG/NAME or "
             "ORG/NAME@REVISION of the hub, or a candidate such as g05-c03."
         )
+    _check_prefix(name)
+    _check_digits(name)
+    if reference.revision is None:
+        _check_folder(reference.path)
     try:
         return Resolver("model", offline=offline).folder(reference)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}{_hint(name)}") from error
+        if "/" in name:
+            raise
+        raise CheckpointError(f"{error}{_candidates()}") from error
 
 
-def _hint(name: str) -> str:
-    """Return the folder or the candidate whose name is nearest, where one is near."""
-    above = Path(name).expanduser().parent
-    folders = [str(p) for p in above.iterdir() if p.is_dir()] if above.is_dir() else []
-    if Path(name).exists():
-        return ""
-    return nearest(name, sorted(folders)) or nearest(name, _names())
+def _check_digits(name: str) -> None:
+    """Check that ``name`` is not a candidate's id cut too short, unless a folder is called so."""
+    if not _SHORT_ID.fullmatch(name) or Path(name).is_dir() or not _ROWS.is_file():
+        return
+    ids = sorted({row.id for row in read_rows(_ROWS) if row.id.startswith(name)})
+    if ids:
+        raise LineageError(
+            f"model {name}: too few digits of a candidate's id. Give at least {_LEAST_DIGITS}, "
+            f"as {ids[0][:_LEAST_DIGITS]}."
+        )
 
 
-def _names() -> list[str]:
-    return [row.name for row in read_rows(_ROWS)] if _ROWS.is_file() else []
+def _check_prefix(name: str) -> None:
+    """Check that ``name`` is not spelt as a source of params.yaml."""
+    prefix, colon, rest = name.partition(":")
+    folders = {"zoo": f"data/zoo/{rest}", "local": rest}
+    if colon and prefix in folders and not Path(name).exists():
+        raise CheckpointError(
+            f"model {name}: {prefix}: is for the sources of params.yaml. Write "
+            f"{folders[prefix] or 'a folder'}."
+        )
+
+
+def _check_folder(path: str) -> None:
+    """Check that a path in a folder that is there is one; without such, it may be of the hub."""
+    folder = Path(path).expanduser()
+    if "/" not in path or folder.is_dir() or not folder.parent.is_dir():
+        return
+    if folder.exists():
+        raise CheckpointError(f"model {path}: a file. Give the folder of a model.")
+    legal = sorted(p.name for p in folder.parent.iterdir() if p.is_dir())
+    near = [str(folder.parent / name) for name in legal if nearest(folder.name, [name])]
+    is_hub_name = path.count("/") == 1 and not path.startswith((".", "~", "/"))
+    otherwise = f"; write {path}@main for a model of the hub" if is_hub_name else ""
+    raise CheckpointError(
+        f"model {path}: no such folder.{nearest(str(folder), near)} Give a folder that is "
+        f"there{otherwise}."
+    )
+
+
+def _candidates() -> str:
+    """Return how a candidate of the lineage is named."""
+    rows = read_rows(_ROWS) if _ROWS.is_file() else []
+    listed = f"{rows[0].name} to {rows[-1].name}" if rows else "none here"
+    return (
+        f" Nor is it a candidate of {_ROWS} ({listed}), which is given by its name or at least "
+        f"{_LEAST_DIGITS} digits of its id."
+    )
 
 
 def _row(name: str) -> Row:

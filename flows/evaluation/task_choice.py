@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from flows.evaluation.evaluate_job import EvaluateJob
+from flows.evaluation.task_names import check_names, task_entry
 from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.arguments.device import check_device
-from stages.evaluate.tasks.catalogue import TASK_FILES
+from stages.evaluate.tasks.catalogue import own_folder
 from stages.evaluate.tasks.suite import Suite
 from stages.files import text_of
 from stages.hashing import nearest
@@ -18,7 +17,6 @@ from stages.lineage.evaluation import ALL_ITEMS, SPLITS, Items
 from stages.merge.outputs.model_folder import num_cores
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.load import PARAMS_PATH, Params, load_params, validated
-from stages.params.task_params import Name, is_data
 from stages.yaml_text import document_in
 
 _LEGAL_SPLITS = (*SPLITS, ALL_ITEMS)
@@ -53,6 +51,7 @@ def choose_tasks(job: EvaluateJob) -> TaskChoice:
     split = _split(job, own)
     check_device(evaluate.device)
     folder = _folder(job.include_path)
+    check_names(job.tasks, _labels(own), folder or own_folder(evaluate.include_path))
     if split == ALL_ITEMS:
         whole = evaluate.model_copy(update={"limit": job.limit or evaluate.limit})
         return TaskChoice(params, whole, Suite.of_all_items(whole, folder), split, None)
@@ -79,7 +78,7 @@ def _evaluate_params(job: EvaluateJob, own: EvaluateParams | None) -> EvaluatePa
     tasks = data.get("tasks", [])
     if job.tasks:
         by_label = dict(zip(_labels(own), tasks, strict=True))
-        tasks = [by_label.get(name) or _entry(name) for name in job.tasks]
+        tasks = [by_label.get(name) or task_entry(name) for name in job.tasks]
     by_task = {"metric": job.metric, "filter": job.filter}
     ruled = {key: value for key, value in by_task.items() if value is not None}
     data["tasks"] = [{**task, **ruled} for task in tasks]
@@ -92,19 +91,6 @@ def _evaluate_params(job: EvaluateJob, own: EvaluateParams | None) -> EvaluatePa
 
 def _labels(own: EvaluateParams | None) -> list[str]:
     return [task.label for task in own.tasks] if own is not None else []
-
-
-def _entry(name: str) -> dict[str, Any]:
-    """Return the entry of ``evaluate.tasks`` for a name, a data file or a task's file."""
-    if is_data(name):
-        return {"data": name}
-    if Path(name).suffix not in TASK_FILES:
-        return {"task": name}
-    try:
-        label = TypeAdapter(Name).validate_python(Path(name).stem)
-    except ValidationError:
-        return {"task": name}
-    return {"task": name, "name": label}
 
 
 def _set(data: dict[str, Any], text: str) -> None:

@@ -119,11 +119,9 @@ class Resolver:
                 )
             return files_in(folder, where=where)
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
-            parent = folder.parent
-            legal = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
             raise CheckpointError(
-                f"{where}: no such folder.{nearest(folder.name, sorted(legal))} Give a folder, or "
-                "ORG/NAME of the hub."
+                f"{where}: no such folder.{_near_folder(folder)} Give a folder, or ORG/NAME of "
+                "the hub."
             )
         if not (self.offline or is_offline()):
             located = _of_hub(path, revision or "main", where)
@@ -136,7 +134,8 @@ class Resolver:
         repository = Repository.cached(path, revision or "main", where=where, unasked=advice)
         if repository is None:
             raise CheckpointError(
-                f"{where}: no such folder, and not among what the hub sent before. {advice}"
+                f"{where}: no such folder, and not among what the hub sent before."
+                f"{_near_folder(folder)} {advice}"
             )
         self._commits[path, revision] = repository.commit
         return Located(repository.names, repository=repository)
@@ -180,11 +179,16 @@ def _of_hub(path: str, revision: str, where: str) -> Located:
     try:
         repository = Repository.open(path, revision, where=where)
     except CheckpointError as error:
-        parent = Path(path).parent
-        folders = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
-        hint = nearest(Path(path).name, sorted(folders))
+        hint = _near_folder(Path(path))
         raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
     return Located(repository.names, repository=repository)
+
+
+def _near_folder(folder: Path) -> str:
+    """Return a hint at the folder next to a missing one whose name is nearest."""
+    parent = folder.parent
+    names = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    return nearest(folder.name, sorted(names))
 
 
 def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:

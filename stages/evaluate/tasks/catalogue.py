@@ -47,6 +47,10 @@ class Catalogue:
         refuse_flagged(name, task)
         return task
 
+    def knows(self, name: str) -> bool:
+        """Return whether there is a task, a group or a tag called ``name``."""
+        return name in self._own.task_index or name in built_in_tasks.names()
+
     def _find(self, name: str) -> tuple[str, Path | None]:
         """Return the name for lm-eval, and the task's file."""
         if Path(name).suffix in TASK_FILES:
@@ -70,13 +74,13 @@ class Catalogue:
         listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
         raise EvaluationError(
             f"task {name}: is a group of tasks ({listed}), and scores are kept task by task. "
-            "List the tasks of it that you want under evaluate.tasks."
+            "Name those tasks of it that you want instead."
         )
 
     def _unknown(self, name: str) -> str:
         own, others = self._own.all_subtasks, built_in_tasks.task_names()
         if self.folder is None:
-            listed = "No folder of your own tasks is given (evaluate.include_path)"
+            listed = "No folder of your own tasks is given (include_path)"
         else:
             listed = f"Your own, in {self.folder}: {', '.join(own) or 'none'}"
         broken = "".join(f" {fault}" for fault in _broken_files(self.folder))

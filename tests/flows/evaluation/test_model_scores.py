@@ -99,7 +99,27 @@ def test_a_limit_takes_the_first_items(score: Score) -> None:
             r"neither a folder nor a candidate .* Did you mean 'g00-c0[01]'",
         ),
         ("0" * 12, LineageError, "neither a folder nor a candidate of"),
-        ("data/zoo/maht", GermlineError, "Did you mean 'data/zoo/math'"),
+        (
+            "data/zoo/maht",
+            GermlineError,
+            r"^model data/zoo/maht: no such folder. Did you mean 'data/zoo/math'\? Give a folder "
+            "that is there.$",
+        ),
+        (
+            "data/zo",
+            GermlineError,
+            r"^model data/zo: no such folder. Did you mean 'data/zoo'\? Give a folder that is "
+            "there; write data/zo@main for a model of the hub.$",
+        ),
+        ("params.yaml/x", GermlineError, "not among what the hub sent before"),
+        ("./params.yaml", GermlineError, "a file. Give the folder of a model"),
+        ("zoo:math", GermlineError, r"^model zoo:math: zoo: is for .* Write data/zoo/math.$"),
+        ("local:data/zoo/math", GermlineError, r"Write data/zoo/math.$"),
+        (
+            "zoe",
+            GermlineError,
+            r"Nor is it a candidate of .*\(g00-c00 to g00-c01\).* at least 8 digits",
+        ),
         ("", GermlineError, "not the name of a model"),
     ],
 )
@@ -109,6 +129,14 @@ def test_a_mistyped_model_is_told_with_the_nearest(
     """Candidates, ids and folders."""
     with pytest.raises(kind, match=message):
         score(name, limit=1, offline=True)
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_an_id_cut_too_short_is_completed(score: Score) -> None:
+    """Whether or not the hub can be reached: it is not asked."""
+    row = read_rows(LINEAGE / "genomes.jsonl")[0]
+    with pytest.raises(LineageError, match=f"at least 8, as {row.id[:8]}"):
+        score(row.id[:4])
 
 
 @pytest.mark.usefixtures("at_zoo")

@@ -75,8 +75,19 @@ def test_params_of_other_programs_are_left_alone(choose: Choose) -> None:
     """A params.yaml that is not germline's decides nothing where tasks are named."""
     Path("params.yaml").write_text("train: {epochs: 3}\nevaluate: {metric: loss}\n")
     assert choose("own", include_path="../tasks").num_items == NUM_ITEMS
-    with pytest.raises(GermlineError, match=r"params.yaml: train: unknown key"):
+    with pytest.raises(GermlineError, match=r"params.yaml, line 1: train: unknown key"):
         choose()
+
+
+@pytest.mark.usefixtures("own")
+def test_a_mistyped_task_of_the_project_is_known(choose: Choose) -> None:
+    """Its name is proposed before one of the thousands that come with lm-eval."""
+    section = "{tasks: [{data: questions.csv}], splits: {search: 1, validation: 1, test: 1}}"
+    sources = "{base: 'zoo:base', parents: {a: 'zoo:math', b: 'zoo:order'}}"
+    Path("params.yaml").write_text(f"download: {sources}\nevaluate: {section}\n")
+    for typo in ("questoins", "question.s"):
+        with pytest.raises(GermlineError, match=rf"^--tasks {typo}: .* Did you mean 'questions'"):
+            choose(typo)
 
 
 @pytest.mark.usefixtures("at_zoo")
@@ -100,6 +111,11 @@ def test_the_projects_tasks_have_its_settings(choose: Choose) -> None:
 @pytest.mark.parametrize(
     ("tasks", "options", "message"),
     [
+        (["english_sortin"], {}, "^--tasks english_sortin: no such task. Those of params.yaml: "),
+        (["spanish_arithmetik"], {"split": "all"}, "Did you mean '(spanish|english)_arithmetic'"),
+        (["q.txt"], {}, r"^--tasks q.txt: neither .* in .csv, .tsv, .jsonl, .*in .yaml or .yml"),
+        (["../q.csv"], {}, r"^--tasks ../q.csv: leads out of this folder"),
+        (["q.csv"], {}, r"^--tasks q.csv: no such file. Paths are relative to this folder"),
         (["english_arithmetik"], {}, "no such task.*Did you mean 'english_arithmetic'"),
         (["data/tasks/english_sortin.yaml"], {}, "no such file. Did you mean 'english_sorting.y"),
         ([], {"split": "tset"}, "no such split. Legal: search.*Did you mean 'test'"),
