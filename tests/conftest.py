@@ -7,7 +7,12 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+
 from hypothesis import settings
+
+# A shell that starts the tests in the background has Ctrl-C ignored, by them and their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # torch's first call breaks the default deadline of 200 ms. The same commit is tested on the same
 # examples everywhere; `nightly` looks for new ones.

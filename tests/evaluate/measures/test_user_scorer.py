@@ -130,7 +130,7 @@ def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
         "def score(item, answer):\n    return part.VALUE\n"
     )
     before = UserScorer("scorers/whole.py:score")
-    (project / "scorers/part.py").write_text("VALUE = 0.5\n")
+    (project / "scorers/part.py").write_text("VALUE = 0.50\n")  # Python sees another size
     after = UserScorer("scorers/whole.py:score")
     assert before.identity != after.identity
     assert (before.score({}, "", ""), after.score({}, "", "")) == (1.0, 0.5)

@@ -26,7 +26,7 @@ def write_sums(path: Path, pairs: Iterable[tuple[int, int]], sign: str = "+") ->
 def suite_of(*tasks: dict[str, Any], size: int = 8) -> Suite:
     """Return the suite of these tasks."""
     splits = {"search": size, "validation": size, "test": size}
-    return Suite.load(EvaluateParams.model_validate({"tasks": tasks, "splits": splits}))
+    return Suite.load(EvaluateParams.model_validate({"tasks": [*tasks], "splits": splits}))
 
 
 def sums_of(suite: Suite, split: str) -> set[frozenset[str]]:
