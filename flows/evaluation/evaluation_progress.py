@@ -1,7 +1,6 @@
 """What a person sees while models are scored: a bar at a terminal, else a line for each step."""
 
 import sys
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -32,12 +31,7 @@ class EvaluationProgress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def step(self, text: str, total: int | None = None) -> None:

@@ -198,30 +198,29 @@ def repeated(
     return folder
 
 
+Maker = Callable[[str], Project]
+
+
+def maker_of(source: Path, folder: Path, server: PrefectServer) -> Maker:
+    """Return a maker of copies of ``source`` below ``folder``, by name."""
+
+    def make(name: str) -> Project:
+        shutil.copytree(source, folder / name)
+        return Project(folder / name, server)
+
+    return make
+
+
 @pytest.fixture
-def make_project(
-    tmp_path: Path, downloaded: Path, prefect_server: PrefectServer
-) -> Callable[[str], Project]:
+def make_project(tmp_path: Path, downloaded: Path, prefect_server: PrefectServer) -> Maker:
     """Return a maker of small projects, by name; their parents are downloaded."""
-
-    def make(name: str) -> Project:
-        shutil.copytree(downloaded, tmp_path / name)
-        return Project(tmp_path / name, prefect_server)
-
-    return make
+    return maker_of(downloaded, tmp_path, prefect_server)
 
 
 @pytest.fixture
-def copy_repeated(
-    tmp_path: Path, repeated: Path, prefect_server: PrefectServer
-) -> Callable[[str], Project]:
+def copy_repeated(tmp_path: Path, repeated: Path, prefect_server: PrefectServer) -> Maker:
     """Return a maker of copies of the project that was run whole, by name."""
-
-    def make(name: str) -> Project:
-        shutil.copytree(repeated, tmp_path / name)
-        return Project(tmp_path / name, prefect_server)
-
-    return make
+    return maker_of(repeated, tmp_path, prefect_server)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def _read(text: str) -> "PretrainedConfig | None":
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     config = json.loads(text, object_hook=_special_float)
-    with _silence():
+    with silenced():
         try:
             return CONFIG_MAPPING[config.get("model_type")].from_dict(copy.deepcopy(config))
         except (
@@ -66,8 +66,8 @@ def ties(config: Config) -> bool:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Keep transformers' warnings about old configs off the screen."""
+def silenced() -> Iterator[None]:
+    """Keep transformers' warnings off the screen."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()

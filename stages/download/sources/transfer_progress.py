@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
@@ -57,12 +56,7 @@ class TransferProgress:
             self._say(f"fetching {files}, {decimal(self._total)}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._bar.stop()
         if kind is None and not self._console.is_terminal:
             self._say("fetched")

@@ -103,6 +103,11 @@ def check_kinds(
         )
 
 
+def listed_kinds(section: Section, depth: int) -> list[str]:
+    """Return what the lists of a section say of each layer, as one string."""
+    return _said(section, entry_lists(section, depth), number_lists(section, depth), depth)
+
+
 def _said(
     section: Section, entries: Sequence[str], numbers: Sequence[str], depth: int
 ) -> list[str]:

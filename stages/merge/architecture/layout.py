@@ -1,6 +1,6 @@
 """How a checkpoint's tensors divide into modules, layers and components, told from their names.
 
-There is no list of architectures; stacks.py finds what numbers count layers.
+There is no list of architectures; layer_stacks.py finds what numbers count layers.
 """
 
 from collections.abc import Collection, Mapping

@@ -8,8 +8,8 @@ from torch import nn
 
 from stages.checkpoint.model_config.config_reading import read_config
 from stages.errors import RecipeError
+from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.architecture.layout import layout_of
-from stages.merge.paths.small_copy import listed_kinds
 from stages.merge.plan.plan import Plan
 
 _ADVICE = "Write the child as a model folder and score that."

@@ -21,9 +21,11 @@ from torch import Tensor, nn
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import SINGLE
 from stages.errors import RecipeError
+from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
-from stages.merge.paths.small_copy import PLAIN, listed_kinds, quiet, small_copy
+from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
+from stages.merge.plan.plan import Fold
 
 TOLERANCE = 1e-4  # of the largest entry that a layer adds: norms calculate in float32
 _GAINS = (0.6, -1.7)
@@ -208,8 +210,8 @@ class _Trial:
             writer = writers.get(self._layout.inner(name)) if self._at(name) == layer else None
             if writer is not None:
                 gain = gains[writer.branch == "mlp"]
-                times, plus = fold_of(writer, gain, name, has_offset=self.has_offset_norms)
-                folded[name] = tensor * times + plus
+                fold = fold_of(writer, gain, name, has_offset=self.has_offset_norms)
+                folded[name] = fold.of(tensor)
         with self._loaded(folded) as model:
             return self._through(model, layer, entering) - entering
 
@@ -268,10 +270,10 @@ class _Trial:
         return leaving[0]
 
 
-def fold_of(writer: Writer, gain: float, name: str, *, has_offset: bool) -> tuple[float, float]:
-    """Return what a gain makes of a tensor: it times the first, plus the second.
+def fold_of(writer: Writer, gain: float, name: str, *, has_offset: bool) -> Fold:
+    """Return what a gain makes of a tensor.
 
     A norm that multiplies by 1 + w has w' = gain (1 + w) - 1.
     """
     is_offset = writer.kind == "norm" and has_offset and not name.endswith("bias")
-    return gain, gain - 1 if is_offset else 0.0
+    return Fold(gain, gain - 1 if is_offset else 0.0)

@@ -51,6 +51,5 @@ def _of_layer(rows: Sequence[ChildRow], layout: Layout, *, has_offset: bool) -> 
     for name, short in inner.items():
         writer = writers.get(short)
         if writer is not None and gains[writer.branch] != 1:
-            times, plus = fold_of(writer, gains[writer.branch], name, has_offset=has_offset)
-            folds[name] = Fold(times, plus)
+            folds[name] = fold_of(writer, gains[writer.branch], name, has_offset=has_offset)
     return folds

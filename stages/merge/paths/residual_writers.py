@@ -18,7 +18,6 @@ _OUT = re.compile(
     r"^(?:o_proj|out_proj|c_proj|down_proj|dense|dense_4h_to_h|fc2|fc_out|w2|wo|proj_out|out_lin"
     r"|lin2|output_linear|down_proj_bias|linear_out|o_net)$"
 )
-_LOW_RANK = re.compile(r"lora|_[ab]_proj$|gate")
 # A norm after the projection: what it does to the projection's size undoes a gain there.
 _ATTENTION_NORMS = ("post_self_attn_layernorm", "attn_post_norm", "post_attn_norm")
 _MLP_NORMS = (
@@ -59,7 +58,7 @@ def writers_of(names: Collection[str]) -> Mapping[str, Writer]:
 def _is_projection(name: str) -> bool:
     parts = name.split(".")
     own = parts if len(parts) == 1 or parts[-1] not in {"weight", "bias"} else parts[:-1]
-    return bool(_OUT.match(own[-1])) and not any(_LOW_RANK.search(part) for part in own[-1:])
+    return bool(_OUT.match(own[-1]))
 
 
 def _branch_of(name: str) -> Branch:

@@ -4,7 +4,6 @@ What holds for every weight of an architecture is tried on it, in float64 and on
 before a child is planned.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.checkpoint.model_config.config_reading import read_config
+from stages.checkpoint.model_config.config_reading import read_config, silenced
 from stages.errors import RecipeError
-from stages.merge.architecture.layer_kinds import entry_lists, number_lists
+from stages.merge.architecture.layer_kinds import entry_lists, listed_kinds, number_lists
+from stages.merge.architecture.layer_stacks import NUM_LAYERS
 
 MAX_WEIGHTS = 4_000_000  # a model of as many weights is tried as it is
 MAX_LAYERS = 6
@@ -47,7 +47,7 @@ _AT_MOST = {
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id"), 3),
 }
 _KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
-_NUM_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_NUM_LAYERS = (*NUM_LAYERS, "n_layers")
 
 
 def small_copy(config: Mapping[str, Any]) -> nn.Module:
@@ -108,13 +108,12 @@ def quiet() -> Iterator[None]:
     """Keep transformers' notes and bars on a small model from the terminal."""
     from transformers.utils import logging
 
-    level, shows_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
+    shows_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with silenced():
+            yield
     finally:
-        logging.set_verbosity(level)
         if shows_bars:
             logging.enable_progress_bar()
 
@@ -156,16 +155,6 @@ def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
         else:
             small[key] = min(value, _AT_MOST.get(key, value))
     return _cut(small)
-
-
-def listed_kinds(config: Mapping[str, Any], depth: int) -> list[str]:
-    """Return what the lists of a config say of each layer, as one string."""
-    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
-    rows = (
-        [[config[key][layer] for key in entries], [layer in config[key] for key in numbers]]
-        for layer in range(depth)
-    )
-    return [json.dumps(row, default=str) for row in rows]
 
 
 def _cut(config: dict[str, Any]) -> dict[str, Any]:

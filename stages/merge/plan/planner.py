@@ -5,7 +5,7 @@ search; what depends on the rules is found for each.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from stages.checkpoint.reader import Checkpoint
@@ -115,10 +115,7 @@ class _Planner:
         with faults.at(self._label):
             faults.include(child.faults)
             self._check_layers(child)
-            tensors = [
-                replace(t, fold=child.folds.get(t.name)) if child.folds else t
-                for t in self._tensors(child)
-            ]
+            tensors = self._tensors(child)
             with faults.at("config.json"):
                 config = child_config(models, owner, dtype, child.origins)
         faults.raise_as(RecipeError)
@@ -194,7 +191,8 @@ class _Planner:
                 continue
             settings = self._settings_of(index, len(fitted.parents))
             if settings is not None and self._is_counted(fitted, self._methods[index]):
-                tensors.append(self._tensor(fitted, self._methods[index], settings))
+                fold = child.folds.get(row.name)
+                tensors.append(self._tensor(fitted, self._methods[index], settings, fold))
         self._refuse(unmatched)
         return tensors
 
@@ -217,7 +215,9 @@ class _Planner:
             return True
         return False
 
-    def _tensor(self, fitted: FittedRow, method: Method, settings: Settings) -> TensorPlan:
+    def _tensor(
+        self, fitted: FittedRow, method: Method, settings: Settings, fold: Fold | None
+    ) -> TensorPlan:
         row, sources = fitted.row, fitted.exact or fitted.parents
         has_base = method.spec.reads_base and not fitted.exact
         if fitted.base is not None and has_base:
@@ -227,8 +227,16 @@ class _Planner:
             own = _DTYPE_NAMES["F32" if fitted.read.dtype == "F64" else fitted.read.dtype]
             rounding = self._recipe.rounding
             method = _rounded(method, own if rounding == "own" else rounding)
-        is_in_layer = row.layer is not None
-        return TensorPlan(row.name, fitted.info, method, sources, has_base, settings, is_in_layer)
+        return TensorPlan(
+            row.name,
+            fitted.info,
+            method,
+            sources,
+            has_base,
+            settings,
+            is_in_layer=row.layer is not None,
+            fold=fold,
+        )
 
 
 _rounded = lru_cache(maxsize=64)(in_dtype)  # equal methods are one: tensors are then merged as one
