@@ -9,8 +9,9 @@ from flows.execution.candidates.parent_models import ParentModels
 from flows.merging.model_cache import Resolver
 from stages.download.manifest import Parents
 from stages.download.stage import PARENTS
-from stages.errors import CheckpointError, LineageError, ParamsError
+from stages.errors import CheckpointError, LineageError, ParamsError, at
 from stages.hashing import nearest
+from stages.lineage.queries import MIN_DIGITS, content_of, means_a_row, row_named
 from stages.lineage.rows import LINEAGE, MEAN, Row, read_rows
 from stages.merge import plugins
 from stages.merge.outputs.model_folder import write_model
@@ -18,9 +19,7 @@ from stages.params.load import Params
 from stages.recipe.model_reference import ModelReference
 from stages.scratch_folder import scratch_folder
 
-_LEAST_DIGITS = 8  # of a recipe's id, so that no word is taken for one
-_CANDIDATE = re.compile(rf"g\d+-c\d+|{MEAN}|[0-9a-f]{{{_LEAST_DIGITS},64}}")
-_SHORT_ID = re.compile(rf"[0-9a-f]{{1,{_LEAST_DIGITS - 1}}}")
+_CANDIDATE = re.compile(rf"g\d+-c\d+|{MEAN}|[0-9a-f]{{8,64}}")  # nothing else looks like that
 _ROWS = LINEAGE / "genomes.jsonl"
 
 
@@ -31,12 +30,20 @@ def model_folder(name: str, params: Params | None, *, offline: bool) -> Iterator
     Raises:
         GermlineError: there is no such model, or it cannot be merged again or read.
     """
-    if Path(name).is_dir() or not _CANDIDATE.fullmatch(name):
+    if Path(name).is_dir() or not _is_candidate(name):
         yield _kept_folder(name, offline=offline)
         return
     row = _row(name)
     with scratch_folder() as scratch:
         yield _merged(row, params, scratch / row.name)
+
+
+def _is_candidate(name: str) -> bool:
+    """Return whether ``name`` can mean a candidate only; a slip of one is not asked of the hub."""
+    if _CANDIDATE.fullmatch(name):
+        return True
+    is_bare = bool(name) and not set("/@+:") & set(name)
+    return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name)
 
 
 def _kept_folder(name: str, *, offline: bool) -> Path:
@@ -47,7 +54,6 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
             "ORG/NAME@REVISION of the hub, or a candidate such as g05-c03."
         )
     _check_prefix(name)
-    _check_digits(name)
     if reference.revision is None:
         _check_folder(reference.path)
     try:
@@ -56,18 +62,6 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
         if "/" in name:
             raise
         raise CheckpointError(f"{error}{_candidates()}") from error
-
-
-def _check_digits(name: str) -> None:
-    """Check that ``name`` is not a candidate's id cut too short, unless a folder is called so."""
-    if not _SHORT_ID.fullmatch(name) or Path(name).is_dir() or not _ROWS.is_file():
-        return
-    ids = sorted({row.id for row in read_rows(_ROWS) if row.id.startswith(name)})
-    if ids:
-        raise LineageError(
-            f"model {name}: too few digits of a candidate's id. Give at least {_LEAST_DIGITS}, "
-            f"as {ids[0][:_LEAST_DIGITS]}."
-        )
 
 
 def _check_prefix(name: str) -> None:
@@ -101,36 +95,26 @@ def _check_folder(path: str) -> None:
 def _candidates() -> str:
     """Return how a candidate of the lineage is named."""
     rows = read_rows(_ROWS) if _ROWS.is_file() else []
-    listed = f"{rows[0].name} to {rows[-1].name}" if rows else "none here"
     return (
-        f" Nor is it a candidate of {_ROWS} ({listed}), which is given by its name or at least "
-        f"{_LEAST_DIGITS} digits of its id."
+        f" Nor is it a candidate of {_ROWS} ({content_of(rows)}), which is given by its name or "
+        f"by at least {MIN_DIGITS} digits of its id or weights hash."
     )
 
 
 def _row(name: str) -> Row:
-    """Return the candidate of the lineage that ``name`` means, a name or the start of an id.
+    """Return the candidate of the lineage that ``name`` means.
 
     Raises:
         LineageError: it means none, or several.
     """
     rows = read_rows(_ROWS)
-    meant = [row for row in rows if row.name == name]
-    if not meant and len(name) >= _LEAST_DIGITS:
-        meant = [row for row in rows if row.id.startswith(name)]
-    ids = {row.id for row in meant}
-    if len(ids) == 1:
-        return meant[0]
-    if ids:
-        listed = ", ".join(row.name for row in meant[:3])
-        raise LineageError(f"model {name}: starts the ids of several candidates ({listed}).")
-    names = [row.name for row in rows]
-    raise LineageError(
-        f"model {name}: neither a folder nor a candidate of {_ROWS}, which holds {len(rows)}: "
-        f"{names[0]} to {names[-1]}.{nearest(name, names)}"
-        if rows
-        else f"model {name}: not a folder, and {_ROWS} holds no candidate."
-    )
+    with at(f"model {name}"):
+        try:
+            return row_named(rows, name, _ROWS)
+        except LineageError as error:
+            raise LineageError(
+                f"{error} For a folder give its path, for a model of the hub {name}@main."
+            ) from error
 
 
 def _merged(row: Row, params: Params | None, folder: Path) -> Path:

@@ -96,9 +96,9 @@ def test_a_limit_takes_the_first_items(score: Score) -> None:
         (
             "g00-c02",
             LineageError,
-            r"neither a folder nor a candidate .* Did you mean 'g00-c0[01]'",
+            r"not a candidate of .* holds 2 candidates, .* Did you mean 'g00-c0[01]'",
         ),
-        ("0" * 12, LineageError, "neither a folder nor a candidate of"),
+        ("0" * 12, LineageError, "not a candidate of"),
         (
             "data/zoo/maht",
             GermlineError,
@@ -118,7 +118,7 @@ def test_a_limit_takes_the_first_items(score: Score) -> None:
         (
             "zoe",
             GermlineError,
-            r"Nor is it a candidate of .*\(g00-c00 to g00-c01\).* at least 8 digits",
+            r"Nor is it a candidate of .*\(2 candidates, g00-c00 to g00-c01\).* at least 4 digits",
         ),
         ("", GermlineError, "not the name of a model"),
     ],
@@ -135,8 +135,16 @@ def test_a_mistyped_model_is_told_with_the_nearest(
 def test_an_id_cut_too_short_is_completed(score: Score) -> None:
     """Whether or not the hub can be reached: it is not asked."""
     row = read_rows(LINEAGE / "genomes.jsonl")[0]
-    with pytest.raises(LineageError, match=f"at least 8, as {row.id[:8]}"):
-        score(row.id[:4])
+    with pytest.raises(LineageError, match=f"at least 4, .* those of {row.name}"):
+        score(row.id[:3])
+
+
+@pytest.mark.usefixtures("at_zoo")
+@pytest.mark.parametrize("word", ["g0-c1", "G00-C01", "g00c01", "g00-c011", "c01", "gO0-c01"])
+def test_a_slip_of_a_candidate_is_not_asked_of_the_hub(score: Score, word: str) -> None:
+    """The nearest name is said, and how a model of the hub with that name is given."""
+    with pytest.raises(LineageError, match=rf"^model {word}: .*'g00-c01'.* the hub {word}@main"):
+        score(word)
 
 
 @pytest.mark.usefixtures("at_zoo")
