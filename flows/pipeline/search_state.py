@@ -7,6 +7,7 @@ from flows.pipeline.session import Session
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
+from stages.evaluate.score_environment import packages
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row
@@ -125,7 +126,14 @@ class Evolution:
     def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
         """Append a row for each candidate and return them."""
         rows = [
-            Row.of(c, self.space.named(c.genome), outcomes[c.name], weights=self.weights)
+            Row.of(
+                c,
+                self.space.named(c.genome),
+                outcomes[c.name],
+                weights=self.weights,
+                seed=self.session.params.select.seed,
+                environment=packages(),
+            )
             for c in candidates
         ]
         self.rows.extend(rows)

@@ -12,6 +12,7 @@ from stages.errors import LineageError
 from stages.files import text_in, write_whole
 from stages.hashing import canonical_json
 from stages.json_text import json_in
+from stages.lineage.columns import SCHEMA, current
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
@@ -34,7 +35,8 @@ class Row:
     ``scores`` is {split: {task: {score, stderr, num_items, metric, higher_is_better}}}, with
     ``estimator`` where the score is an estimate from ``num_items`` items. A failed row has an
     error and no fitness. Ancestors are names of rows, or of the warm start or model that the
-    genome was copied from.
+    genome was copied from. ``environment`` are the versions of the libraries that scored it. What
+    each column means is in columns.py.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Row:
     fitness: float | None = None
     fitness_stderr: float | None = None
     error: str | None = None
+    seed: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -59,6 +63,8 @@ class Row:
         outcome: Outcome,
         *,
         weights: Mapping[str, float],
+        seed: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Self:
         """Return the row of a candidate and its outcome; ``weights`` are those of the tasks."""
         evaluation = outcome.evaluation
@@ -77,6 +83,8 @@ class Row:
             fitness=evaluation.fitness(weights) if evaluation else None,
             fitness_stderr=evaluation.fitness_stderr(weights) if evaluation else None,
             error=None if evaluation else error,
+            seed=seed,
+            environment=dict(environment or {}),
         )
 
     def also(self, evaluation: Evaluation) -> Self:
@@ -114,20 +122,22 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain JSON data; ``from_dict`` is its inverse."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "ancestors": list(self.ancestors), "recipe": self.recipe.to_dict()}
+        plain = {"ancestors": list(self.ancestors), "recipe": self.recipe.to_dict()}
+        return {**values, **plain, "num_items": self.num_items, "schema": SCHEMA}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the row that ``to_dict`` wrote.
+        """Return the row that ``to_dict`` wrote, today or in an older version.
 
         Raises:
-            ValueError: a column is missing, is unknown, or contradicts the status.
+            ValueError: a column is missing, is unknown, or contradicts another.
         """
-        names = {f.name for f in fields(cls)}
-        if set(data) != names:
-            raise ValueError(f"columns differ: {', '.join(sorted(set(data) ^ names))}")
-        recipe = Recipe.from_dict(data["recipe"])
-        row = cls(**{**data, "ancestors": tuple(data["ancestors"]), "recipe": recipe})
+        values = current(data)
+        num_items = values.pop("num_items")
+        recipe = Recipe.from_dict(values["recipe"])
+        row = cls(**{**values, "ancestors": tuple(values["ancestors"]), "recipe": recipe})
+        if num_items not in (None, row.num_items):
+            raise ValueError(f"num_items is {num_items}, its search scores are of {row.num_items}")
         if row.status not in ("ok", "failed") or (row.fitness is None) == (row.status == "ok"):
             raise ValueError(f"status is {row.status!r} and fitness is {row.fitness}")
         return row
@@ -169,16 +179,25 @@ def read_rows(path: Path) -> list[Row]:
     except FileNotFoundError as error:
         raise LineageError(f"{path}: no such file. Make it with `dvc repro evolve`.") from error
     rows = []
+    seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(Row.from_dict(json_in(text_in(line))))
-        except (ValueError, TypeError, KeyError) as error:
+            _refuse_again(rows[-1].name, seen, number)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise LineageError(
                 f"{path}, line {number}: not a row of the lineage ({error}). The file is damaged "
                 "or of another version; restore it with `dvc checkout`, or remove it and run "
                 "`dvc repro evolve`, which repeats the run from the cache."
             ) from error
     return rows
+
+
+def _refuse_again(name: str, seen: dict[str, int], number: int) -> None:
+    """Note that line ``number`` holds the row ``name``; two rows of one name are of two runs."""
+    if name in seen:
+        raise ValueError(f"{name} is line {seen[name]} already: rows of two runs?")
+    seen[name] = number
 
 
 def _scores(evaluation: Evaluation) -> dict[str, dict[str, Any]]:

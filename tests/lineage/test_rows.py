@@ -172,3 +172,12 @@ def test_a_row_takes_the_scores_of_later_splits() -> None:
 
     assert row.fitness == later.fitness
     assert ["search.arc.score", "validation.arc.score", "test.arc.score"] == columns
+
+
+def test_a_name_is_read_once(tmp_path: Path) -> None:
+    """Two tables in one file are those of two runs, and the line where that shows is said."""
+    path = tmp_path / "genomes.jsonl"
+    write_rows(path, [_ok(0, 1), _ok(0, 2)])
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(LineageError, match=r"line 3: .*g00-c01 is line 1 already"):
+        read_rows(path)

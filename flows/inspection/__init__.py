@@ -1,0 +1,1 @@
+"""What a run left, looked at: rows, their differences, ancestors, status."""

@@ -1,0 +1,44 @@
+"""The folder of the project: commands work in any folder inside it."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages.errors import ParamsError
+
+_LINEAGE = Path("data/lineage/genomes.jsonl")
+
+
+def is_project(folder: Path) -> bool:
+    """Return whether a project is in ``folder``: params.yaml with dvc.yaml, or a lineage."""
+    has_pipeline = all((folder / name).is_file() for name in ("params.yaml", "dvc.yaml"))
+    return has_pipeline or (folder / _LINEAGE).is_file()
+
+
+def project_folder(start: Path = Path()) -> Path:
+    """Return the nearest folder that holds a project: ``start`` or one above it.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if is_project(folder):
+            return folder
+    raise ParamsError(
+        f"{start}: not in a project of germline. Change to a folder inside one: it holds "
+        f"params.yaml and dvc.yaml, or {_LINEAGE}."
+    )
+
+
+@contextmanager
+def at_project(start: Path = Path()) -> Iterator[Path]:
+    """Make the project around ``start`` the working folder of the block, and give its path.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    folder = project_folder(start)
+    with contextlib.chdir(folder):
+        yield folder

@@ -1,0 +1,29 @@
+"""Text for a terminal: what files and names hold must not steer it."""
+
+import json
+import re
+from typing import Any
+
+_STEERING = re.compile(r"[^\x20-\x7e\n]")
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with each control character as its escape, such as ``\x1b``.
+
+    Line feeds stay; a carriage return, a mark of direction and half a character do not.
+    """
+    return _STEERING.sub(lambda match: _escaped(match[0]), text)
+
+
+def json_text(data: Any) -> str:
+    """Return indented JSON, keys in their order, that any parser reads and no terminal obeys."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    return _STEERING.sub(lambda match: _in_json(match[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def _in_json(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]

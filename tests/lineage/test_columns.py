@@ -1,0 +1,87 @@
+"""The columns of the lineage: documented, numbered, and read in older versions."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.errors import LineageError
+from stages.lineage.columns import COLUMNS, SCHEMA
+from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
+from stages.recipe.recipe import Model, Recipe, Rule
+
+DOCUMENT = Path(__file__).parents[2] / "docs/lineage.md"
+SINCE_2 = ("schema", "seed", "environment", "num_items")
+
+
+def row() -> Row:
+    """Return a row of the present version."""
+    recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (0.5,)}),))
+    task = {"score": 0.5, "stderr": 0.1, "num_items": 4, "metric": "acc"}
+    return Row(
+        candidate_name(0, 0),
+        recipe.id,
+        0,
+        ("p0",),
+        {"weight.p0": 0.5},
+        recipe,
+        {"p0": "aa"},
+        "ok",
+        scores={"search": {"arc": {**task, "higher_is_better": True}}},
+        fitness=0.5,
+        fitness_stderr=0.1,
+        seed=3,
+        environment={"torch": "2.13.0"},
+    )
+
+
+def write_line(path: Path, changes: dict[str, Any], without: tuple[str, ...] = ()) -> Path:
+    """Write the row as a line with some columns changed and others left out."""
+    data = {k: v for k, v in {**row().to_dict(), **changes}.items() if k not in without}
+    path.write_text(json.dumps(data) + "\n")
+    return path
+
+
+def test_a_row_says_its_schema_and_has_every_column(tmp_path: Path) -> None:
+    """What is written are the columns of the schema, and what is read is what was written."""
+    write_rows(tmp_path / "a", [row()])
+    data = json.loads((tmp_path / "a").read_text())
+    assert set(COLUMNS) == set(data)
+    assert (SCHEMA, 4, 3) == (data["schema"], data["num_items"], data["seed"])
+    assert [row()] == read_rows(tmp_path / "a")
+
+
+def test_a_lineage_of_version_1_is_read(tmp_path: Path) -> None:
+    """It names no schema; what it did not record is unknown."""
+    (old,) = read_rows(write_line(tmp_path / "a", {}, SINCE_2))
+    assert (None, {}) == (old.seed, old.environment)
+    assert (row().fitness, row().recipe, 4) == (old.fitness, old.recipe, old.num_items)
+
+
+@pytest.mark.parametrize(
+    ("changes", "without", "message"),
+    [
+        ({"schema": SCHEMA + 1}, (), rf"schema is {SCHEMA + 1}; this version .* 1 to {SCHEMA}"),
+        ({"schema": "2"}, (), "schema is '2'"),
+        ({"schema": []}, (), "schema is "),
+        ({"num_items": 5}, (), "num_items is 5, its search scores are of 4"),
+        ({"mood": 1}, (), "columns differ: mood"),
+        ({}, ("seed",), "columns differ: seed"),
+        ({"scores": {"search": 1}}, (), "no attribute"),
+    ],
+)
+def test_a_row_of_no_known_schema_is_refused(
+    tmp_path: Path, changes: dict[str, Any], without: tuple[str, ...], message: str
+) -> None:
+    """The line, the column and what is legal are said."""
+    with pytest.raises(LineageError, match=f"line 1: not a row.*{message}"):
+        read_rows(write_line(tmp_path / "a", changes, without))
+
+
+def test_every_column_is_documented() -> None:
+    """docs/lineage.md has the names and the meanings of the schema, in its order."""
+    lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    assert list(COLUMNS.items()) == [line for line in lines if line[0] in COLUMNS]
+    assert f"schema {SCHEMA}" in DOCUMENT.read_text()
