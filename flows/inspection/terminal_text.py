@@ -2,8 +2,13 @@
 
 import json
 import re
+import shutil
+import sys
 from typing import Any
 
+from rich.console import Console
+
+_WIDE = 10_000  # columns
 _STEERING = re.compile(r"[^\x20-\x7e\n]")
 
 
@@ -27,3 +32,10 @@ def _escaped(character: str) -> str:
 
 def _in_json(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """Return a console that takes text as it is; a file or a pipe breaks no line."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else _WIDE
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)

@@ -1,0 +1,1 @@
+"""``germline lineage``: what a search tried, row by row."""

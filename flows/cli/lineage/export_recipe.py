@@ -1,0 +1,47 @@
+"""``germline export``: the recipe of one candidate as a file."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("candidate", metavar="ID")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["recipe", "mergekit"]),
+    default="recipe",
+    show_default=True,
+    help="germline's recipe (JSON), or a MergeKit file (YAML) where one can say it.",
+)
+@click.option("--force", is_flag=True, help="Replace FILE where it is there.")
+def export_command(candidate: str, file: Path | None, kind: str, force: bool) -> None:
+    """Write the recipe of a candidate of the lineage to FILE, or print it.
+
+    ID is a name, at least 4 digits with which a recipe id or weights hash begins, or champion.
+    `germline merge FILE OUT` then makes the same weights.
+
+    \b
+    Example:
+      germline export champion champion.json
+      germline export g05-c03 --format mergekit
+    """  # noqa: D301  # click reads the backspace as: leave these lines as they are
+    from flows.inspection.reading import reading
+
+    with reading() as lineage:
+        from flows.inspection.rows.lineage_export import write_new
+        from flows.inspection.rows.recipe_export import recipe_json, recipe_mergekit
+        from flows.inspection.terminal_text import printable
+
+        row = lineage.row(candidate)
+        if kind == "mergekit":
+            text = recipe_mergekit(lineage, row.recipe, row.name)
+        else:
+            text = recipe_json(row.recipe)
+        if file is None:
+            click.echo(printable(text), nl=False)
+        else:
+            write_new(file, text.encode(), force=force)
+            click.echo(f"{file}: the recipe of {printable(row.name)}")

@@ -1,0 +1,33 @@
+"""``germline lineage export``: the whole lineage in one file for other tools."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "parquet", "jsonl"]),
+    help="[default: as FILE ends]",
+)
+@click.option("--force", is_flag=True, help="Replace FILE where it is there.")
+def export_rows_command(file: Path, kind: str | None, force: bool) -> None:
+    """Write every row of the lineage to FILE, with all scores that are known.
+
+    CSV and Parquet are flat, one column for each gene, parent and score; JSON lines are the rows
+    as data/lineage has them. docs/lineage.md describes the columns.
+
+    \b
+    Example:
+      germline lineage export lineage.parquet
+    """  # noqa: D301  # click reads the backspace as: leave these lines as they are
+    from flows.inspection.reading import reading
+
+    with reading() as lineage:
+        from flows.inspection.rows.lineage_export import export_rows, kind_of
+
+        export_rows(lineage.rows, file, kind_of(file, kind), force=force)
+        click.echo(f"{file}: {len(lineage.rows)} rows")

@@ -1,0 +1,1 @@
+"""Rows of a lineage: listed, shown, compared, traced and exported."""

@@ -1,0 +1,137 @@
+"""The lineage of a project as it lies on disk: rows, selection, and the items behind a score."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import LineageError, at
+from stages.files import text_in
+from stages.json_text import json_in
+from stages.lineage.evaluation import Evaluation
+from stages.lineage.outcome import Outcome
+from stages.lineage.queries import row_named
+from stages.lineage.rows import LINEAGE, Row, read_rows
+from stages.lineage.selection import Selection
+
+SELECTION = Path("data/selection")
+CHAMPION_WORD = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLineage:
+    """The rows of the project in ``folder``, with the scores of all splits that they have.
+
+    ``source`` is the file of the rows. ``selection`` is None where no champion was chosen from
+    these rows yet.
+    """
+
+    folder: Path
+    source: Path
+    rows: tuple[Row, ...]
+    selection: Selection | None
+
+    def row(self, word: str) -> Row:
+        """Return the row that ``word`` means: a name, the start of an id, or ``champion``.
+
+        Raises:
+            LineageError: it means none, or several.
+        """
+        if word == CHAMPION_WORD and self.selection is not None:
+            word = self.selection.champion
+        with at(f"candidate {word}"):
+            return row_named(self.rows, word, self.source.relative_to(self.folder))
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The tasks' weights in the fitness where a selection says them, else nothing."""
+        return self.selection.task_weights if self.selection is not None else {}
+
+    def evaluation(self, row: Row, split: str) -> Evaluation:
+        """Return the item scores behind the scores of ``row`` on ``split``.
+
+        Raises:
+            LineageError: they are not there, are damaged, or are those of other scores.
+        """
+        scores = row.scores.get(split, {})
+        evaluations = [e for e in self._evaluations(row) if e.split == split]
+        for evaluation in evaluations:
+            if _is_of(evaluation, scores):
+                return evaluation
+        where = f"{self.folder / LINEAGE / 'items'} and {self.folder / SELECTION / 'items'}"
+        if evaluations:
+            raise LineageError(
+                f"candidate {row.name}: its {split} items in {where} give other scores than "
+                f"{self.source}. They are of another run; restore both with `dvc checkout`."
+            )
+        raise LineageError(
+            f"candidate {row.name}: its {split} items are not in {where}. They are missing, or "
+            "those of another run are there; restore them with `dvc checkout`."
+        )
+
+    def _evaluations(self, row: Row) -> Iterator[Evaluation]:
+        """Yield the evaluations on disk that are of the recipe of ``row``."""
+        mark = f'"recipe":"{row.id}"'.encode()
+        for folder in (LINEAGE, SELECTION):
+            for path in sorted((self.folder / folder / "items").glob("*.json")):
+                data = path.read_bytes()
+                if mark in data:
+                    evaluation = _evaluation(path, data, row.id)
+                    if evaluation is not None:
+                        yield evaluation
+
+
+def read_lineage(folder: Path = Path()) -> StoredLineage:
+    """Return the lineage of the project in ``folder``, with its selection where that is of it.
+
+    ``folder`` may also be a folder that holds ``genomes.jsonl`` itself, as data/lineage does.
+
+    Raises:
+        LineageError: there is no lineage, or a file of it is damaged.
+    """
+    if (folder / "genomes.jsonl").is_file():
+        source = folder / "genomes.jsonl"
+        return StoredLineage(folder, source, tuple(read_rows(source)), None)
+    source = folder / LINEAGE / "genomes.jsonl"
+    rows = read_rows(source)
+    later = folder / SELECTION / "genomes.jsonl"
+    if not later.is_file() or not (later.parent / "selection.json").is_file():
+        return StoredLineage(folder, source, tuple(rows), None)
+    scored = read_rows(later)
+    if [_searched(row) for row in rows] != [_searched(row) for row in scored]:
+        return StoredLineage(folder, source, tuple(rows), None)  # select has yet to run again
+    selection = Selection.read(later.parent / "selection.json")
+    if selection.champion not in {row.name for row in scored}:
+        raise LineageError(
+            f"{later.parent / 'selection.json'}: its champion {selection.champion} is not among "
+            f"the rows of {later}. They are of two runs; restore both with `dvc checkout`."
+        )
+    return StoredLineage(folder, later, tuple(scored), selection)
+
+
+def _searched(row: Row) -> tuple[Any, ...]:
+    """Return what a row holds when the search has ended."""
+    return row.name, row.id, row.status, row.fitness
+
+
+def _evaluation(path: Path, data: bytes, recipe_id: str) -> Evaluation | None:
+    """Return the evaluation in a file; None for one of another recipe, or of a failure."""
+    try:
+        document = json_in(text_in(data))
+        outcome = Outcome.from_dict(document)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LineageError(
+            f"{path}: not an evaluation ({error}). Restore it with `dvc checkout`."
+        ) from error
+    return outcome.evaluation if document.get("recipe") == recipe_id else None
+
+
+def _is_of(evaluation: Evaluation, scores: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether the scores of a row follow from an evaluation."""
+    if {task.task for task in evaluation.tasks} != set(scores):
+        return False
+    return all(
+        task.num_items == scores[task.task]["num_items"]
+        and ("estimator" in scores[task.task] or task.score == scores[task.task]["score"])
+        for task in evaluation.tasks
+    )

@@ -1,0 +1,77 @@
+"""Rows, selection and items as they lie on disk, whole or mixed up."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from stages.errors import LineageError
+from stages.lineage.rows import LINEAGE, write_rows
+from tests.flows.inspection.small_run import CHAMPION, RIGHT, evaluation_of, write_run
+
+
+def test_rows_have_the_scores_of_all_splits(stored: StoredLineage) -> None:
+    """Where the selection is of the same search; the champion is found by that word."""
+    champion = stored.row("champion")
+    assert CHAMPION == champion.name
+    assert {"search", "validation", "test"} == set(champion.scores)
+    assert {"maths": 2.0, "words": 1.0} == stored.weights
+
+
+def test_a_selection_of_another_search_is_left_out(tmp_path: Path) -> None:
+    """The search went on since; its rows count, and nobody is champion."""
+    rows = write_run(tmp_path)
+    write_rows(tmp_path / LINEAGE / "genomes.jsonl", rows[:-1])
+    stored = read_lineage(tmp_path)
+    assert (7, None, {}) == (len(stored.rows), stored.selection, stored.weights)
+    with pytest.raises(LineageError, match="candidate champion: not a candidate"):
+        stored.row("champion")
+
+
+def test_a_folder_of_rows_alone_is_read(tmp_path: Path) -> None:
+    """A lineage that somebody sent, without a project."""
+    write_run(tmp_path)
+    assert len(RIGHT) == len(read_lineage(tmp_path / LINEAGE).rows)
+
+
+def test_item_scores_are_those_of_the_row(stored: StoredLineage) -> None:
+    """On every split that it met."""
+    row = stored.row(CHAMPION)
+    assert evaluation_of("search", ("1111", "1101")) == stored.evaluation(row, "search")
+    assert evaluation_of("test", ("1111", "1100")) == stored.evaluation(row, "test")
+
+
+def test_items_of_another_run_are_refused(tmp_path: Path, stored: StoredLineage) -> None:
+    """Those with other scores, and those that are missing, each in its words."""
+    row = stored.row("g01-c02")
+    items = tmp_path / LINEAGE / "items"
+    (path,) = [path for path in items.iterdir() if row.id in path.read_text()]
+    other = next(path for path in items.iterdir() if stored.rows[0].id in path.read_text())
+    path.write_text(other.read_text().replace(stored.rows[0].id, row.id))
+    with pytest.raises(LineageError, match=r"g01-c02: its search items .* give other scores"):
+        stored.evaluation(row, "search")
+    path.write_text(path.read_text()[:-100] + f'"recipe":"{row.id}"')
+    with pytest.raises(LineageError, match=f"{path.name}: not an evaluation .*dvc checkout"):
+        stored.evaluation(row, "search")
+    shutil.rmtree(items)
+    with pytest.raises(LineageError, match=r"g01-c02: its search items are not in"):
+        stored.evaluation(row, "search")
+
+
+def test_a_selection_and_rows_of_two_runs_are_refused(tmp_path: Path) -> None:
+    """Where the champion is not among the rows."""
+    write_run(tmp_path)
+    path = tmp_path / SELECTION / "selection.json"
+    path.write_text(path.read_text().replace(CHAMPION, "g09-c09"))
+    with pytest.raises(LineageError, match=r"champion g09-c09 is not among the rows"):
+        read_lineage(tmp_path)
+
+
+def test_a_lineage_cut_off_in_a_line_is_refused_with_the_line(tmp_path: Path) -> None:
+    """Half a row is not read as none."""
+    write_run(tmp_path)
+    path = tmp_path / LINEAGE / "genomes.jsonl"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(LineageError, match=r"genomes.jsonl, line 8: not a row"):
+        read_lineage(tmp_path)
