@@ -15,6 +15,7 @@ COMMANDS = {
     "select": "flows.cli.pipeline_stages:select_command",
     "source": "flows.cli.pipeline_stages:source_command",
     "serve": "flows.cli.serve:serve_command",
+    "status": "flows.cli.runs.status:status_command",
 }
 
 

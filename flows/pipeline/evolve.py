@@ -11,6 +11,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.inspection.runs.run_log import JOURNAL
 from flows.pipeline.estimation import estimated, learn
 from flows.pipeline.generation_race import run_race
 from flows.pipeline.origins import record_origins
@@ -35,7 +36,6 @@ from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 
 KEPT = Path("data/kept")
-JOURNAL = Path("reports/runs/evolve.jsonl")
 
 
 @task(name="select", cache_policy=NO_CACHE, persist_result=False)
@@ -66,6 +66,7 @@ def evolve(params: Params) -> None:
                 outcomes, rungs = score_generation(evolution, candidates, progress)
                 rows = select(evolution, candidates, outcomes, rungs)
                 journal.add(rows)
+                progress.generation(rows, session.cache.num_computed)
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)

@@ -2,18 +2,24 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import click
 from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.execution.error_log import explained
+from flows.inspection.terminal_text import printable
 from stages.errors import GermlineError
 from stages.scratch_folder import clear_scratch
+
+if TYPE_CHECKING:  # help loads this module, and must not wait for these
+    from flows.inspection.runs.run_log import RunLog
+    from stages.lineage.rows import Row
 
 LOCK_PATH = Path(".scratch/run.lock")
 _GOES_ON = "what was evaluated is kept; the same command goes on from there"
@@ -26,6 +32,8 @@ def only_run() -> Iterator[None]:
     Raises:
         GermlineError: another run holds it.
     """
+    from flows.inspection.runs.run_holder import holding
+
     LOCK_PATH.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK_PATH, timeout=0)
     try:
@@ -37,7 +45,9 @@ def only_run() -> Iterator[None]:
         ) from error
     try:
         clear_scratch()
-        yield
+        context = click.get_current_context(silent=True)
+        with holding(str(context.info_name) if context is not None else "a run"):
+            yield
     finally:
         clear_scratch()
         lock.release()
@@ -63,7 +73,7 @@ def telling(job: Callable[[], None], stopped: str = _GOES_ON) -> None:
         job()
     except GermlineError as error:
         for line in str(error).splitlines():
-            console.print(f"error: {line}", markup=False)
+            console.print(f"error: {printable(line)}", markup=False)
         sys.exit(1)
     except (OSError, ImportError, MemoryError) as error:  # the machine's: no candidate's fault
         console.print(
@@ -93,6 +103,8 @@ class SearchProgress:
 
     def __init__(self, total: int, label: str) -> None:
         self._console = Console(highlight=False)
+        self._label, self._total = label, total
+        self._log: RunLog | None = None
         self._best: float | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -107,11 +119,17 @@ class SearchProgress:
         self._task = self._bar.add_task(label, total=total, best="-")
 
     def __enter__(self) -> Self:
+        from flows.inspection.runs.run_log import RunLog
+
+        if not self._console.quiet:
+            self._log = RunLog(self._label, self._total)
         self._bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._bar.stop()
+        if self._log is not None:
+            self._log.__exit__(*error)
 
     def best(self, fitness: float | None) -> None:
         """Show the best fitness so far, with ``fitness`` taken into account."""
@@ -128,6 +146,13 @@ class SearchProgress:
     def advance(self, count: int) -> None:
         """Count candidates as done."""
         self._bar.update(self._task, advance=count)
+        if self._log is not None:
+            self._log.candidates(count)
+
+    def generation(self, rows: "Sequence[Row]", num_computed: int) -> None:
+        """Log a whole generation, and how many evaluations were computed so far."""
+        if self._log is not None:
+            self._log.generation(rows, num_computed)
 
     def say(self, text: str) -> None:
         """Print one line above the bar."""

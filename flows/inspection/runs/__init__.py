@@ -1,0 +1,1 @@
+"""Whole runs: what is under way, and which of two is better."""

@@ -1,0 +1,65 @@
+"""Which process runs germline in this checkout: asked without touching the run's lock."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from stages.files import text_of, write_whole
+from stages.json_text import json_in
+
+HOLDER = Path(".scratch/run.json")
+_CLOCK_S = 2.0  # by which two readings of a process's start may differ
+
+
+@dataclass(frozen=True, slots=True)
+class RunHolder:
+    """The process of a run: ``begun`` is its start in seconds of the epoch."""
+
+    command: str
+    host: str
+    process: int
+    begun: float
+
+    @property
+    def is_here(self) -> bool:
+        """True where it runs on this machine, so that it can be seen whether it lives."""
+        return self.host == socket.gethostname()
+
+    @property
+    def is_alive(self) -> bool:
+        """True where the process lives; one that took its number since is another."""
+        try:
+            begun: float = psutil.Process(self.process).create_time()
+        except psutil.Error:
+            return False
+        return self.is_here and abs(begun - self.begun) < _CLOCK_S
+
+
+@contextmanager
+def holding(command: str) -> Iterator[None]:
+    """Say in ``HOLDER`` that this process runs ``command``, until the block ends."""
+    begun = psutil.Process().create_time()
+    holder = RunHolder(command, socket.gethostname(), os.getpid(), begun)
+    write_whole(HOLDER, json.dumps(asdict(holder)) + "\n")
+    try:
+        yield
+    finally:
+        HOLDER.unlink(missing_ok=True)
+
+
+def holder_of(folder: Path) -> RunHolder | None:
+    """Return the process that runs in the checkout at ``folder``; None where none does.
+
+    One that was killed is none. Whether one of another machine lives cannot be seen: it counts.
+    """
+    try:
+        holder = RunHolder(**json_in(text_of(folder / HOLDER)))
+    except (OSError, ValueError, TypeError):  # none, or it is being written
+        return None
+    return holder if holder.is_alive or not holder.is_here else None
