@@ -30,12 +30,12 @@ def test_pandas_and_duckdb_find_the_same_best(
     exec(python, scope)  # noqa: S102  # the documentation is what is tested
     printed = capsys.readouterr().out
     (query, items) = (text for language, text in blocks if language == "sql")
-    table = duckdb.sql(query).fetchall()
+    table = duckdb.execute(query).fetchall()
     best = {0: "g00-c01", 1: "g01-c01", 2: "g02-c01"}
     assert best == {generation: name for generation, name, *_ in table}
     assert [16, 24, 16] == [num_items for *_, num_items in table]
     assert all(name in printed for name in best.values())
-    scores = duckdb.sql(items).fetchall()
+    scores = duckdb.execute(items).fetchall()
     rows = {row.id: row for row in read_rows(LINEAGE / "genomes.jsonl")}
     assert 2 * (len(RIGHT) - 1) == len(scores)
     for recipe, split, task, score, num_items in scores:

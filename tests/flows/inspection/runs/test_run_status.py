@@ -43,7 +43,7 @@ def progress_here() -> StageProgress:
 
 
 def test_nothing_was_run_in_a_new_project() -> None:
-    """Neither a log nor a lineage is there, and that is no fault."""
+    """Neither a log nor a lineage is there, which is not a fault."""
     status = status_of(Path())
     assert (None, None, None, None) == (
         status.holder,
