@@ -130,7 +130,8 @@ def _merged(row: Row, params: Params | None, folder: Path) -> Path:
         )
     plugins.load(params.merge.plugins)
     parents = Parents.read(PARENTS)
-    missing = sorted({a.name for a in row.recipe.ancestors} - {*_known(row, parents)})
+    hashes = {parent.hash for parent in parents}
+    missing = sorted({model.name for model in row.recipe.models if model.hash not in hashes})
     if missing:
         raise LineageError(
             f"model {row.name}: was merged from other weights of {', '.join(missing)} than "
@@ -146,8 +147,3 @@ def _merged(row: Row, params: Params | None, folder: Path) -> Path:
             "germline: run `dvc repro` to make it again."
         )
     return folder
-
-
-def _known(row: Row, parents: Parents) -> Iterator[str]:
-    hashes = {parent.hash for parent in parents}
-    return (ancestor.name for ancestor in row.recipe.ancestors if ancestor.id in hashes)

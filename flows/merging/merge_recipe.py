@@ -15,7 +15,7 @@ from stages.files import text_of
 from stages.json_text import json_in
 from stages.licences import CARD
 from stages.merge.mergekit.from_recipe import from_recipe
-from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.merged_model import OpenAncestors
 from stages.merge.outputs.model_card import recipe_in
 from stages.merge.outputs.preview import describe
 from stages.merge.plan.plan import Plan
@@ -108,7 +108,7 @@ def _planned(job: Job) -> Iterator[Plan]:
     with at(job.label):
         search.check(recipe)
     with TemporaryDirectory(prefix="germline-merge-") as scratch:
-        models = open_ancestors(recipe, search.find, Path(scratch))
+        models = OpenAncestors(search.find, Path(scratch)).models(recipe)
         recipe = canonical(without_needless_layers(recipe, models), _spec_of)
         yield plan(recipe, models, label=job.label)
 

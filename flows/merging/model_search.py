@@ -12,7 +12,7 @@ from stages.download.sources.model_places import ZOO
 from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults, GermlineError, RecipeError
 from stages.recipe.model_reference import ModelReference
-from stages.recipe.recipe import Model, NestedRecipe, Recipe
+from stages.recipe.recipe import Model, Recipe
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -38,7 +38,7 @@ class ModelSearch:
                 them are listed.
         """
         faults = Faults()
-        models = {*_models_of(recipe)}
+        models = {*recipe.models}
         names = {model.name for model in models}
         for name in sorted({*self._given} - names):
             faults.add(f"--model {name}: the recipe names {', '.join(sorted(names))}.")
@@ -109,11 +109,3 @@ class ModelSearch:
             return Checkpoint(folder)
         except GermlineError:
             return None
-
-
-def _models_of(recipe: Recipe) -> Iterator[Model]:
-    for ancestor in recipe.ancestors:
-        if isinstance(ancestor, NestedRecipe):
-            yield from _models_of(ancestor.recipe)
-        else:
-            yield ancestor

@@ -221,6 +221,17 @@ class Recipe:
         return tuple(self.ancestors[index] for index in dict.fromkeys((*self.parents, *spans)))
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """The models among the ancestors and among the ancestors' own, to any depth, each once."""
+        models: list[Model] = []
+        for ancestor in self.ancestors:
+            if isinstance(ancestor, NestedRecipe):
+                models += ancestor.recipe.models
+            else:
+                models.append(ancestor)
+        return tuple(dict.fromkeys(models))
+
+    @property
     def id(self) -> str:
         """The hash of all that decides the weights: names and sources are not part of it."""
         data = self.to_dict()

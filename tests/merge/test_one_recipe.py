@@ -8,7 +8,7 @@ import pytest
 
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.methods import METHODS
-from stages.merge.outputs.merged_model import MergedModel, open_ancestors
+from stages.merge.outputs.merged_model import MergedModel, OpenAncestors
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
@@ -120,7 +120,9 @@ def in_sequence(first: Recipe, second: Recipe, root: Path, scratch: Path) -> tup
     ]
     known = tuple(Model("first", digest) if a.name == "first" else a for a in second.ancestors)
     two_steps = hash_weights(plan(replace(second, ancestors=known), written))
-    nested = open_ancestors(second, lambda model: Checkpoint(root / model.name), scratch / "in")
+    nested = OpenAncestors(lambda model: Checkpoint(root / model.name), scratch / "in").models(
+        second
+    )
     return two_steps, plan(second, nested)
 
 

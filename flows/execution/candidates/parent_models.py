@@ -1,20 +1,27 @@
 """The downloaded models, each opened once: plans on them, and the frame of all children."""
 
+import shutil
+import weakref
+from functools import cached_property
 from pathlib import Path
 
 from stages.checkpoint.reader import Checkpoint
+from stages.checkpoint.staging_folder import claim
 from stages.download.manifest import Parents
+from stages.errors import CheckpointError
 from stages.evaluate.tasks.task_hash import folder_key
 from stages.hashing import content_hash
+from stages.merge.outputs.merged_model import OpenAncestors
 from stages.merge.outputs.model_folder import write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.tokenizers.recipe_tokenizer import pinned
 from stages.params.merge_params import MergeParams
-from stages.recipe.recipe import Recipe, Rule
+from stages.recipe.recipe import Model, Recipe, Rule
 from stages.scratch_folder import SCRATCH
 
 FRAMES = SCRATCH / "frames"
+NUM_KEPT = 4  # merged ancestors that recipes to come may share
 
 
 class ParentModels:
@@ -27,14 +34,34 @@ class ParentModels:
     def plan(self, recipe: Recipe) -> Plan:
         """Return the plan of ``recipe`` on the downloaded models, from their headers alone.
 
+        Ancestors that are recipes, to any depth, are merged tensor by tensor as the plan is
+        carried out: do so before other recipes are planned.
+
         Raises:
             RecipeError: the recipe does not fit them.
             CheckpointError: a model cannot be read.
         """
-        by_hash = {model.hash: model.folder for model in self._parents}
-        named = {(model.name, model.hash): model.folder for model in self._parents}
-        folders = (named.get((a.name, a.id), by_hash[a.id]) for a in recipe.ancestors)
-        return plan(recipe, [self._open(folder) for folder in folders])
+        return plan(recipe, self._ancestors.models(recipe))
+
+    @cached_property
+    def _ancestors(self) -> OpenAncestors:
+        """What opens ancestors; its folders of merged ones go with this process."""
+        scratch, _ = claim(SCRATCH / "ancestors")
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        return OpenAncestors(self._find, scratch, num_kept=NUM_KEPT)
+
+    def _find(self, model: Model) -> Checkpoint:
+        """Open a parent; of those that have the same weights, the one of the same name."""
+        folders = {
+            parent.name: parent.folder for parent in self._parents if parent.hash == model.hash
+        }
+        if not folders:
+            raise CheckpointError(
+                f"model {model.name}: weights {model.hash[:16]} are not among the parents "
+                f"({', '.join(parent.name for parent in self._parents)}). Fetch those of the run: "
+                "restore params.yaml and parents.lock, and run `dvc repro download`."
+            )
+        return self._open(folders.get(model.name, next(iter(folders.values()))))
 
     def pinned(self, merge: MergeParams) -> MergeParams:
         """Return ``merge`` with its tokenizer as recipes on these parents spell it."""

@@ -1,5 +1,6 @@
 """A nested recipe as a model: its tensors are merged when they are read, and kept nowhere."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,25 +47,49 @@ class MergedModel(Checkpoint):
         return self._weights_hash
 
 
-def open_ancestors(
-    recipe: Recipe, find: Callable[[Model], Checkpoint], scratch: Path
-) -> list[Checkpoint]:
-    """Return the models of a recipe in the order of its ancestors.
+class OpenAncestors:
+    """Opens the ancestors of recipes; those that are recipes are planned, and merged when read.
 
-    ``find`` opens a downloaded model; recipes among the ancestors are planned, and their folders
-    are made in ``scratch``.
-
-    Raises:
-        RecipeError: a recipe among the ancestors cannot be carried out.
+    ``find`` opens a downloaded model. Folders of the others are made in ``scratch``, and stay for
+    recipes that share them: those of the recipe opened last, and of ``num_kept`` before it.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
-    models: list[Checkpoint] = []
-    for index, ancestor in enumerate(recipe.ancestors):
-        if isinstance(ancestor, NestedRecipe):
-            inner = ancestor.recipe
-            opened = open_ancestors(inner, find, scratch / f"{index}-ancestors")
-            planned = plan(inner, opened, label=f"recipe {ancestor.name}")
-            models.append(MergedModel(planned, scratch / str(index)))
-        else:
-            models.append(find(ancestor))
-    return models
+
+    def __init__(
+        self, find: Callable[[Model], Checkpoint], scratch: Path, *, num_kept: int = 0
+    ) -> None:
+        self._find = find
+        self._scratch = scratch
+        self._num_kept = num_kept
+        self._merged: dict[str, MergedModel] = {}  # by ids of recipes, those used last at the end
+
+    def models(self, recipe: Recipe) -> list[Checkpoint]:
+        """Return the models of ``recipe`` in the order of its ancestors.
+
+        Raises:
+            RecipeError: a recipe among the ancestors cannot be carried out.
+        """
+        used: set[str] = set()
+        models = self._opened(recipe, used)
+        for recipe_id in [*self._merged][: max(0, len(self._merged) - len(used) - self._num_kept)]:
+            shutil.rmtree(self._merged.pop(recipe_id).folder, ignore_errors=True)
+        return models
+
+    def _opened(self, recipe: Recipe, used: set[str]) -> list[Checkpoint]:
+        return [
+            self._merge(ancestor, used)
+            if isinstance(ancestor, NestedRecipe)
+            else self._find(ancestor)
+            for ancestor in recipe.ancestors
+        ]
+
+    def _merge(self, ancestor: NestedRecipe, used: set[str]) -> MergedModel:
+        recipe_id = ancestor.recipe.id
+        models = self._opened(ancestor.recipe, used)
+        used.add(recipe_id)
+        model = self._merged.pop(recipe_id, None)
+        if model is None:
+            planned = plan(ancestor.recipe, models, label=f"recipe {ancestor.name}")
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            model = MergedModel(planned, self._scratch / recipe_id)
+        self._merged[recipe_id] = model
+        return model

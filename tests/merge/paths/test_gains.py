@@ -15,7 +15,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.engine.tensor_ranges import merge
 from stages.merge.mergekit.from_recipe import from_recipe
-from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.merged_model import OpenAncestors
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.planner import plan
 from stages.merge.plugins import method_of
@@ -257,7 +257,7 @@ def test_gains_go_through_a_recipe_that_was_never_written(
     ancestors = (NestedRecipe("merged", inner), written.ancestors[1])
     nested = replace(written, ancestors=ancestors)
     by_hash = {model.hash(): model for model in llamas}
-    models = open_ancestors(nested, lambda model: by_hash[model.hash], tmp_path / "scratch")
+    models = OpenAncestors(lambda model: by_hash[model.hash], tmp_path / "scratch").models(nested)
     assert hash_weights(plan(nested, models)) == hash_weights(plan(written, [merged, llamas[1]]))
 
 
