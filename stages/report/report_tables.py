@@ -18,13 +18,13 @@ OUTCOMES = {"win": "better", "loss": "worse", "undecided": "cannot be told"}
 
 def lineage_frame(story: Story) -> pd.DataFrame:
     """Return one row for each candidate."""
-    return frame(story.lineage)
+    return frame(story.search.lineage)
 
 
 def history_frame(story: Story) -> pd.DataFrame:
     """Return one row for each generation; a generation that failed altogether has no fitness."""
     columns = [field.name for field in fields(GenerationFigures)]
-    records = [asdict(figures) for figures in story.generations]
+    records = [asdict(figures) for figures in story.search.generations]
     return pd.DataFrame.from_records(records, columns=columns)
 
 

@@ -26,16 +26,6 @@ class GenerationFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredCandidate:
-    """A candidate and its fitness; not ``is_finished``: a race stopped it early."""
-
-    name: str
-    generation: int
-    fitness: float
-    is_finished: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ItemCost:
     """How many items were asked for on each split.
 
@@ -79,16 +69,6 @@ def generations_of(rows: Sequence[Row], *, is_raced: bool) -> tuple[GenerationFi
             )
         )
     return tuple(figures)
-
-
-def scored_candidates(rows: Sequence[Row]) -> tuple[ScoredCandidate, ...]:
-    """Return the candidates that were scored, in the order of the lineage, without the mean."""
-    ends = {row.name for row in finished(rows)}
-    return tuple(
-        ScoredCandidate(row.name, row.generation, row.fitness, row.name in ends)
-        for row in rows
-        if row.fitness is not None and row.name != MEAN
-    )
 
 
 def cost_of(rows: Sequence[Row], selection: Selection) -> ItemCost:

@@ -1,4 +1,4 @@
-"""Report stage: lineage and selection in; tables, a chart, metrics and one page out.
+"""Report stage: lineage and selection in; tables, metrics and one page out.
 
 dvc.yaml runs it as ``germline report`` and declares its deps, params and outs.
 """
@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 from stages.files import write_whole
+from stages.lineage.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
 from stages.params.report_params import ReportParams
-from stages.report.charts.fitness_chart import fitness_svg
 from stages.report.dvc_metrics import metrics_of
-from stages.report.page import render_page
+from stages.report.page.html_page import render_page
 from stages.report.report_tables import (
     csv_bytes,
     history_frame,
@@ -32,7 +32,6 @@ OUTPUTS = (
     "summary.csv",
     "summary.md",
     "history.csv",
-    "fitness.svg",
     "index.html",
     "metrics.json",
 )
@@ -55,16 +54,17 @@ def run(
     story = story_of(
         read_rows(lineage),
         Selection.read(selection),
+        read_answers(selection.with_name(ANSWERS)),
         confidence=params.confidence,
         is_raced=is_raced,
         seed=seed,
     )
-    svg, table = fitness_svg(story), lineage_frame(story)
+    page = render_page(story.search, story, title=params.title, confidence=params.confidence)
+    table = lineage_frame(story)
     write_whole(out / "lineage.csv", csv_bytes(table))
     write_whole(out / "lineage.parquet", parquet_bytes(table))
     write_whole(out / "summary.csv", csv_bytes(summary_frame(story)))
     write_whole(out / "summary.md", summary_markdown(story, params.title))
     write_whole(out / "history.csv", csv_bytes(history_frame(story)))
-    write_whole(out / "fitness.svg", svg)
-    write_whole(out / "index.html", render_page(story, svg, title=params.title))
+    write_whole(out / "index.html", page)
     write_whole(out / "metrics.json", json.dumps(metrics_of(story), indent=2) + "\n")

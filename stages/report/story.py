@@ -1,7 +1,7 @@
 """The story of a run: all that the report says, as plain data that tests check.
 
 Charts, tables and the page are made from it and add no number of their own. It holds numbers,
-names and sentences, and knows neither pandas, HTML nor matplotlib.
+names and sentences, and knows neither pandas, HTML nor charts.
 """
 
 import math
@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stages.lineage.question_answers import QuestionAnswers
 from stages.lineage.rows import Row
 from stages.lineage.selection import EntryKind, Selection, Shortlisted
+from stages.report.candidates.item_outcomes import ItemStory, item_story
 from stages.report.comparisons import (
     ModelFigures,
     Rival,
@@ -20,24 +22,13 @@ from stages.report.comparisons import (
     models_compared,
 )
 from stages.report.search_course import (
-    GenerationFigures,
     ItemCost,
-    ScoredCandidate,
     cost_of,
-    generations_of,
-    scored_candidates,
 )
-from stages.report.verdict import headline
+from stages.report.search_story import SearchStory, search_story
+from stages.report.verdict import headline, luck
 
 _RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "tuned", "reference")
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCandidate:
-    """A candidate that could not be merged or scored, and why."""
-
-    name: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +52,13 @@ class Story:
     """A finished run.
 
     ``models`` are all that met the test split, the champion first; ``rivals`` the best of each
-    kind; ``task_rivals`` each task's best parent. ``is_raced``: each generation answered items of
-    its own. ``num_pairs`` is what the p-values of the shortlist were multiplied by. ``lineage``
-    is the record of every candidate, for the tables.
+    kind; ``task_rivals`` each task's best parent. ``luck`` says of each lead how often chance
+    gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
+    ``items`` is the test split item by item, ``search`` what came before.
     """
 
     headline: str
+    luck: tuple[str, ...]
     cautions: tuple[str, ...]
     seed: int
     tasks: tuple[str, ...]
@@ -76,31 +68,34 @@ class Story:
     task_rivals: tuple[TaskRival, ...]
     shortlist: tuple[Shortlisted, ...]
     num_pairs: int
-    is_raced: bool
-    generations: tuple[GenerationFigures, ...]
-    candidates: tuple[ScoredCandidate, ...]
-    failed: tuple[FailedCandidate, ...]
-    num_candidates: int
-    num_recipes: int
     cost: ItemCost
-    lineage: tuple[Row, ...]
+    items: ItemStory
+    search: SearchStory
 
 
 def story_of(
-    rows: Sequence[Row], selection: Selection, *, confidence: float, is_raced: bool, seed: int
+    rows: Sequence[Row],
+    selection: Selection,
+    answers: QuestionAnswers | None = None,
+    *,
+    confidence: float,
+    is_raced: bool,
+    seed: int,
 ) -> Story:
     """Return the story of a lineage and the selection that was made from it.
 
-    ``confidence`` is that of the intervals, and decides what counts as a win or a loss.
+    ``answers`` are what models said on the test split, where that was recorded. ``confidence`` is
+    that of the intervals, and decides what counts as a win or a loss.
     """
-    num_recipes = len({row.id for row in rows})
+    search = search_story(rows, is_raced=is_raced)
     winner, *others = models_compared(selection, confidence)
-    models = (replace(winner, num_evaluations=num_recipes), *others)
+    models = (replace(winner, num_evaluations=search.num_recipes), *others)
     rivals = _rivals(models, confidence)
     task_rivals = best_parents(models, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
     return Story(
         headline=headline(models[0], rivals, task_rivals),
+        luck=luck(rivals, task_rivals),
         cautions=selection.cautions,
         seed=seed,
         tasks=tuple(figures.task for figures in models[0].tasks),
@@ -110,14 +105,9 @@ def story_of(
         task_rivals=task_rivals,
         shortlist=selection.shortlist,
         num_pairs=math.comb(num_validated, 2),
-        is_raced=is_raced,
-        generations=generations_of(rows, is_raced=is_raced),
-        candidates=scored_candidates(rows),
-        failed=_failed(rows),
-        num_candidates=len(rows),
-        num_recipes=num_recipes,
         cost=cost_of(rows, selection),
-        lineage=tuple(rows),
+        items=item_story(selection, answers or QuestionAnswers()),
+        search=search,
     )
 
 
@@ -128,11 +118,6 @@ def _rivals(models: tuple[ModelFigures, ...], confidence: float) -> tuple[Rival,
     if base is not None and base.lead.outcome != "win":
         rivals.append(base)
     return tuple(rival for rival in rivals if rival is not None)
-
-
-def _failed(rows: Sequence[Row]) -> tuple[FailedCandidate, ...]:
-    failed = [row for row in rows if row.status == "failed"]
-    return tuple(FailedCandidate(row.name, row.error or "") for row in failed)
 
 
 def _champion(selection: Selection) -> ChampionStory:

@@ -46,6 +46,33 @@ def by_task(tasks: Sequence[TaskRival]) -> str:
     return f"Task by task, against the best parent of each: {'; '.join(parts)}."
 
 
+def luck(rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> tuple[str, ...]:
+    """Return a sentence for each lead: how often chance alone would give one like it."""
+    overall = [(f"over the {_title(rival)}", rival.lead) for rival in rivals]
+    by_task = [(f"over {rival.name} in {rival.task}", rival.lead) for rival in tasks]
+    return tuple(_luck(against, lead) for against, lead in [*overall, *by_task])
+
+
+def _luck(against: str, lead: Lead) -> str:
+    verdict = {
+        "win": "more than luck",
+        "loss": "a loss, more than bad luck",
+        "undecided": "cannot be told from luck",
+    }[lead.outcome]
+    return (
+        f"The lead {against} ({lead.difference:+.3f}) is {verdict}: between equally good models, "
+        f"chance gives a difference of this size in {_how_often(lead)} comparisons."
+    )
+
+
+def _how_often(lead: Lead) -> str:
+    """Return a p-value as a count of cases."""
+    text = p_text(lead.p_value, lead.num_tests)
+    bound = float(text.removeprefix("≤").removeprefix("="))
+    of = 100 if bound >= 0.01 else 10_000
+    return f"{'at most' if text.startswith('≤') else 'about'} {round(bound * of)} of {of:,}"
+
+
 def _title(rival: Rival) -> str:
     if rival.kind == "base":
         return f"base, {rival.name}"

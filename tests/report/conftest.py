@@ -8,6 +8,7 @@ import pytest
 
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.outcome import Outcome
+from stages.lineage.question_answers import QuestionAnswers
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
 from stages.recipe.candidate import Candidate
@@ -77,13 +78,15 @@ def told(
     rows: Sequence[Row] | None = None,
     selection: Selection | None = None,
     *,
+    answers: QuestionAnswers | None = None,
     is_raced: bool = False,
     confidence: float = 0.95,
 ) -> Story:
-    """Return the story of that run, or of other rows or another selection."""
+    """Return the story of that run, or of other rows, another selection or its answers."""
     return story_of(
         rows_of() if rows is None else rows,
         selection or selection_of(),
+        answers,
         confidence=confidence,
         is_raced=is_raced,
         seed=7,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.report.page import render_page
+from stages.report.page.html_page import render_page
 from stages.report.report_tables import (
     csv_bytes,
     history_frame,
@@ -73,7 +73,7 @@ def test_tables_say_how_many_recipes_were_tried() -> None:
     assert b"p,parent,,0.25," in csv_bytes(table)
     assert "| sweep | tuned | 24 | 0.450 ± " in summary_markdown(story, "Title")
     assert "beats the best tuned baseline, sweep of 24 evaluations (+0.450" in story.headline
-    assert '<td class="number">24</td>' in render_page(story, "<svg></svg>", title="T")
+    assert '<td class="number">24</td>' in render_page(story.search, story, title="T")
 
 
 def test_history_has_a_row_for_each_generation() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stages.report.search_course import cost_of, generations_of, scored_candidates
+from stages.report.search_course import cost_of, generations_of
 from tests.report.conftest import evaluation_of, raced_rows, rows_of, selection_of
 
 
@@ -47,14 +47,6 @@ def test_generation_that_failed_altogether_has_no_figures() -> None:
         figures.median,
     )
     assert (0.15, 0, 4) == (figures.best_so_far, figures.num_ok, figures.num_failed)
-
-
-def test_candidates_that_a_race_stopped_are_marked() -> None:
-    """Winners finished, those that answered fewer items did not; the mean is left out."""
-    candidates = scored_candidates(raced_rows(0.4, 0.6))
-    assert {"g00-c00": True, "g00-c01": False, "g01-c00": True, "g01-c01": False} == {
-        candidate.name: candidate.is_finished for candidate in candidates
-    }
 
 
 def test_cost_counts_every_item_that_was_asked_for() -> None:

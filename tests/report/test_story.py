@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from tests.report.conftest import ERROR, entry_of, rows_of, selection_of, selection_with, told
+from stages.report.search_story import search_story
+from tests.report.conftest import entry_of, rows_of, selection_of, selection_with, told
 
 
 def test_story_holds_the_run() -> None:
-    """Models, shortlist, failures, genes and counts are those of the lineage and the selection."""
+    """Models, shortlist, genes and counts are those of the lineage and the selection."""
     story = told()
     selection = selection_of()
     assert "g02-c03" == story.champion.name == story.models[0].name
@@ -15,12 +16,11 @@ def test_story_holds_the_run() -> None:
     assert 0.48 == story.champion.expected_fitness
     assert ("maths", "french") == story.tasks
     assert selection.shortlist == story.shortlist
-    assert [("g01-c02", ERROR)] == [(failed.name, failed.error) for failed in story.failed]
-    assert (13, 4) == (story.num_candidates, story.num_recipes)
+    assert 4 == story.models[0].num_evaluations
     assert ["parent", "baseline"] == [rival.kind for rival in story.rivals]
     assert ["p0", "p0"] == [rival.name for rival in story.task_rivals]
     assert 7 == story.seed
-    assert tuple(rows_of()) == story.lineage
+    assert search_story(rows_of(), is_raced=False) == story.search
 
 
 def test_story_counts_the_pairs_of_the_shortlist() -> None:

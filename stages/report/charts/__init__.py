@@ -1,1 +1,1 @@
-"""The charts of the report, one a file, each made from the story."""
+"""The charts of the page, as Vega-Lite specifications that take their data by name."""

@@ -1,78 +1,78 @@
-"""Fitness by generation, as SVG."""
+"""Fitness by generation: every candidate, the mean, and the best so far or each race's winner."""
 
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
-from stages.report.search_course import ScoredCandidate
-from stages.report.story import Story
+import altair as alt
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from stages.report.charts.chart_style import (
+    COLOURS,
+    IS_PICKED,
+    candidate_tooltip,
+    candidates,
+    finish,
+    picked,
+    zoom,
+)
 
-_GREY, _PALE, _BLUE, _RED = "#9aa5b1", "#d3d9df", "#3b6ea5", "#c2571a"
-
-
-def fitness_svg(story: Story) -> str:
-    """Return the picture of fitness by generation; equal stories, equal bytes."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.add_subplot()
-    if story.is_raced:
-        _draw_races(axes, story)
-    else:
-        _draw_search(axes, story)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(visible=True, alpha=0.25)
-    axes.legend(loc="lower right", frameon=False)
-    text = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "germline", "svg.fonttype": "path"}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    # matplotlib ends some lines with a space, which editors and git complain about
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+_BEST, _MEAN = "#c2571a", "#5b7fa6"
 
 
-def _draw_search(axes: "Axes", story: Story) -> None:
-    """Draw all candidates, the mean of each generation, and the best so far as a staircase."""
-    generations = [figures.generation for figures in story.generations]
-    means = _gaps([figures.mean for figures in story.generations])
-    best = _gaps([figures.best_so_far for figures in story.generations])
-    _scatter(axes, story.candidates, _GREY, "candidate")
-    axes.plot(generations, means, color=_BLUE, label="mean")
-    axes.step(generations, best, where="post", color=_RED, label="best so far")
-    axes.set_xlabel("generation")
-    axes.set_ylabel("fitness on the search split")
-
-
-def _draw_races(axes: "Axes", story: Story) -> None:
-    """Draw all candidates and each race's winner with its error; nothing joins two races."""
-    _scatter(axes, [c for c in story.candidates if not c.is_finished], _PALE, "stopped early")
-    _scatter(axes, [c for c in story.candidates if c.is_finished], _GREY, "candidate")
-    axes.errorbar(
-        [figures.generation for figures in story.generations],
-        _gaps([figures.best for figures in story.generations]),
-        _gaps([figures.best_stderr for figures in story.generations]),
-        fmt="o",
-        markersize=4,
-        capsize=2,
-        color=_RED,
-        label="winner ± standard error",
+def fitness_chart(*, is_raced: bool) -> dict[str, Any]:
+    """Return the chart; races are not joined by lines: no two answered the same items."""
+    title = "fitness on the items answered" if is_raced else "fitness on the search split"
+    tooltip = candidate_tooltip("fitness")
+    generation = alt.X(
+        "generation:Q",
+        title="generation: each a race on other items" if is_raced else "generation",
+        axis=alt.Axis(tickMinStep=1, format="d"),
+        scale=alt.Scale(nice=False, padding=12),
     )
-    axes.set_xlabel("generation: each a race on other items")
-    axes.set_ylabel("fitness on the items answered")
+    fitness = alt.Y("fitness:Q", title=title, scale=alt.Scale(zero=False))
+    points = (
+        alt.Chart(candidates())
+        .mark_point(filled=True, cursor="pointer")
+        .encode(
+            x=generation,
+            y=fitness,
+            size=alt.condition(IS_PICKED, alt.value(160), alt.value(32)),
+            opacity=alt.condition("datum.ended", alt.value(0.85), alt.value(0.3)),
+            color=alt.condition(IS_PICKED, alt.value(_BEST), alt.value(COLOURS["undecided"])),
+            tooltip=tooltip,
+        )
+        .add_params(zoom("fitness_zoom"))
+        .properties(name="fitness_points")
+    )
+    layers = _winners() if is_raced else _course()
+    says = "Fitness of every candidate by generation. The table of candidates holds the same."
+    return finish(alt.layer(points, *layers).add_params(picked()), height=300, says=says)
 
 
-def _scatter(axes: "Axes", candidates: Sequence[ScoredCandidate], color: str, label: str) -> None:
-    generations = [candidate.generation for candidate in candidates]
-    fitnesses = [candidate.fitness for candidate in candidates]
-    axes.scatter(generations, fitnesses, s=9, color=color, label=label)
+def _course() -> list[alt.Chart]:
+    base = alt.Chart(alt.NamedData(name="generations"))
+    names = alt.Scale(domain=["best so far", "mean"], range=[_BEST, _MEAN])
+    colour = alt.Color("line:N", title=None, scale=names, legend=alt.Legend(orient="top"))
+    return [
+        base.mark_line(interpolate=shape, strokeWidth=2)  # type: ignore[arg-type]
+        .transform_calculate(line=f"'{line}'")
+        .encode(x="generation:Q", y=alt.Y(f"{field}:Q", title=""), color=colour)
+        for line, field, shape in (
+            ("best so far", "best_so_far", "step-after"),
+            ("mean", "mean", "linear"),
+        )
+    ]
 
 
-def _gaps(values: Sequence[float | None]) -> list[float]:
-    """Return the values with NaN, which matplotlib leaves out, where there is none."""
-    return [float("nan") if value is None else value for value in values]
+def _winners() -> list[alt.Chart]:
+    base = alt.Chart(alt.NamedData(name="generations")).transform_filter("datum.best !== null")
+    rule = base.transform_calculate(
+        low="datum.best - datum.best_stderr", high="datum.best + datum.best_stderr"
+    ).mark_rule(color=_BEST, strokeWidth=2)
+    point = base.transform_calculate(line="'winner ± standard error'").mark_point(
+        filled=True, size=60
+    )
+    names = alt.Scale(domain=["winner ± standard error"], range=[_BEST])
+    colour = alt.Color("line:N", title=None, scale=names, legend=alt.Legend(orient="top"))
+    return [
+        rule.encode(x="generation:Q", y=alt.Y("low:Q", title=""), y2="high:Q"),
+        point.encode(x="generation:Q", y=alt.Y("best:Q", title=""), color=colour),
+    ]

@@ -1,0 +1,67 @@
+"""What each layer of a child is made of: values by parent, or the hops of a path."""
+
+from typing import Any
+
+import altair as alt
+
+from stages.report.charts.chart_style import finish
+
+
+def layer_chart(num_sources: int) -> dict[str, Any]:
+    """Return a field for each layer and parent, with the parent's value written into it.
+
+    ``num_sources`` is how many rows it has: parents, or parents by component.
+    """
+    across = alt.X(
+        "layer:N", sort=None, title="layer", axis=alt.Axis(labelAngle=0, labelOverlap=True)
+    )
+    down = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
+    tooltip = [
+        alt.Tooltip("where:N", title="layer"),
+        alt.Tooltip("parameter:N"),
+        alt.Tooltip("source:N", title="parent"),
+        alt.Tooltip("value:Q", format=".4f"),
+    ]
+    base = alt.Chart(alt.NamedData(name="layers")).encode(x=across, y=down, tooltip=tooltip)
+    ramp = alt.Scale(range=["#e8edf2", "#2f6f8c"])
+    legend = alt.Legend(orient="top", gradientLength=160)
+    fields = base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
+        color=alt.Color("size:Q", title="weight", scale=ramp, legend=legend)
+    )
+    numbers = (
+        base.transform_filter("datum.is_first")
+        .mark_text(fontSize=11, aria=False)
+        .encode(
+            text=alt.Text("value:Q", format=".2f"),
+            color=alt.condition("datum.is_large", alt.value("#ffffff"), alt.value("#1f2933")),
+        )
+    )
+    says = "The weight of each parent in each layer. The table below holds the numbers."
+    return finish(alt.layer(fields, numbers), height=max(60, 28 * num_sources), says=says)
+
+
+def path_chart() -> dict[str, Any]:
+    """Return the path: each layer of the child, and the layer of the ancestor it comes from."""
+    base = alt.Chart(alt.NamedData(name="hops")).encode(
+        x=alt.X("layer:Q", title="layer of the child", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y(
+            "source_layer:Q",
+            title="layer of the ancestor",
+            axis=alt.Axis(tickMinStep=1, format="d"),
+        ),
+        tooltip=[
+            alt.Tooltip("layer:Q"),
+            alt.Tooltip("ancestor:N"),
+            alt.Tooltip("source_layer:Q", title="its layer"),
+            alt.Tooltip("attention_gain:Q", format=".4f"),
+            alt.Tooltip("mlp_gain:Q", format=".4f"),
+        ],
+    )
+    colour = alt.Color("ancestor:N", title=None, legend=alt.Legend(orient="top"))
+    chart = alt.layer(
+        base.mark_line(color="#7b8794", strokeWidth=1).encode(order="layer:Q"),
+        base.mark_point(filled=True, size=110, opacity=1).encode(color=colour, shape="ancestor:N"),
+    )
+    return finish(
+        chart, height=280, says="The path of the child through the layers of its ancestors."
+    )

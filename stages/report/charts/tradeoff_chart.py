@@ -1,0 +1,53 @@
+"""Two tasks against each other: what a candidate gains in one, it may lose in the other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from stages.report.charts.chart_style import (
+    COLOURS,
+    IS_PICKED,
+    candidate_tooltip,
+    candidates,
+    finish,
+    picked,
+)
+
+
+def tradeoff_chart(tasks: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of two tasks, which the reader chooses; unbeaten candidates stand out."""
+    across = alt.param(
+        name="across",
+        value=tasks[0],
+        bind=alt.binding_select(options=list(tasks), name="across: "),
+    )
+    up = alt.param(
+        name="up", value=tasks[1], bind=alt.binding_select(options=list(tasks), name="up: ")
+    )
+    kinds = ["unbeaten", "another is at least as good in all tasks"]
+    chart = (
+        alt.Chart(candidates())
+        .transform_filter("datum.ended")
+        .transform_calculate(
+            one="datum.by_task[across]",
+            other="datum.by_task[up]",
+            front=f"datum.unbeaten ? '{kinds[0]}' : '{kinds[1]}'",
+        )
+        .mark_point(filled=True, cursor="pointer")
+        .encode(
+            x=alt.X("one:Q", title="score, task across", scale=alt.Scale(zero=False)),
+            y=alt.Y("other:Q", title="score, task up", scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                "front:N",
+                title=None,
+                scale=alt.Scale(domain=kinds, range=["#c2571a", COLOURS["undecided"]]),
+                legend=alt.Legend(orient="top", columns=1, labelLimit=320),
+            ),
+            opacity=alt.condition("datum.unbeaten", alt.value(1), alt.value(0.5)),
+            size=alt.condition(IS_PICKED, alt.value(220), alt.value(50)),
+            tooltip=candidate_tooltip("fitness"),
+        )
+        .add_params(across, up, picked())
+    )
+    return finish(chart, height=320, says="Scores of candidates in two tasks.")

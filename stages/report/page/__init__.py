@@ -1,0 +1,1 @@
+"""The page: one file that opens offline, with the story as data and the scripts that show it."""

@@ -1,0 +1,162 @@
+"""What the page's scripts read: the story as JSON, candidates by column so that many are small."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from stages.lineage.paired_tests import p_text
+from stages.lineage.rows import Row
+from stages.report.candidates.layer_sources import composition
+from stages.report.charts.lead_chart import WORDS
+from stages.report.comparisons import Lead
+from stages.report.search_story import SearchStory
+from stages.report.story import Story
+
+_DECIMALS = 6  # of scores; genes and recipes are as they are
+
+
+def page_data(search: SearchStory, story: Story | None) -> dict[str, Any]:
+    """Return plain JSON data of a search and, once there is one, of the story it belongs to."""
+    data: dict[str, Any] = {
+        "candidates": _columns(search),
+        "generations": [_rounded(asdict(figures)) for figures in search.generations],
+        "gene_effects": [asdict(effect) for effect in search.gene_effects],
+        "is_raced": search.is_raced,
+        "num_layers": search.num_layers,
+        "tasks": list(search.tasks),
+    }
+    if story is None:
+        return data | {"cost": [{"use": "search", "items": search.num_items}]}
+    return data | {
+        "champion": story.champion.name,
+        "cost": [
+            {"use": "search", "items": story.cost.search},
+            {"use": "choice from the shortlist", "items": story.cost.validation},
+            {"use": "test split", "items": story.cost.test},
+        ],
+        "items": _items(story),
+        "leads": _leads(story),
+        "shortlist": _shortlist(story),
+    }
+
+
+def _columns(search: SearchStory) -> dict[str, Any]:
+    """Return the candidates column by column; what all recipes share is given once."""
+    rows = search.lineage
+    recipes = [row.recipe.to_dict() for row in rows]
+    first = recipes[0] if recipes else {}
+    shared = {k: v for k, v in first.items() if all(r.get(k) == v for r in recipes)}
+    genes = sorted({name for row in rows for name in row.genes})
+    unbeaten = set(search.unbeaten)
+    splits = sorted({split for row in rows for split in row.scores})
+    return {
+        "name": [row.name for row in rows],
+        "id": [row.id for row in rows],
+        "weights_hash": [row.weights_hash for row in rows],
+        "generation": [row.generation for row in rows],
+        "fitness": [_round(row.fitness) for row in rows],
+        "stderr": [_round(row.fitness_stderr) for row in rows],
+        "items": [row.num_items for row in rows],
+        "ended": [row.name in search.ended for row in rows],
+        "unbeaten": [row.name in unbeaten for row in rows],
+        "ancestors": [list(row.ancestors) for row in rows],
+        "error": [row.error for row in rows],
+        "genes": {gene: [row.genes.get(gene) for row in rows] for gene in genes},
+        "scores": {split: _scores(rows, split) for split in splits},
+        "composition": [_composition(row, search.num_layers) for row in rows],
+        "recipe_shared": shared,
+        "recipe": [{k: v for k, v in r.items() if k not in shared} for r in recipes],
+    }
+
+
+def _scores(rows: Sequence[Row], split: str) -> dict[str, list[list[float | None] | None]]:
+    """Return score and standard error of each task; None for a row that has not met the split."""
+    by_row = [row.scores.get(split, {}) for row in rows]
+    tasks = sorted({task for scores in by_row for task in scores})
+    return {
+        task: [
+            [_round(s[task]["score"]), _round(s[task]["stderr"])] if task in s else None
+            for s in by_row
+        ]
+        for task in tasks
+    }
+
+
+def _composition(row: Row, num_layers: int) -> dict[str, Any]:
+    """Return what a candidate is made of, without what is empty."""
+    parts = asdict(composition(row.recipe, num_layers))
+    layers = [{k: v for k, v in layer.items() if v is not None} for layer in parts["layers"]]
+    return {k: v for k, v in (parts | {"layers": layers}).items() if v}
+
+
+def _items(story: Story) -> dict[str, Any]:
+    items, kinds = story.items, {model.name: model.kind for model in story.models}
+    return {
+        "models": [{"name": name, "kind": kinds[name]} for name in items.models],
+        "higher_is_better": dict(items.higher_is_better),
+        "changes": [asdict(change) for change in items.changes],
+        "outcomes": [
+            {
+                "task": outcome.task,
+                "item": outcome.item,
+                "scores": [_round(score) for score in outcome.scores],
+                **({} if outcome.question is None else _words(asdict(outcome.question))),
+            }
+            for outcome in items.outcomes
+        ],
+    }
+
+
+def _words(question: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: question[key] for key in ("prompt", "target", "answers")}
+
+
+def _leads(story: Story) -> list[dict[str, Any]]:
+    """Return the leads that the headline speaks of: over all tasks, then task by task."""
+    overall = [(f"over all: {rival.name} ({rival.kind})", rival.lead) for rival in story.rivals]
+    by_task = [(f"{rival.task}: {rival.name}", rival.lead) for rival in story.task_rivals]
+    return [_lead(against, lead) for against, lead in [*overall, *by_task]]
+
+
+def _lead(against: str, lead: Lead) -> dict[str, Any]:
+    return {
+        "against": against,
+        "difference": _round(lead.difference),
+        "low": _round(lead.low),
+        "high": _round(lead.high),
+        "outcome": WORDS[lead.outcome],
+        "p": p_text(lead.p_value, lead.num_tests).removeprefix("= "),
+    }
+
+
+def _shortlist(story: Story) -> list[dict[str, Any]]:
+    """Return the fitness of each shortlisted candidate on each split that it has met."""
+    errors = {row.name: row.fitness_stderr for row in story.search.lineage}
+    figures: list[tuple[str, str, float | None, float | None]] = []
+    for item in story.shortlist:
+        figures.append((item.name, "search", item.search_fitness, errors.get(item.name)))
+        figures.append((item.name, "validation", item.validation_fitness, item.validation_stderr))
+    champion = story.models[0]
+    figures.append((champion.name, "expected", story.champion.expected_fitness, None))
+    figures.append((champion.name, "test", champion.fitness, champion.stderr))
+    return [
+        {
+            "name": name,
+            "role": "champion" if name == champion.name else "shortlisted",
+            "split": split,
+            "fitness": _round(fitness),
+            "stderr": _round(stderr),
+            "low": _round(fitness - (stderr or 0.0)),
+            "high": _round(fitness + (stderr or 0.0)),
+        }
+        for name, split, fitness, stderr in figures
+        if fitness is not None
+    ]
+
+
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _round(v) if isinstance(v, float) else v for k, v in values.items()}
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, _DECIMALS)

@@ -1,0 +1,66 @@
+"""The search of a run, finished or under way: all that the report says of it, as plain data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stages.lineage.rows import MEAN, Row, finished
+from stages.report.candidates.gene_effects import GeneEffect, gene_effects
+from stages.report.candidates.layer_sources import layers_named
+from stages.report.candidates.tradeoffs import unbeaten
+from stages.report.search_course import GenerationFigures, generations_of
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCandidate:
+    """A candidate that could not be merged or scored, and why."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStory:
+    """What a search has tried so far.
+
+    ``tasks`` are those of the search items, by name. ``is_raced``: each generation answered items
+    of its own. ``ended`` are the candidates that answered as much as any: the only ones whose
+    fitness may be compared, if not raced. ``unbeaten`` are those of them that no other beats in
+    every task; none where races or a single task leave nothing to compare. ``num_layers`` is how
+    many layers the recipes tell apart. ``lineage`` is the record of every candidate.
+    """
+
+    tasks: tuple[str, ...]
+    is_raced: bool
+    generations: tuple[GenerationFigures, ...]
+    failed: tuple[FailedCandidate, ...]
+    num_candidates: int
+    num_recipes: int
+    num_items: int
+    num_layers: int
+    ended: frozenset[str]
+    gene_effects: tuple[GeneEffect, ...]
+    unbeaten: tuple[str, ...]
+    lineage: tuple[Row, ...]
+
+
+def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
+    """Return the story of the search that gave ``rows``; there may be none yet."""
+    ended = finished(rows)
+    tasks = tuple(sorted({task for row in rows for task in row.scores.get("search", {})}))
+    compared = [] if is_raced else [row for row in ended if row.name != MEAN]
+    return SearchStory(
+        tasks=tasks,
+        is_raced=is_raced,
+        generations=generations_of(rows, is_raced=is_raced),
+        failed=tuple(
+            FailedCandidate(row.name, row.error or "") for row in rows if row.status == "failed"
+        ),
+        num_candidates=len(rows),
+        num_recipes=len({row.id for row in rows}),
+        num_items=sum(row.num_items for row in rows),
+        num_layers=layers_named([row.recipe for row in rows]),
+        ended=frozenset(row.name for row in ended),
+        gene_effects=gene_effects(compared),
+        unbeaten=unbeaten(compared) if len(tasks) > 1 else (),
+        lineage=tuple(rows),
+    )

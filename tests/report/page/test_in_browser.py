@@ -1,0 +1,173 @@
+"""The page in a real Chromium: drawn, hovered, filtered, clicked, and silent on the network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from stages.lineage.question_answers import AskedItem, QuestionAnswers
+from stages.report.page.html_page import render_page
+from stages.report.story import Story
+from tests.report.conftest import raced_rows, selection_of, told
+from tests.report.page.browsing import CHROMIUM, OpenPage, chromium, opened
+from tests.report.page.large_run import large_story
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+EVIL = "<img src=x onerror=alert(2)>"
+QUESTION = AskedItem("maths", "i3", f"1 + 1 = {EVIL}", "2", {"g02-c03": "2", "p1": EVIL})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start one browser for all tests."""
+    with chromium() as browser:
+        yield browser
+
+
+def written(folder: Path, story: Story, title: str = f"Title {EVIL}") -> Path:
+    """Write the page of a story."""
+    path = folder / "index.html"
+    path.write_text(render_page(story.search, story, title=title), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def small(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
+    """Open the page of the small run, whose names and answers hold HTML."""
+    answers = QuestionAnswers({("maths", "i3"): QUESTION})
+    story = told(selection=selection_of("<script>alert('name')</script>"), answers=answers)
+    with opened(browser, written(tmp_path, story)) as shown:
+        yield shown
+        assert [] == shown.said
+        assert 1 == len(shown.requests), shown.requests
+
+
+def rows_shown(page: Page, table: str) -> list[str]:
+    """Return the first cell of each row of a table."""
+    return page.locator(f"#{table} tbody tr td:first-child").all_inner_texts()
+
+
+def test_charts_are_drawn_and_the_page_asks_for_nothing(small: OpenPage) -> None:
+    """Every chart is a picture; no name's script runs, no error is logged, nothing fetched."""
+    charts = small.page.locator("[data-chart]")
+    assert 9 == charts.count()
+    for number in range(charts.count()):
+        expect(charts.nth(number).locator("svg")).to_have_count(1)
+    assert f"Title {EVIL}" == small.page.title()
+    assert 0 == small.page.locator("img").count()
+
+
+def test_hovering_tells_a_candidate(small: OpenPage) -> None:
+    """Name, fitness with its error, and genes appear next to the pointer."""
+    small.page.locator("[data-chart=fitness] .mark-symbol path").last.hover()
+    tip = small.page.locator("#vg-tooltip-element")
+    expect(tip).to_be_visible()
+    for text in ("candidate", "g02-c03", "0.450", "standard error", "weight.p0 0.3000"):
+        expect(tip).to_contain_text(text)
+
+
+def test_clicking_a_point_opens_its_candidate(small: OpenPage) -> None:
+    """Recipe, ancestors, scores and the command are in the dialog; Escape closes it."""
+    small.page.locator("[data-chart=fitness] .mark-symbol path").last.click()
+    dialog = small.page.locator("dialog")
+    expect(dialog).to_be_visible()
+    for text in (
+        "g02-c03",
+        "germline materialize g02-c03 OUT",
+        "number 1 of 11",
+        "weight: p0 0.3",
+    ):
+        expect(dialog).to_contain_text(text)
+    assert small.page.url.endswith("#candidate=g02-c03")
+    small.page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+
+
+def test_the_table_sorts_and_filters(small: OpenPage) -> None:
+    """A heading sorts, again the other way; the filter takes words and comparisons."""
+    page = small.page
+    assert ["mean", "g02-c03"] == rows_shown(page, "candidate-table")[:2]
+    page.get_by_role("button", name="candidate", exact=True).click()
+    assert ["g00-c00", "g00-c01"] == rows_shown(page, "candidate-table")[:2]
+    page.get_by_role("button", name="candidate", exact=True).click()
+    assert "mean" == rows_shown(page, "candidate-table")[0]
+    search = page.get_by_role("searchbox", name="filter candidates")
+    for text, names in (
+        ("g01", ["g01-c03", "g01-c02", "g01-c01", "g01-c00"]),
+        ("fitness>0.35 generation=2 fitness<=0.45", ["g02-c03", "g02-c02", "g02-c01"]),
+        ("failed", ["g01-c02"]),
+        ("no such thing", []),
+    ):
+        search.fill(text)
+        assert names == rows_shown(page, "candidate-table")
+    expect(page.locator("#candidate-table [role=status]")).to_have_text("none of 13")
+
+
+def test_the_keyboard_reaches_a_candidate(small: OpenPage) -> None:
+    """Tab and Enter open a row's candidate, and an ancestor or child from there."""
+    page = small.page
+    page.get_by_role("searchbox", name="filter candidates").fill("g02-c02")
+    page.locator("#candidate-table tbody button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog h2")).to_have_text("g02-c02")
+    expect(page.locator("dialog")).to_contain_text("how they differ from g02-c03")
+    expect(page.locator("dialog")).to_contain_text("-0.1000")
+
+
+def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> None:
+    """A number of the table of gains shows its items; an item shows question and answers."""
+    page = small.page
+    page.get_by_label("10 items of maths gained against p0").or_(
+        page.get_by_label("14 items of maths gained against p1")
+    ).first.click()
+    expect(page.locator("#item-table [role=status]").first).to_contain_text("of 14, 40 in all")
+    page.get_by_label("which items").select_option("all items")
+    page.get_by_role("searchbox", name="filter items").fill("onerror")
+    assert [QUESTION.prompt] == rows_shown(page, "item-table")
+    page.locator("#item-table tbody button").click()
+    expect(page.locator("dialog")).to_contain_text("Right answer: 2")
+    expect(page.locator("dialog tbody tr", has_text="p1")).to_contain_text(EVIL)
+    assert 0 == page.locator("img").count()
+
+
+def test_a_link_names_a_candidate(browser: Browser, tmp_path: Path) -> None:
+    """The address that a click leaves opens the same candidate again."""
+    path = written(tmp_path, told())
+    with opened(browser, path) as shown:
+        shown.page.goto(f"{path.as_uri()}#candidate=g01-c02")
+        expect(shown.page.locator("dialog h2")).to_have_text("g01-c02")
+        expect(shown.page.locator("dialog")).to_contain_text("It failed and has no scores.")
+
+
+def test_races_and_runs_under_way_are_drawn(browser: Browser, tmp_path: Path) -> None:
+    """A raced search, one without a story and one without a candidate log no error."""
+    raced = told(raced_rows(0.4, 0.6, 0.5), is_raced=True)
+    empty = told([]).search
+    for search, story in ((raced.search, raced), (raced.search, None), (empty, None)):
+        path = tmp_path / "index.html"
+        path.write_text(render_page(search, story, title="T"), encoding="utf-8")
+        with opened(browser, path) as shown:
+            assert ([], 1) == (shown.said, len(shown.requests))
+
+
+@pytest.mark.parametrize("num_candidates", [10, 10_000])
+@pytest.mark.parametrize(
+    ("width", "is_dark"), [(400, True), (768, False), (1280, True), (1920, False)]
+)
+def test_a_page_fits_its_window(
+    browser: Browser, tmp_path: Path, num_candidates: int, width: int, is_dark: bool
+) -> None:
+    """From a telephone to a wide screen nothing but a table or a chart scrolls sideways."""
+    path = written(tmp_path, large_story(num_candidates))
+    with opened(browser, path, width=width, is_dark=is_dark) as shown:
+        page = shown.page
+        assert width == page.evaluate("document.documentElement.scrollWidth")
+        page.get_by_role("searchbox", name="filter candidates").fill("fitness>0.5 g00")
+        assert rows_shown(page, "candidate-table")
+        page.locator("#candidate-table tbody button").first.click()
+        expect(page.locator("dialog")).to_be_visible()
+        assert ([], 1) == (shown.said, len(shown.requests))
