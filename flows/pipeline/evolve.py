@@ -58,7 +58,8 @@ def evolve(params: Params) -> None:
         for caution in cautions(session.suite):
             say(f"warning: {caution}")
         evolution = Evolution(session)
-        total = params.select.population * params.select.generations + 1  # and the mean
+        total = params.select.population * params.select.generations
+        total = min(total, params.select.stop.candidates or total) + 1  # and the mean
         journal = Journal(JOURNAL)
         with SearchProgress(total, "evolve") as progress:
             for generation in range(params.select.generations):
@@ -71,8 +72,14 @@ def evolve(params: Params) -> None:
                 if generation == 0:
                     refuse_silence(rows)
                     evolution.estimator = learn(session, [outcomes[c.name] for c in candidates])
+                ending = evolution.ending()
+                if ending is not None:
+                    progress.say(str(ending))
+                    break
             score_centre(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
+        if ending is not None:
+            ending.write(LINEAGE)
         write_records(session, LINEAGE)
         record_origins(session.cache, "evolve")
         keep_weights(evolution)

@@ -22,8 +22,9 @@ from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.final.warm_starts import warm_starts
-from stages.select.racing.race import blocks
+from stages.select.racing.race import blocks, most_answers
 from stages.select.space.space import Space
+from stages.select.stopping import check_item_budget, check_stop, check_target
 from stages.select.strategies.registry import check_strategy, strategy_of
 from stages.store.candidate_store import CandidateStore
 
@@ -162,6 +163,26 @@ def _tasks(params: Params) -> None:
     if racing.rungs:
         suite.check_means("select.racing", "rungs: []")
         blocks(suite.items("search"), params.select.seed, 0)
+    check_item_budget(params.select, *_most_items(params, suite))
+    if suite.has_fractions:
+        check_target(params.select)
+
+
+def _most_items(params: Params, suite: Suite) -> tuple[int, int]:
+    """Return the most search items that the first generation, and each later one, asks for."""
+    num_candidates, num_tasks = params.select.population, len(params.evaluate.tasks)
+    if params.select.racing.rungs:
+        raced = num_tasks * most_answers(params.select.racing, num_candidates)
+        return raced, raced
+    whole = num_candidates * suite.num_items("search")
+    estimator = params.evaluate.estimator
+    if estimator.kind == "none":
+        return whole, whole
+    return whole, num_candidates * num_tasks * estimator.num_items
+
+
+def _stopping(params: Params) -> None:
+    check_stop(params.select)
 
 
 _PROBES: tuple[Callable[[Params], None], ...] = (
@@ -170,6 +191,7 @@ _PROBES: tuple[Callable[[Params], None], ...] = (
     _plugins,
     _space,
     _optimizer,
+    _stopping,
     _tasks,
     _device,
     _outputs,

@@ -8,14 +8,16 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.evaluate.score_environment import packages
+from stages.lineage.ending import Ending
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate
 from stages.select.final.warm_starts import warm_starts
-from stages.select.racing.race import Race, course
+from stages.select.racing.race import Race, course, most_answers
 from stages.select.space.space import Space
+from stages.select.stopping import ending_of
 from stages.select.strategies.registry import strategy_of
 from stages.select.strategies.strategy import Proposal, Result
 
@@ -122,6 +124,17 @@ class Evolution:
         """Tell the strategy all results of the generation."""
         self.strategy.tell(results)
         self.generation += 1
+
+    def ending(self) -> Ending | None:
+        """Return why the search ends now, after a generation was recorded; None: it goes on."""
+        params = self.session.params.select
+        suite = self.session.suite
+        if params.racing.rungs:
+            answers = most_answers(params.racing, params.population)
+            return ending_of(self.rows, params, answers * len(suite.weights))
+        items = self.items
+        each = suite.num_items(SPLIT) if items is None else len(items)
+        return ending_of(self.rows, params, params.population * each)
 
     def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
         """Append a row for each candidate and return them."""

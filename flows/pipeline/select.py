@@ -30,6 +30,7 @@ from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.public_benchmarks import cautions
+from stages.lineage.ending import Ending
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.lineage.paired_tests import corrected_best
@@ -74,8 +75,15 @@ def select(params: Params) -> None:
             entries = (*_test(session, winner, (*fixed, *tuned), progress), *_ask(session))
         shortlisted = against(winner, listed, validation, weights)
         corrected = corrected_best([e for e in validation.values() if e is not None], weights)
+        ending = Ending.read(LINEAGE)
         selection = Selection(
-            winner.name, weights, shortlisted, entries, corrected, cautions(session.suite)
+            champion=winner.name,
+            task_weights=weights,
+            shortlist=shortlisted,
+            entries=entries,
+            corrected_validation=corrected,
+            cautions=cautions(session.suite),
+            ending=None if ending is None else str(ending),
         )
         merge(session, winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         scored = [*validation.items(), (winner.name, selection.winner.evaluation)]

@@ -59,7 +59,8 @@ class Selection:
 
     ``corrected_validation`` is the champion's validation fitness without the luck of having been
     the best of the shortlist on those very items (``paired.corrected_best``). ``cautions`` are
-    sentences that a reader of the scores must know.
+    sentences that a reader of the scores must know. ``ending`` says which rule ended the search
+    before its last generation; None where none did.
     """
 
     champion: str
@@ -68,6 +69,7 @@ class Selection:
     entries: tuple[TestedModel, ...]
     corrected_validation: float
     cautions: tuple[str, ...] = ()
+    ending: str | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError where the parts contradict each other."""
@@ -96,7 +98,9 @@ class Selection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the selection as plain JSON data; ``from_dict`` is its inverse."""
+        ended = {} if self.ending is None else {"ending": self.ending}
         return {
+            **ended,
             "cautions": list(self.cautions),
             "champion": self.champion,
             "corrected_validation": self.corrected_validation,
@@ -120,6 +124,7 @@ class Selection:
         """Return the selection that ``to_dict`` wrote."""
         return cls(
             cautions=tuple(data.get("cautions", ())),
+            ending=data.get("ending"),
             champion=data["champion"],
             corrected_validation=data["corrected_validation"],
             task_weights=data["task_weights"],

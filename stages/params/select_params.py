@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from stages.params.section import Listed, Section, Seed, Text
+from stages.params.section import MAX_ITEMS, Listed, Number, Section, Seed, Text
 from stages.params.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
@@ -35,6 +35,15 @@ class TunedBaselinesParams(Section):
     random: int = Field(default=0, ge=0, le=1_000_000)  # evaluations
 
 
+class StopParams(Section):
+    """When a search ends before its last generation: the first rule that fires ends it."""
+
+    candidates: int | None = Field(default=None, ge=1, le=MAX_ITEMS)
+    items: int | None = Field(default=None, ge=1, le=MAX_ITEMS * 1000)
+    patience: int | None = Field(default=None, ge=1, le=100_000)  # generations
+    target: Number | None = None  # fitness
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -51,4 +60,5 @@ class SelectParams(Section):
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
     racing: RacingParams = RacingParams()
+    stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

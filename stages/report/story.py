@@ -51,6 +51,7 @@ class ChampionStory:
 class Story:
     """A finished run.
 
+    ``ending`` says which rule ended the search before its last generation; None where none did.
     ``models`` are all that met the test split, the champion first; ``rivals`` the best of each
     kind; ``task_rivals`` each task's best parent. ``luck`` says of each lead how often chance
     gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
@@ -60,6 +61,7 @@ class Story:
     headline: str
     luck: tuple[str, ...]
     cautions: tuple[str, ...]
+    ending: str | None
     seed: int
     tasks: tuple[str, ...]
     champion: ChampionStory
@@ -97,6 +99,7 @@ def story_of(
         headline=headline(models[0], rivals, task_rivals),
         luck=luck(rivals, task_rivals),
         cautions=selection.cautions,
+        ending=selection.ending,
         seed=seed,
         tasks=tuple(figures.task for figures in models[0].tasks),
         champion=_champion(selection),

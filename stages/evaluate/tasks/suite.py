@@ -21,6 +21,7 @@ from stages.lineage.evaluation import ALL_ITEMS, SPLITS, Items
 from stages.params.evaluate_params import EvaluateParams
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored differently
+FRACTIONS = ("acc", "acc_norm", "exact_match", "f1", "numeric")  # metrics within [0, 1]
 RESAMPLES_VERSION = 1  # raised when the draws of metrics that are not means would change
 
 
@@ -89,6 +90,11 @@ class Suite:
                     "its items' scores, so a few items cannot estimate it. Choose another metric "
                     f"of the task, or {otherwise}."
                 )
+
+    @property
+    def has_fractions(self) -> bool:
+        """True where every task's score is known to lie within [0, 1]."""
+        return all(part.loaded.metric in FRACTIONS for part in self.parts["search"])
 
     def num_items(self, split: str) -> int:
         """Return how many items a candidate answers on ``split``, over all tasks."""

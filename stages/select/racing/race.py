@@ -144,6 +144,18 @@ class Race:
         return self.evaluations[name].fitness(self._weights)
 
 
+def most_answers(params: RacingParams, num_candidates: int) -> int:
+    """Return how many items of each task a race of so many candidates asks for at most.
+
+    It asks for fewer where a candidate fails or is stopped for being worse than the leader.
+    """
+    answers, running, last = 0, num_candidates, 0
+    for size in params.rungs:
+        answers += running * (size - last)
+        running, last = max(1, math.ceil(params.keep * running)), size
+    return answers
+
+
 def course(items: Items, params: RacingParams, seed: int, generation: int) -> Items:
     """Return all items of a generation's race, in the order of the split."""
     drawn = blocks(items, seed, generation)[: params.rungs[-1]]

@@ -5,7 +5,9 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
+from stages.lineage.selection import Selection
 from stages.report.page.html_page import json_for_script, page_scripts, render_page
 from stages.report.search_story import search_story
 from stages.report.story import Story
@@ -122,3 +124,13 @@ def test_page_of_a_run_under_way_says_that_nothing_is_selected() -> None:
     empty = render_page(search_story([], is_raced=False), None, title=TITLE)
     assert "0 generations done, 0 candidates" in empty
     assert "data-chart=" not in empty[: empty.index("<script")]
+
+
+def test_page_says_which_rule_ended_the_search(tmp_path: Path) -> None:
+    """The sentence passes through selection.json to the page; without a rule neither has one."""
+    for ending in (None, "stopped after generation 2: no gain in 2 generations"):
+        replace(selection_of(), ending=ending).write(tmp_path / "selection.json")
+        page = page_of(told(selection=Selection.read(tmp_path / "selection.json")))
+        assert (ending is not None) == ("The search stopped after generation 2: no gain" in page)
+        text = (tmp_path / "selection.json").read_text(encoding="utf-8")
+        assert (ending is not None) == ('"ending"' in text)

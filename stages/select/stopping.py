@@ -1,0 +1,136 @@
+"""Stopping rules: when a search ends before its last generation, told from its lineage alone.
+
+Each rule reads what the candidates scored and how many items they were asked, whatever came from
+the cache. So a replay, on any machine, ends after the same generation. Seconds are left out: no
+record holds a clock, and a search that they end could not be repeated.
+"""
+
+from collections.abc import Sequence
+
+from stages.errors import Faults, ParamsError
+from stages.lineage.ending import Ending
+from stages.lineage.rows import MEAN, Row, finished
+from stages.params.select_params import SelectParams
+from stages.select.strategies.pareto import Point
+
+
+def ending_of(rows: Sequence[Row], params: SelectParams, next_items: int) -> Ending | None:
+    """Return why the search ends with the generation that ``rows`` end with; None: it goes on.
+
+    ``next_items`` is the most that the next generation asks for. A budget is never exceeded: a
+    generation that may not fit is not begun. After the last generation no rule is asked.
+    """
+    generation = max(row.generation for row in rows)
+    if generation + 1 >= params.generations:
+        return None
+    stop = params.stop
+    if stop.target is not None:
+        top = max(finished(rows), key=lambda row: row.fitness or 0.0, default=None)
+        if top is not None and top.fitness is not None and top.fitness >= stop.target:
+            reason = f"{top.name} has fitness {top.fitness:.4f}, the target is {stop.target:g}"
+            return Ending(generation, "target", reason)
+    if stop.patience is not None:
+        latest = _last_gain(rows, params)
+        if generation - latest >= stop.patience:
+            count = generation - latest
+            reason = f"no gain in {count} generations, the last was in generation {latest}"
+            return Ending(generation, "patience", reason)
+    if stop.candidates is not None and len(rows) + params.population > stop.candidates:
+        reason = f"{len(rows)} candidates, and {params.population} more are over {stop.candidates}"
+        return Ending(generation, "candidates", reason)
+    num_items = sum(row.num_items for row in rows)
+    if stop.items is not None and num_items + next_items > stop.items:
+        reason = f"{num_items} items, and up to {next_items} more are over {stop.items}"
+        return Ending(generation, "items", reason)
+    return None
+
+
+def check_stop(params: SelectParams) -> None:
+    """Check that each rule can end the search, and not before it has begun.
+
+    Raises:
+        ParamsError: a rule can never fire, fires at once, or does not go with races.
+    """
+    faults, stop = Faults(), params.stop
+    with faults.at("params.yaml: select.stop"):
+        total = params.population * params.generations
+        if stop.candidates is not None:
+            given = f"candidates is {stop.candidates}"
+            _check_budget(faults, given, stop.candidates, params.population, total, "candidates")
+        if stop.patience is not None and stop.patience >= params.generations - 1:
+            faults.add(
+                f"patience is {stop.patience}, and the search has {params.generations} "
+                "generations: it could never end early. Give fewer than "
+                f"{max(params.generations - 1, 1)}, raise select.generations, or leave it out."
+            )
+        if stop.patience is not None and params.racing.rungs:
+            faults.add(
+                "patience compares generations, and with racing.rungs each of them answers items "
+                "of its own. Leave one of the two out; budgets go with races."
+            )
+    faults.raise_as(ParamsError)
+
+
+def check_item_budget(params: SelectParams, first: int, later: int) -> None:
+    """Check ``stop.items`` against the most items of the first and of each later generation.
+
+    Raises:
+        ParamsError: the budget can never end the search, or ends it before it has begun.
+    """
+    if params.stop.items is None:
+        return
+    faults = Faults()
+    with faults.at("params.yaml: select.stop"):
+        total = first + later * (params.generations - 1)
+        _check_budget(
+            faults, f"items is {params.stop.items}", params.stop.items, first, total, "items"
+        )
+    faults.raise_as(ParamsError)
+
+
+def check_target(params: SelectParams) -> None:
+    """Check ``stop.target`` where every score lies within [0, 1].
+
+    Raises:
+        ParamsError: no fitness can reach it, or each one does.
+    """
+    target = params.stop.target
+    if target is not None and not 0.0 < target <= 1.0:
+        effect = "no fitness reaches it" if target > 0 else "every fitness reaches it"
+        raise ParamsError(
+            f"params.yaml: select.stop: target is {target:g}, and the scores of these tasks run "
+            f"from 0 to 1: {effect}. Give a number above 0, up to 1."
+        )
+
+
+def _check_budget(
+    faults: Faults, given: str, budget: int, first: int, total: int, unit: str
+) -> None:
+    if budget < first:
+        faults.add(
+            f"{given}, and the first generation takes {first} {unit}: the search would end before "
+            f"it began. Give {first} or more."
+        )
+    elif budget >= total:
+        faults.add(
+            f"{given}, and all generations together take at most {total} {unit}: it could never "
+            f"end the search. Give fewer than {total}, raise select.generations, or leave it out."
+        )
+
+
+def _last_gain(rows: Sequence[Row], params: SelectParams) -> int:
+    """Return the last generation with a candidate that nobody before it equalled or beat."""
+    latest = 0
+    best: list[Point] = []
+    for row in sorted(rows, key=lambda row: row.generation):
+        if row.fitness is None or row.name == MEAN:
+            continue
+        point = row.objectives if params.objectives == "separate" else (row.fitness,)
+        if not any(_is_at_least(other, point) for other in best):
+            best = [other for other in best if not _is_at_least(point, other)] + [point]
+            latest = row.generation
+    return latest
+
+
+def _is_at_least(first: Point, second: Point) -> bool:
+    return all(a >= b for a, b in zip(first, second, strict=True))
