@@ -25,7 +25,7 @@ from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks, most_answers
 from stages.select.space.space import Space
 from stages.select.stopping import check_item_budget, check_stop, check_target
-from stages.select.strategies.registry import check_strategy, strategy_of
+from stages.select.strategies.registry import check_strategy, check_tasks, strategy_of
 from stages.store.candidate_store import CandidateStore
 
 OUTPUTS = tuple(
@@ -114,6 +114,7 @@ def _space(params: Params) -> None:
         num_layers=_depth(params) or params.select.space.layer_groups,
         parent_names=names,
     )
+    check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
     strategy_of(space, params.select, warm_starts(params.select.warm_start, space))
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from stages.params.section import MAX_ITEMS, Listed, Number, Section, Seed, Text
+from stages.params.section import MAX_ITEMS, Bounds, Listed, Number, Section, Seed, Text
 from stages.params.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
@@ -44,6 +44,20 @@ class StopParams(Section):
     target: Number | None = None  # fitness
 
 
+class ArchiveParams(Section):
+    """The grid of map_elites and cycle_qd: what tells candidates apart, and how finely."""
+
+    axes: dict[Text, Bounds] = {}  # a task or a gene: its bounds
+    cells: int = Field(default=5, ge=2, le=1000)  # of each axis
+
+    @model_validator(mode="after")
+    def _axes_have_room(self) -> "ArchiveParams":
+        for axis, (low, high) in self.axes.items():
+            if low >= high:
+                raise ValueError(f"axes: {axis} is [{low:g}, {high:g}]; give low below high")
+        return self
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -59,6 +73,7 @@ class SelectParams(Section):
     ]
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
+    archive: ArchiveParams = ArchiveParams()
     racing: RacingParams = RacingParams()
     stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

@@ -3,10 +3,9 @@
 import sys
 
 from stages.hashing import content_hash
-from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from tests.select.specs import space_of
-from tests.select.steps import search_of, step
+from tests.select.steps import params_of, search_of, step
 
 
 def fitness_of(space: Space, genome: Genome) -> float | None:
@@ -18,7 +17,7 @@ def fitness_of(space: Space, genome: Genome) -> float | None:
 def run(optimizer: str, generations: int = 5) -> list[list[Genome]]:
     """Return the genomes of each generation of a toy search."""
     space = space_of("task_arithmetic", "ties", parents=3)
-    params = SelectParams(optimizer=optimizer, population=6, generations=generations, seed=3)
+    params = params_of(optimizer, population=6, generations=generations, seed=3)
     search = search_of(space, params, {"start": space.from_unit([0.25] * len(space.genes))})
     return [step(search, lambda genome: fitness_of(space, genome)) for _ in range(generations)]
 

@@ -1,1 +1,1 @@
-"""What proposes candidates: nevergrad's optimisers, and orders of several objectives."""
+"""What proposes candidates: nevergrad's optimisers, our own populations, orders of objectives."""

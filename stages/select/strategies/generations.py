@@ -25,9 +25,11 @@ class Generation:
     """The results of a generation in ask order, as a strategy learns from them.
 
     ``points`` has the worst point so far for each candidate that failed; ``order`` has the
-    indices of all, best first.
+    indices of all, best first. ``results`` are as they were told, of ``proposals``.
     """
 
+    proposals: list[Proposal]
+    results: list[Result]
     points: list[tuple[float, ...]]
     rungs: list[int]
     order: list[int]
@@ -65,6 +67,10 @@ class GenerationStrategy(ABC):
     @abstractmethod
     def check(cls, params: SelectParams) -> None:
         """Return if this strategy can search as ``params`` say."""
+
+    @classmethod  # noqa: B027  most strategies have nothing to check
+    def check_tasks(cls, space: Space, params: SelectParams, tasks: Sequence[str]) -> None:
+        """Return if the search can go by the scores of these tasks: unless overridden, it can."""
 
     @classmethod
     def averages_centre(cls, params: SelectParams) -> bool:  # noqa: ARG003
@@ -127,8 +133,8 @@ class GenerationStrategy(ABC):
         order = order_of(points, rungs)
         self._elites = tuple(self._proposals[i] for i in order[: len(order) // 2])
         self.generation += 1
-        self._proposals = []
-        self._learn(Generation(points, rungs, order))
+        proposals, self._proposals = self._proposals, []
+        self._learn(Generation(proposals, in_order, points, rungs, order))
 
     def elites(self) -> tuple[Proposal, ...]:
         """Return the fitter half of the generation told last, best first."""

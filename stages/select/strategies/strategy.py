@@ -55,6 +55,14 @@ class Strategy(Protocol):
         """
 
     @classmethod
+    def check_tasks(cls, space: Space, params: SelectParams, tasks: Sequence[str]) -> None:
+        """Return if the search can go by the scores of these tasks; called before a run.
+
+        Raises:
+            ParamsError: it cannot; the message says why.
+        """
+
+    @classmethod
     def averages_centre(cls, params: SelectParams) -> bool:
         """Return whether the centre is an average over generations, and needs no shortlist."""
 

@@ -8,7 +8,7 @@ from stages.select.space.space import Genome
 from stages.select.strategies.registry import STRATEGIES, check_strategy
 from tests.select.replay import run
 from tests.select.specs import space_of
-from tests.select.steps import search_of, step, tell
+from tests.select.steps import params_of, search_of, step, tell
 
 # Latin hypercubes and Hammersley's sequence divide the cube by the number of points in all.
 BY_BUDGET = ("LHSSearch", "ScrHammersleySearch")
@@ -24,7 +24,7 @@ def test_more_generations_keep_the_first_ones(optimizer: str) -> None:
 @pytest.mark.parametrize("optimizer", STRATEGIES)
 def test_elites_are_the_fitter_half_best_first(optimizer: str) -> None:
     """After each tell a strategy names the fitter half of the generation."""
-    search = search_of(space_of("linear"), SelectParams(optimizer=optimizer, population=6))
+    search = search_of(space_of("linear"), params_of(optimizer, population=6))
     assert () == search.elites()
     for _ in range(2):
         proposals = search.ask()

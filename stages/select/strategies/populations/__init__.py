@@ -1,0 +1,1 @@
+"""The parts of our own population strategies: selection, crossover, mutation and archives."""
