@@ -8,9 +8,9 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.evaluate.score_environment import packages
-from stages.lineage.ending import Ending
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
+from stages.lineage.records.ending import Ending
 from stages.lineage.rows import Row
 from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate

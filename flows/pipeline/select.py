@@ -30,10 +30,10 @@ from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.public_benchmarks import cautions
-from stages.lineage.ending import Ending
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.lineage.paired_tests import corrected_best
+from stages.lineage.records.ending import Ending
 from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params

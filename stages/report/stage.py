@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from stages.files import write_whole
-from stages.lineage.question_answers import ANSWERS, read_answers
+from stages.lineage.records.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
 from stages.params.report_params import ReportParams

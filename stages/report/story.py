@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stages.lineage.question_answers import QuestionAnswers
+from stages.lineage.records.question_answers import QuestionAnswers
 from stages.lineage.rows import Row
 from stages.lineage.selection import EntryKind, Selection, Shortlisted
 from stages.report.candidates.item_outcomes import ItemStory, item_story

@@ -8,7 +8,7 @@ record holds a clock, and a search that they end could not be repeated.
 from collections.abc import Sequence
 
 from stages.errors import Faults, ParamsError
-from stages.lineage.ending import Ending
+from stages.lineage.records.ending import Ending
 from stages.lineage.rows import MEAN, Row, finished
 from stages.params.select_params import SelectParams
 from stages.select.strategies.pareto import Point

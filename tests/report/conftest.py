@@ -8,7 +8,7 @@ import pytest
 
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.outcome import Outcome
-from stages.lineage.question_answers import QuestionAnswers
+from stages.lineage.records.question_answers import QuestionAnswers
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
 from stages.recipe.candidate import Candidate

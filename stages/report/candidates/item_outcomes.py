@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stages.lineage.evaluation import Evaluation
-from stages.lineage.question_answers import AskedItem, QuestionAnswers
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.lineage.selection import Selection
 
 Key = tuple[str, str]
@@ -24,7 +24,7 @@ class ItemOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemChange:
+class OutcomeChange:
     """On how many items of a task the champion does better than another model, worse, alike."""
 
     task: str
@@ -44,7 +44,7 @@ class ItemStory:
     models: tuple[str, ...]
     higher_is_better: Mapping[str, bool]
     outcomes: tuple[ItemOutcome, ...]
-    changes: tuple[ItemChange, ...]
+    changes: tuple[OutcomeChange, ...]
 
 
 def item_story(selection: Selection, answers: QuestionAnswers) -> ItemStory:
@@ -76,7 +76,7 @@ def _change(
     rival: Mapping[Key, float | None],
     *,
     is_better: bool,
-) -> ItemChange:
+) -> OutcomeChange:
     sign = 1.0 if is_better else -1.0
     gained = lost = alike = 0
     for key, mine in champion.items():
@@ -86,4 +86,4 @@ def _change(
         gained += sign * mine > sign * other
         lost += sign * mine < sign * other
         alike += mine == other
-    return ItemChange(task, model, gained, lost, alike)
+    return OutcomeChange(task, model, gained, lost, alike)

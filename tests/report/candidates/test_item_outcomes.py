@@ -1,7 +1,7 @@
 """Who solves which item, and what was gained and lost."""
 
-from stages.lineage.question_answers import AskedItem, QuestionAnswers
-from stages.report.candidates.item_outcomes import ItemChange, item_story
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
+from stages.report.candidates.item_outcomes import OutcomeChange, item_story
 from tests.report.conftest import entry_of, selection_with
 
 SELECTION = selection_with(
@@ -29,8 +29,8 @@ def test_items_have_the_score_of_every_model_champion_first() -> None:
 def test_gains_and_losses_are_counted_by_task() -> None:
     """Three items of maths are lost to the parent, seven of French are gained."""
     assert (
-        ItemChange("maths", "p", 0, 3, 17),
-        ItemChange("french", "p", 7, 0, 13),
+        OutcomeChange("maths", "p", 0, 3, 17),
+        OutcomeChange("french", "p", 7, 0, 13),
     ) == item_story(SELECTION, QuestionAnswers()).changes
 
 

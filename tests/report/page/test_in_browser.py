@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from stages.lineage.question_answers import AskedItem, QuestionAnswers
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.report.page.html_page import render_page
 from stages.report.story import Story
 from tests.report.conftest import raced_rows, selection_of, told

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stages.lineage.question_answers import AskedItem, QuestionAnswers
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.report.page.page_data import page_data
 from stages.report.story import Story
 from tests.report.conftest import ERROR, entry_of, rows_of, selection_with, told

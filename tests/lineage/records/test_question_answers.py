@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import LineageError
-from stages.lineage.question_answers import AskedItem, QuestionAnswers, read_answers
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers, read_answers
 
 QUESTION = AskedItem("maths", "i0", "¿2 + 2?\n", "4", {"it": "4", "p": "</script>"})
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import LineageError
-from stages.lineage.ending import FILE_NAME, Ending
+from stages.lineage.records.ending import FILE_NAME, Ending
 
 
 def test_endings_survive_a_round_trip(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What a run writes next to the rows of its lineage."""
