@@ -5,6 +5,7 @@ import click
 from flows.cli.lazy_group import LazyGroup
 
 COMMANDS = {
+    "compare": "flows.cli.runs.compare:compare_command",
     "download": "flows.cli.pipeline_stages:download_command",
     "evaluate": "flows.cli.evaluate:evaluate_command",
     "evolve": "flows.cli.pipeline_stages:evolve_command",

@@ -1,6 +1,6 @@
 """The lineage of a project as it lies on disk: rows, selection, and the items behind a score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ class StoredLineage:
         """The tasks' weights in the fitness where a selection says them, else nothing."""
         return self.selection.task_weights if self.selection is not None else {}
 
+    @property
+    def is_alone(self) -> bool:
+        """True for a folder of rows without a project: item scores may be elsewhere."""
+        return self.source.parent == self.folder
+
     def evaluation(self, row: Row, split: str) -> Evaluation:
         """Return the item scores behind the scores of ``row`` on ``split``.
 
@@ -58,7 +63,7 @@ class StoredLineage:
         for evaluation in evaluations:
             if _is_of(evaluation, scores):
                 return evaluation
-        where = f"{self.folder / LINEAGE / 'items'} and {self.folder / SELECTION / 'items'}"
+        where = " and ".join(str(folder) for folder in self._item_folders)
         if evaluations:
             raise LineageError(
                 f"candidate {row.name}: its {split} items in {where} give other scores than "
@@ -69,11 +74,18 @@ class StoredLineage:
             "those of another run are there; restore them with `dvc checkout`."
         )
 
+    @property
+    def _item_folders(self) -> tuple[Path, ...]:
+        """The folders of item scores; a lineage without a project has one of its own."""
+        if self.is_alone:
+            return (self.folder / "items",)
+        return self.folder / LINEAGE / "items", self.folder / SELECTION / "items"
+
     def _evaluations(self, row: Row) -> Iterator[Evaluation]:
         """Yield the evaluations on disk that are of the recipe of ``row``."""
         mark = f'"recipe":"{row.id}"'.encode()
-        for folder in (LINEAGE, SELECTION):
-            for path in sorted((self.folder / folder / "items").glob("*.json")):
+        for folder in self._item_folders:
+            for path in sorted(folder.glob("*.json")):
                 data = path.read_bytes()
                 if mark in data:
                     evaluation = _evaluation(path, data, row.id)
@@ -90,8 +102,11 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
         LineageError: there is no lineage, or a file of it is damaged.
     """
     if (folder / "genomes.jsonl").is_file():
-        source = folder / "genomes.jsonl"
-        return StoredLineage(folder, source, tuple(read_rows(source)), None)
+        source, selected = folder / "genomes.jsonl", folder / "selection.json"
+        selection = Selection.read(selected) if selected.is_file() else None
+        rows = read_rows(source)
+        _check_champion(rows, selection, folder)
+        return StoredLineage(folder, source, tuple(rows), selection)
     source = folder / LINEAGE / "genomes.jsonl"
     rows = read_rows(source)
     later = folder / SELECTION / "genomes.jsonl"
@@ -101,12 +116,18 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
     if [_searched(row) for row in rows] != [_searched(row) for row in scored]:
         return StoredLineage(folder, source, tuple(rows), None)  # select has yet to run again
     selection = Selection.read(later.parent / "selection.json")
-    if selection.champion not in {row.name for row in scored}:
-        raise LineageError(
-            f"{later.parent / 'selection.json'}: its champion {selection.champion} is not among "
-            f"the rows of {later}. They are of two runs; restore both with `dvc checkout`."
-        )
+    _check_champion(scored, selection, later.parent)
     return StoredLineage(folder, later, tuple(scored), selection)
+
+
+def _check_champion(rows: Sequence[Row], selection: Selection | None, folder: Path) -> None:
+    """Check that the champion is one of the rows."""
+    if selection is not None and selection.champion not in {row.name for row in rows}:
+        raise LineageError(
+            f"{folder / 'selection.json'}: its champion {selection.champion} is not among the "
+            f"rows of {folder / 'genomes.jsonl'}. They are of two runs; restore both with "
+            "`dvc checkout`."
+        )
 
 
 def _searched(row: Row) -> tuple[Any, ...]:

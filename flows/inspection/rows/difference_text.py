@@ -44,9 +44,9 @@ def print_difference(console: Console, difference: RowDifference, texts: Texts) 
         console.print(f"{first} and {second} are one recipe, with the same scores.")
         return
     for split in difference.splits:
-        console.print(_scores(split, f"{split.split}: {first} less {second}"))
+        console.print(scores_table(split, f"{split.split}: {first} less {second}"))
     for title, pairs in (("Genes", difference.genes), ("Recipe", difference.recipe)):
-        _print_pairs(console, title, pairs, (first, second))
+        print_pairs(console, title, pairs, (first, second))
     for split in difference.splits:
         for title, changes in (("gained", split.gained), ("lost", split.lost)):
             if changes:
@@ -60,7 +60,8 @@ def _with_text(change: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     return dict(change) if text is None else {**change, "text": text}
 
 
-def _scores(split: SplitDifference, title: str) -> Table:
+def scores_table(split: SplitDifference, title: str) -> Table:
+    """Return the paired differences by task and over all, with the items gained and lost."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for name, justify in (("task", "left"), ("difference", "right"), ("p", "left")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -82,7 +83,8 @@ def _cells(comparison: Comparison) -> tuple[str, str]:
     return shown, p_text(comparison.p_value)
 
 
-def _print_pairs(console: Console, title: str, pairs: Pairs, names: tuple[str, str]) -> None:
+def print_pairs(console: Console, title: str, pairs: Pairs, names: Sequence[str]) -> None:
+    """Print values that differ, a column for each of the two."""
     if not pairs:
         console.print(f"{title}: the same")
         return

@@ -1,0 +1,37 @@
+"""``germline compare``: which of two runs is better, and what they did differently."""
+
+import click
+
+
+@click.command("compare")
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare_command(first: str, second: str, as_json: bool) -> None:
+    """Compare two runs: champions on shared items, fitness with errors, cost, params that differ.
+
+    RUN is the folder of a project, of a lineage or of a selection; or a git revision, or the name
+    of a DVC experiment, of this project, whose outputs are in DVC's cache or its remote.
+    Differences are the first run less the second. Exit code 1 says that they differ.
+
+    \b
+    Example:
+      germline compare . ../other-project
+      germline compare HEAD~1 HEAD
+      germline compare . dusky-boat
+    """  # noqa: D301  # click reads the backspace as: leave these lines as they are
+    from flows.inspection.reading import one_line_faults
+
+    with one_line_faults():
+        from flows.inspection.runs.comparison_text import comparison_data, print_comparison
+        from flows.inspection.runs.run_comparison import compare_runs
+        from flows.inspection.runs.run_source import stored_run
+        from flows.inspection.terminal_text import json_text, plain_console
+
+        with stored_run(first) as one, stored_run(second) as two:
+            comparison = compare_runs(one, two)
+        if as_json:
+            click.echo(json_text(comparison_data(comparison)))
+        else:
+            print_comparison(plain_console(), comparison)
+    raise SystemExit(0 if comparison.is_empty else 1)

@@ -1,0 +1,78 @@
+"""A run that is named by a folder, a git revision or a DVC experiment."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flows.inspection.project_folder import project_folder
+from flows.inspection.rows.row_difference import flat
+from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from stages.errors import LineageError, ParamsError, at
+from stages.files import text_of
+from stages.lineage.rows import LINEAGE
+from stages.params.load import PARAMS_PATH
+from stages.yaml_text import document_in
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run that lies on disk: its lineage, and its params by their paths; None where unknown."""
+
+    name: str
+    lineage: StoredLineage
+    params: Mapping[str, Any] | None
+
+
+@contextmanager
+def stored_run(word: str) -> Iterator[StoredRun]:
+    """Give the run that ``word`` means; what was fetched for it is gone after the block.
+
+    It is the folder of a project, of a lineage or of a selection; else a git revision, or the
+    name of a DVC experiment, of the project around the working folder.
+
+    Raises:
+        GermlineError: it means none, or the run is damaged or not whole.
+    """
+    if Path(word).is_dir():
+        yield _run(word, Path(word).absolute())
+        return
+    from stages.store.past_outputs import write_past
+
+    with TemporaryDirectory(prefix="germline-compare-") as scratch:
+        paths = (str(PARAMS_PATH), LINEAGE.as_posix(), SELECTION.as_posix())
+        with at(f"run {word}"):
+            write_past(word, paths, Path(scratch), _project())
+            if not Path(scratch, LINEAGE).is_dir():
+                raise LineageError(
+                    "its lineage is neither in DVC's cache nor in its remote, or that "
+                    "revision has none. Try `dvc fetch --all-commits`."
+                )
+        yield _run(word, Path(scratch))
+
+
+def _project() -> Path:
+    try:
+        return project_folder()
+    except ParamsError as error:
+        raise LineageError(
+            "not a folder, and there is no project here whose revision or experiment it "
+            "could be. Change to the project's folder."
+        ) from error
+
+
+def _run(word: str, folder: Path) -> StoredRun:
+    with at(f"run {word}"):
+        return StoredRun(word, read_lineage(folder), _params(folder))
+
+
+def _params(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        document = document_in(text_of(folder / PARAMS_PATH))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ParamsError(f"{PARAMS_PATH}: {error}. Fix the file there.") from error
+    return flat(document.plain()) if document is not None else {}
