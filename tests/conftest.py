@@ -8,8 +8,12 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.flows.forked_command import start_fork_server
 
 # A shell that starts the tests in the background has Ctrl-C ignored, by them and their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -19,3 +23,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=4000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> None:
+    """Have the process that commands and their workers are forked from, with its imports done."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("PREFECT"):
+                patch.delenv(name)
+        start_fork_server()

@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, small enough to run whole in a test."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -18,8 +19,9 @@ from filelock import FileLock
 
 from flows.prefect_runtime.server_answer import ServerAnswer, asked
 from flows.prefect_runtime.server_child import HOST, ServerChild
-from tests.flows.forked_command import forked, start_fork_server
+from tests.flows.forked_command import forked
 from tests.merge.mergekit.llamas import save_family
+from tests.shared_folder import filled_once
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
@@ -52,7 +54,7 @@ RACED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """A server for the commands of one test process, and a database that a server made."""
+    """A server for the commands of all test processes, and a database that a server made."""
 
     url: str
     home: Path
@@ -66,13 +68,14 @@ class Project:
     folder: Path
     server: PrefectServer
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start ``python -m command`` in the project."""
+    def start(self, *command: str, own_server: bool = False) -> subprocess.Popen[str]:
+        """Start ``python -m command`` in the project, on the tests' server or on one it starts."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        server = {} if own_server else self._tests_server
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=self.folder,
-            env={**environment(), "PATH": path},
+            env={**environment(), **server, "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -80,9 +83,13 @@ class Project:
             preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no threads here hold a lock it could need
         )
 
-    def run(self, *command: str, code: int = 0) -> str:
+    @property
+    def _tests_server(self) -> dict[str, str]:
+        return {"PREFECT_API_URL": self.server.url, "PREFECT_HOME": str(self.server.home)}
+
+    def run(self, *command: str, code: int = 0, own_server: bool = False) -> str:
         """Return what ``python -m command`` prints; it must end with ``code``."""
-        child = self.start(*command)
+        child = self.start(*command, own_server=own_server)
         output = child.communicate()[0]
         assert code == child.returncode, output
         return output
@@ -90,11 +97,11 @@ class Project:
     def germline(self, *arguments: str, code: int = 0) -> str:
         """Return what ``germline`` prints, forked (forked_command.py) and on the tests' server.
 
-        It is much cheaper than ``run``, which also starts an interpreter and a server.
+        It is much cheaper than ``run``, which starts an interpreter.
         """
-        own = {"PREFECT_API_URL": self.server.url, "PREFECT_HOME": str(self.server.home)}
         log = self.folder.with_name(f"{self.folder.name}.log")
-        exit_code, output = forked(arguments, self.folder, {**environment(), **own}, log)
+        variables = {**environment(), **self._tests_server}
+        exit_code, output = forked(arguments, self.folder, variables, log)
         assert code == exit_code, output
         return output
 
@@ -132,23 +139,39 @@ def merged(old: Any, new: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """A server that this process's flows share; the process that flows are forked from is up."""
-    home = tmp_path_factory.mktemp("prefect")
+def prefect_server(shared_folder: Path, fork_server: None) -> Iterator[PrefectServer]:  # noqa: ARG001
+    """A server that all flows share; it ends with the test process that started it.
+
+    That process waits at its end until no other uses the server.
+    """
+    home = shared_folder / "prefect"
+    note, database = home / "tests.url", home / "as-made.db"
+    child = None
+    with (shared_folder / "prefect.users").open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        with FileLock(shared_folder / "prefect.lock"):
+            if not note.exists():
+                child = _new_server(home)
+                made_by_it = home / "prefect.db"
+                with sqlite3.connect(made_by_it) as source, sqlite3.connect(database) as copy:
+                    source.backup(copy)
+                note.write_text(f"http://{HOST}:{child.port}/api", encoding="utf-8")
+        yield PrefectServer(note.read_text(encoding="utf-8"), home, database)
+        if child is not None:
+            fcntl.flock(users, fcntl.LOCK_EX)
+            child.end()
+
+
+def _new_server(home: Path) -> ServerChild:
+    home.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("PREFECT"):
                 patch.delenv(name)
         child = ServerChild(0, home, page=False)
-        patch.setenv("PREFECT_HOME", str(home))
-        start_fork_server()
     url = f"http://{HOST}:{child.port}/api"
     wait_until(lambda: asked(url) is ServerAnswer.YES)
-    database = home / "as-made.db"
-    with sqlite3.connect(home / "prefect.db") as source, sqlite3.connect(database) as copy:
-        source.backup(copy)
-    yield PrefectServer(url, home, database)
-    child.end()
+    return child
 
 
 def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
@@ -160,42 +183,40 @@ def wait_until(holds: Callable[[], bool], limit_s: float = 300) -> None:
 
 
 @pytest.fixture(scope="session")
-def downloaded(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> Path:
+def downloaded(shared_folder: Path, prefect_server: PrefectServer) -> Path:
     """A small project that has its parents and Prefect's database: only to be copied."""
-    folder = tmp_path_factory.mktemp("downloaded") / "project"
-    for item in (*COPIED, "params.yaml"):
-        source, target = ROOT / item, folder / item
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    (folder / ".prefect").mkdir()
-    shutil.copy(prefect_server.database, folder / ".prefect/prefect.db")
-    project = Project(folder, prefect_server)
-    project.set(SMALL)
-    project.germline("download")
-    return folder
+
+    def fill(folder: Path) -> None:
+        for item in (*COPIED, "params.yaml"):
+            source, target = ROOT / item, folder / item
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        (folder / ".prefect").mkdir()
+        shutil.copy(prefect_server.database, folder / ".prefect/prefect.db")
+        project = Project(folder, prefect_server)
+        project.set(SMALL)
+        project.germline("download")
+
+    return filled_once(shared_folder / "downloaded", fill)
 
 
 @pytest.fixture(scope="session")
-def repeated(
-    tmp_path_factory: pytest.TempPathFactory, downloaded: Path, prefect_server: PrefectServer
-) -> Path:
-    """A small project on which `dvc repro` was run, once for all test processes: to be copied."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    folder = root / "repeated"
-    with FileLock(root / "repeated.lock"):
-        if not folder.exists():
-            project = Project(root / "repeated.new", prefect_server)
-            shutil.copytree(downloaded, project.folder)
-            project.set({"select": RACED})
-            project.run("dvc", "repro")
-            project.folder.rename(folder)
-    return folder
+def repeated(shared_folder: Path, downloaded: Path, prefect_server: PrefectServer) -> Path:
+    """A small project that was run whole, as `dvc repro` does: to be copied."""
+
+    def fill(folder: Path) -> None:
+        project = Project(folder, prefect_server)
+        shutil.copytree(downloaded, folder, dirs_exist_ok=True)
+        project.set({"select": RACED})
+        for stage in ("evolve", "select", "report"):
+            project.germline(stage)
+        project.run("dvc", "commit", "--force")
+
+    return filled_once(shared_folder / "repeated", fill)
 
 
 Maker = Callable[[str], Project]

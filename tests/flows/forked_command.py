@@ -9,8 +9,10 @@ starts an interpreter instead.
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import resource
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 IMPORTED = (
@@ -21,7 +23,12 @@ IMPORTED = (
     "stages.report.stage",
     "flows.cli.pipeline_stages",
     "flows.cli.merge",
+    "flows.evaluation.evaluate_job",
+    "flows.merging.merge_job",
     "lm_eval.models.huggingface",
+    "lm_eval.tasks",
+    "datasets",
+    "fastapi",
     "cma",
 )
 
@@ -32,27 +39,56 @@ def start_fork_server() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
+def started(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    file_bytes: int = resource.RLIM_INFINITY,
+) -> BaseProcess:
+    """Start ``germline`` with ``arguments`` in ``folder``; what it prints goes to ``log``.
+
+    No file that it writes may have more than ``file_bytes``.
+    """
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_command, args=(list(arguments), folder, dict(environment), log, file_bytes)
+    )
+    process.start()
+    return process
+
+
 def forked(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
 ) -> tuple[int | None, str]:
     """Return the exit code and the output of ``germline`` with ``arguments``, in ``folder``."""
-    process = multiprocessing.get_context("forkserver").Process(
-        target=_command, args=(list(arguments), folder, dict(environment), log)
-    )
-    process.start()
+    process = started(arguments, folder, environment, log)
     process.join()
     return process.exitcode, log.read_text(encoding="utf-8")
 
 
-def _command(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
+def _command(
+    arguments: list[str], folder: Path, environment: dict[str, str], log: Path, file_bytes: int
+) -> None:
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(handle, stream)
     sys.argv = ["germline", *arguments]
+    _share_fork_server()
     from flows.cli.main import main
 
     main(arguments)
+
+
+def _share_fork_server() -> None:
+    """Have the command's own processes forked from the process that it was forked from.
+
+    Python would start another one, which has the imports to do.
+    """
+    for owner in (multiprocessing.forkserver, multiprocessing.forkserver._forkserver):
+        owner.ensure_running = lambda: None

@@ -1,51 +1,34 @@
 """Merges that do not end: a kill, a disk without room. Nothing that loads is left half-written."""
 
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from tests.flows.cli.test_merge_command import SPARSE, sparse
+from tests.flows.conftest import environment, wait_until
+from tests.flows.forked_command import started
 from tests.flows.typed import merged
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 1 << 20
 SLOW = SPARSE.replace("linear", "karcher").replace("parameters: {weight: 1}\n", "")
 
 
-def _started(*options: str, limit: int | None = None) -> subprocess.Popen[str]:
+def _started(folder: Path, log: Path, **limits: int) -> BaseProcess:
     """Start a merge of two models of some MB in a process of its own."""
     for name in ("big", "vast"):
         sparse(Path(name), 2_000)
     Path("merge.yml").write_text(SLOW, encoding="utf-8")
-
-    def confine() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.Popen(
-        [sys.executable, "-m", "germline", "merge", "merge.yml", "out", *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=confine,  # noqa: PLW1509  no threads here hold a lock it could need
-    )
+    return started(["merge", "merge.yml", "out"], folder, environment(), log, **limits)
 
 
-@pytest.mark.usefixtures("here")
-def test_what_a_kill_leaves_goes_with_the_next_run() -> None:
+@pytest.mark.usefixtures("fork_server")
+def test_what_a_kill_leaves_goes_with_the_next_run(here: Path, tmp_path: Path) -> None:
     """After kill -9 there is no OUT, and the next run removes the hidden folder."""
-    child = _started()
-    deadline = time.monotonic() + 60
-    while not list(Path().glob(".out.*.partial")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.communicate(timeout=60)
+    child = _started(here, tmp_path / "said.log")
+    wait_until(lambda: bool(list(Path().glob(".out.*.partial"))), limit_s=60)
+    child.kill()
+    child.join(timeout=60)
     assert not Path("out").exists()
     assert 1 == len(list(Path().glob(".out.*.partial")))
     merged("merge_method: passthrough\nmodels: [{model: one}]")
@@ -53,11 +36,13 @@ def test_what_a_kill_leaves_goes_with_the_next_run() -> None:
     assert Path("out/model.safetensors").is_file()
 
 
-@pytest.mark.usefixtures("here")
-def test_a_file_that_may_not_grow_is_one_line() -> None:
+@pytest.mark.usefixtures("fork_server")
+def test_a_file_that_may_not_grow_is_one_line(here: Path, tmp_path: Path) -> None:
     """The system refuses to write on; the message says why, and no folder is left."""
-    said = _started(limit=LIMIT).communicate(timeout=120)[1]
+    log = tmp_path / "said.log"
+    _started(here, log, file_bytes=LIMIT).join(timeout=120)
+    said = log.read_text(encoding="utf-8")
     expected = "error: out: a file would be larger than is allowed. Give a smaller --shard-size."
-    assert said.startswith(expected), said
-    assert 1 == len(said.splitlines())
+    assert said.splitlines()[-1].startswith(expected), said
+    assert 1 == said.count("error")
     assert [] == [path.name for path in Path().iterdir() if "out" in path.name]

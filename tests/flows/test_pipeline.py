@@ -68,13 +68,18 @@ def tracked_results(project: Project) -> dict[str, bytes]:
 def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
     """After one run a second does nothing, and a forced one computes nothing again.
 
-    Its tuned baselines are chosen among as many recipes as they say.
+    DVC removes what a stage wrote before it runs it again. Tuned baselines are chosen among as
+    many recipes as they say.
     """
     project = copy_repeated("first")
     results = tracked_results(project)
 
     again = project.run("dvc", "repro")
-    forced = project.run("dvc", "repro", "-f")
+    forced = project.run("dvc", "repro", "-f", "-s", "evolve")
+    for stage in ("selection", "champion"):
+        shutil.rmtree(project.folder / "data" / stage)
+    project.germline("select")
+    project.germline("report")
 
     assert "Data and pipelines are up to date." in again
     assert "17 candidates, 0 evaluated now" in forced
@@ -107,7 +112,7 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     shutil.rmtree(index)
     lock = broken.folder / ".scratch/run.lock"
     lock.unlink()
-    child = broken.start("germline", "evolve")
+    child = broken.start("germline", "evolve", own_server=True)
     wait_until(lock.exists)
     time.sleep(0.5)  # to take the lock, under which it then imports for seconds
     second = broken.germline("evolve", code=1)

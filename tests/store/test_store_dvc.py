@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dvc.cli import main
 
 from stages.errors import LineageError
 from stages.hashing import content_hash
@@ -59,13 +61,21 @@ print(f"hydrated {new}, computed {computed}")
 """
 
 
-def _dvc(*arguments: str) -> str:
-    """Run dvc here and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False
-    )
-    assert 0 == done.returncode, done.stdout + done.stderr
-    return done.stdout
+Dvc = Callable[..., str]
+
+
+@pytest.fixture
+def dvc(capfd: pytest.CaptureFixture[str]) -> Dvc:
+    """What runs DVC here and returns what it printed."""
+
+    def run(*arguments: str) -> str:
+        capfd.readouterr()
+        code = main([*arguments])
+        printed = capfd.readouterr()
+        assert 0 == code, printed.out + printed.err
+        return printed.out
+
+    return run
 
 
 def _git(*arguments: str) -> None:
@@ -75,7 +85,7 @@ def _git(*arguments: str) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dvc: Dvc) -> Path:
     """Return a project with a remote, a stage that uses the store, and a first commit."""
     folder = tmp_path / "project"
     folder.mkdir()
@@ -89,7 +99,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("dvc.yaml").write_text(DVC_YAML.replace("[seed]", "[{params.json: [seed]}]"))
     Path("evolve.py").write_text(EVOLVE)
     Path("params.json").write_text('{"seed": 1}\n')
-    _dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
+    dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
     _git("add", "--all")
     _git("commit", "--quiet", "--message", "start")
     return folder
@@ -105,37 +115,37 @@ def _found(store: CandidateStore, seed: int) -> list[Record]:
     return [record for key in _keys(seed) if (record := store.find(key))]
 
 
-def test_a_clone_that_pulls_finds_everything(project: Path, tmp_path: Path) -> None:
+def test_a_clone_that_pulls_finds_everything(project: Path, tmp_path: Path, dvc: Dvc) -> None:
     """What the lineage tracks travels by push and pull; a forced rerun there computes nothing."""
-    assert "hydrated 0, computed 3" in _dvc("repro")
-    assert "hydrated 0, computed 0" in _dvc("repro", "--force")
+    assert "hydrated 0, computed 3" in dvc("repro")
+    assert "hydrated 0, computed 0" in dvc("repro", "--force")
     for record in _found(CandidateStore(), 1):
         tracked = Path("data/lineage/items", f"{record.key}.json")
         cached = project / ".dvc/cache/files/md5" / record.md5[:2] / record.md5[2:]
         assert tracked.read_bytes() == cached.read_bytes()
     lock = Path("dvc.lock").read_bytes()
-    _dvc("push")
+    dvc("push")
     _git("add", "--all")
     _git("commit", "--quiet", "--message", "run")
     _git("clone", "--quiet", str(project), str(tmp_path / "clone"))
     os.chdir(tmp_path / "clone")
-    _dvc("pull")
+    dvc("pull")
 
     assert [] == _found(CandidateStore(), 1)
-    assert "hydrated 3, computed 0" in _dvc("repro", "--force")
+    assert "hydrated 3, computed 0" in dvc("repro", "--force")
     assert lock == Path("dvc.lock").read_bytes()
-    assert "up to date" in _dvc("status")
+    assert "up to date" in dvc("status")
 
 
 @pytest.mark.usefixtures("project")
-def test_gc_keeps_what_is_tracked() -> None:
+def test_gc_keeps_what_is_tracked(dvc: Dvc) -> None:
     """After `dvc gc -w` the last run's records and kept weights are found, and no others."""
     store = CandidateStore()
-    _dvc("repro")
+    dvc("repro")
     Path("params.json").write_text('{"seed": 2}\n')
-    _dvc("repro")
+    dvc("repro")
     assert (3, 3) == (len(_found(store, 1)), len(_found(store, 2)))
-    _dvc("gc", "--workspace", "--force")
+    dvc("gc", "--workspace", "--force")
 
     assert (0, 3) == (len(_found(store, 1)), len(_found(store, 2)))
     assert store.find(content_hash(["weights", 1])) is None
@@ -143,19 +153,19 @@ def test_gc_keeps_what_is_tracked() -> None:
     assert kept is not None
     store.checkout(kept, Path(".scratch/again"))
     assert b"w" * 1000 + bytes([2]) == Path(".scratch/again/model.safetensors").read_bytes()
-    assert "hydrated 0, computed 0" in _dvc("repro", "--force")
+    assert "hydrated 0, computed 0" in dvc("repro", "--force")
 
 
-def test_a_temporary_experiment_shares_the_cache(project: Path) -> None:
+def test_a_temporary_experiment_shares_the_cache(project: Path, dvc: Dvc) -> None:
     """`dvc exp run --temp` puts into the project's cache, from a workspace of its own."""
-    _dvc("exp", "run", "--temp", "--set-param", "params.json:seed=3")
+    dvc("exp", "run", "--temp", "--set-param", "params.json:seed=3")
 
     assert 3 == len(_found(CandidateStore(project), 3))
     assert not Path("data/lineage").exists()
 
 
 @pytest.mark.usefixtures("project")
-def test_untracked_records_can_be_pushed_and_fetched() -> None:
+def test_untracked_records_can_be_pushed_and_fetched(dvc: Dvc) -> None:
     """Push sends what no stage tracks, folders with all their files; fetch brings it back."""
     store = CandidateStore()
     folder = Path(".scratch/one")
@@ -166,17 +176,17 @@ def test_untracked_records_can_be_pushed_and_fetched() -> None:
 
     assert 4 == store.push(records)
     assert 0 == store.push(records)
-    _dvc("gc", "--workspace", "--force")
+    dvc("gc", "--workspace", "--force")
     assert (None, None) == (store.find(content_hash(1)), store.find(content_hash(2)))
     assert store.fetch(records) >= 3  # the list of the folder's files is made, not fetched
     assert records == [store.find(content_hash(1)), store.find(content_hash(2))]
 
 
 @pytest.mark.usefixtures("project")
-def test_rows_are_read_from_what_is_tracked(tmp_path: Path) -> None:
+def test_rows_are_read_from_what_is_tracked(tmp_path: Path, dvc: Dvc) -> None:
     """The tracked file is read though the workspace lacks it; where there is none, no rows."""
     assert [] == tracked_rows(TRACKED)
-    _dvc("repro")
+    dvc("repro")
     rows = [json.loads(line) for line in TRACKED.read_text().splitlines()]
     shutil.rmtree("data/lineage")
 
@@ -186,9 +196,9 @@ def test_rows_are_read_from_what_is_tracked(tmp_path: Path) -> None:
     assert not (tmp_path / "remote").exists()
 
 
-def test_without_a_remote_push_says_so(project: Path) -> None:
+def test_without_a_remote_push_says_so(project: Path, dvc: Dvc) -> None:
     """To push where no remote is set is an error that names the remedy."""
-    _dvc("remote", "remove", "store")
+    dvc("remote", "remove", "store")
     store = CandidateStore(project)
 
     with pytest.raises(LineageError, match="dvc remote add"):
@@ -196,10 +206,10 @@ def test_without_a_remote_push_says_so(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_a_clone_with_a_lock_and_no_cache_has_no_rows() -> None:
+def test_a_clone_with_a_lock_and_no_cache_has_no_rows(dvc: Dvc) -> None:
     """Git brings dvc.lock, but not what it names: nothing is known then, and nothing fails."""
-    _dvc("remote", "remove", "store")
-    _dvc("repro")
+    dvc("remote", "remove", "store")
+    dvc("repro")
     for folder in ("data/lineage", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(folder)
 

@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
+from flows.prefect_runtime.console import telling
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 from tests.download.conftest import params, run
@@ -215,61 +217,53 @@ def test_room_is_asked_for_before_the_first_weight(
     assert WEIGHTS not in hub.fetched()
 
 
-FETCH = """
-from pathlib import Path
-from flows.prefect_runtime.console import telling
-from huggingface_hub import constants
-from tests.download.conftest import params, run
-constants.DOWNLOAD_CHUNK_SIZE = 1000
-telling(lambda: run(params(math="org/math@main"), Path("data/parents")))
-"""
+def _fetch(url: str, cache: Path, log: Path) -> None:
+    """Download in a process of its own, whose lines go to ``log``."""
+    os.environ["HF_ENDPOINT"] = url
+    os.environ.pop("HF_TOKEN", None)
+    constants.HF_HUB_OFFLINE = False
+    constants.HF_HUB_CACHE = str(cache)
+    constants.DOWNLOAD_CHUNK_SIZE = 1000
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    telling(lambda: run(params(math="org/math@main"), OUT))
 
 
-def started(hub: HubServer, tmp_path: Path, num_bytes: int = 0) -> "subprocess.Popen[str]":
+def started(hub: HubServer, tmp_path: Path, num_bytes: int = 0) -> BaseProcess:
     """Start a download in a process of its own; return it once more than ``num_bytes`` came."""
     hub.bytes_per_s = 2_000
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_CACHE": str(tmp_path / "cache"),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-        "PYTHONUNBUFFERED": "1",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-c", FETCH],
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+    process = get_context("forkserver").Process(
+        target=_fetch, args=(hub.url, tmp_path / "cache", tmp_path / "said.log")
     )
+    process.start()
     deadline = time.monotonic() + 60
     while not any(p.stat().st_size > num_bytes for p in cached(tmp_path, "*.incomplete")):
-        assert process.poll() is None, process.communicate()
+        assert process.is_alive(), (tmp_path / "said.log").read_text(encoding="utf-8")
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "fork_server")
 def test_a_stopped_download_goes_on_where_it_was(
     hub: HubServer, pico: dict[str, Path], tmp_path: Path
 ) -> None:
     """Ctrl-C ends it and says what is kept, kill -9 ends it; then only what lacks is asked for."""
     hub.push("org/math", pico["math"])
     process = started(hub, tmp_path)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
-    assert 130 == process.returncode
-    assert "0 of 1 files of org/math@" in " ".join(stderr.split())
-    assert "kept in the hub's cache" in " ".join(stderr.split())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    process.join(timeout=20)
+    assert 130 == process.exitcode
+    said = " ".join((tmp_path / "said.log").read_text(encoding="utf-8").split())
+    assert "0 of 1 files of org/math@" in said
+    assert "kept in the hub's cache" in said
     first = [p.stat().st_size for p in cached(tmp_path, "*.incomplete")]
     assert 1 == len(first)
 
     hub.requests.clear()
     process = started(hub, tmp_path, first[0])
     process.kill()
-    process.communicate()
+    process.join()
     (part,) = cached(tmp_path, "*.incomplete")
     size = part.stat().st_size
     assert size > first[0]

@@ -3,15 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages.download.manifest import Parents
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 from tests.download.conftest import params, run
@@ -249,32 +246,3 @@ def test_pickles_that_run_code_are_refused(
     with pytest.raises(CheckpointError, match="cannot be read as plain weights"):
         run(params(math="org/math@main"), OUT)
     assert not (tmp_path / "exploded").exists()
-
-
-@pytest.mark.usefixtures("project")
-def test_environment_alone_points_at_a_mirror(
-    hub: HubServer, pico: dict[str, Path], tmp_path: Path
-) -> None:
-    """A fresh process finds server, token and cache by HF_ENDPOINT, HF_TOKEN and HF_HOME."""
-    commit = hub.push("org/math", pico["math"])
-    hub.repos["org/math"].token = "hf_secret"  # noqa: S105 -- the test server's own
-    code = (
-        "from pathlib import Path\n"
-        "from tests.download.conftest import run\n"
-        "from stages.params.load import DownloadParams\n"
-        f"params = DownloadParams(base='zoo:base', parents={{'math': 'org/math@{commit}'}})\n"
-        "run(params, Path('data/parents'))\n"
-    )
-    home = tmp_path / "hf"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    environment |= {
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": "hf_secret",
-        "HF_HOME": str(home),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
-    }
-
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
-
-    assert ["math"] == [model.name for model in Parents.read(OUT).models]
-    assert (home / "hub/models--org--math").is_dir()

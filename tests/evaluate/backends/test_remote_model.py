@@ -149,27 +149,30 @@ def test_busy_server_is_asked_again(make_params: MakeParams) -> None:
 
 
 NO_COMPLETION = "replied with no completion"
+BUSY = (Reply(status=503), (ServiceError, "HTTP status 503"))
+# Of both ways to ask, one request at a time or several: all four for one fault.
+FAULTS = [
+    (TEXT, 1, *BUSY),
+    (TEXT, 3, *BUSY),
+    (CHAT, 1, *BUSY),
+    (CHAT, 3, *BUSY),
+    (CHAT, 1, Reply(status=429), (ServiceError, "HTTP status 429")),
+    (
+        *(TEXT, 3, Reply(status=401, raw=KEY.encode())),
+        (ParamsError, "HTTP status 401. .*the key in MY_KEY"),
+    ),
+    (CHAT, 3, Reply(raw=b"{not json"), (ServiceError, "JSON")),
+    (TEXT, 1, Reply({"error": KEY}), (ServiceError, NO_COMPLETION)),
+    (TEXT, 3, Reply({"choices": []}), (ServiceError, NO_COMPLETION)),
+    (CHAT, 1, Reply({"choices": []}), (ServiceError, NO_COMPLETION)),
+    (CHAT, 3, Reply([1, 2]), (ServiceError, NO_COMPLETION)),
+    (TEXT, 1, Reply({"choices": [{"index": 0}]}), (ServiceError, NO_COMPLETION)),
+    (CHAT, 1, Reply({"choices": [{"index": 0}]}), (ServiceError, NO_COMPLETION)),
+    (CHAT, 3, Reply(wait_s=3.0), (ServiceError, "Timeout")),
+]
 
 
-@pytest.mark.parametrize("model", [CHAT, TEXT])
-@pytest.mark.parametrize("parallel", [1, 3])
-@pytest.mark.parametrize(
-    ("reply", "fault"),
-    [
-        (Reply(status=503), (ServiceError, "HTTP status 503")),
-        (Reply(status=429), (ServiceError, "HTTP status 429")),
-        (
-            Reply(status=401, raw=KEY.encode()),
-            (ParamsError, "HTTP status 401. .*the key in MY_KEY"),
-        ),
-        (Reply(raw=b"{not json"), (ServiceError, "JSON")),
-        (Reply({"error": KEY}), (ServiceError, NO_COMPLETION)),
-        (Reply({"choices": []}), (ServiceError, NO_COMPLETION)),
-        (Reply([1, 2]), (ServiceError, NO_COMPLETION)),
-        (Reply({"choices": [{"index": 0}]}), (ServiceError, NO_COMPLETION)),
-        (Reply(wait_s=3.0), (ServiceError, "Timeout")),
-    ],
-)
+@pytest.mark.parametrize(("model", "parallel", "reply", "fault"), FAULTS)
 def test_server_that_gives_no_answer_is_one_clear_error(
     make_params: MakeParams,
     own_project: Path,

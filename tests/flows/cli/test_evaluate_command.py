@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from flows.cli.main import main
 from tests.evaluate.conftest import write_lines, write_model
+from tests.flows.conftest import environment, wait_until
+from tests.flows.forked_command import started
 
 
 @pytest.fixture
@@ -64,25 +64,22 @@ def test_a_fault_is_one_line() -> None:
         assert not Path("samples.jsonl").exists()
 
 
-def test_ctrl_c_ends_in_one_line(at_models: Path) -> None:
+@pytest.mark.usefixtures("fork_server")
+def test_ctrl_c_ends_in_one_line(at_models: Path, tmp_path: Path) -> None:
     """While models are scored: exit code 130, and no sample is written."""
     rows = [{"prompt": f"{i}", "answer": "x"} for i in range(2000)]
     write_lines(Path("many.jsonl"), rows)
     command = ["evaluate", "one", "--tasks", "many.jsonl", "--samples", "out.jsonl"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "germline", *command, "--batch-size", "1"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  as CI may ignore it
-    )
-    assert child.stderr is not None
-    lines = [next(child.stderr) for _ in range(4)]
-    assert "loading PyTorch and lm-eval\n" == lines[0]
-    assert "2000 requests" in lines[-1]
-    child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=60)[1]
-    assert (130, "stopped: nothing was written\n") == (child.returncode, said)
+    log = tmp_path / "said.log"
+    child = started([*command, "--batch-size", "1"], at_models, environment(), log)
+    wait_until(lambda: log.exists() and "2000 requests" in log.read_text(encoding="utf-8"))
+    before = log.read_text(encoding="utf-8")
+    assert before.startswith("loading PyTorch and lm-eval\n")
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    child.join(timeout=60)
+    said = log.read_text(encoding="utf-8").removeprefix(before)
+    assert (130, "stopped: nothing was written\n") == (child.exitcode, said)
     assert not (at_models / "out.jsonl").exists()
 
 

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from importlib.abc import MetaPathFinder
@@ -19,6 +18,8 @@ from flows.cli.main import main
 from flows.cli.merge import _guarded, _is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
+from tests.flows.conftest import environment, wait_until
+from tests.flows.forked_command import started
 from tests.flows.typed import merged, said_by
 
 Q = "model.layers.1.self_attn.q_proj.weight"
@@ -288,27 +289,21 @@ def test_help_explains_itself() -> None:
         assert expected in said
 
 
-@pytest.mark.usefixtures("here")
-def test_ctrl_c_leaves_nothing() -> None:
+@pytest.mark.usefixtures("fork_server")
+def test_ctrl_c_leaves_nothing(here: Path, tmp_path: Path) -> None:
     """A merge that is stopped half-way ends with 130 and leaves no folder, whole or in part."""
     for name in ("big", "vast"):
         sparse(Path(name), 3_500)
     text = SPARSE.replace("linear", "karcher").replace("parameters: {weight: 1}\n", "")
     Path("merge.yml").write_text(text, encoding="utf-8")
-    root = Path(__file__).parents[3]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "germline", "merge", "merge.yml", "out"],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no threads here hold a lock it could need
-    )
-    deadline = time.monotonic() + 60
-    while not list(Path().glob(".out.*.partial")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=60)[1]
-    assert (130, True) == (child.returncode, "stopped: out was not written" in said), said
+    log = tmp_path / "said.log"
+    child = started(["merge", "merge.yml", "out"], here, environment(), log)
+    wait_until(lambda: bool(list(Path().glob(".out.*.partial"))), limit_s=60)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    child.join(timeout=60)
+    said = log.read_text(encoding="utf-8")
+    assert (130, True) == (child.exitcode, "stopped: out was not written" in said), said
     assert [] == [path.name for path in Path().iterdir() if "out" in path.name]
 
 
@@ -328,10 +323,6 @@ def test_ctrl_c_before_the_merge_ends_as_during_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "meta_path", [_Interrupt(), *sys.meta_path])
     result = merged(TIES, code=130)
     assert "stopped: out was not written\n" == result.stderr
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_an_unknown_error_is_not_hidden(

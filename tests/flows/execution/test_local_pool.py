@@ -14,6 +14,7 @@ from stages.params.merge_params import MergeParams
 from tests.flows.execution.conftest import a_recipe, recipe_on
 
 DIES = "import os\nos._exit(3)\n"
+pytestmark = pytest.mark.usefixtures("fork_server")
 
 
 def test_a_pool_scores_as_this_process_does_and_ends_what_hangs(settings: WorkerSettings) -> None:

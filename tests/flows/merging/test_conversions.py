@@ -1,9 +1,6 @@
 """Models that ``germline merge`` makes of pickled ones, in its cache."""
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +11,8 @@ from safetensors.torch import load_file
 from flows.merging.model_cache import Resolver, cache_folder
 from stages.checkpoint.reader import Checkpoint
 from stages.recipe.model_reference import ModelReference
+from tests.flows.conftest import environment
+from tests.flows.forked_command import started
 from tests.flows.typed import merged
 
 COPIED = [
@@ -98,23 +97,22 @@ def test_any_number_may_convert_at_once(is_locked: bool, monkeypatch: pytest.Mon
     assert {folder.name} == {name for name in left if not name.endswith(".lock")}
 
 
-@pytest.mark.usefixtures("pickled")
-def test_processes_may_merge_one_pickled_model_at_once(llamas: Path) -> None:
+@pytest.mark.usefixtures("pickled", "fork_server")
+def test_processes_may_merge_one_pickled_model_at_once(
+    llamas: Path, here: Path, tmp_path: Path
+) -> None:
     """Four merges of it, each a process of its own, all succeed and give its weights."""
     text = "merge_method: passthrough\nmodels: [{model: one}]"
     Path("merge.yml").write_text(text, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-m", "germline", "merge", "merge.yml"]
+    logs = [tmp_path / f"{number}.log" for number in range(4)]
     processes = [
-        subprocess.Popen(
-            [*command, f"out-{number}"], env=environment, stderr=subprocess.PIPE, text=True
-        )
-        for number in range(4)
+        started(["merge", "merge.yml", f"out-{number}"], here, environment(), log)
+        for number, log in enumerate(logs)
     ]
 
-    for process in processes:
-        _, stderr = process.communicate(timeout=240)
-        assert 0 == process.returncode, stderr
+    for process, log in zip(processes, logs, strict=True):
+        process.join(timeout=240)
+        assert 0 == process.exitcode, log.read_text(encoding="utf-8")
 
     expected = Checkpoint(llamas / "one").hash()
     assert [expected] * 4 == [Checkpoint(Path(f"out-{n}")).hash() for n in range(4)]

@@ -22,9 +22,12 @@ def of_download(project: Project) -> tuple[object, str]:
 def test_a_fresh_clone_fetches_the_locked_commit(
     make_project: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With all caches gone and the branch moved dvc.lock stays; after --update it follows."""
+    """With all caches gone and the branch moved dvc.lock stays; after --update it follows.
+
+    Server, token and cache are those of HF_ENDPOINT, HF_TOKEN and HF_HOME.
+    """
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     project = make_project("project")
     project.set({"download": {"parents": None}})
@@ -32,9 +35,11 @@ def test_a_fresh_clone_fetches_the_locked_commit(
     with HubServer() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         first = hub.push("org/math", ROOT / "data/zoo/math")
+        hub.repos["org/math"].token = "hf_secret"  # noqa: S105 -- the test server's own
         project.run("dvc", "repro", "download")
         before = of_download(project)
         assert first == before[1]
+        assert (tmp_path / "hf/hub/models--org--math").is_dir()
         second = hub.push("org/math", ROOT / "data/zoo/order")
         for path in ("project/data/parents", "project/.dvc/cache", "project/.dvc/tmp", "hf"):
             shutil.rmtree(tmp_path / path)

@@ -43,14 +43,16 @@ def trigger(project: Project, url: str, timeout_s: float) -> str:
 def test_scheduled_deployment_runs_dvc_repro(make_project: Callable[[str], Project]) -> None:
     """A triggered run completes with the results of `dvc repro`; Ctrl-C ends server and all."""
     project = make_project("scheduled")
-    served = project.start("germline", "serve", "--port", "4321", "--cron", "0 3 * * *")
+    served = project.start(
+        "germline", "serve", "--port", "4321", "--cron", "0 3 * * *", own_server=True
+    )
     note = project.folder / ".prefect/server.url"
     wait_until(note.exists)
     url = note.read_text(encoding="utf-8")
     wait_until(lambda: "scheduled" in deployments(url))
 
     state = trigger(project, url, 400)
-    again = project.run("dvc", "repro")
+    again = project.run("dvc", "repro", own_server=True)
     os.killpg(served.pid, signal.SIGINT)
     printed = served.communicate(timeout=60)[0]
 
@@ -66,7 +68,9 @@ def test_schedule_ticks_through_a_killed_server(make_project: Callable[[str], Pr
     project = make_project("ticking")
     stage = "stages: {tick: {cmd: 'true', always_changed: true}}\n"
     (project.folder / "dvc.yaml").write_text(stage, encoding="utf-8")
-    served = project.start("germline", "serve", "--port", "4322", "--cron", "* * * * *")
+    served = project.start(
+        "germline", "serve", "--port", "4322", "--cron", "* * * * *", own_server=True
+    )
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.extend(served.stdout or ()), daemon=True)
     reader.start()

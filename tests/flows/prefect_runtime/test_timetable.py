@@ -1,5 +1,6 @@
 """What `make serve` says of its runs, and that the scheduler can plan any at all."""
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.types import DateTime
 
 from flows.prefect_runtime.timetable import Timetable
-from tests.flows.conftest import environment
+from tests.flows.conftest import PrefectServer, environment
 
 NOW = datetime(2026, 11, 28, 3, 1, tzinfo=UTC)
 PLANNED = """
@@ -21,7 +22,6 @@ from prefect.server.database import provide_database_interface
 
 async def plan():
     db = provide_database_interface()
-    await db.create_db()
     async with db.session_context(begin_transaction=True) as session:
         flow = await models.flows.create_flow(session, schemas.core.Flow(name="f"))
         timetable = schemas.schedules.CronSchedule(cron="* * * * *")
@@ -70,11 +70,12 @@ def test_timetable_warns_of_a_scheduler_that_plans_nothing() -> None:
     assert "the reason is in server.log" in timetable.news([], later)[0]
 
 
-def test_scheduler_plans_runs(tmp_path: Path) -> None:
+def test_scheduler_plans_runs(tmp_path: Path, prefect_server: PrefectServer) -> None:
     """Prefect's scheduler works out a timetable and writes its runs into the server's database.
 
     It fails with prefect 3.8.8 and sqlalchemy 2.1, and with prefect 3.9.1 and whenever 0.10.
     """
+    shutil.copy(prefect_server.database, tmp_path / "prefect.db")
     child = subprocess.run(
         [sys.executable, "-c", PLANNED],
         env={**environment(), "PREFECT_HOME": str(tmp_path)},

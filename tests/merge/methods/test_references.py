@@ -31,7 +31,7 @@ SHAPES = [(), (1,), (7,), (5, 1), (1, 5), (4, 6), (2, 3, 1, 1), (3, 2, 4)]
 # An importance of arcee_fusion is a logarithm, which no entries make exact: one that lies on the
 # fence but for rounding is on either side of it.
 ROUNDED = ("arcee_fusion",)
-NUM_EXAMPLES = max(30 * len(METHODS), settings().max_examples)
+NUM_EXAMPLES = max(15 * len(METHODS), settings().max_examples)
 methods = st.sampled_from(sorted(METHODS))
 exact_methods = st.sampled_from(sorted(METHODS.keys() - set(ROUNDED)))
 

@@ -23,6 +23,7 @@ from stages.recipe.canonical import canonical
 from stages.recipe.recipe import ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Span
 from tests.merge.architecture.families import SMALL, load, scatter
 from tests.merge.recipes import model_of, planned, recipe_of
+from tests.slow_cases import with_slow
 
 t = transformers
 _NO_KV = {k: v for k, v in SMALL.items() if k != "num_key_value_heads"}
@@ -116,6 +117,10 @@ def two_models(config: PretrainedConfig, kind: str, folder: Path) -> list[Checkp
     return [Checkpoint(folder / str(seed)) for seed in (0, 1)]
 
 
+# Their gains are folded into the same projections as those of a family above or below.
+LIKE_ANOTHER = ("mistral", "qwen2", "qwen3", "gemma", "olmo2", "qwen2_moe")
+
+
 def multiplied(model: PreTrainedModel, modules: tuple[str, str]) -> PreTrainedModel:
     """Return ``model`` whose branches' outputs are multiplied by the gains of PATH as it runs."""
     layers = next(
@@ -136,7 +141,7 @@ def multiplied(model: PreTrainedModel, modules: tuple[str, str]) -> PreTrainedMo
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", with_slow(FAMILIES, LIKE_ANOTHER))
 def test_child_with_gains_computes_what_multiplied_branches_compute(
     family: str, tmp_path: Path
 ) -> None:

@@ -55,17 +55,16 @@ def test_search_replays_in_another_process() -> None:
     """The genomes do not depend on the process or on PYTHONHASHSEED."""
     names = ["CMA", "TBPSA", "NoisyDE", "RealSpacePSO"]
     hashes = {content_hash({name: run(name) for name in names})}
-    for seed in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.select.replay", *names],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        hashes.add(done.stdout.strip())
-        assert "" == done.stderr
-    assert 1 == len(hashes)
+    own_seed = os.environ.get("PYTHONHASHSEED", "random")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.select.replay", *names],
+        env={**os.environ, "PYTHONHASHSEED": "2" if own_seed == "1" else "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "" == done.stderr
+    assert hashes == {done.stdout.strip()}
 
 
 @pytest.mark.parametrize("parents", [2, 20])
