@@ -19,10 +19,9 @@ from stages.errors import GermlineError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.suite import Suite
 from stages.hashing import content_hash
-from stages.lineage.evaluation import Evaluation, Items
+from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.params.evaluate_params import EvaluateParams
-from stages.recipe.recipe import Recipe
 from stages.store.candidate_store import CandidateStore, Record, evaluation_key
 from stages.store.facts import Facts
 
@@ -58,14 +57,6 @@ class EvaluationCache:
         # Servers that judge, and other engines, may answer the same text otherwise another time.
         repeats = params.backend is None and not any(task.judge for task in params.tasks)
         self._known = KnownResults(Facts(store.root), environment, repeats=repeats)
-
-    def job(self, recipe: Recipe, split: str, items: Items | None = None) -> CandidateJob:
-        """Return the job of scoring ``recipe`` under the run's time limit.
-
-        With ``items`` the outcome is that on those of the split alone, an entry of its own in the
-        store: that of the whole split is not cut down, so what is in the store decides no bit.
-        """
-        return CandidateJob(recipe, split, items, self._params.timeout_s)
 
     def outcome(self, job: CandidateJob) -> Outcome:
         """Return the outcome of ``job``, from the store or computed now.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from flows.pipeline.preflight import specs
-from flows.pipeline.session import Session, evaluate_all
+from flows.pipeline.session import SearchSession, evaluate_all
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import Estimator
 from stages.lineage.outcome import Outcome
@@ -18,7 +18,7 @@ from stages.select.final.baselines import references
 SPLIT = "search"
 
 
-def learn(session: Session, generation: Iterable[Outcome]) -> Estimator | None:
+def learn(session: SearchSession, generation: Iterable[Outcome]) -> Estimator | None:
     """Return the estimator of ``evaluate.estimator``; None where every item is to be evaluated.
 
     ``generation``: the outcomes of generation 0 on the whole split, in ask order.

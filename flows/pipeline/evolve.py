@@ -4,7 +4,7 @@ There is no checkpoint file. A rerun with the same params asks for the same geno
 evaluations in the store, up to the point where the last run ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow, task
@@ -17,6 +17,7 @@ from flows.pipeline.generation_race import run_race
 from flows.pipeline.origins import record_origins
 from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
+    Session,
     conduct,
     evaluate_all,
     fresh,
@@ -36,6 +37,10 @@ from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 
 KEPT = Path("data/kept")
+
+Record = Callable[
+    [Evolution, Sequence[Candidate], dict[str, Outcome], Mapping[str, int]], list[Row]
+]
 
 
 @task(name="select", cache_policy=NO_CACHE, persist_result=False)
@@ -62,27 +67,22 @@ def evolve(params: Params) -> None:
         total = min(total, params.select.stop.candidates or total) + 1  # and the mean
         journal = Journal(JOURNAL)
         with SearchProgress(total, "evolve") as progress:
-            for generation in range(params.select.generations):
-                candidates = evolution.propose()
-                outcomes, rungs = score_generation(evolution, candidates, progress)
-                rows = select(evolution, candidates, outcomes, rungs)
+            for generation, rows in enumerate(generations(evolution, select, progress)):
                 journal.add(rows)
                 progress.generation(rows, session.cache.num_computed)
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)
-                    evolution.estimator = learn(session, [outcomes[c.name] for c in candidates])
-                ending = evolution.ending()
-                if ending is not None:
-                    progress.say(str(ending))
-                    break
+            ending = evolution.ending()
+            if ending is not None:
+                progress.say(str(ending))
             score_centre(evolution, progress)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         if ending is not None:
             ending.write(LINEAGE)
         write_records(session, LINEAGE)
         record_origins(session.cache, "evolve")
-        keep_weights(evolution)
+        keep_weights(session, evolution.rows)
         progress.say(
             f"{len(evolution.rows)} candidates, {session.cache.num_computed} evaluated now"
         )
@@ -90,6 +90,25 @@ def evolve(params: Params) -> None:
             answered = sum(row.num_items for row in evolution.rows)
             whole = session.suite.num_items(SPLIT) * len(evolution.rows)
             progress.say(f"{answered} items answered; without racing it were {whole}")
+
+
+def generations(
+    evolution: Evolution, record: Record, progress: SearchProgress
+) -> Iterator[list[Row]]:
+    """Propose, score and record generation after generation; yield the rows of each.
+
+    It ends with the last generation, or with the one after which ``evolution.ending`` says why.
+    An audit steps through the same search, with the outcomes that were recorded.
+    """
+    for generation in range(evolution.session.params.select.generations):
+        candidates = evolution.propose()
+        outcomes, rungs = score_generation(evolution, candidates, progress)
+        yield record(evolution, candidates, outcomes, rungs)
+        if generation == 0:
+            first = [outcomes[c.name] for c in candidates]
+            evolution.estimator = learn(evolution.session, first)
+        if evolution.ending() is not None:
+            return
 
 
 def score_generation(
@@ -166,12 +185,11 @@ def _reasons(rows: Sequence[Row]) -> dict[str, str]:
     return reasons
 
 
-def keep_weights(evolution: Evolution) -> None:
+def keep_weights(session: Session, rows: Sequence[Row]) -> None:
     """Put the weights that merge.keep asks for into data/kept, one folder a recipe.
 
     ``kept.jsonl`` says which folder holds which candidate.
     """
-    session, rows = evolution.session, evolution.rows
     wanted = session.params.select
     fresh(KEPT)
     kept = {

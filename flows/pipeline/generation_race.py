@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.pipeline.session import Session, evaluate_all
+from flows.pipeline.session import SearchSession, evaluate_all
 from flows.prefect_runtime.console import SearchProgress
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
@@ -11,7 +11,7 @@ from stages.select.racing.race import Race
 
 
 def run_race(
-    session: Session,
+    session: SearchSession,
     candidates: Sequence[Candidate],
     race: Race,
     split: str,

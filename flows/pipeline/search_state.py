@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.pipeline.preflight import specs
-from flows.pipeline.session import Session
+from flows.pipeline.session import SearchSession
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
 from stages.evaluate.estimators.estimator import Estimator
@@ -24,7 +24,7 @@ from stages.select.strategies.strategy import Proposal, Result
 SPLIT = "search"
 
 
-def space_of(session: Session) -> Space:
+def space_of(session: SearchSession) -> Space:
     """Return the space of the search over the parents at hand.
 
     Raises:
@@ -52,7 +52,7 @@ class Evolution:
     ``generation`` is the number of the generation that is proposed next, or is out for evaluation.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SearchSession) -> None:
         params = session.params
         self.space = space_of(session)
         starts = warm_starts(params.select.warm_start, self.space)

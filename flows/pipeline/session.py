@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -45,21 +46,35 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What one run works with: ``models`` are the parents, opened, ``content`` their bytes.
+Arrived = Callable[[str, Outcome], None]
+Outcomes = Callable[[Mapping[str, CandidateJob], Arrived], dict[str, Outcome]]
 
-    ``evaluate`` and ``reference`` are Prefect's tasks over ``cache``: they take plain arguments.
+
+@dataclass(frozen=True, slots=True)
+class SearchSession:
+    """What decides the course of a search and the final choice.
+
+    ``outcomes`` returns the outcome of each job by its label, and tells each as it arrives: a run
+    computes them, an audit reads what a run has recorded.
     """
 
     params: Params
     parents: Parents
+    suite: Suite
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Session(SearchSession):
+    """What one run works with: ``models`` are the parents, opened, ``content`` their bytes.
+
+    ``reference`` is a Prefect task over ``cache``: it takes plain arguments.
+    """
+
     models: ParentModels
     store: CandidateStore
-    suite: Suite
     content: ContentCheck
     cache: EvaluationCache
-    evaluate: Task[[CandidateJob], Outcome]
     reference: Task[[str, str], Evaluation]
 
 
@@ -88,15 +103,16 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
         check_sources=content.check_unchanged,
     )
     try:
+        evaluate = _retried("evaluate", cache.outcome, params.evaluate.retries)
         yield Session(
             params,
             parents,
+            suite,
+            partial(_computed, cache, evaluate),
             models,
             store,
-            suite,
             content,
             cache,
-            _retried("evaluate", cache.outcome, params.evaluate.retries),
             _retried("reference", cache.reference, params.evaluate.retries),
         )
     except BaseException:
@@ -184,7 +200,7 @@ def merge(session: Session, recipe: Recipe, out: Path, weights_hash: str) -> Non
 
 
 def evaluate_all(
-    session: Session,
+    session: SearchSession,
     recipes: Mapping[str, Recipe],
     split: str,
     each: Callable[[Outcome, int], None] = lambda _, __: None,
@@ -192,7 +208,8 @@ def evaluate_all(
 ) -> dict[str, Outcome]:
     """Return the outcome of every named recipe, one evaluation for recipes that share an id.
 
-    With ``items``, only these items of the split are evaluated.
+    With ``items``, only these items of the split are evaluated. That is an entry of its own in the
+    store: the outcome on the whole split is not cut down, so what is in the store decides no bit.
 
     ``each`` is called as outcomes come in, in no fixed order, with the number of
     recipes that share it.
@@ -200,26 +217,46 @@ def evaluate_all(
     Raises:
         GermlineError: something else than a candidate is at fault, so the run cannot go on.
     """
-    futures: dict[str, PrefectFuture[Outcome]] = {}
+    limit_s = session.params.evaluate.timeout_s
+    labels: dict[str, str] = {}
     jobs: dict[str, CandidateJob] = {}
     for name, recipe in recipes.items():
-        if recipe.id not in futures:
-            jobs[recipe.id] = session.cache.job(recipe, split, items)
-            run = session.evaluate.with_options(task_run_name=f"{name} {split}")
-            futures[recipe.id] = run.submit(jobs[recipe.id])
-    outcomes = {}
+        if recipe.id not in labels:
+            labels[recipe.id] = f"{name} {split}"
+            jobs[labels[recipe.id]] = CandidateJob(recipe, split, items, limit_s)
     sharing = Counter(recipe.id for recipe in recipes.values())
-    ids = {future.task_run_id: recipe_id for recipe_id, future in futures.items()}
+    outcomes = session.outcomes(
+        jobs, lambda label, outcome: each(outcome, sharing[jobs[label].recipe.id])
+    )
+    return {name: outcomes[labels[recipe.id]] for name, recipe in recipes.items()}
+
+
+def _computed(
+    cache: EvaluationCache,
+    evaluate: Task[[CandidateJob], Outcome],
+    jobs: Mapping[str, CandidateJob],
+    arrived: Arrived,
+) -> dict[str, Outcome]:
+    """Return the outcome of each job, from the cache or computed by Prefect's task ``evaluate``.
+
+    Raises:
+        GermlineError: the run cannot go on.
+    """
+    futures: dict[str, PrefectFuture[Outcome]] = {}
+    for label, job in jobs.items():
+        futures[label] = evaluate.with_options(task_run_name=label).submit(job)
+    labels = {future.task_run_id: label for label, future in futures.items()}
+    outcomes = {}
     for future in as_completed(list(futures.values())):
-        recipe_id = ids[future.task_run_id]
+        label = labels[future.task_run_id]
         result = future.result(raise_on_failure=False)
         if isinstance(result, MAY_PASS):
-            result = session.cache.failure(jobs[recipe_id], result)
+            result = cache.failure(jobs[label], result)
         if isinstance(result, BaseException):
             raise result
-        outcomes[recipe_id] = result
-        each(result, sharing[recipe_id])
-    return {name: outcomes[recipe.id] for name, recipe in recipes.items()}
+        outcomes[label] = result
+        arrived(label, result)
+    return outcomes
 
 
 def write_records(session: Session, folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from flows.pipeline.preflight import specs
 from flows.pipeline.search_state import SPLIT, space_of
-from flows.pipeline.session import Session, evaluate_all
+from flows.pipeline.session import SearchSession, evaluate_all
 from stages.errors import EvaluationError
 from stages.lineage.outcome import Outcome
 from stages.recipe.recipe import Recipe
@@ -14,7 +14,7 @@ from stages.select.final.tuned_baselines import RANDOM, SWEEP, drawn, swept
 Advance = Callable[[int], None]
 
 
-def recipes_to_try(session: Session) -> dict[str, dict[str, Recipe]]:
+def recipes_to_try(session: SearchSession) -> dict[str, dict[str, Recipe]]:
     """Return the recipes that each tuned baseline tries, by the baseline's name and their ids."""
     params, base, parents = session.params, session.parents.base, session.parents.models
     tried = {
@@ -28,13 +28,13 @@ def recipes_to_try(session: Session) -> dict[str, dict[str, Recipe]]:
     return {name: {r.id: r for r in recipes} for name, recipes in tried.items() if recipes}
 
 
-def num_evaluations(session: Session, tried: Mapping[str, Mapping[str, Recipe]]) -> int:
+def num_evaluations(session: SearchSession, tried: Mapping[str, Mapping[str, Recipe]]) -> int:
     """Return how many evaluations ``tune`` asks for, on the search and the validation items."""
     return sum(len(recipes) + _num_listed(session, len(recipes)) for recipes in tried.values())
 
 
 def tune(
-    session: Session, tried: Mapping[str, Mapping[str, Recipe]], advance: Advance
+    session: SearchSession, tried: Mapping[str, Mapping[str, Recipe]], advance: Advance
 ) -> tuple[FixedModel, ...]:
     """Return the best recipe of each tuned baseline, with the number of recipes that it tried.
 
@@ -48,7 +48,7 @@ def tune(
 
 
 def _best(
-    session: Session, name: str, recipes: Mapping[str, Recipe], advance: Advance
+    session: SearchSession, name: str, recipes: Mapping[str, Recipe], advance: Advance
 ) -> FixedModel:
     by_search = _ranked(session, recipes, SPLIT, name, advance)
     listed = {best: recipes[best] for best in by_search[: _num_listed(session, len(recipes))]}
@@ -57,7 +57,7 @@ def _best(
 
 
 def _ranked(
-    session: Session, recipes: Mapping[str, Recipe], split: str, name: str, advance: Advance
+    session: SearchSession, recipes: Mapping[str, Recipe], split: str, name: str, advance: Advance
 ) -> list[str]:
     """Return the ids of the recipes that could be scored on ``split``, the best first."""
     named = {f"{name} {number}": recipe for number, recipe in enumerate(recipes.values())}
@@ -74,9 +74,9 @@ def _ranked(
     return sorted(scored, key=lambda recipe_id: -scored[recipe_id])
 
 
-def _fitness(session: Session, outcome: Outcome) -> float | None:
+def _fitness(session: SearchSession, outcome: Outcome) -> float | None:
     return outcome.evaluation.fitness(session.suite.weights) if outcome.evaluation else None
 
 
-def _num_listed(session: Session, num_recipes: int) -> int:
+def _num_listed(session: SearchSession, num_recipes: int) -> int:
     return min(num_recipes, max(1, session.params.select.shortlist))

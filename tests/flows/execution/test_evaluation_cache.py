@@ -8,7 +8,7 @@ import pytest
 
 from flows.execution import unsaved
 from flows.execution.evaluation_cache import EvaluationCache
-from flows.execution.executor import Job, UnfinishedError
+from flows.execution.executor import CandidateJob, Job, UnfinishedError
 from flows.execution.unsaved import store_unsaved
 from stages.errors import GermlineError, LineageError
 from stages.lineage.outcome import Outcome
@@ -35,15 +35,15 @@ def test_an_outcome_is_computed_once(make_cache: MakeCache) -> None:
     """Another cache over the same store asks no executor; some items are an entry of their own."""
     first, second = HereExecutor(scored), HereExecutor(scored)
     cache = make_cache(first)
-    outcome = cache.outcome(cache.job(a_recipe(), "search"))
+    outcome = cache.outcome(CandidateJob(a_recipe(), "search"))
     again = make_cache(second)
 
-    assert outcome == again.outcome(again.job(a_recipe(), "search"))
+    assert outcome == again.outcome(CandidateJob(a_recipe(), "search"))
     assert [] == second.jobs
     assert cache.records() == again.records()
     assert (1, 0) == (cache.num_computed, again.num_computed)
-    again.outcome(again.job(a_recipe(0.25), "search"))
-    again.outcome(again.job(a_recipe(), "validation"))
+    again.outcome(CandidateJob(a_recipe(0.25), "search"))
+    again.outcome(CandidateJob(a_recipe(), "validation"))
     assert 2 == len(second.jobs)
 
 
@@ -53,13 +53,13 @@ def test_a_failure_is_believed_until_it_is_asked_again(
 ) -> None:
     """More retries or time have a candidate's own failure tried again, as they do a time-out."""
     cache = make_cache(HereExecutor(broken))
-    failed = cache.outcome(cache.job(a_recipe(), "search"))
+    failed = cache.outcome(CandidateJob(a_recipe(), "search"))
     kept = make_cache(HereExecutor(scored))
     asked = make_cache(HereExecutor(scored), **changes)
 
-    assert failed == kept.outcome(kept.job(a_recipe(), "search"))
+    assert failed == kept.outcome(CandidateJob(a_recipe(), "search"))
     assert 0 == kept.num_computed
-    assert asked.outcome(asked.job(a_recipe(), "search")).evaluation is not None
+    assert asked.outcome(CandidateJob(a_recipe(), "search")).evaluation is not None
 
 
 def test_a_failure_is_forgotten_with_the_code_that_gave_it(
@@ -67,10 +67,10 @@ def test_a_failure_is_forgotten_with_the_code_that_gave_it(
 ) -> None:
     """What a later germline does with the recipe is tried."""
     cache = make_cache(HereExecutor(broken))
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     monkeypatch.setattr("flows.execution.remembered_failures._code", lambda: "another")
 
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
 
     assert 2 == cache.num_computed
 
@@ -78,7 +78,7 @@ def test_a_failure_is_forgotten_with_the_code_that_gave_it(
 def test_all_tries_failed_is_remembered(make_cache: MakeCache) -> None:
     """A hung evaluation is a failed row in every later run, without a path of this machine."""
     cache = make_cache(HereExecutor(scored))
-    job = cache.job(a_recipe(), "search")
+    job = CandidateJob(a_recipe(), "search")
     cache.failure(job, UnfinishedError("task t: /home/me/models/one.json: took too long."))
 
     outcome = cache.outcome(job)
@@ -101,17 +101,17 @@ def test_nothing_is_remembered_of_what_is_raised(make_cache: MakeCache, error: E
 
     executor.compute = fail
     with pytest.raises(type(error)):
-        cache.outcome(cache.job(a_recipe(), "search"))
+        cache.outcome(CandidateJob(a_recipe(), "search"))
     executor.compute = scored
 
     assert [] == list(cache.records())
-    assert scored(executor.jobs[0]) == cache.outcome(cache.job(a_recipe(), "search"))
+    assert scored(executor.jobs[0]) == cache.outcome(CandidateJob(a_recipe(), "search"))
 
 
 def test_a_damaged_evaluation_is_a_miss(make_cache: MakeCache, store: CandidateStore) -> None:
     """Bits that flipped under an unchanged time stamp cost the time of one evaluation."""
     cache = make_cache(HereExecutor(scored), retries=0)
-    outcome = cache.outcome(cache.job(a_recipe(), "search"))
+    outcome = cache.outcome(CandidateJob(a_recipe(), "search"))
     path = object_of(store, cache)
     status = path.stat()
     path.chmod(0o644)
@@ -122,7 +122,7 @@ def test_a_damaged_evaluation_is_a_miss(make_cache: MakeCache, store: CandidateS
 
     again = make_cache(HereExecutor(scored), retries=0)
 
-    assert outcome == again.outcome(again.job(a_recipe(), "search"))
+    assert outcome == again.outcome(CandidateJob(a_recipe(), "search"))
     assert 1 == again.num_computed
     assert content == object_of(store, again).read_bytes()
 
@@ -142,7 +142,7 @@ def test_what_is_not_a_score_is_a_miss(
 ) -> None:
     """Neither another document nor a failure under the key of a score is believed."""
     cache = make_cache(HereExecutor(scored))
-    job = cache.job(a_recipe(), "search")
+    job = CandidateJob(a_recipe(), "search")
     outcome = cache.outcome(job)
     (record,) = cache.records()
     store.put_json(record.key, document)
@@ -165,7 +165,7 @@ def test_a_score_is_not_lost_where_the_store_cannot_be_written(
 
     executor = HereExecutor(compute)
     cache = make_cache(executor)
-    job = cache.job(a_recipe(), "search")
+    job = CandidateJob(a_recipe(), "search")
 
     with pytest.raises(LineageError) as caught:
         cache.outcome(job)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.execution.evaluation_cache import EvaluationCache
-from flows.execution.executor import Job
+from flows.execution.executor import CandidateJob, Job
 from stages.errors import LineageError
 from stages.lineage.outcome import Outcome
 from stages.store.candidate_store import CandidateStore
@@ -34,27 +34,27 @@ def other_scores(job: Job) -> Outcome:
 def test_a_recipe_that_gives_other_weights_is_not_stored(make_cache: MakeCache) -> None:
     """The message names the file to remove where the earlier result was the wrong one."""
     cache = make_cache(HereExecutor(scored))
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     damaged = make_cache(HereExecutor(other_weights))
 
     with pytest.raises(LineageError, match=r"gave the weights eeee.* ffff.*remove") as caught:
-        damaged.outcome(damaged.job(a_recipe(), "validation"))
+        damaged.outcome(CandidateJob(a_recipe(), "validation"))
 
     assert [] == list(damaged.records())
     path = Path(str(caught.value).partition("remove ")[2].removesuffix(" first."))
     path.unlink()
-    assert damaged.outcome(damaged.job(a_recipe(), "validation")).evaluation is not None
+    assert damaged.outcome(CandidateJob(a_recipe(), "validation")).evaluation is not None
 
 
 def test_weights_that_get_other_scores_are_not_stored(make_cache: MakeCache) -> None:
     """Two recipes with the same weights have the same scores."""
     cache = make_cache(HereExecutor(scored))
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     odd = make_cache(HereExecutor(other_scores))
 
     with pytest.raises(LineageError, match="gave scores"):
-        odd.outcome(odd.job(a_recipe(0.25), "search"))
-    assert odd.outcome(odd.job(a_recipe(0.25), "validation")).evaluation is not None
+        odd.outcome(CandidateJob(a_recipe(0.25), "search"))
+    assert odd.outcome(CandidateJob(a_recipe(0.25), "validation")).evaluation is not None
 
 
 def test_a_judge_may_change_its_mind(make_cache: MakeCache) -> None:
@@ -62,10 +62,10 @@ def test_a_judge_may_change_its_mind(make_cache: MakeCache) -> None:
     judge = {"model": "m", "url": "http://h/v1", "prompt": "{{response}}"}
     tasks = [{"task": "spanish_arithmetic", "judge": judge}]
     cache = make_cache(HereExecutor(scored), tasks=tasks)
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     cache = make_cache(HereExecutor(other_scores), tasks=tasks)
 
-    assert cache.outcome(cache.job(a_recipe(0.25), "search")).evaluation is not None
+    assert cache.outcome(CandidateJob(a_recipe(0.25), "search")).evaluation is not None
 
 
 def test_a_stored_contradiction_is_a_miss(make_cache: MakeCache) -> None:
@@ -73,22 +73,22 @@ def test_a_stored_contradiction_is_a_miss(make_cache: MakeCache) -> None:
     bad = make_cache(HereExecutor(other_weights))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.execution.known_results.KnownResults._claims", lambda *_: [])
-        bad.outcome(bad.job(a_recipe(), "search"))
+        bad.outcome(CandidateJob(a_recipe(), "search"))
     good = make_cache(HereExecutor(scored))
-    good.outcome(good.job(a_recipe(), "validation"))
+    good.outcome(CandidateJob(a_recipe(), "validation"))
 
-    assert "f" * 64 == good.outcome(good.job(a_recipe(), "search")).weights_hash
+    assert "f" * 64 == good.outcome(CandidateJob(a_recipe(), "search")).weights_hash
     assert 2 == good.num_computed
 
 
 def test_other_kinds_of_machine_may_give_other_bits(make_cache: MakeCache) -> None:
     """Results are compared with those of the same environment, and each one's is known."""
     cache = make_cache(HereExecutor(scored))
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     there = make_cache(HereExecutor(other_weights), environment=ANOTHER)
-    there.outcome(there.job(a_recipe(), "search"))
-    there.outcome(there.job(a_recipe(), "validation"))
-    there.outcome(there.job(a_recipe(), "test"))
+    there.outcome(CandidateJob(a_recipe(), "search"))
+    there.outcome(CandidateJob(a_recipe(), "validation"))
+    there.outcome(CandidateJob(a_recipe(), "test"))
 
     assert [(ANOTHER, 2), (HERE, 1)] == there.origins()
 
@@ -98,9 +98,9 @@ def test_what_was_computed_elsewhere_is_known_as_that(
 ) -> None:
     """Records that `dvc pull` brought have no machine."""
     cache = make_cache(HereExecutor(scored))
-    cache.outcome(cache.job(a_recipe(), "search"))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
     shutil.rmtree(store.root / ".dvc/cache/candidates/facts")
     again = make_cache(HereExecutor(scored))
-    again.outcome(again.job(a_recipe(), "search"))
+    again.outcome(CandidateJob(a_recipe(), "search"))
 
     assert [({}, 1)] == again.origins()
