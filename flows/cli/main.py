@@ -5,17 +5,19 @@ import click
 from flows.cli.lazy_group import LazyGroup
 
 COMMANDS = {
+    "audit": "flows.cli.runs.audit:audit_command",
     "compare": "flows.cli.runs.compare:compare_command",
     "download": "flows.cli.pipeline_stages:download_command",
     "evaluate": "flows.cli.evaluate:evaluate_command",
     "evolve": "flows.cli.pipeline_stages:evolve_command",
     "export": "flows.cli.lineage.export_recipe:export_command",
     "lineage": "flows.cli.lineage.group:lineage_group",
+    "materialize": "flows.cli.models.materialize:materialize_command",
     "merge": "flows.cli.merge:merge_command",
     "report": "flows.cli.pipeline_stages:report_command",
     "select": "flows.cli.pipeline_stages:select_command",
-    "source": "flows.cli.pipeline_stages:source_command",
     "serve": "flows.cli.serve:serve_command",
+    "source": "flows.cli.pipeline_stages:source_command",
     "status": "flows.cli.runs.status:status_command",
 }
 

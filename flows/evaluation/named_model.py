@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.execution.candidates.parent_models import ParentModels
 from flows.merging.model_cache import Resolver
-from stages.download.manifest import Parents
-from stages.download.stage import PARENTS
+from flows.merging.project_plan import project_plan
 from stages.errors import CheckpointError, LineageError, ParamsError, at
 from stages.hashing import nearest
 from stages.lineage.queries import MIN_DIGITS, content_of, means_a_row, row_named
 from stages.lineage.rows import LINEAGE, MEAN, Row, read_rows
-from stages.merge import plugins
 from stages.merge.outputs.model_folder import write_model
 from stages.params.load import Params
 from stages.recipe.model_reference import ModelReference
@@ -128,17 +125,8 @@ def _merged(row: Row, params: Params | None, folder: Path) -> Path:
             f"model {row.name}: a candidate belongs to a project, and there is no params.yaml of "
             "germline here. Change to the project's folder."
         )
-    plugins.load(params.merge.plugins)
-    parents = Parents.read(PARENTS)
-    hashes = {parent.hash for parent in parents}
-    missing = sorted({model.name for model in row.recipe.models if model.hash not in hashes})
-    if missing:
-        raise LineageError(
-            f"model {row.name}: was merged from other weights of {', '.join(missing)} than "
-            f"{PARENTS} holds. Fetch those of the run: restore params.yaml and parents.lock, and "
-            "run `dvc repro download`."
-        )
-    plan = ParentModels(parents).plan(row.recipe)
+    with at(f"model {row.name}"):
+        plan = project_plan(row.recipe, params)
     weights_hash = write_model(plan, folder, shard_bytes=int(params.merge.shard_gb * 1e9))
     if row.weights_hash not in (None, weights_hash):
         raise LineageError(

@@ -19,7 +19,7 @@ from stages.errors import GermlineError, LineageError
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.tasks.suite import Suite
 from stages.hashing import content_hash
-from stages.lineage.evaluation import Evaluation
+from stages.lineage.evaluation import Evaluation, Items
 from stages.lineage.outcome import Outcome
 from stages.params.evaluate_params import EvaluateParams
 from stages.store.candidate_store import CandidateStore, Record, evaluation_key
@@ -175,7 +175,12 @@ class EvaluationCache:
         return evaluation_key(job.recipe.id, self._suite_key(job))
 
     def _suite_key(self, job: CandidateJob) -> str:
-        return content_hash([self._suite.key(job.split, job.items), self._frame])
+        return suite_key(self._suite, self._frame, job.split, job.items)
+
+
+def suite_key(suite: Suite, frame: str, split: str, items: Items | None) -> str:
+    """Return the hash of all that decides a candidate's scores, except its recipe."""
+    return content_hash([suite.key(split, items), frame])
 
 
 def _outcome(document: Any, recipe_id: str) -> Outcome | None:

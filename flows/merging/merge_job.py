@@ -85,14 +85,14 @@ def write(job: Job, plan: Plan, folder: Path) -> str:
 
 
 def _merged(job: Job, plan: Plan, folder: Path) -> str:
-    with _bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
+    with bytes_bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
         return write_model(
             plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
         )
 
 
 @contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def bytes_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Give a function that takes note of bytes written, and show them at a terminal."""
     console = Console(stderr=True)
     columns = (

@@ -78,20 +78,28 @@ def export_recipe(job: Job) -> str:
         GermlineError: MergeKit's language cannot say it, or something is not legal or not found.
     """
     with _planned(job) as planned:
-        ancestors = planned.recipe.ancestors
-        nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
-        if nested:
-            raise RecipeError(
-                f"{job.label}: {', '.join(nested)} is a recipe itself. Merge it to a "
-                "folder first, and name that."
-            )
-        folders = [str(model.folder) for model in planned.models]
-        sources = [a.source if isinstance(a, Model) else None for a in ancestors]
-        places = [s or folder for s, folder in zip(sources, folders, strict=True)]
-        document = from_recipe(planned.recipe, planned.models, places)
-    return f"# germline merge FILE OUT --seed {planned.recipe.seed}\n" + str(
-        yaml.safe_dump(document, sort_keys=False)
-    )
+        return mergekit_text(planned)
+
+
+def mergekit_text(planned: Plan) -> str:
+    """Return the recipe of a plan as the text of a MergeKit file.
+
+    Raises:
+        RecipeError: MergeKit's language cannot say it.
+    """
+    ancestors = planned.recipe.ancestors
+    nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
+    if nested:
+        raise RecipeError(
+            f"{planned.label}: {', '.join(nested)} is a recipe itself. Merge it to a folder "
+            "first, and name that."
+        )
+    sources = [a.source if isinstance(a, Model) else None for a in ancestors]
+    places = [s or str(m.folder) for s, m in zip(sources, planned.models, strict=True)]
+    recipe = canonical(without_needless_layers(planned.recipe, planned.models), _spec_of)
+    document = from_recipe(recipe, planned.models, places)
+    text = str(yaml.safe_dump(document, sort_keys=False))
+    return f"# germline merge FILE OUT --seed {recipe.seed}\n{text}"
 
 
 @contextmanager

@@ -101,8 +101,8 @@ def say(text: str) -> None:
 class SearchProgress:
     """A bar with the best fitness and time left at a terminal; a line per generation elsewhere."""
 
-    def __init__(self, total: int, label: str) -> None:
-        self._console = Console(highlight=False)
+    def __init__(self, total: int, label: str, *, is_quiet: bool = False) -> None:
+        self._console = Console(highlight=False, quiet=is_quiet)
         self._label, self._total = label, total
         self._log: RunLog | None = None
         self._best: float | None = None

@@ -36,7 +36,7 @@ def tally(part: Part, values: Mapping[str, Any]) -> tuple[TaskScore, list[ItemSc
             for item, value in answers.items()
         }
         items = [ItemScore(part.label, item, value) for item, value in scores.items()]
-        stderr = _stderr_of_mean(list(scores.values()))
+        stderr = stderr_of_mean(list(scores.values()))
     else:
         items = [ItemScore(part.label, item, None) for item in answers]
         resamples = _resamples(loaded.aggregate, list(answers.values()))
@@ -74,7 +74,7 @@ def _finite(part: Part, what: str, aggregate: Aggregate, answers: Sequence[Any])
     return score
 
 
-def _stderr_of_mean(scores: Sequence[float]) -> float:
+def stderr_of_mean(scores: Sequence[float]) -> float:
     """Return the sample standard deviation over the root of n; 0 for a single item."""
     if len(scores) < 2:
         return 0.0

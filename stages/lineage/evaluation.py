@@ -74,6 +74,21 @@ class TaskScore:
         """1 where a higher score is better, else -1."""
         return 1.0 if self.higher_is_better else -1.0
 
+    @property
+    def shown_error(self) -> float:
+        """The error bar that is shown: never 0 for a score within [0, 1] of items that are alike.
+
+        Where all items score alike the spread over items is 0 and says nothing about the next
+        item; the bar is then the far end of Wilson's interval at one standard error,
+        1 / (items + 1).
+
+        Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+        """
+        is_spread = self.stderr > 0.0 or self.estimator is not None or self.resamples is not None
+        if is_spread or not self.num_items or not 0.0 <= self.score <= 1.0:
+            return self.stderr
+        return 1.0 / (self.num_items + 1)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain JSON data, without what is None; ``from_dict`` reads it."""
         return {k: v for k, v in asdict(self).items() if v is not None}
@@ -157,19 +172,8 @@ class Evaluation:
 
 
 def task_error(evaluation: Evaluation, task: str) -> float:
-    """Return the error bar of a task's score that is shown: never 0 for scores within [0, 1].
-
-    Where all items score alike the spread over items is 0 and says nothing about the next item;
-    the bar is then the far end of Wilson's interval at one standard error, 1 / (items + 1).
-
-    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
-    """
-    score = next(t for t in evaluation.tasks if t.task == task)
-    if score.stderr > 0.0 or score.estimator is not None or score.resamples is not None:
-        return score.stderr
-    values = [item.score for item in evaluation.items if item.task == task]
-    is_within = all(value is not None and 0.0 <= value <= 1.0 for value in values)
-    return 1.0 / (len(values) + 1) if values and is_within else score.stderr
+    """Return the error bar of a task's score that is shown."""
+    return next(t for t in evaluation.tasks if t.task == task).shown_error
 
 
 def fitness_error(evaluation: Evaluation, weights: Mapping[str, float]) -> float:

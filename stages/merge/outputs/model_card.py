@@ -1,7 +1,9 @@
 """The model card of a child: what was merged, and the recipe that gives the same weights again."""
 
 import json
+import re
 from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -19,9 +21,16 @@ from stages.licences import (
 from stages.merge.plan.plan import Plan
 from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe
 
+_CLAIMS = re.compile(
+    r"^Recipe `(?P<recipe>[0-9a-f]{64})`, weights `(?P<weights>[0-9a-f]{64})`", re.MULTILINE
+)
 
-def card(plan: Plan, weights_hash: str) -> str:
-    """Return the model card: what was merged, and the recipe from which it can be rebuilt."""
+
+def card(plan: Plan, weights_hash: str, more: str = "") -> str:
+    """Return the model card: what was merged, and the recipe from which it can be rebuilt.
+
+    ``more`` are sections that stand before the recipe.
+    """
     spec, recipe = plan.method.spec, plan.recipe
     licences = licences_in(plan)
     models = "\n".join(_line(ancestor, licences[ancestor.name]) for ancestor in recipe.ancestors)
@@ -34,7 +43,7 @@ def card(plan: Plan, weights_hash: str) -> str:
 {spec.summary} Source: {spec.source}.
 
 {models}
-{said}
+{said}{more}
 Recipe `{plan.id}`, weights `{weights_hash}`.
 
 `germline merge FOLDER OUT`, where FOLDER is the folder of this card, gives these weights again,
@@ -62,6 +71,20 @@ def recipe_in(card: str) -> Any:
             f"README.md holds no recipe: {problem}. Give the folder of a model that germline "
             "merged, a recipe or a MergeKit file."
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class CardClaims:
+    """What a card says of the model next to it."""
+
+    recipe_id: str
+    weights_hash: str
+
+
+def claims_in(card: str) -> CardClaims | None:
+    """Return what a card says of its model; None where it says nothing of that kind."""
+    match = _CLAIMS.search(card)
+    return CardClaims(match["recipe"], match["weights"]) if match else None
 
 
 def licences_in(plan: Plan) -> Licences:

@@ -1,0 +1,1 @@
+"""What an audit checks: one check a file, each gives a verdict on a recorded run."""

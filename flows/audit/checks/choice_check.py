@@ -1,0 +1,78 @@
+"""Choice: do the shortlist, the champion and all test figures follow from the evaluations?"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from flows.audit.recorded_run import RecordedRun
+from flows.audit.verdict import Difference, Verdict, differences_in
+from flows.pipeline.evolve import KEPT
+from flows.pipeline.final.final_choice import FinalChoice, choose
+from flows.pipeline.select import CHAMPION
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import GermlineError
+from stages.json_text import json_in
+
+MOST = 8  # differences that are named
+
+
+def check(run: RecordedRun) -> Verdict:
+    """Make the final choice again from recorded evaluations; hash the weights that are kept."""
+    recorded = run.selection
+    choice = choose(run.session, run.rows, lambda: recorded.of_kind("reference"))
+    differences = [*_selection(run, choice), *_weights(run)]
+    unchecked = []
+    if recorded.of_kind("reference"):
+        unchecked.append("references: another engine answered, and is not asked again")
+    if len(differences) > MOST:
+        unchecked.append(f"{len(differences) - MOST} more differences")
+    return Verdict(
+        "choice",
+        f"shortlist of {len(recorded.shortlist)}, champion {recorded.champion}, "
+        f"{len(recorded.entries)} models on the test split, p-values; weights of the champion and "
+        "those kept",
+        tuple(differences[:MOST]),
+        tuple(unchecked),
+    )
+
+
+def _selection(run: RecordedRun, choice: FinalChoice) -> Iterator[Difference]:
+    recorded, now = run.selection.to_dict(), choice.selection.to_dict()
+    first = ("champion", "shortlist", "entries")
+    for key in [*first, *(key for key in now if key not in first)]:
+        yield from islice(differences_in(f"selection, {key}", recorded[key], now[key]), MOST)
+    later = {row.name: row for row in run.later_rows}
+    for row in choice.rows:
+        mine = later.get(row.name)
+        if mine is None:
+            yield Difference(f"data/selection, {row.name}", "no row", "a row")
+        elif mine != row:
+            where = f"data/selection, {row.name}"
+            yield from islice(differences_in(where, mine.to_dict(), row.to_dict()), 1)
+
+
+def _weights(run: RecordedRun) -> Iterator[Difference]:
+    """Yield each kept model whose weights are not those that were scored."""
+    yield from _folder(CHAMPION, str(run.selection.winner.weights_hash))
+    path = KEPT / "kept.jsonl"
+    try:
+        lines = [json_in(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        kept = [(KEPT / line["folder"], line["name"], line["weights_hash"]) for line in lines]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Difference(str(path), "the models that were kept", str(error))
+        return
+    hashes = {row.name: row.weights_hash for row in run.rows}
+    for folder, name, weights_hash in kept:
+        if hashes.get(name) != weights_hash:
+            yield Difference(f"{path}, {name}", weights_hash, str(hashes.get(name)))
+        yield from _folder(folder, weights_hash)
+
+
+def _folder(folder: Path, weights_hash: str) -> Iterator[Difference]:
+    try:
+        now = Checkpoint(folder).hash()
+    except GermlineError as error:
+        yield Difference(str(folder), f"weights {weights_hash}", str(error))
+        return
+    if now != weights_hash:
+        yield Difference(f"{folder}, weights", weights_hash, now)

@@ -1,0 +1,63 @@
+"""Files: are the outputs in the working folder, and in DVC's cache, those that dvc.lock names?"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.audit.recorded_outcomes import ITEMS
+from flows.audit.recorded_run import RecordedRun
+from flows.audit.verdict import Difference, Verdict
+from flows.publishing.run_model import SELECTION
+from stages.errors import LineageError
+from stages.files import text_of
+from stages.json_text import json_in
+from stages.lineage.rows import LINEAGE
+from stages.store.candidate_store import Record
+from stages.store.tracked_outputs import TrackedFile, compare_outputs
+
+
+def check(run: RecordedRun) -> Verdict:
+    """Compare outputs with dvc.lock, objects of the cache with their MD5, items with records."""
+    del run
+    differences = [*_documents(LINEAGE), *_documents(SELECTION)]
+    try:
+        outputs = compare_outputs()
+    except LineageError as error:
+        return Verdict("files", "documents and their records", tuple(differences), (str(error),))
+    differences += [_difference(file) for file in outputs.differing]
+    missing = [f"{path}: not in the working folder" for path in outputs.missing]
+    if not outputs.num_objects:
+        missing.append("DVC's cache: holds no object of these outputs")
+    return Verdict(
+        "files",
+        f"{outputs.num_files} files of the outputs, {outputs.num_objects} objects of DVC's cache",
+        tuple(differences),
+        tuple(missing),
+    )
+
+
+def _difference(file: TrackedFile) -> Difference:
+    if file.is_object:
+        where = f"DVC's cache, object {file.md5[:2]}/{file.md5[2:]} of {file.path}"
+        return Difference(where, f"MD5 {file.md5}", f"{file.now}: the object is damaged")
+    return Difference(file.path, f"MD5 {file.md5} in dvc.lock", file.now)
+
+
+def _documents(folder: Path) -> Iterator[Difference]:
+    """Yield each document of item scores that is not the one which store.jsonl names."""
+    path = folder / "store.jsonl"
+    try:
+        records = [Record.from_dict(json_in(line)) for line in text_of(path).splitlines()]
+    except (OSError, ValueError) as error:
+        yield Difference(str(path), "records of all evaluations", str(error))
+        return
+    named = {folder / ITEMS / f"{record.key}.json": record.md5 for record in records}
+    files = {file: _md5(file) for file in sorted((folder / ITEMS).glob("*.json"))}
+    for file in sorted({*named, *files}):
+        recorded, now = named.get(file, f"not in {path.name}"), files.get(file, "no file")
+        if recorded != now:
+            yield Difference(str(file), f"MD5 {recorded}", now)
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

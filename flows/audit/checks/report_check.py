@@ -1,0 +1,75 @@
+"""Report: are the tables, the figures and the page those that the selection gives?"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from flows.audit.recorded_run import RecordedRun
+from flows.audit.verdict import Difference, Verdict, differences_in, shown
+from stages.report.stage import LINEAGE, OUTPUTS, REPORTS, SELECTION
+from stages.report.stage import run as write_report
+from stages.scratch_folder import scratch_folder
+
+_MOST = 3  # differences of one file that are named
+
+
+def check(run: RecordedRun) -> Verdict:
+    """Write the report again and compare it, figure by figure where a file has figures."""
+    select = run.params.select
+    differences = []
+    with scratch_folder() as scratch:
+        write_report(
+            LINEAGE,
+            SELECTION,
+            run.params.report,
+            scratch,
+            is_raced=bool(select.racing.rungs),
+            seed=select.seed,
+        )
+        for name in OUTPUTS:
+            differences += list(islice(_file(REPORTS / name, scratch / name), _MOST))
+    return Verdict("report", f"{len(OUTPUTS)} files, written again", tuple(differences))
+
+
+def _file(recorded: Path, now: Path) -> Iterator[Difference]:
+    if not recorded.is_file():
+        yield Difference(str(recorded), "no file", "a file of the report")
+        return
+    one, other = recorded.read_bytes(), now.read_bytes()
+    if one == other:
+        return
+    try:
+        differences = list(_figures(recorded, one.decode(), other.decode()))
+    except ValueError:  # not text, or damaged
+        differences = []
+    yield from differences or [_byte(recorded, one, other)]
+
+
+def _figures(path: Path, one: str, other: str) -> Iterator[Difference]:
+    if path.suffix == ".json":
+        yield from differences_in(str(path), json.loads(one), json.loads(other))
+    elif path.suffix == ".csv":
+        tables = [list(csv.DictReader(io.StringIO(text))) for text in (one, other)]
+        yield from differences_in(str(path), *tables)
+    else:
+        lines = enumerate(zip(one.splitlines(), other.splitlines(), strict=False), start=1)
+        for number, (first, second) in lines:
+            if first != second:
+                yield Difference(f"{path}, line {number}", *_around(first, second))
+
+
+def _around(one: str, other: str) -> tuple[str, str]:
+    """Return two lines from shortly before they differ: a page may be one line."""
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    start = max(0, same - 20)
+    return shown(one[start:]), shown(other[start:])
+
+
+def _byte(path: Path, one: bytes, other: bytes) -> Difference:
+    """Return the first byte that differs."""
+    pairs = enumerate(zip(one, other, strict=False))
+    first = next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+    return Difference(f"{path}, byte {first}", f"{len(one)} bytes", f"{len(other)} bytes")

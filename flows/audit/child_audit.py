@@ -1,0 +1,123 @@
+"""Judges the folder of a merged model by its card: recipe, id, weights and files."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from flows.audit.first_tensor import first_difference
+from flows.audit.run_audit import Audit, Steps
+from flows.audit.verdict import Difference, Verdict
+from flows.merging.model_cache import Resolver
+from flows.merging.model_search import ModelSearch
+from stages.checkpoint.reader import Checkpoint
+from stages.errors import GermlineError, RecipeError
+from stages.evaluate.score_environment import in_words, machine, packages
+from stages.files import text_of
+from stages.hashing import file_hash
+from stages.licences import CARD
+from stages.merge import plugins
+from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.model_card import CardClaims, claims_in, recipe_in
+from stages.merge.outputs.model_folder import write_model
+from stages.merge.plan.plan import Plan
+from stages.merge.plan.planner import plan
+from stages.recipe.recipe import Recipe
+from stages.scratch_folder import scratch_folder
+
+_WHOLE = 1 << 62  # bytes of a shard: tensors are compared by name, however they are sharded
+_NO_SCORES = (
+    "scores: a folder holds none of the answers. Audit the run that it is from, or evaluate the "
+    "model with `germline evaluate`"
+)
+
+
+def audit_children(folders: Sequence[Path], steps: Steps) -> Audit:
+    """Judge each folder by its own card; the models of its recipe are looked for by their hashes.
+
+    They are looked for in the project, the zoo, next to the folder and in the hub's cache.
+
+    Raises:
+        GermlineError: a folder cannot be read at all.
+    """
+    verdicts = [verdict for folder in folders for verdict in _child(folder, steps)]
+    here = {"libraries": packages(), "machines": [in_words(machine("cpu"))]}
+    return Audit(tuple(verdicts), {"libraries": {}, "machines": []}, here)
+
+
+def _child(folder: Path, steps: Steps) -> Iterator[Verdict]:
+    name = folder.name
+    steps.step(f"{name}: reading its card and its weights")
+    try:
+        text = text_of(folder / CARD)
+        recipe = Recipe.from_dict(recipe_in(text))
+    except (OSError, ValueError) as error:
+        where = f"{name}/{CARD}"
+        yield Verdict(f"{name}: card", "nothing", (Difference(where, "a recipe", str(error)),))
+        return
+    claims = claims_in(text)
+    weights = Checkpoint(folder).hash()
+    yield _card(folder, claims, recipe, weights)
+    steps.step(f"{name}: looking for the models of its recipe, and merging them again")
+    yield from _merged_again(folder, recipe, weights)
+
+
+def _card(folder: Path, claims: CardClaims | None, recipe: Recipe, weights: str) -> Verdict:
+    """Compare what the card says with the recipe in it and the tensors next to it."""
+    if claims is None:
+        where = f"{folder.name}/{CARD}"
+        difference = Difference(where, "the ids of recipe and weights", "it names none")
+        return Verdict(f"{folder.name}: card", "the card", (difference,))
+    pairs = (
+        ("recipe id", claims.recipe_id, recipe.id),
+        ("weights hash", claims.weights_hash, weights),
+    )
+    differences = tuple(
+        Difference(f"{folder.name}/{CARD}, {what}", recorded, now)
+        for what, recorded, now in pairs
+        if recorded != now
+    )
+    return Verdict(
+        f"{folder.name}: card", "the recipe's id and the weights' hash", differences, (_NO_SCORES,)
+    )
+
+
+def _merged_again(folder: Path, recipe: Recipe, weights: str) -> Iterator[Verdict]:
+    """Yield the verdict on the weights and the other files, from the models of the recipe."""
+    check = f"{folder.name}: weights"
+    try:
+        plugins.load([])
+        search = ModelSearch(folder / CARD, {}, Resolver("", offline=True))
+        search.check(recipe)
+    except RecipeError as error:
+        yield Verdict(check, "nothing", (), (f"{check}: {error}",))
+        return
+    with scratch_folder() as scratch:
+        try:
+            child = plan(recipe, open_ancestors(recipe, search.find, scratch / "nested"))
+            again = write_model(child, scratch / "again", shard_bytes=_WHOLE)
+        except GermlineError as error:
+            yield Verdict(check, "nothing", (Difference(check, "a merge", str(error)),))
+            return
+        differences: list[Difference] = []
+        if again != weights:
+            first = first_difference(Checkpoint(scratch / "again"), folder)
+            differences.append(
+                Difference(f"{folder.name}, weights hash", f"{again} by the recipe", weights)
+            )
+            differences += [first] if first is not None else []
+        differences += _files(child, scratch / "again", folder)
+        yield Verdict(check, "merged again from its models; config, tokenizer", tuple(differences))
+
+
+def _files(child: Plan, again: Path, folder: Path) -> Iterator[Difference]:
+    """Yield each other file that the merge gives and that the folder has not so."""
+    del child
+    for path in sorted(p for p in again.rglob("*") if p.is_file()):
+        if path.name == CARD or path.suffix == ".safetensors":
+            continue
+        name = path.relative_to(again).as_posix()
+        mine = folder / name
+        now = file_hash(mine) if mine.is_file() else "no file"
+        if now != file_hash(path):
+            yield Difference(
+                f"{folder.name}/{name}", f"SHA-256 {file_hash(path)} by the recipe", now
+            )

@@ -1,0 +1,1 @@
+"""Commands about single models: ``materialize`` and ``push-to-hub``."""

@@ -1,0 +1,1 @@
+"""Any model of a run as a folder of its own, with its scores, here or on the hub."""

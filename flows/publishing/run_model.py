@@ -1,0 +1,90 @@
+"""Which model of a run a word means: a candidate, the champion, a parent or a baseline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import LineageError, at
+from stages.lineage.queries import row_named
+from stages.lineage.rows import LINEAGE, Row, read_rows
+from stages.lineage.selection import Selection, TestedModel
+from stages.recipe.recipe import Recipe
+
+SELECTION = Path("data/selection")
+CHAMPION = "champion"
+
+Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]  # by split and task, as rows hold them
+
+
+@dataclass(frozen=True, slots=True)
+class RunModel:
+    """A model of the run; ``weights_hash`` is that of the weights which were scored.
+
+    ``fitness`` is (value, standard error) by split, as far as it was scored there.
+    """
+
+    name: str
+    kind: str  # candidate, champion, or a kind of the selection's entries
+    recipe: Recipe
+    weights_hash: str
+    scores: Scores
+
+
+def run_model(word: str) -> RunModel:
+    """Return the model of the run in the working directory that ``word`` means.
+
+    That is ``champion``, the name of a candidate or the start of its id or weights hash, or the
+    name of a parent or baseline of the selection.
+
+    Raises:
+        LineageError: it means none, or one that has no weights.
+    """
+    chosen = Selection.read(_SELECTION) if _SELECTION.is_file() else None
+    if word == CHAMPION and chosen is None:
+        raise LineageError(
+            f"model {word}: there is no {_SELECTION}, so no champion was chosen yet. Run "
+            "`dvc repro` or `dvc pull`, or name a candidate."
+        )
+    name = chosen.champion if chosen is not None and word == CHAMPION else word
+    entries = [] if chosen is None else [e for e in chosen.entries if e.kind != CHAMPION]
+    for entry in entries:
+        if entry.name == name:
+            return _of_entry(entry)
+    source = _SELECTION.with_name("genomes.jsonl") if chosen is not None else _LINEAGE
+    rows = read_rows(source)
+    with at(f"model {word}"):
+        row = row_named(rows, name, source)
+        if row.weights_hash is None:
+            raise LineageError(
+                f"{row.name} was never merged, so it has no weights: {row.error} Name another "
+                "candidate."
+            )
+    is_champion = chosen is not None and row.name == chosen.champion
+    kind = CHAMPION if is_champion else "candidate"
+    return RunModel(row.name, kind, row.recipe, row.weights_hash, row.scores)
+
+
+_SELECTION = SELECTION / "selection.json"
+_LINEAGE = LINEAGE / "genomes.jsonl"
+
+
+def _of_entry(entry: TestedModel) -> RunModel:
+    if entry.weights_hash is None or entry.recipe is None:
+        raise LineageError(
+            f"model {entry.name}: a {entry.kind}, which another engine answers for; germline has "
+            "no weights of it. Name a candidate, the champion, a parent or a baseline."
+        )
+    tasks = {
+        score.task: {k: v for k, v in score.to_dict().items() if k != "task"}
+        for score in entry.evaluation.tasks
+    }
+    recipe = Recipe.from_dict(entry.recipe)
+    scores = {entry.evaluation.split: tasks}
+    return RunModel(entry.name, entry.kind, recipe, entry.weights_hash, scores)
+
+
+def rows_of_run() -> list[Row]:
+    """Return the candidates of the run, with the scores of later splits where there are such."""
+    later = _SELECTION.with_name("genomes.jsonl")
+    return read_rows(later if later.is_file() else _LINEAGE)
