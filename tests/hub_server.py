@@ -30,6 +30,7 @@ class Repo:
     names: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     is_gated: bool = False
+    is_private: bool = False
 
 
 @dataclass
@@ -59,7 +60,7 @@ class HubServer:
     ``bytes_per_s`` slows large files down; ``cdn`` is another server that sends large files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: "type[HubHandler] | None" = None) -> None:
         self.repos: dict[str, Repo] = {}
         self.requests: list[Request] = []
         self.cut_after: dict[str, list[int]] = {}
@@ -68,7 +69,7 @@ class HubServer:
         self.bytes_per_s: float | None = None
         self.cdn: HubServer | None = None
         self.is_stopping = False
-        handler = type("Handler", (_Handler,), {"hub": self})
+        handler = type("Handler", (kind or HubHandler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
@@ -121,7 +122,9 @@ class HubServer:
             self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class HubHandler(BaseHTTPRequestHandler):
+    """Answers the requests that huggingface_hub reads with."""
+
     hub: HubServer
     protocol_version = "HTTP/1.1"
 
@@ -129,9 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep silent."""
 
     def do_HEAD(self) -> None:
+        """Answer without the content."""
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
+        """Answer with the content."""
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
@@ -166,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         files = repo.commits[commit]
         if match.re is _API:
-            self._json(_info(match["repo"], commit, files))
+            self._json({**_info(match["repo"], commit, files), "private": repo.is_private})
         elif match.re is _TREE:
             self._json(_tree(files))
         elif match["path"] not in files:
@@ -191,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, commit: str, path: str, data: bytes, *, with_body: bool) -> None:
         etag = _etag(path, data)
-        if self.hub.cdn is not None and _is_large(path):
+        if self.hub.cdn is not None and is_large(path):
             self.send_response(302)
             self.send_header("Location", f"{self.hub.cdn.url}{self.path}")
             self.send_header("X-Linked-ETag", f'"{etag}"')
@@ -222,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
-        self._send(body, is_large=_is_large(path))
+        self._send(body, is_large=is_large(path))
 
     def _send(self, body: bytes, *, is_large: bool) -> None:
         if self.hub.bytes_per_s is None or not is_large:
@@ -248,12 +253,13 @@ def _subject(match: re.Match[str]) -> str:
     return "tree" if match.re is _TREE else "api"
 
 
-def _is_large(path: str) -> bool:
+def is_large(path: str) -> bool:
+    """Return whether the hub keeps a file as a large one."""
     return path.endswith((".safetensors", ".bin"))
 
 
 def _etag(path: str, data: bytes) -> str:
-    if _is_large(path):
+    if is_large(path):
         return sha256(data).hexdigest()
     blob = b"blob %d\0" % len(data) + data
     return sha1(blob, usedforsecurity=False).hexdigest()
@@ -264,7 +270,7 @@ def _info(repo: str, commit: str, files: dict[str, bytes]) -> dict[str, Any]:
     for path, data in files.items():
         lfs = {"sha256": _etag(path, data), "size": len(data), "pointerSize": 134}
         entry = {"rfilename": path, "size": len(data), "blobId": _etag(path, data)}
-        siblings.append(entry | ({"lfs": lfs} if _is_large(path) else {}))
+        siblings.append(entry | ({"lfs": lfs} if is_large(path) else {}))
     return {"_id": "0", "id": repo, "modelId": repo, "sha": commit, "siblings": siblings}
 
 
@@ -273,5 +279,5 @@ def _tree(files: dict[str, bytes]) -> list[dict[str, Any]]:
     for path, data in files.items():
         lfs = {"oid": _etag(path, data), "size": len(data), "pointerSize": 134}
         entry = {"type": "file", "path": path, "size": len(data), "oid": _etag(path, data)}
-        rows.append(entry | ({"lfs": lfs} if _is_large(path) else {}))
+        rows.append(entry | ({"lfs": lfs} if is_large(path) else {}))
     return rows

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from flows.audit.check_verdict import Verdict
 from flows.audit.run_audit import Audit
-from flows.audit.verdict import Verdict
 
 _WIDTH = 10
 

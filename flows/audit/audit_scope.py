@@ -25,14 +25,14 @@ class AuditScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class AuditedRecipes:
     """The recipes to compute again, by their ids, and what a person is told of the choice."""
 
     ids: tuple[str, ...]
     text: str
 
 
-def chosen(run: RecordedRun, scope: AuditScope) -> Chosen:
+def recipes_in(run: RecordedRun, scope: AuditScope) -> AuditedRecipes:
     """Return the recipes of ``run`` to merge and evaluate again.
 
     Raises:
@@ -40,23 +40,23 @@ def chosen(run: RecordedRun, scope: AuditScope) -> Chosen:
     """
     if scope.words:
         ids = dict.fromkeys(run_model(word).recipe.id for word in scope.words)
-        return Chosen(tuple(ids), f"{', '.join(scope.words)}")
+        return AuditedRecipes(tuple(ids), f"{', '.join(scope.words)}")
     if scope.is_all:
-        return Chosen(tuple(run.recipes), f"all {len(run.recipes)} recipes of the run")
+        return AuditedRecipes(tuple(run.recipes), f"all {len(run.recipes)} recipes of the run")
     candidates = list(dict.fromkeys(row.id for row in run.rows))
     drawn = sample_of(candidates, scope.sample, scope.seed)
     winner = _champion(run)
     ids = dict.fromkeys([*winner, *drawn])
     listed = ", ".join(run.names(recipe_id) for recipe_id in ids)
     of = f"{len(drawn)} of {len(candidates)} candidates, drawn with seed {scope.seed}"
-    return Chosen(tuple(ids), f"{listed} ({'the champion and ' if winner else ''}{of})")
+    return AuditedRecipes(tuple(ids), f"{listed} ({'the champion and ' if winner else ''}{of})")
 
 
 def sample_of(ids: Sequence[str], count: int, seed: int) -> list[str]:
     """Return ``count`` of ``ids`` in their order, as ``seed`` draws them; all where few."""
     words = random_words(key("audit", seed), 0, len(ids))
-    first = sorted(range(len(ids)), key=lambda place: (int(words[place]), place))[:count]
-    return [ids[place] for place in sorted(first)]
+    first = sorted(range(len(ids)), key=lambda number: (int(words[number]), number))[:count]
+    return [ids[number] for number in sorted(first)]
 
 
 def _champion(run: RecordedRun) -> Iterable[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.first_tensor import first_difference
 from flows.audit.run_audit import Audit, Steps
-from flows.audit.verdict import Difference, Verdict
 from flows.merging.model_cache import Resolver
 from flows.merging.model_search import ModelSearch
 from stages.checkpoint.reader import Checkpoint

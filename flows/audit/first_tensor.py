@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from flows.audit.verdict import Difference
+from flows.audit.check_verdict import Difference
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import DTYPES
 from stages.errors import CheckpointError

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flows.audit.audit_scope import AuditScope, chosen
+from flows.audit.audit_scope import AuditScope, recipes_in
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.checks import (
     candidates_check,
     choice_check,
@@ -17,7 +18,6 @@ from flows.audit.checks import (
     search_check,
 )
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict
 from stages.errors import GermlineError
 from stages.evaluate.score_environment import in_words
 
@@ -100,7 +100,7 @@ def _computed_again(
         why = f"everything: first repair what the check of {broken[0]} names"
         yield from (Verdict(name, "nothing", (), (why,)) for name in _EXPENSIVE)
         return
-    choice = chosen(run, scope)
+    choice = recipes_in(run, scope)
     total = candidates_check.num_evaluations(run, choice.ids)
     steps.step(f"merging and evaluating again: {choice.text}", total=total)
     weights, items = candidates_check.check(run, choice.ids, steps.advance)

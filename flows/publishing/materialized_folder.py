@@ -44,11 +44,11 @@ class Materialized:
 
 
 def materialize(
-    model: RunModel, out: Path, params: Params, place: str | None = None
+    model: RunModel, out: Path, params: Params, loaded_from: str | None = None
 ) -> Materialized:
     """Write a model of the run in the working directory to the new folder ``out``.
 
-    ``place`` is what its card says that loads it; without one, the folder's name.
+    ``loaded_from`` is what its card says that loads it; without one, the folder's name.
 
     Raises:
         GermlineError: ``out`` is there, or the recipe cannot be merged or gives other weights than
@@ -68,7 +68,7 @@ def materialize(
                 f"those that were scored to {model.weights_hash[:16]}. Nothing is written. "
                 "`germline audit` says what differs."
             )
-        more = sections(model, plan, place or out.name)
+        more = sections(model, plan, loaded_from or out.name)
         (folder / CARD).write_text(card(plan, weights_hash, more), encoding="utf-8")
         why_not = _write_mergekit(plan, folder / MERGEKIT)
         _publish(folder, out)

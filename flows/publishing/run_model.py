@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.errors import LineageError, at
 from stages.lineage.queries import row_named
-from stages.lineage.rows import LINEAGE, Row, read_rows
+from stages.lineage.rows import LINEAGE, read_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.recipe.recipe import Recipe
 
@@ -40,18 +40,18 @@ def run_model(word: str) -> RunModel:
     Raises:
         LineageError: it means none, or one that has no weights.
     """
-    chosen = Selection.read(_SELECTION) if _SELECTION.is_file() else None
-    if word == CHAMPION and chosen is None:
+    selection = Selection.read(_SELECTION) if _SELECTION.is_file() else None
+    if word == CHAMPION and selection is None:
         raise LineageError(
             f"model {word}: there is no {_SELECTION}, so no champion was chosen yet. Run "
             "`dvc repro` or `dvc pull`, or name a candidate."
         )
-    name = chosen.champion if chosen is not None and word == CHAMPION else word
-    entries = [] if chosen is None else [e for e in chosen.entries if e.kind != CHAMPION]
+    name = selection.champion if selection is not None and word == CHAMPION else word
+    entries = [] if selection is None else [e for e in selection.entries if e.kind != CHAMPION]
     for entry in entries:
         if entry.name == name:
             return _of_entry(entry)
-    source = _SELECTION.with_name("genomes.jsonl") if chosen is not None else _LINEAGE
+    source = _SELECTION.with_name("genomes.jsonl") if selection is not None else _LINEAGE
     rows = read_rows(source)
     with at(f"model {word}"):
         row = row_named(rows, name, source)
@@ -60,7 +60,7 @@ def run_model(word: str) -> RunModel:
                 f"{row.name} was never merged, so it has no weights: {row.error} Name another "
                 "candidate."
             )
-    is_champion = chosen is not None and row.name == chosen.champion
+    is_champion = selection is not None and row.name == selection.champion
     kind = CHAMPION if is_champion else "candidate"
     return RunModel(row.name, kind, row.recipe, row.weights_hash, row.scores)
 
@@ -82,9 +82,3 @@ def _of_entry(entry: TestedModel) -> RunModel:
     recipe = Recipe.from_dict(entry.recipe)
     scores = {entry.evaluation.split: tasks}
     return RunModel(entry.name, entry.kind, recipe, entry.weights_hash, scores)
-
-
-def rows_of_run() -> list[Row]:
-    """Return the candidates of the run, with the scores of later splits where there are such."""
-    later = _SELECTION.with_name("genomes.jsonl")
-    return read_rows(later if later.is_file() else _LINEAGE)

@@ -22,8 +22,8 @@ _SPLITS = {
 }
 
 
-def sections(model: RunModel, plan: Plan, place: str) -> str:
-    """Return the sections of the card of ``model``; ``place`` is what loads it: a folder or id."""
+def sections(model: RunModel, plan: Plan, source: str) -> str:
+    """Return the sections of the card of ``model``; ``source`` is what transformers loads."""
     return f"""
 This model, `{model.name}`, is {_KINDS[model.kind]}.
 
@@ -32,8 +32,8 @@ This model, `{model.name}`, is {_KINDS[model.kind]}.
 ```python
 from transformers import {_auto_class(plan)}, AutoTokenizer
 
-model = {_auto_class(plan)}.from_pretrained("{place}")
-tokenizer = AutoTokenizer.from_pretrained("{place}")
+model = {_auto_class(plan)}.from_pretrained("{source}")
+tokenizer = AutoTokenizer.from_pretrained("{source}")
 ```
 
 ## Scores

@@ -119,11 +119,11 @@ def _objects(path: str, md5: str, listing: Mapping[str, str] | None) -> dict[str
 
 def _damage(cache: Any | None, path: str, name: str) -> TrackedFile | None:
     """Return an object with the MD5 that it has; None where the cache has no such object."""
-    place = Path(cache.oid_to_path(name)) if cache is not None else None
-    if place is None or not place.is_file():
+    location = Path(cache.oid_to_path(name)) if cache is not None else None
+    if location is None or not location.is_file():
         return None
     suffix = _DIR if name.endswith(_DIR) else ""
-    now = hashlib.md5(place.read_bytes(), usedforsecurity=False).hexdigest() + suffix
+    now = hashlib.md5(location.read_bytes(), usedforsecurity=False).hexdigest() + suffix
     return TrackedFile(path, name, now, is_object=True)
 
 

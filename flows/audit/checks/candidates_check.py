@@ -9,10 +9,10 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict, shown
 from flows.audit.first_tensor import first_of_child
 from flows.audit.recorded_outcomes import RecordedOutcome
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict, shown
 from flows.execution.executor import CandidateJob, WorkerSettings
 from flows.execution.local_pool import LocalPool
 from flows.pipeline.evolve import KEPT

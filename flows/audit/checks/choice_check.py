@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict, differences_in
 from flows.pipeline.evolve import KEPT
 from flows.pipeline.final.final_choice import FinalChoice, choose
 from flows.pipeline.select import CHAMPION

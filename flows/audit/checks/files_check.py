@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.recorded_outcomes import ITEMS
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict
 from flows.publishing.run_model import SELECTION
 from stages.errors import LineageError
 from stages.files import text_of

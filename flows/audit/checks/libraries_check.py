@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.recorded_outcomes import RecordedOutcome
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict
 from flows.pipeline.origins import RUNS
 from stages.evaluate.score_environment import PACKAGES, in_words, packages
 from stages.files import text_of

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.first_tensor import first_difference
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict
 from stages.checkpoint.reader import Checkpoint
 from stages.download.content_check import check_content
 from stages.download.manifest import MANIFEST, ManifestEntry, Parents

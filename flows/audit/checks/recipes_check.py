@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict
 from stages.lineage.rows import Row
 
 

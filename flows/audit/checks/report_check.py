@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from flows.audit.check_verdict import Difference, Verdict, differences_in, shown
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict, differences_in, shown
 from stages.report.stage import LINEAGE, OUTPUTS, REPORTS, SELECTION
 from stages.report.stage import run as write_report
 from stages.scratch_folder import scratch_folder

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flows.audit.check_verdict import Difference, Verdict, shown
 from flows.audit.recorded_outcomes import RecordedOutcome
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict, shown
 from stages.evaluate.aggregate import stderr_of_mean
 from stages.lineage.evaluation import Evaluation, TaskScore
 from stages.lineage.rows import Row

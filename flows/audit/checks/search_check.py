@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Any
 
+from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_run import RecordedRun
-from flows.audit.verdict import Difference, Verdict, differences_in
 from flows.pipeline.evolve import generations, score_centre, select
 from flows.pipeline.search_state import Evolution
 from flows.prefect_runtime.console import SearchProgress
