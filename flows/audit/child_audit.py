@@ -9,16 +9,15 @@ from flows.audit.run_audit import Audit, Steps
 from flows.merging.model_cache import Resolver
 from flows.merging.model_search import ModelSearch
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import GermlineError, RecipeError
+from stages.errors import GermlineError
 from stages.evaluate.score_environment import in_words, machine, packages
 from stages.files import text_of
 from stages.hashing import file_hash
 from stages.licences import CARD
 from stages.merge import plugins
-from stages.merge.outputs.merged_model import open_ancestors
+from stages.merge.outputs.merged_model import OpenAncestors
 from stages.merge.outputs.model_card import CardClaims, claims_in, recipe_in
 from stages.merge.outputs.model_folder import write_model
-from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Recipe
 from stages.scratch_folder import scratch_folder
@@ -83,34 +82,28 @@ def _card(folder: Path, claims: CardClaims | None, recipe: Recipe, weights: str)
 def _merged_again(folder: Path, recipe: Recipe, weights: str) -> Iterator[Verdict]:
     """Yield the verdict on the weights and the other files, from the models of the recipe."""
     check = f"{folder.name}: weights"
-    try:
-        plugins.load([])
-        search = ModelSearch(folder / CARD, {}, Resolver("", offline=True))
-        search.check(recipe)
-    except RecipeError as error:
-        yield Verdict(check, "nothing", (), (f"{check}: {error}",))
-        return
     with scratch_folder() as scratch:
         try:
-            child = plan(recipe, open_ancestors(recipe, search.find, scratch / "nested"))
-            again = write_model(child, scratch / "again", shard_bytes=_WHOLE)
-        except GermlineError as error:
-            yield Verdict(check, "nothing", (Difference(check, "a merge", str(error)),))
+            plugins.load([])
+            search = ModelSearch(folder / CARD, {}, Resolver("", offline=True))
+            search.check(recipe)
+            child = plan(recipe, OpenAncestors(search.find, scratch / "nested").models(recipe))
+        except GermlineError as error:  # models that are not here, or a plug-in's method
+            yield Verdict(check, "nothing", (), (str(error),))
             return
+        again = write_model(child, scratch / "again", shard_bytes=_WHOLE)
         differences: list[Difference] = []
         if again != weights:
             first = first_difference(Checkpoint(scratch / "again"), folder)
-            differences.append(
-                Difference(f"{folder.name}, weights hash", f"{again} by the recipe", weights)
-            )
+            where = f"{folder.name}, weights hash"
+            differences.append(Difference(where, f"{again} by the recipe", weights))
             differences += [first] if first is not None else []
-        differences += _files(child, scratch / "again", folder)
+        differences += _files(scratch / "again", folder)
         yield Verdict(check, "merged again from its models; config, tokenizer", tuple(differences))
 
 
-def _files(child: Plan, again: Path, folder: Path) -> Iterator[Difference]:
+def _files(again: Path, folder: Path) -> Iterator[Difference]:
     """Yield each other file that the merge gives and that the folder has not so."""
-    del child
     for path in sorted(p for p in again.rglob("*") if p.is_file()):
         if path.name == CARD or path.suffix == ".safetensors":
             continue
