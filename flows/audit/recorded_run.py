@@ -1,6 +1,6 @@
 """A run as its files say: read from the working folder, each part when a check needs it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 
 from flows.audit.recorded_outcomes import RecordedOutcomes
@@ -11,6 +11,7 @@ from flows.pipeline.session import SearchSession
 from flows.publishing.run_model import SELECTION
 from stages.download.manifest import Parents
 from stages.download.stage import PARENTS
+from stages.evaluate.arguments.device import check_device
 from stages.evaluate.score_environment import machine, packages
 from stages.evaluate.tasks.suite import Suite
 from stages.evaluate.tasks.task_hash import folder_key
@@ -98,6 +99,7 @@ class RecordedRun:
     @cached_property
     def environment(self) -> dict[str, object]:
         """The machine and the libraries of here and now."""
+        check_device(self.params.evaluate.device)
         return {"machine": machine(self.params.evaluate.device), "packages": packages()}
 
     @cached_property
@@ -110,8 +112,15 @@ class RecordedRun:
 
     def names(self, recipe_id: str) -> str:
         """Return what a recipe is called in this run: by the first row or entry that has it."""
-        return next(self._named(recipe_id), f"recipe {recipe_id[:16]}")
+        return self._names.get(recipe_id, f"recipe {recipe_id[:16]}")
 
-    def _named(self, recipe_id: str) -> Iterator[str]:
-        yield from (row.name for row in self.rows if row.id == recipe_id)
-        yield from (name for name, recipe in self._merges if recipe.id == recipe_id)
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        named = [*((row.id, row.name) for row in self.rows)]
+        named += [(recipe.id, name) for name, recipe in self._merges]
+        return dict(reversed(named))  # the first of a recipe counts
+
+    @cached_property
+    def weights(self) -> Mapping[str, str | None]:
+        """The weights hash in the lineage of each recipe that it has."""
+        return {row.id: row.weights_hash for row in self.rows}

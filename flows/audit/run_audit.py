@@ -18,7 +18,9 @@ from flows.audit.checks import (
     search_check,
 )
 from flows.audit.recorded_run import RecordedRun
-from stages.errors import GermlineError
+from flows.execution.error_log import explained
+from stages.errors import EvaluationError, GermlineError
+from stages.evaluate.arguments.device import check_device
 from stages.evaluate.score_environment import in_words
 
 _CHEAP: Mapping[str, Callable[[RecordedRun], Verdict]] = {
@@ -32,6 +34,8 @@ _CHEAP: Mapping[str, Callable[[RecordedRun], Verdict]] = {
     "report": report_check.check,
 }
 _EXPENSIVE = ("weights", "items")
+# What files raise that are whole, each for itself, and do not belong together.
+_CONTRADICTIONS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Steps(Protocol):
@@ -82,8 +86,11 @@ def _guarded(
     """Return what a check says; a reason that ended an earlier check is not a new difference."""
     try:
         return check(run)
-    except GermlineError as error:
-        message = str(error)
+    except (GermlineError, *_CONTRADICTIONS) as error:
+        is_said = isinstance(error, GermlineError)
+        message = (
+            str(error) if is_said else f"files that contradict each other. {explained(error)}"
+        )
         if message in reasons:
             return Verdict(name, "nothing", (), (f"everything: {message}",))
         reasons.add(message)
@@ -101,6 +108,13 @@ def _computed_again(
         yield from (Verdict(name, "nothing", (), (why,)) for name in _EXPENSIVE)
         return
     choice = recipes_in(run, scope)
+    try:
+        check_device(run.params.evaluate.device)
+    except EvaluationError as error:
+        steps.step(f"merging again: {choice.text}", total=len(choice.ids))
+        yield candidates_check.check_weights(run, choice.ids, steps.advance)
+        yield Verdict(_EXPENSIVE[1], "nothing", (), (f"everything: {error}",))
+        return
     total = candidates_check.num_evaluations(run, choice.ids)
     steps.step(f"merging and evaluating again: {choice.text}", total=total)
     weights, items = candidates_check.check(run, choice.ids, steps.advance)

@@ -13,6 +13,7 @@ from flows.audit.check_verdict import Difference, Verdict, shown
 from flows.audit.first_tensor import first_of_child
 from flows.audit.recorded_outcomes import RecordedOutcome
 from flows.audit.recorded_run import RecordedRun
+from flows.execution.candidates.candidate_faults import MAY_PASS, plain_reason
 from flows.execution.executor import CandidateJob, WorkerSettings
 from flows.execution.local_pool import LocalPool
 from flows.pipeline.evolve import KEPT
@@ -21,6 +22,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError
 from stages.lineage.evaluation import Evaluation, Items, ItemScore
 from stages.lineage.outcome import Outcome
+from stages.merge.outputs.model_folder import hash_weights
 
 MOST = 10  # differences of a verdict that are named
 
@@ -41,18 +43,25 @@ def check(
     Raises:
         GermlineError: the machine, the tasks or the params are at fault.
     """
-    tasks = list(_tasks(run, set(ids)))
+    recorded = list(_tasks(run, set(ids)))
+    tasks = [task for task in recorded if _is_of_the_suite(run, task)]
     weights: list[Difference] = []
-    items: list[Difference] = []
+    items = [_foreign(run, task) for task in recorded if task not in tasks]
+    unfinished: list[str] = []
     with_weights = set[str]()
     for task, outcome in _computed(run, tasks):
         name = run.names(task.job.recipe.id)
+        if isinstance(outcome, GermlineError):
+            if plain_reason(outcome) != task.document.outcome.error:
+                unfinished.append(f"{name} on {task.job.split}: {outcome}")
+            advance(1)
+            continue
         if task.job.recipe.id not in with_weights:
             with_weights.add(task.job.recipe.id)
             weights += _weights(run, name, task, outcome)
         items += _items(f"{name} on {task.job.split}", task.document.outcome, outcome)
         advance(1)
-    unknown = set(ids) - with_weights
+    unknown = set(ids) - {task.job.recipe.id for task in recorded}
     missing = [f"{run.names(i)}: no evaluation of it is recorded" for i in ids if i in unknown]
     num_items = sum(len(task.document.pairs) for task in tasks)
     return (
@@ -61,7 +70,7 @@ def check(
             "items",
             f"{num_items} item scores of {len(tasks)} evaluations, answered again",
             items,
-            [],
+            unfinished,
         ),
     )
 
@@ -86,6 +95,19 @@ def _tasks(run: RecordedRun, ids: set[str]) -> Iterator[_Task]:
             yield _Task(CandidateJob(recipe, split, _asked(run, document), limit_s), document)
 
 
+def _is_of_the_suite(run: RecordedRun, task: _Task) -> bool:
+    """Return whether the tasks of here and now have all items that were answered."""
+    return task.document.pairs <= set(run.suite.items(task.job.split))
+
+
+def _foreign(run: RecordedRun, task: _Task) -> Difference:
+    where = f"{run.names(task.job.recipe.id)} on {task.job.split}, items"
+    num_foreign = len(task.document.pairs - set(run.suite.items(task.job.split)))
+    return Difference(
+        where, f"{len(task.document.pairs)} items", f"{num_foreign} are not in the tasks"
+    )
+
+
 def _asked(run: RecordedRun, document: RecordedOutcome) -> Items | None:
     """Return the items that were asked for; None for all of the split, and for a failure."""
     if document.split is None:
@@ -95,15 +117,36 @@ def _asked(run: RecordedRun, document: RecordedOutcome) -> Items | None:
     return None if len(asked) == len(whole) else asked
 
 
-def _computed(run: RecordedRun, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Outcome]]:
-    """Yield each task with what it gives now, as they are done."""
+def check_weights(run: RecordedRun, ids: Sequence[str], advance: Callable[[int], None]) -> Verdict:
+    """Merge the recipes ``ids`` again, where their scores cannot be computed on this machine."""
+    differences: list[Difference] = []
+    recorded = {d.recipe: d.outcome.weights_hash for d in run.outcomes.all}
+    for recipe_id in ids:
+        then = recorded.get(recipe_id)
+        if then is not None:
+            now = hash_weights(run.models.plan(run.recipes[recipe_id]))
+            if now != then:
+                name = run.names(recipe_id)
+                differences.append(Difference(f"{name}, weights hash", then, now))
+        advance(1)
+    return _verdict("weights", f"{len(ids)} recipes, merged again", differences, [])
+
+
+def _computed(
+    run: RecordedRun, tasks: Sequence[_Task]
+) -> Iterator[tuple[_Task, Outcome | GermlineError]]:
+    """Yield each task with what it gives now, as they are done; or why it was not finished."""
     params = run.params
     settings = WorkerSettings(params.evaluate, params.merge, run.parents.out, run.suite.by_task())
     pool = LocalPool(settings, params.evaluate.workers)
     try:
         futures: dict[Future[Outcome], _Task] = {pool.submit(task.job): task for task in tasks}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            try:
+                outcome: Outcome | GermlineError = future.result()
+            except MAY_PASS as error:
+                outcome = error
+            yield futures[future], outcome
     except BaseException:
         pool.stop()
         raise
@@ -112,10 +155,10 @@ def _computed(run: RecordedRun, tasks: Sequence[_Task]) -> Iterator[tuple[_Task,
 
 def _weights(run: RecordedRun, name: str, task: _Task, now: Outcome) -> Iterator[Difference]:
     recorded = task.document.outcome.weights_hash
-    rows = {row.weights_hash for row in run.rows if row.id == task.job.recipe.id}
-    for other in rows - {recorded}:
+    in_row = run.weights.get(task.job.recipe.id, recorded)
+    if in_row != recorded:
         where = f"{name}, weights hash in the lineage"
-        yield Difference(where, str(other), f"{recorded} in {task.document.path}")
+        yield Difference(where, str(in_row), f"{recorded} in {task.document.path}")
     if recorded == now.weights_hash:
         return
     yield Difference(f"{name}, weights hash", str(recorded), str(now.weights_hash))

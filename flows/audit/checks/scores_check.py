@@ -98,13 +98,10 @@ def _row(run: RecordedRun, row: Row) -> Iterator[Difference]:
 
     Those of the search are compared by the replay, which knows races and estimates.
     """
-    documents = {
-        d.split: d for d in run.outcomes.all if d.recipe == row.id and d.split is not None
-    }
-    for split in ("validation", "test"):
-        scores, document = row.scores.get(split), documents.get(split)
-        if scores is None:
-            continue
+    later = {split: row.scores[split] for split in ("validation", "test") if split in row.scores}
+    documents = {d.split: d for d in run.outcomes.all if d.recipe == row.id} if later else {}
+    for split, scores in later.items():
+        document = documents.get(split)
         if document is None:
             yield Difference(f"{row.name} on {split}", "scores", "no evaluation is recorded")
             continue
