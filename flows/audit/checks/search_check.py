@@ -10,7 +10,8 @@ from flows.pipeline.evolve import generations, score_centre, select
 from flows.pipeline.search_state import Evolution
 from flows.prefect_runtime.console import SearchProgress
 from stages.errors import LineageError
-from stages.lineage.rows import Row
+from stages.lineage.ending import Ending
+from stages.lineage.rows import LINEAGE, Row
 
 MOST_ROWS = 5  # that differ and are named
 # In the order in which one follows from the other: the first that differs is the cause.
@@ -21,16 +22,21 @@ _NEWER = ("seed", "environment")  # which rows of the first version do not have
 def check(run: RecordedRun) -> Verdict:
     """Run the search again with the recorded outcomes, and compare row by row."""
     select_params, evolution = run.params.select, Evolution(run.session)
-    ended = None
+    ended, ending = None, None
     with SearchProgress(0, "", is_quiet=True) as progress:
         try:
             for _ in generations(evolution, select.fn, progress):
                 pass
+            ending = evolution.ending()
             score_centre(evolution, progress)
         except LineageError as error:  # the strategy asks for what was never evaluated
             ended = str(error)
     differing = list(_rows(run.rows, evolution.rows, is_whole=ended is None))
     differences = [d for row in differing[:MOST_ROWS] for d in row]
+    recorded_ending = Ending.read(LINEAGE)
+    if ended is None and recorded_ending != ending:
+        where = "why the search ended"
+        differences.append(Difference(where, _in_words(recorded_ending), _in_words(ending)))
     if ended is not None:
         differences.append(Difference("the replay ends early", "an evaluation", ended))
     unchecked = []
@@ -45,6 +51,10 @@ def check(run: RecordedRun) -> Verdict:
         tuple(differences),
         tuple(unchecked),
     )
+
+
+def _in_words(ending: Ending | None) -> str:
+    return "after its last generation" if ending is None else str(ending)
 
 
 def _rows(
