@@ -10,7 +10,7 @@ from flows.pipeline.evolve import generations, score_centre, select
 from flows.pipeline.search_state import Evolution
 from flows.prefect_runtime.console import SearchProgress
 from stages.errors import LineageError
-from stages.lineage.ending import Ending
+from stages.lineage.records.ending import Ending
 from stages.lineage.rows import LINEAGE, Row
 
 MOST_ROWS = 5  # that differ and are named
