@@ -16,12 +16,14 @@ def unbeaten(rows: Sequence[Row]) -> tuple[str, ...]:
     Source: Kung, Luccio and Preparata 1975, doi:10.1145/321906.321910 (maxima of vectors).
     """
     scored = [row for row in rows if row.fitness is not None and row.objectives]
-    if not scored:
-        return ()
-    points = np.array([row.objectives for row in scored], dtype=np.float64)
-    names = []
-    for row, point in zip(scored, points, strict=True):
-        is_beaten = (points >= point).all(axis=1) & (points > point).any(axis=1)
+    # From the best down, only what came before can beat a row, and then one of the front does.
+    ordered = sorted(scored, key=lambda row: row.objectives, reverse=True)
+    front = np.empty((0, len(ordered[0].objectives) if ordered else 0))
+    names = set()
+    for row in ordered:
+        point = np.array(row.objectives, dtype=np.float64)
+        is_beaten = (front >= point).all(axis=1) & (front > point).any(axis=1)
         if not is_beaten.any():
-            names.append(row.name)
-    return tuple(names)
+            front = np.vstack([front, point])
+            names.add(row.name)
+    return tuple(row.name for row in scored if row.name in names)

@@ -61,6 +61,6 @@ def finish(
             axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal"),
             legend=alt.LegendConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal"),
         )
-        .to_dict()
+        .to_dict(validate=False)
     )
     return spec

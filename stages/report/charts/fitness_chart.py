@@ -27,7 +27,7 @@ def fitness_chart(*, is_raced: bool) -> dict[str, Any]:
         axis=alt.Axis(tickMinStep=1, format="d"),
         scale=alt.Scale(nice=False, padding=12),
     )
-    fitness = alt.Y("fitness:Q", title=title, scale=alt.Scale(zero=False))
+    fitness = alt.Y("fitness:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=10))
     points = (
         alt.Chart(candidates())
         .mark_point(filled=True, cursor="pointer")

@@ -1,7 +1,7 @@
 """What the page's scripts read: the story as JSON, candidates by column so that many are small."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from stages.lineage.paired_tests import p_text
@@ -84,9 +84,17 @@ def _scores(rows: Sequence[Row], split: str) -> dict[str, list[list[float | None
 
 def _composition(row: Row, num_layers: int) -> dict[str, Any]:
     """Return what a candidate is made of, without what is empty."""
-    parts = asdict(composition(row.recipe, num_layers))
-    layers = [{k: v for k, v in layer.items() if v is not None} for layer in parts["layers"]]
-    return {k: v for k, v in (parts | {"layers": layers}).items() if v}
+    parts = composition(row.recipe, num_layers)
+    layers = [
+        {f.name: v for f in fields(layer) if (v := getattr(layer, f.name)) is not None}
+        for layer in parts.layers
+    ]
+    whole = {
+        "layers": layers,
+        "path": [asdict(hop) for hop in parts.path],
+        "exceptions": list(parts.exceptions),
+    }
+    return {key: value for key, value in whole.items() if value}
 
 
 def _items(story: Story) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def opened(
         color_scheme="dark" if is_dark else "light",
         offline=True,
     )
+    context.set_default_timeout(10_000)
     shown = OpenPage(context.new_page())
     shown.page.on("console", lambda message: shown.said.append(message.text))
     shown.page.on("pageerror", lambda error: shown.said.append(str(error)))

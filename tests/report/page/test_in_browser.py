@@ -63,7 +63,7 @@ def test_charts_are_drawn_and_the_page_asks_for_nothing(small: OpenPage) -> None
 
 def test_hovering_tells_a_candidate(small: OpenPage) -> None:
     """Name, fitness with its error, and genes appear next to the pointer."""
-    small.page.locator("[data-chart=fitness] .mark-symbol path").last.hover()
+    small.page.locator("[data-chart=fitness] .mark-symbol.role-mark path").nth(10).hover()
     tip = small.page.locator("#vg-tooltip-element")
     expect(tip).to_be_visible()
     for text in ("candidate", "g02-c03", "0.450", "standard error", "weight.p0 0.3000"):
@@ -72,13 +72,13 @@ def test_hovering_tells_a_candidate(small: OpenPage) -> None:
 
 def test_clicking_a_point_opens_its_candidate(small: OpenPage) -> None:
     """Recipe, ancestors, scores and the command are in the dialog; Escape closes it."""
-    small.page.locator("[data-chart=fitness] .mark-symbol path").last.click()
+    small.page.locator("[data-chart=fitness] .mark-symbol.role-mark path").nth(10).click()
     dialog = small.page.locator("dialog")
     expect(dialog).to_be_visible()
     for text in (
         "g02-c03",
         "germline materialize g02-c03 OUT",
-        "number 1 of 11",
+        "number 2 of 12",
         "weight: p0 0.3",
     ):
         expect(dialog).to_contain_text(text)
@@ -98,7 +98,7 @@ def test_the_table_sorts_and_filters(small: OpenPage) -> None:
     search = page.get_by_role("searchbox", name="filter candidates")
     for text, names in (
         ("g01", ["g01-c03", "g01-c02", "g01-c01", "g01-c00"]),
-        ("fitness>0.35 generation=2 fitness<=0.45", ["g02-c03", "g02-c02", "g02-c01"]),
+        ("fitness>0.35 generation=2 fitness<=0.45", ["g02-c03", "g02-c02"]),
         ("failed", ["g01-c02"]),
         ("no such thing", []),
     ):
@@ -154,9 +154,16 @@ def test_races_and_runs_under_way_are_drawn(browser: Browser, tmp_path: Path) ->
             assert ([], 1) == (shown.said, len(shown.requests))
 
 
-@pytest.mark.parametrize("num_candidates", [10, 10_000])
 @pytest.mark.parametrize(
-    ("width", "is_dark"), [(400, True), (768, False), (1280, True), (1920, False)]
+    ("num_candidates", "width", "is_dark"),
+    [
+        (10, 400, True),
+        (10, 768, False),
+        (10, 1280, True),
+        (10, 1920, False),
+        (10_000, 400, False),
+        (10_000, 1280, True),
+    ],
 )
 def test_a_page_fits_its_window(
     browser: Browser, tmp_path: Path, num_candidates: int, width: int, is_dark: bool
