@@ -11,6 +11,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.inspection.runs.page_so_far import PageSoFar
 from flows.inspection.runs.run_log import JOURNAL
 from flows.pipeline.estimation import estimated, learn
 from flows.pipeline.generation_race import run_race
@@ -65,11 +66,12 @@ def evolve(params: Params) -> None:
         evolution = Evolution(session)
         total = params.select.population * params.select.generations
         total = min(total, params.select.stop.candidates or total) + 1  # and the mean
-        journal = Journal(JOURNAL)
+        journal, page = Journal(JOURNAL), PageSoFar(params)
         with SearchProgress(total, "evolve") as progress:
             for generation, rows in enumerate(generations(evolution, select, progress)):
                 journal.add(rows)
                 progress.generation(rows, session.cache.num_computed)
+                page.write(evolution.rows)
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)
@@ -77,6 +79,7 @@ def evolve(params: Params) -> None:
             if ending is not None:
                 progress.say(str(ending))
             score_centre(evolution, progress)
+            page.write(evolution.rows, is_last=True)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
         if ending is not None:
             ending.write(LINEAGE)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.inspection.runs.page_so_far import PAGE_SO_FAR
 from flows.inspection.runs.run_holder import RunHolder, holder_of
 from flows.inspection.runs.run_log import JOURNAL, RUN_LOG
 from flows.inspection.stored_lineage import StoredLineage, read_lineage
@@ -61,7 +62,7 @@ class RunStatus:
     """What happens in a project: ``holder`` runs there now, ``progress`` is of the last search.
 
     ``lineage`` is what the last whole search left, None where there is none. ``page`` is the
-    report's, where it is there.
+    one to look at, where there is one: that of the search so far while something runs.
     """
 
     folder: Path
@@ -84,8 +85,14 @@ def status_of(folder: Path) -> RunStatus:
         holder,
         _progress(folder),
         read_lineage(folder) if has_lineage else None,
-        folder / PAGE if (folder / PAGE).is_file() else None,
+        _page(folder, is_running=holder is not None),
     )
+
+
+def _page(folder: Path, *, is_running: bool) -> Path | None:
+    """Return the page to look at: that of the search so far while something runs."""
+    pages = (PAGE_SO_FAR, PAGE) if is_running else (PAGE, PAGE_SO_FAR)
+    return next((folder / page for page in pages if (folder / page).is_file()), None)
 
 
 def _progress(folder: Path) -> StageProgress | None:
