@@ -91,4 +91,4 @@ def _share_fork_server() -> None:
     Python would start another one, which has the imports to do.
     """
     for owner in (multiprocessing.forkserver, multiprocessing.forkserver._forkserver):
-        owner.ensure_running = lambda: None
+        setattr(owner, "ensure_running", lambda: None)  # noqa: B010  # mypy knows it as a method

@@ -225,7 +225,11 @@ def _fetch(url: str, cache: Path, log: Path) -> None:
     constants.HF_HUB_CACHE = str(cache)
     constants.DOWNLOAD_CHUNK_SIZE = 1000
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    telling(lambda: run(params(math="org/math@main"), OUT))
+
+    def download() -> None:
+        run(params(math="org/math@main"), OUT)
+
+    telling(download)
 
 
 def started(hub: HubServer, tmp_path: Path, num_bytes: int = 0) -> BaseProcess:
