@@ -16,7 +16,7 @@ from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
 from stages.merge import plugins
-from stages.merge.architecture.layout import layout_of
+from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.methods import METHODS
 from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
@@ -105,21 +105,60 @@ def _plugins(params: Params) -> None:
 
 def _space(params: Params) -> None:
     """Check the space, and that its warm starts have places, as the search itself does."""
-    names = list(params.download.parents)
-    # Where the depth is not known yet, the most layer groups asked for will do.
-    space = Space(
-        params.select.space,
-        specs=specs(params),
-        num_parents=len(names),
-        num_layers=_depth(params) or params.select.space.layer_groups,
-        parent_names=names,
-    )
+    layout = _layout(params)
+    if layout is None and params.select.space.layers is not None:
+        return  # paths are judged by the layers that the base has, once it is downloaded
+    space = space_on(params, layout)
     check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
     strategy_of(space, params.select, warm_starts(params.select.warm_start, space))
 
 
-def _depth(params: Params) -> int | None:
-    """Return how many layers the base has; None where it is not on this machine yet."""
+def space_on(params: Params, layout: Layout | None) -> Space:
+    """Return the space of a search over models of this layout.
+
+    Where it is not known yet, the most layer groups that are asked for stand for the depth.
+
+    Raises:
+        ParamsError: the space does not fit the models, or asks for what a path cannot have.
+    """
+    names, space = list(params.download.parents), params.select.space
+    faults = Faults()
+    if space.layers is not None:
+        _check_layers(params, layout, faults)
+    with faults.at(""):
+        made_of = Space(
+            space,
+            specs=specs(params),
+            num_parents=len(names),
+            num_layers=layout.num_layers if layout else space.layer_groups,
+            parent_names=names,
+            module=layout.main if layout else "default",
+        )
+    faults.raise_as(ParamsError)
+    return made_of
+
+
+def _check_layers(params: Params, layout: Layout | None, faults: Faults) -> None:
+    """Find what is merged in other models than those of a path."""
+    if params.merge.tokenizer.partition("@")[0] != "base":
+        faults.add(
+            f"params.yaml: merge.tokenizer is {params.merge.tokenizer}, and select.space.layers "
+            "is given. Layers of a path come from models with one vocabulary; set it to base."
+        )
+    if params.merge.modules:
+        faults.add(
+            f"params.yaml: merge.modules is {params.merge.modules}, and select.space.layers is "
+            "given. A path goes through the language model, all else is the base's; set it to []."
+        )
+    if layout is not None and not layout.is_composite and len(layout.modules) > 1:
+        faults.add(
+            f"params.yaml: select.space.layers: the base has {' and '.join(layout.modules)}. A "
+            "path goes through one stack of layers; leave layers out."
+        )
+
+
+def _layout(params: Params) -> Layout | None:
+    """Return which layers the base has; None where it is not on this machine yet."""
     try:
         base = requests(params.download, PARENTS)[0].source
         if isinstance(base.model, Hub):
@@ -127,7 +166,7 @@ def _depth(params: Params) -> int | None:
             folder = PARENTS / fetched.name if fetched.source == params.download.base else None
         else:
             folder = locate(replace(base, adapter=None), where="base")[0].folder
-        return layout_of(Checkpoint(folder)).num_layers if folder is not None else None
+        return layout_of(Checkpoint(folder)) if folder is not None else None
     except GermlineError:
         return None  # another probe says what is wrong, or the download does
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.pipeline.preflight import specs
+from flows.pipeline.preflight import space_on
 from flows.pipeline.session import SearchSession
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError
@@ -30,20 +30,12 @@ def space_of(session: SearchSession) -> Space:
     Raises:
         ParamsError: the base has no module that params.yaml names, or the space does not fit.
     """
-    params = session.params
     layout = layout_of(Checkpoint(session.parents.base_folder))
     faults = Faults()
     with faults.at("params.yaml: merge"):
-        layout.check_modules(params.merge.modules, "the base")
+        layout.check_modules(session.params.merge.modules, "the base")
     faults.raise_as(ParamsError)
-    names = [model.name for model in session.parents.models]
-    return Space(
-        params.select.space,
-        specs=specs(params),
-        num_parents=len(names),
-        num_layers=layout.num_layers,
-        parent_names=names,
-    )
+    return space_on(session.params, layout)
 
 
 class Evolution:

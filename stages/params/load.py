@@ -6,7 +6,7 @@ through ``flows.pipeline.preflight``, before any long work starts.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -148,14 +148,21 @@ def _sections() -> str:
 
 
 def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
-    location = [str(part) for part in fault["loc"]]
-    where = f"{source}: {'.'.join(location) or 'the file'}"
+    location = _without_tags(kind, fault["loc"])
+    where = f"{source}: {'.'.join(map(str, location)) or 'the file'}"
     if fault["type"] == "extra_forbidden":
         legal = _legal_keys(kind, fault["loc"][:-1])
-        hint = nearest(location[-1], legal)
+        hint = nearest(str(location[-1]), legal)
         return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
     if fault["type"] == "missing":
         return f"{where}: missing. This key is required; add it."
+    if fault["type"].startswith("union_tag"):
+        key = fault["ctx"]["discriminator"].strip("'")
+        tags = [tag for model in _sections_at(kind, fault["loc"]) for tag in _tags(model)]
+        tag = fault["ctx"].get("tag")
+        said = "missing, this key is required" if tag is None else f"got {tag!r}"
+        hint = nearest(str(tag), tags) if tag is not None else ""
+        return f"{where}.{key}: {said}. Legal: {', '.join(tags)}.{hint}"
     message = str(fault["msg"]).removeprefix("Value error, ")
     got = fault["input"]
     shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
@@ -164,15 +171,39 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
 
 def _legal_keys(kind: type[Section], location: Sequence[str | int]) -> list[str]:
     """Return the keys that are legal at ``location``; numbers in it index lists."""
-    model: Any = kind
+    models = _sections_at(kind, location)
+    return sorted(models[0].model_fields) if models else []
+
+
+def _without_tags(kind: type[Section], location: Sequence[str | int]) -> list[str | int]:
+    """Return a place as it is written in the file, where pydantic also names a section's kind."""
+    return [
+        part
+        for index, part in enumerate(location)
+        if not _tagged(_sections_at(kind, location[:index]), part)
+    ]
+
+
+def _sections_at(kind: type[Section], location: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Return the section class at ``location``; several where its tag tells which of them."""
+    models: list[type[BaseModel]] = [kind]
     for part in location:
         if isinstance(part, int):
             continue
-        field = model.model_fields.get(part)
-        model = next((m for m in _models_in(field.annotation)), None) if field else None
-        if model is None:
-            return []
-    return sorted(model.model_fields)
+        tagged = _tagged(models, part)
+        field = models[0].model_fields.get(part) if models else None
+        models = tagged or (_models_in(field.annotation) if field else [])
+    return models
+
+
+def _tagged(models: Sequence[type[BaseModel]], part: str | int) -> list[type[BaseModel]]:
+    return [model for model in models if part in _tags(model)] if len(models) > 1 else []
+
+
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the names of a section that is one of several kinds: what its literal keys may be."""
+    literals = (f.annotation for f in model.model_fields.values() if f.is_required())
+    return tuple(tag for hint in literals if get_origin(hint) is Literal for tag in get_args(hint))
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from stages.params.layers_params import LayersParams
 from stages.params.section import Bounds, Section, Text
 
 MAX_DECIMALS = 8
@@ -55,9 +56,10 @@ class SpaceParams(Section):
     """The genes and their bounds; a bound [x, x] fixes the gene.
 
     ``parameters`` says the same of parameters that have no key here: a ``Setting`` for each.
+    ``layers`` searches the child's layers too; without methods, nothing but these.
     """
 
-    methods: list[Text] = Field(default=["task_arithmetic"], min_length=1, max_length=64)
+    methods: list[Text] = Field(default=["task_arithmetic"], max_length=64)
     weight: Bounds = (0.0, 2.0)
     density: Bounds = (0.1, 1.0)
     t: Bounds = (0.0, 1.0)
@@ -67,6 +69,21 @@ class SpaceParams(Section):
     normalize: bool = False
     decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)
     parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}
+    layers: LayersParams | None = None
+
+    @model_validator(mode="after")
+    def _something_is_searched(self) -> "SpaceParams":
+        if self.methods:
+            return self
+        if self.layers is None:
+            raise ValueError("methods is [] and there is no layers; list a method, or give layers")
+        idle = sorted(self.model_fields_set - {"methods", "layers", "decimals"})
+        if idle:
+            raise ValueError(
+                f"methods is [], and {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} given; "
+                "without a method nothing is merged, so list one or leave that out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> "SpaceParams":

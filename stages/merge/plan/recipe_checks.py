@@ -8,9 +8,7 @@ from stages.merge.plan.arrangement import slice_name
 from stages.merge.plan.plan import DTYPES
 from stages.merge.plugins import method_of
 from stages.recipe.method_spec import MethodSpec
-from stages.recipe.recipe import Recipe
-
-MAX_GAIN = 64  # beyond it weights in half precision leave their range
+from stages.recipe.recipe import MAX_GAIN, Recipe
 
 
 def check_recipe(recipe: Recipe, num_models: int, faults: Faults) -> None:

@@ -12,11 +12,15 @@ from stages.params.merge_params import MergeParams
 from stages.params.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter
-from stages.recipe.recipe import Model, Recipe, Rule, Value
+from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe, Rule, Value
 from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.space.layer_blocks import blocks_of
+from stages.select.space.layers.encoding import Encoding
+from stages.select.space.layers.encodings import MERGE, encoding_of
+from stages.select.space.layers.hops import Hop, hops_of
 from stages.select.space.nearest_genome import read_rules
+from stages.select.space.path_recipe import path_recipe
 from stages.select.space.weight_ratios import divides_weights
 
 Genome = tuple[float, ...]
@@ -38,8 +42,11 @@ class Space:
         num_parents: int,
         num_layers: int,
         parent_names: Sequence[str] = (),
+        module: str = "default",
     ) -> None:
         """Lay out the genes; ``parent_names`` only name them.
+
+        ``module`` is the part of the models whose ``num_layers`` layers a path goes through.
 
         Raises:
             ParamsError: the space asks for what a method, or these models, cannot do.
@@ -53,9 +60,17 @@ class Space:
         self.num_parents = num_parents
         self.parent_names = names
         self.specs = specs_of(params, specs, num_parents)
+        self._spec_of = specs.__getitem__
+        self._module = module
+        self.layers: Encoding | None = None
+        if params.layers is not None:
+            self.layers = encoding_of(
+                params.layers, names, num_layers, params.decimals, merges=bool(self.specs)
+            )
         self.blocks = blocks_of(params, num_layers)
         spans = spans_of(params, self.specs, num_parents)
         self._all = genes_of(self.methods, spans, self.blocks, names)
+        self._all += self.layers.genes() if self.layers else ()
         self.genes = tuple(gene for gene in self._all if not gene.is_fixed)
         self.fixed = tuple(gene for gene in self._all if gene.is_fixed)
         if len(self.genes) > MAX_GENES:
@@ -92,13 +107,39 @@ class Space:
         values = self._values(genome)
         return {gene.name: values[gene] for gene in self._all}
 
+    def path(self, genome: Sequence[float]) -> tuple[Hop, ...]:
+        """Return the path of ``genome`` through the pool of ``layers``; () without layers."""
+        if self.layers is None:
+            return ()
+        values = {g.name: g.value_of(v) for g, v in self._values(genome).items()}
+        return tuple(self.layers.decode(values))
+
+    def near_path(self, path: Sequence[Hop], genome: Genome | None = None) -> Genome | None:
+        """Return the genome nearest to ``path``, all else as in ``genome`` or at its middle.
+
+        It is None where the encoding has nothing like the path.
+        """
+        values = self.layers.encode(path) if self.layers else None
+        if values is None:
+            return None
+        rest = self.from_unit([0.5] * len(self.genes)) if genome is None else genome
+        numbers = [
+            gene.number_of(values[gene.name]) if gene.name in values else number
+            for gene, number in zip(self.genes, rest, strict=True)
+        ]
+        return self.round([0.0 if number is None else number for number in numbers])
+
     def decode(self, genome: Sequence[float]) -> tuple[str, tuple[Rule, ...]]:
         """Return the method of ``genome`` and one rule per block; it is rounded first.
+
+        A space of paths alone copies: its method is ``passthrough``.
 
         Raises:
             RecipeError: the genome has another length than the space, or a gene is not finite.
         """
         values = self._values(genome)
+        if not self.specs:
+            return "passthrough", (Rule({}),)
         methods = [gene.value_of(v) for gene, v in values.items() if gene.parameter == METHOD]
         spec = self.specs[self.methods.index(str(methods[0]))] if methods else self.specs[0]
         rules = tuple(
@@ -127,6 +168,10 @@ class Space:
         sum, unless both methods divide entry by entry (TIES and its kind). A method outside the
         space becomes the first in it that takes most of what the rules give.
         """
+        if not self.specs:
+            raise RecipeError(
+                "recipe: cannot be a genome, as select.space.methods is []. List a method there."
+            )
         given = {name for rule in rules for name in rule.values}
         spec = self._nearest_method(method, given)
         parameters = [p for s in (*self.specs, spec) for p in s.parameters]
@@ -139,7 +184,11 @@ class Space:
             if value is None:
                 value = gene.number_of(defaults.get(gene.parameter))
             genome.append((gene.low + gene.high) / 2 if value is None else value)
-        return self.round(genome)
+        if self.layers is None:
+            return self.round(genome)
+        merge = len(self.layers.pool) - 1
+        whole = self.near_path(hops_of(merge, 0, self.layers.num_layers), self.round(genome))
+        return self.round(genome) if whole is None else whole
 
     def make_recipe(
         self,
@@ -151,6 +200,9 @@ class Space:
     ) -> Recipe:
         """Return the recipe of ``genome`` on these models, merged as ``merge`` says.
 
+        What has no effect is not in it: of a path, genes of slots that are off, and the merge
+        where the path does not run through it.
+
         Raises:
             RecipeError: the number of parents is not that of the space.
         """
@@ -159,8 +211,27 @@ class Space:
                 f"recipe: got {len(parents)} parents, the search space has {self.num_parents}. "
                 "Give the parents that the space was made for."
             )
+        path = self.path(genome)
+        pool: tuple[Ancestor, ...] = parents
+        if self.specs:
+            merged = canonical(self._merge(genome, base, parents, merge), self._spec_of)
+            if not path:
+                return merged
+            is_alone = self.params.layers is not None and self.params.layers.pool == "merge"
+            pool = (*(() if is_alone else parents), NestedRecipe(MERGE, merged))
+        num_layers = self.layers.num_layers if self.layers else 0
+        recipe = path_recipe(path, pool, base, merge, module=self._module, num_layers=num_layers)
+        return canonical(recipe, self._spec_of)
+
+    def _merge(
+        self,
+        genome: Sequence[float],
+        base: Model | None,
+        parents: tuple[Model, ...],
+        merge: MergeParams,
+    ) -> Recipe:
         method, rules = self.decode(genome)
-        recipe = Recipe.of_models(
+        return Recipe.of_models(
             method,
             parents,
             rules,
@@ -170,7 +241,6 @@ class Space:
             seed=merge.seed,
             modules=merge.modules,
         )
-        return canonical(recipe, {spec.name: spec for spec in self.specs}.__getitem__)
 
     def _values(self, genome: Sequence[float]) -> dict[Gene, float]:
         searched = dict(zip(self.genes, self.round(genome), strict=True))

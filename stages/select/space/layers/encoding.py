@@ -1,0 +1,129 @@
+"""What every encoding is: genes by name, and the path that their values stand for.
+
+Genes that choose a model are names, which have no order. Genes of gains are natural logarithms.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+
+from stages.errors import Faults
+from stages.params.layers_params import EncodingParams
+from stages.params.section import Bounds
+from stages.select.space.genes import Gene
+from stages.select.space.layers.hops import Hop
+
+Values = Mapping[str, float | str]  # what the genes stand for: numbers, whole numbers and names
+
+LAYERS = "layers"  # the parameter of genes that say the child's layers
+_NO_BOUND = 10**9  # layers
+_BRANCHES = ("attention", "mlp")
+_PLACE = "params.yaml: select.space.layers"
+
+
+class Encoding(ABC):
+    """A way to write a path through the layers of ``pool`` as a few numbers and names."""
+
+    def __init__(
+        self, params: EncodingParams, pool: Sequence[str], num_layers: int, decimals: int
+    ) -> None:
+        """Keep what genes and paths depend on; ``check`` says whether that can be met."""
+        self.pool = tuple(pool)
+        self.num_layers = num_layers
+        self.first = params.first_fixed
+        self.stop = num_layers - params.last_fixed
+        self.least = params.min_layers
+        self.most = params.max_layers or _NO_BOUND
+        self._gains = dict(zip(_BRANCHES, (params.attention_gain, params.mlp_gain), strict=True))
+        self._decimals = decimals
+        self._num_last = params.last_fixed
+        self._num_first = params.first_fixed
+
+    @abstractmethod
+    def genes(self) -> tuple[Gene, ...]:
+        """Return every gene, fixed ones too."""
+
+    @abstractmethod
+    def decode(self, values: Values) -> list[Hop]:
+        """Return the path that the genes' values stand for; it keeps to the bounds of depth."""
+
+    @abstractmethod
+    def encode(self, path: Sequence[Hop]) -> dict[str, float | str] | None:
+        """Return values that may stand for ``path``; None where none can.
+
+        Who asks decodes them to see whether they do.
+        """
+
+    def depths(self) -> tuple[int, int]:
+        """Return the fewest and the most layers that a child has, whatever the bounds."""
+        return self.num_layers, self.num_layers
+
+    def check(self, faults: Faults) -> None:
+        """Find what the pool and the depth of its models cannot meet."""
+        depth = self.num_layers
+        if self._num_first + self._num_last >= depth:
+            faults.add(
+                f"{_PLACE}: first_fixed is {self._num_first} and last_fixed is {self._num_last}, "
+                f"the models have {depth} layers. Nothing is left to search; lower them to "
+                f"{depth - 1} together, or less."
+            )
+        if self.least > depth:
+            faults.add(
+                f"{_PLACE}.min_layers is {self.least}, the models have {depth} layers. Legal is 1 "
+                f"to {depth}; lower it."
+            )
+        fewest, _ = self.depths()
+        if self.most < fewest:
+            faults.add(
+                f"{_PLACE}.max_layers is {self.most}. Children have {fewest} layers or more, "
+                f"as the models have {depth}; raise it to {fewest} or more."
+            )
+
+    def one_of_pool(self, name: str) -> Gene:
+        """Return the gene that chooses a model."""
+        high = float(len(self.pool)) if len(self.pool) > 1 else 0.0
+        return Gene(name, LAYERS, 0.0, high, is_binned=True, choices=self.pool)
+
+    def whole(self, name: str, low: int, high: int) -> Gene:
+        """Return the gene of a whole number from ``low`` to ``high``, both included."""
+        return Gene(name, LAYERS, float(low), float(high) + (low < high), is_binned=True)
+
+    def gain_genes(self, stem: str) -> Iterator[Gene]:
+        """Yield the genes of the gains that have bounds, as logarithms."""
+        for branch, bounds in self._gains.items():
+            if bounds is not None:
+                low, high = (round(math.log(bound), self._decimals) + 0.0 for bound in bounds)
+                yield Gene(_gain_name(stem, branch), LAYERS, low, high)
+
+    def gains(self, values: Values, stem: str, usual: float = 1.0) -> tuple[float, float]:
+        """Return the gains of attention and MLP; ``usual`` where there are no bounds."""
+        first, second = (
+            usual if bounds is None else self._gain(values[_gain_name(stem, branch)], bounds)
+            for branch, bounds in self._gains.items()
+        )
+        return first, second
+
+    def gain_values(self, stem: str, gains: tuple[float, float]) -> dict[str, float | str]:
+        """Return the values of the genes of gains that stand for ``gains``."""
+        return {
+            _gain_name(stem, branch): math.log(gain)
+            for gain, (branch, bounds) in zip(gains, self._gains.items(), strict=True)
+            if bounds is not None
+        }
+
+    def _gain(self, value: float | str, bounds: Bounds) -> float:
+        low, high = bounds
+        return min(max(round(math.exp(float(value)), self._decimals), low), high)
+
+
+def _gain_name(stem: str, branch: str) -> str:
+    return f"{stem}.log_{branch}_gain"
+
+
+def refuse_one_model(pool: Sequence[str], encoding: str, faults: Faults) -> None:
+    """Add the fault of a pool of one, of which an encoding that chooses models makes nothing."""
+    if len(pool) < 2:
+        faults.add(
+            f"{_PLACE}: {encoding} chooses between models, and the pool is {', '.join(pool)} "
+            "alone. Add to download.parents, or take encoding blocks or indicator."
+        )

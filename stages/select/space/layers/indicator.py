@@ -1,0 +1,87 @@
+"""indicator: a slot for each layer of each model in turn, [A; B] * r; slots above 0 are on.
+
+Akiba et al. 2024, "Evolutionary optimization of model merging recipes", arXiv:2403.13187: a search
+starts at the first model alone, whose slots of the first pass begin two standard deviations above
+0, all others at 0; the first model's first and last layer can be fixed. Their scales before each
+hop are the same family as the gains of the hops (docs/search.md).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from stages.params.layers_params import IndicatorParams
+from stages.select.space.genes import Gene
+from stages.select.space.layers.encoding import LAYERS, Encoding, Values
+from stages.select.space.layers.hops import Hop, hops_of, lengthened, shortened
+
+ON = 2.0  # standard deviations of the first draws above 0, which lie 6 from bound to bound
+_REACH = 3.0
+Slot = tuple[str, int, int]  # a name, a model and a layer
+
+
+class Indicator(Encoding):
+    """All layers of the first model, then all of the second, and so on, ``repeats`` times.
+
+    Fixed layers are the first model's, before and after all slots. A child that is too deep loses
+    its last slots; one that is not deep enough gets back what it skips of its first model.
+    """
+
+    def __init__(
+        self, params: IndicatorParams, pool: Sequence[str], num_layers: int, decimals: int
+    ) -> None:
+        """Lay out the slots."""
+        super().__init__(params, pool, num_layers, decimals)
+        self._repeats = params.repeats
+        self._off = params.off
+        self._slots = [
+            (f"pass{number}.{self.pool[model]}.layer{layer:02d}", model, layer)
+            for number in range(1, self._repeats + 1)
+            for model, layer in self._order()
+        ]
+
+    def _order(self) -> Iterator[tuple[int, int]]:
+        """Yield the models and layers of one pass, in the order of its slots."""
+        for model in range(len(self.pool)):
+            for layer in range(self.first, self.stop):
+                yield model, layer
+
+    def depths(self) -> tuple[int, int]:
+        """Return the depths with all slots off, and with all of them on."""
+        fixed = self.first + self.num_layers - self.stop
+        return max(1, fixed), fixed + len(self._slots)
+
+    def genes(self) -> tuple[Gene, ...]:
+        """Return a gene for each slot, whose range has its start in the middle, and its gains."""
+        genes = []
+        for name, model, _ in self._slots:
+            middle = ON if model == 0 and name.startswith("pass1.") else self._off
+            genes.append(Gene(name, LAYERS, middle - _REACH, middle + _REACH))
+            genes += self.gain_genes(name)
+        return tuple(genes)
+
+    def decode(self, values: Values) -> list[Hop]:
+        """Return the slots that are on, between the fixed layers."""
+        path = hops_of(0, 0, self.first)
+        for name, model, layer in self._slots:
+            if float(values[name]) > 0:
+                path.append(Hop(model, layer, *self.gains(values, name)))
+        path += hops_of(0, self.stop, self.num_layers)
+        num_last = self.num_layers - self.stop
+        path = shortened(path, self.most, num_last)
+        return lengthened(path, self.least, num_last, self.num_layers)
+
+    def encode(self, path: Sequence[Hop]) -> dict[str, float | str] | None:
+        """Return the first slots that give ``path`` in its order, on; all others off."""
+        values: dict[str, float | str] = {}
+        for name, _, _ in self._slots:
+            values[name] = -ON
+            values |= self.gain_values(name, (1.0, 1.0))
+        slots = iter(self._slots)
+        stop = len(path) - (self.num_layers - self.stop)
+        for hop in path[self.first : stop]:
+            wanted = (hop.model, hop.layer)
+            slot = next((name for name, *of in slots if tuple(of) == wanted), None)
+            if slot is None:
+                return None
+            values[slot] = ON
+            values |= self.gain_values(slot, hop.gains)
+        return values

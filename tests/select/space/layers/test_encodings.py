@@ -1,0 +1,157 @@
+"""Laws of every encoding: depth, fixed layers, names without order, known paths."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.errors import ParamsError
+from stages.params.select_params import SelectParams
+from stages.select.space.layers.encodings import ENCODINGS
+from stages.select.space.layers.hops import hops_of
+from stages.select.strategies.coordinates import Coordinates
+from stages.select.strategies.registry import strategy_of
+from stages.select.strategies.strategy import Result
+from tests.select.space.layers.paths import MODELS, genome_of, paths, recipe_of, text
+
+GAINS = {"attention_gain": [0.5, 2.0], "mlp_gain": [0.5, 2.0]}
+KEYS: dict[str, dict[str, Any]] = {
+    "splice": {"cuts": 2, "overlap": 2},
+    "pick": {"group": 2},
+    "blocks": {"blocks": 2, "times": [0, 3]},
+    "indicator": {"repeats": 2},
+    "interleaved": {"repeats": 2},
+}
+UNIT = st.floats(0, 1)
+
+
+def test_every_encoding_has_its_laws_checked() -> None:
+    """A new encoding is added here."""
+    assert KEYS.keys() == ENCODINGS.keys()
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@given(data=st.data())
+def test_a_path_keeps_to_its_bounds(name: str, data: st.DataObject) -> None:
+    """Depth is within its bounds, fixed layers are where they belong, and have no gains."""
+    space = paths(
+        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=2, min_layers=5, max_layers=8
+    )
+    point = data.draw(st.lists(UNIT, min_size=len(space.genes), max_size=len(space.genes)))
+    path = space.path(space.from_unit(point))
+    assert 5 <= len(path) <= 8
+    assert [hop.layer for hop in path][:1] == [0]
+    assert [hop.layer for hop in path][-2:] == [4, 5]
+    assert path[-1].model == path[-2].model
+    assert {hop.gains for hop in (path[0], *path[-2:])} == {(1.0, 1.0)}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@given(data=st.data())
+def test_a_path_has_one_id_under_every_genome(name: str, data: st.DataObject) -> None:
+    """Two genomes have one id exactly where they have one path."""
+    space = paths(name, parents=3, **KEYS[name])
+    size = len(space.genes)
+    points = data.draw(
+        st.lists(st.lists(UNIT, min_size=size, max_size=size), min_size=2, max_size=5)
+    )
+    genomes = [space.from_unit(point) for point in points]
+    ids = {recipe_of(space, genome).id for genome in genomes}
+    assert len(ids) == len({space.path(genome) for genome in genomes})
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_each_parent_is_a_path_and_its_recipe_is_the_parent_alone(name: str) -> None:
+    """So a start at a parent shares its evaluation with the parent in the final comparison."""
+    space = paths(name, **KEYS[name], **GAINS)
+    for model in range(2):
+        genome = space.near_path(hops_of(model, 0, 6))
+        assert genome is not None
+        assert space.path(genome) == tuple(hops_of(model, 0, 6))
+        recipe = recipe_of(space, genome)
+        assert (recipe.layers, recipe.merged) == ((), (MODELS[model],))
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_models_are_names_without_order(name: str) -> None:
+    """A gene that chooses a model has a coordinate for each."""
+    space = paths(name, parents=3, **KEYS[name])
+    models = [gene for gene in space.genes if gene.name.endswith("model")]
+    assert all(gene.is_category and gene.num_bins == 3 for gene in models)
+    assert Coordinates(space).dimension == len(space.genes) + 2 * len(models)
+    assert bool(models) == (name not in ("indicator", "interleaved"))
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_a_one_cut_splice_is_a_genome_where_the_encoding_has_it(name: str) -> None:
+    """Model a up to layer 3, b from layer 4: all but blocks can say it."""
+    space = paths(name, **KEYS[name])
+    path = (*hops_of(0, 0, 4), *hops_of(1, 4, 6))
+    genome = space.near_path(path)
+    assert (genome is None) == (name == "blocks")
+    assert genome is None or text(space, space.path(genome)) == "a0 a1 a2 a3 b4 b5"
+
+
+@pytest.mark.parametrize("optimizer", ["CMA", "TwoPointsDE", "TBPSA", "OnePlusOne", "random"])
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_strategies_search_paths(name: str, optimizer: str) -> None:
+    """Every genome that is asked is a path, and a replay asks for the same."""
+    space = paths(name, parents=3, **KEYS[name], **GAINS)
+    params = SelectParams(optimizer=optimizer, population=6, generations=3)
+    starts = {"a": space.near_path(hops_of(0, 0, 6)) or ()}
+
+    def asked() -> list[tuple[float, ...]]:
+        strategy = strategy_of(space, params, starts)
+        genomes: list[tuple[float, ...]] = []
+        for _ in range(3):
+            proposals = strategy.ask()
+            genomes += [proposal.genome for proposal in proposals]
+            results = [Result(p.name, (-float(len(space.path(p.genome))),)) for p in proposals]
+            strategy.tell(results)
+        return genomes
+
+    genomes = asked()
+    assert genomes == asked()
+    assert space.path(genomes[0]) == tuple(hops_of(0, 0, 6))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "keys", "said"),
+    [
+        (
+            "pick",
+            {"first_fixed": 3, "last_fixed": 3},
+            "Nothing is left to search; lower them to 5",
+        ),
+        (
+            "splice",
+            {"min_layers": 7},
+            "min_layers is 7, the models have 6 layers. Legal is 1 to 6",
+        ),
+        ("splice", {"max_layers": 5}, "max_layers is 5. Children have 6 layers or more"),
+        ("indicator", {"max_layers": 2, "first_fixed": 3}, "Children have 3 layers or more"),
+        ("pick", {"parents": 1}, "pick chooses between models, and the pool is a alone"),
+        ("splice", {"pool": "merge"}, "layers.pool is merge, and select.space.methods is []"),
+        (
+            "splice",
+            {"pool": "merge", "methods": ("linear",)},
+            "splice chooses between models, and the pool is merge alone",
+        ),
+    ],
+)
+def test_what_no_path_can_meet_is_refused(encoding: str, keys: dict[str, Any], said: str) -> None:
+    """The message says what was given, what is legal and what to do."""
+    with pytest.raises(ParamsError) as caught:
+        paths(encoding, **keys)
+    assert said in str(caught.value)
+
+
+def test_genes_show_by_name_with_their_logarithms() -> None:
+    """The lineage holds a number for each gene: of a name the middle of its bin."""
+    space = paths("splice", mlp_gain=[0.5, 2.0])
+    genome = genome_of(space, {"cut1": 2, "segment1.model": "b", "segment2.log_mlp_gain": 0.25})
+    named = space.named(genome)
+    assert named["segment1.model"] == 1.5
+    assert named["cut1"] == 2.5
+    assert named["segment2.log_mlp_gain"] == 0.25

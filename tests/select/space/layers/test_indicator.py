@@ -1,0 +1,68 @@
+"""indicator: slots in the order of the paper, its start, and what is conditional."""
+
+from tests.select.space.layers.paths import genome_of, path_of, paths, recipe_of, text
+
+OFF = {f"pass1__b__layer{layer:02d}": -1.0 for layer in range(3)}
+
+
+def test_slots_above_zero_are_on() -> None:
+    """Blocks of the models follow each other: all of a before all of b."""
+    space = paths("indicator", layers=3, repeats=2)
+    assert [gene.name for gene in space.genes[:4]] == [
+        *("pass1.a.layer00", "pass1.a.layer01", "pass1.a.layer02", "pass1.b.layer00"),
+    ]
+    on = {"pass1__a__layer01": -0.5, "pass1__b__layer00": -1, "pass1__b__layer01": 0.0}
+    rest = {f"pass2__{model}__layer{n:02d}": -1 for model in "ab" for n in range(3)}
+    values = {**on, "pass1__b__layer02": 1, **rest, "pass2__a__layer01": 0.1}
+    assert path_of(space, **values) == "a0 a2 b2 a1"
+
+
+def test_the_middle_of_the_space_is_the_papers_start() -> None:
+    """The first model's first pass begins two standard deviations above 0, the rest at 0."""
+    space = paths("indicator", layers=3, repeats=2)
+    middle = space.from_unit([0.5] * len(space.genes))
+    assert list(middle) == [2.0] * 3 + [0.0] * 9
+    assert text(space, space.path(middle)) == "a0 a1 a2"
+    assert {gene.high - gene.low for gene in space.genes} == {6.0}
+    lower = paths("indicator", layers=3, off=-1.0)
+    assert list(lower.from_unit([0.5] * 6)) == [2.0] * 3 + [-1.0] * 3
+
+
+def test_fixed_layers_are_the_first_models_and_have_no_slot() -> None:
+    """They stand before and after all slots."""
+    space = paths("indicator", layers=3, first_fixed=1, last_fixed=1)
+    assert [gene.name for gene in space.genes] == ["pass1.a.layer01", "pass1.b.layer01"]
+    assert path_of(space, pass1__a__layer01=-1, pass1__b__layer01=-1) == "a0 a2"
+    assert path_of(space, pass1__a__layer01=-1, pass1__b__layer01=1) == "a0 b1 a2"
+
+
+def test_depth_is_kept_within_its_bounds() -> None:
+    """Last slots go first; skipped layers of the first model come back; a child is never empty."""
+    space = paths("indicator", layers=3, max_layers=4, last_fixed=1)
+    assert path_of(space, pass1__b__layer00=1, pass1__b__layer01=1) == "a0 a1 b0 a2"
+    space = paths("indicator", layers=3, min_layers=2)
+    off = {f"pass1__a__layer{layer:02d}": -1.0 for layer in range(3)}
+    assert path_of(space, **off, **OFF) == "a0 a1"
+    assert path_of(paths("indicator", layers=3), **off, **OFF) == "a0"
+
+
+def test_genes_of_slots_that_are_off_are_not_part_of_the_id() -> None:
+    """Many genomes are one path under one id, and gains of exactly 1 are not written."""
+    space = paths("indicator", layers=3, attention_gain=[0.5, 2.0])
+    off = {name.replace("__", "."): value for name, value in OFF.items()}
+    genomes = [
+        genome_of(
+            space,
+            {
+                **off,
+                **{f"{name}.log_attention_gain": gain for name in off},
+                **{f"pass1.a.layer{n:02d}": level for n in range(3)},
+            },
+        )
+        for gain in (-0.5, 0.0, 0.6)
+        for level in (0.001, 2.0, 5.0)
+    ]
+    recipes = [recipe_of(space, genome) for genome in genomes]
+    assert len(set(genomes)) == 9
+    assert {recipe.id for recipe in recipes} == {recipes[0].id}
+    assert "gain" not in str(recipes[0].to_dict())
