@@ -1,0 +1,54 @@
+"""Whole searches by our own populations: any number of workers, rules that end them, reports."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import Project
+
+SEARCHES: dict[str, dict[str, Any]] = {
+    "genetic": {"optimizer": "genetic", "stop": {"candidates": 10}},
+    "nsga2": {"optimizer": "nsga2", "objectives": "separate", "stop": {"items": 100}},
+}
+
+
+def rows_of(project: Project) -> list[dict[str, Any]]:
+    """Return the lineage's rows, without what is of the whole file."""
+    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
+    return [row for row in map(json.loads, text.splitlines()) if "genes" in row]
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_populations_give_the_same_bytes_with_any_number_of_workers(
+    make_project: Callable[[str], Project], name: str
+) -> None:
+    """One worker and two, one lineage; a rule ends it, says so, and without it the search goes on.
+
+    Generations that were evaluated are looked up.
+    """
+    projects = [make_project(f"{name}-{workers}") for workers in (1, 2)]
+    for workers, project in enumerate(projects, start=1):
+        project.set({"evaluate": {"workers": workers}})
+        project.set({"select": {"generations": 4, **SEARCHES[name]}})
+        said = project.germline("evolve")
+        assert "stopped after generation 1: 8 candidates" in said or "96 items" in said
+    one, two = projects
+    assert one.files("data/lineage") == two.files("data/lineage")
+    stopped = rows_of(one)
+    assert 8 == len(stopped)
+    assert any(len(row["ancestors"]) == 2 for row in stopped)
+    assert (one.folder / "data/lineage/ending.json").exists()
+
+    if name == "genetic":
+        one.germline("select")
+        one.germline("report")
+        page = (one.folder / "reports/index.html").read_text(encoding="utf-8")
+        assert "The search stopped after generation 1" in page
+
+    one.set({"select": {"stop": {"candidates": None, "items": None}}})
+    said = one.germline("evolve")
+    assert stopped == rows_of(one)[:8]
+    assert "16 candidates, 8 evaluated now" in said
+    assert not (one.folder / "data/lineage/ending.json").exists()
