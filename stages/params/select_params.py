@@ -58,6 +58,14 @@ class ArchiveParams(Section):
         return self
 
 
+class IslandsParams(Section):
+    """The searches of the optimizer ``islands``, and when they exchange their best."""
+
+    optimizers: list[Text] = Field(default=[], max_length=100)  # one for each island
+    exchange_every: int = Field(default=3, ge=1, le=100_000)  # generations
+    elites: int = Field(default=1, ge=1, le=10_000)  # of each island, at each exchange
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -74,6 +82,7 @@ class SelectParams(Section):
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
     archive: ArchiveParams = ArchiveParams()
+    islands: IslandsParams = IslandsParams()
     racing: RacingParams = RacingParams()
     stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

@@ -16,6 +16,7 @@ def params_of(optimizer: str, **values: Any) -> SelectParams:
     """Return params that the strategy accepts: nsga2 has objectives, MAP-Elites an archive."""
     by_name: dict[str, dict[str, Any]] = {
         "nsga2": {"objectives": "separate"},
+        "islands": {"islands": {"optimizers": ["CMA", "random"], "exchange_every": 2}},
         "map_elites": {"archive": {"axes": {"t0": (0.0, 1.0), "t1": (0.0, 1.0)}}},
     }
     needed = by_name.get(optimizer, {})

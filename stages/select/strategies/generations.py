@@ -49,11 +49,12 @@ class GenerationStrategy(ABC):
                 more warm starts than candidates in a generation.
         """
         self.check(params)
-        _check(space, params, starts)
+        check_search(space, params, starts)
         self.space = space
         self.params = params
         self.generation = 0
-        self._starts = dict(starts)
+        self.numbers = range(params.population)  # of the candidates of a generation
+        self._seated = dict(starts)
         self._proposals: list[Proposal] = []  # out for evaluation
         self._elites: tuple[Proposal, ...] = ()
         self._worst: tuple[float, ...] | None = None
@@ -103,8 +104,8 @@ class GenerationStrategy(ABC):
             raise LineageError(
                 f"search: generation {self.generation} is asked twice. Tell its fitnesses first."
             )
-        names = [candidate_name(self.generation, i) for i in range(self.params.population)]
-        starts = self._starts if self.generation == 0 else {}
+        names = [candidate_name(self.generation, number) for number in self.numbers]
+        starts, self._seated = self._seated, {}
         genomes = self._propose(names, list(starts.values()))
         ancestors = [(source,) for source in starts] + [a for _, a in genomes[len(starts) :]]
         self._proposals = [
@@ -112,6 +113,13 @@ class GenerationStrategy(ABC):
             for name, (genome, _), drawn_from in zip(names, genomes, ancestors, strict=True)
         ]
         return list(self._proposals)
+
+    def seat(self, genomes: Mapping[str, Genome]) -> None:
+        """Let the next generation begin with these genomes, each copied from the row it is named.
+
+        They take the places of first proposals, as warm starts do.
+        """
+        self._seated = dict(genomes)
 
     def tell(self, results: Sequence[Result]) -> None:
         """Take in the results of the generation asked last, in any order.
@@ -122,7 +130,7 @@ class GenerationStrategy(ABC):
         Raises:
             LineageError: there is not one result for each proposal, or one is not finite.
         """
-        in_order = self._in_order(results)
+        in_order = in_ask_order(self._proposals, results, self.generation)
         scored = [result.objectives for result in in_order if result.objectives is not None]
         known = [*scored, *([self._worst] if self._worst else [])]
         if known:
@@ -151,25 +159,37 @@ class GenerationStrategy(ABC):
         """Return the genome at the centre, rounded, once a generation was told."""
         return None
 
-    def _in_order(self, results: Sequence[Result]) -> list[Result]:
-        """Return the results in ask order, checked."""
-        by_name = {result.name: result for result in results}
-        names = [proposal.name for proposal in self._proposals]
-        if not names or len(results) != len(names) or by_name.keys() != set(names):
+
+def in_ask_order(
+    proposals: Sequence[Proposal], results: Sequence[Result], generation: int
+) -> list[Result]:
+    """Return the results of a generation in the order in which its proposals were asked.
+
+    Raises:
+        LineageError: there is not one result for each proposal, or one is not finite.
+    """
+    by_name = {result.name: result for result in results}
+    names = [proposal.name for proposal in proposals]
+    if not names or len(results) != len(names) or by_name.keys() != set(names):
+        raise LineageError(
+            f"search: generation {generation} has {len(names)} candidates out, told "
+            f"{len(results)} results. Ask first, then tell one result for each name."
+        )
+    for result in results:
+        if not all(math.isfinite(value) for value in result.objectives or ()):
             raise LineageError(
-                f"search: generation {self.generation} has {len(names)} candidates out, told "
-                f"{len(results)} results. Ask first, then tell one result for each name."
+                f"search, candidate {result.name}: fitness is {result.objectives}. It must be "
+                "finite; tell None for a candidate that failed."
             )
-        for result in results:
-            if not all(math.isfinite(value) for value in result.objectives or ()):
-                raise LineageError(
-                    f"search, candidate {result.name}: fitness is {result.objectives}. It must be "
-                    "finite; tell None for a candidate that failed."
-                )
-        return [by_name[name] for name in names]
+    return [by_name[name] for name in names]
 
 
-def _check(space: Space, params: SelectParams, starts: Mapping[str, Genome]) -> None:
+def check_search(space: Space, params: SelectParams, starts: Mapping[str, Genome]) -> None:
+    """Return if there is something to search, and a place for each warm start.
+
+    Raises:
+        ParamsError: there is not.
+    """
     if not space.genes:
         raise ParamsError(
             "params.yaml: select.space: every bound is fixed, nothing is left to search. Give "

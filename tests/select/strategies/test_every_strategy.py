@@ -5,7 +5,8 @@ from statistics import fmean
 import pytest
 
 from stages.select.space.space import Space
-from stages.select.strategies.registry import OWN, STRATEGIES
+from stages.select.strategies.registry import STRATEGIES
+from stages.select.strategies.single_searches import OWN
 from stages.select.strategies.strategy import Proposal, Result, Strategy
 from tests.select.landscape import Landscape
 from tests.select.specs import space_of

@@ -11,7 +11,8 @@ from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.params.select_params import SelectParams
 from stages.select.strategies.m2n2 import M2n2Strategy, claims, item_scores
 from stages.select.strategies.populations.population_member import PopulationMember
-from stages.select.strategies.registry import OWN, check_strategy, check_tasks
+from stages.select.strategies.registry import check_strategy, check_tasks
+from stages.select.strategies.single_searches import OWN
 from stages.select.strategies.strategy import Proposal, Result
 from tests.select.specs import space_of
 from tests.select.steps import params_of, search_of, tell
