@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flows.notebook.merge_models import MergeResult, merge
     from stages.errors import (
         CheckpointError,
         EvaluationError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from stages.recipe.recipe import Model, Recipe, Rule
 
 _HOMES = {
+    "flows.notebook.merge_models": ("MergeResult", "merge"),
     "stages.errors": (
         "CheckpointError",
         "EvaluationError",
@@ -53,6 +55,7 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "GermlineError",
     "Kernel",
     "LineageError",
+    "MergeResult",
     "Method",
     "MethodSpec",
     "Model",
@@ -67,6 +70,7 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "added",
     "choice",
     "elected",
+    "merge",
     "normalize",
 ]
 

@@ -1,6 +1,5 @@
 """``germline merge``: one merge, without a search."""
 
-import errno
 import re
 import shlex
 import sys
@@ -10,17 +9,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from flows.execution.error_log import explained
+from flows.merging.disk_faults import fault_of_disk
 from flows.prefect_runtime.console import say, stop
 from stages.errors import GermlineError
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kMGT]?)B?", re.IGNORECASE)
-_NO_ROOM = {
-    errno.ENOSPC: "the disk is full. Free some.",
-    errno.EDQUOT: "your quota of the disk is used up. Free some.",
-    errno.EFBIG: "a file would be larger than is allowed. Give a smaller --shard-size.",
-}
-_NO_PLACE = (errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -168,29 +161,7 @@ def _guarded(job: Callable[[], None], out: Path) -> None:
     except KeyboardInterrupt as error:  # a download says itself what is kept
         stop(console, str(error) or f"stopped: {out} was not written")
     except OSError as error:
-        console.print(f"error: {_fault_of_disk(error, out)}", markup=False)
+        console.print(f"error: {fault_of_disk(error, out)}", markup=False)
     else:
         return
     sys.exit(1)
-
-
-def _fault_of_disk(error: OSError, out: Path) -> str:
-    """Return what a reader or writer of files could not do, and what to do about it."""
-    if error.filename is not None and not _is_part_of(out, Path(error.filename)):
-        remedy = "Give yourself the right to read it, or name another model."
-        return f"{error.filename}: cannot be read: {error.strerror}. {remedy}"
-    if error.errno in _NO_ROOM:
-        return f"{out}: {_NO_ROOM[error.errno]} Nothing was left there; then run again."
-    if error.errno in _NO_PLACE:
-        where = f"{error.strerror}: {error.filename}"
-        return f"{out}: cannot be written: {where}. Give another OUT."
-    return f"{out}: {explained(error)} Remove the cause and run the same command again."
-
-
-def _is_part_of(out: Path, path: Path) -> bool:
-    """Return whether ``path`` is above, at or in ``out``, or in its hidden staging folder."""
-    out, path = out.absolute(), path.absolute()
-    if out.is_relative_to(path) or path.is_relative_to(out):
-        return True
-    below = path.relative_to(out.parent).parts if path.is_relative_to(out.parent) else ()
-    return bool(below) and below[0].startswith(f".{out.name}.")

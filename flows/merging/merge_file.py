@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 from flows.merging.merge_job import Job, write
 from flows.merging.model_cache import Resolver
-from flows.prefect_runtime.console import say
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, RecipeError
 from stages.files import check_room
@@ -78,7 +77,7 @@ def merge_file(job: Job) -> str:
         size = bytes_written(documents[-1].plan)
         notes = [*resolver.notes, *(line for one in documents for line in one.notes)]
         for line in dict.fromkeys(notes):
-            say(f"note: {line}")
+            job.say(f"note: {line}")
     check_room({job.out: size}, job.source.name)
     stages: dict[str, _Stage] = {}
     result = ""

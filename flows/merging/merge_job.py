@@ -25,7 +25,8 @@ class Job:
     """The input (a MergeKit file, a recipe or a child's folder), where to, and how.
 
     ``seed`` and ``compat`` are of MergeKit files, ``models`` are the places of a recipe's models
-    by their names.
+    by their names. ``say`` takes the notes, a line each; ``has_bar``: progress is shown at a
+    terminal.
     """
 
     source: Path
@@ -38,6 +39,8 @@ class Job:
     compat: bool
     plugins: tuple[Path, ...] = ()
     models: tuple[tuple[str, str], ...] = ()
+    say: Callable[[str], None] = say
+    has_bar: bool = True
 
     @property
     def label(self) -> str:
@@ -77,22 +80,25 @@ def write(job: Job, plan: Plan, folder: Path) -> str:
             weights_hash = _merged(job, plan, folder)
         else:
             weights_hash = copy_model(plan, child, folder, shard_bytes=job.shard_bytes)
-            say(f"{folder}: copied from the candidate store, which keeps this recipe's weights")
+            job.say(
+                f"{folder}: copied from the candidate store, which keeps this recipe's weights"
+            )
     for line in remarks(licences_in(plan)):
-        say(f"note: {line}")
+        job.say(f"note: {line}")
     remember(folder, weights_hash)
     return weights_hash
 
 
 def _merged(job: Job, plan: Plan, folder: Path) -> str:
-    with bytes_bar(f"{plan.method.spec.name} {folder.name}", bytes_written(plan)) as note:
+    label, total = f"{plan.method.spec.name} {folder.name}", bytes_written(plan)
+    with bytes_bar(label, total, is_shown=job.has_bar) as note:
         return write_model(
             plan, folder, shard_bytes=job.shard_bytes, threads=job.threads, note=note
         )
 
 
 @contextmanager
-def bytes_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def bytes_bar(label: str, total: int, *, is_shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Give a function that takes note of bytes written, and show them at a terminal."""
     console = Console(stderr=True)
     columns = (
@@ -101,6 +107,7 @@ def bytes_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    is_disabled = not (is_shown and console.is_terminal)
+    with Progress(*columns, console=console, disable=is_disabled) as progress:
         task = progress.add_task(label, total=total)
         yield lambda num_bytes: progress.advance(task, num_bytes)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import ConfigDict, Discriminator, Tag
 
 from stages.hashing import content_hash
+from stages.recipe.html_table import html_table
 from stages.recipe.recipe_json import plain, read
 from stages.recipe.tokenizer import Tokenizer, tokenizer_named
 
@@ -238,3 +239,23 @@ class Recipe:
         data = self.to_dict()
         data["ancestors"] = [ancestor.id for ancestor in self.ancestors]
         return content_hash(data)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what is merged by which method, rule by rule."""
+        rows = [("ancestor", f"{one.name} ({one.id[:16]})") for one in self.ancestors]
+        rows += [("rule", _shown(rule)) for rule in self.rules]
+        return html_table(f"recipe {self.id[:16]}: {self.method}", ("", ""), rows)
+
+
+def _shown(rule: Rule) -> str:
+    """Return a rule on one line: where it holds, then what it says."""
+    where = {
+        "layers": rule.layers and f"{rule.layers[0]}-{rule.layers[1] - 1}",
+        "component": rule.component,
+        "module": rule.module,
+        "parts": " ".join(rule.parts),
+        "method": rule.method,
+    }
+    texts = [f"{key} {value}" for key, value in where.items() if value]
+    values = (f"{key} {value}" for key, value in rule.values.items())
+    return f"{', '.join(texts) or 'all'}: {', '.join(values)}"

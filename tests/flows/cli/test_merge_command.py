@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from transformers import AutoModelForCausalLM
 
 from flows.cli.main import main
-from flows.cli.merge import _guarded, _is_part_of
+from flows.cli.merge import _guarded
+from flows.merging.disk_faults import is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
 from tests.flows.conftest import environment, wait_until
@@ -398,4 +399,4 @@ def test_link_that_leaves_a_model_folder_is_refused(kind: str, tmp_path: Path) -
 )
 def test_a_fault_of_the_disk_blames_the_right_folder(path: str, is_part: bool) -> None:
     """What is wrong with a file of a model is not said of the folder that is written."""
-    assert is_part is _is_part_of(Path("runs/out"), Path(path))
+    assert is_part is is_part_of(Path("runs/out"), Path(path))

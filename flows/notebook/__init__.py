@@ -1,0 +1,1 @@
+"""What ``import germline`` offers in Python: merges, searches and lineages."""
