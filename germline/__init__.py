@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flows.notebook.merge_models import MergeResult, merge
+    from flows.notebook.project_lineage import Lineage, load_lineage
     from stages.errors import (
         CheckpointError,
         EvaluationError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "flows.notebook.merge_models": ("MergeResult", "merge"),
+    "flows.notebook.project_lineage": ("Lineage", "load_lineage"),
     "stages.errors": (
         "CheckpointError",
         "EvaluationError",
@@ -54,6 +56,7 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "EvaluationError",
     "GermlineError",
     "Kernel",
+    "Lineage",
     "LineageError",
     "MergeResult",
     "Method",
@@ -70,6 +73,7 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "added",
     "choice",
     "elected",
+    "load_lineage",
     "merge",
     "normalize",
 ]

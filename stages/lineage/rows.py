@@ -16,6 +16,7 @@ from stages.lineage.columns import SCHEMA, current
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
+from stages.recipe.html_table import html_table, shown
 from stages.recipe.recipe import Recipe
 
 LINEAGE = Path("data/lineage")
@@ -106,6 +107,17 @@ class Row:
         """The search scores in the order of the tasks' names; lower-is-better ones negative."""
         tasks = sorted(self.scores.get("search", {}).items())
         return tuple(s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: scores by split and task, then genes."""
+        rows: list[tuple[str, object, object]] = [
+            (f"{split} {task}", score["score"], score["stderr"])
+            for split, tasks in self.scores.items()
+            for task, score in tasks.items()
+        ]
+        rows += [(name, value, None) for name, value in self.genes.items()]
+        title = f"{self.name}: fitness {shown(self.fitness)}, from {' '.join(self.ancestors)}"
+        return html_table(title if self.error is None else self.error, ("", "", "±"), rows)
 
     def brief(self) -> dict[str, Any]:
         """Return the few columns that a person wants to see while a search runs."""

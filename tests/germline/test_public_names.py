@@ -15,7 +15,7 @@ PUBLIC = {
     *("CheckpointError", "EvaluationError", "GermlineError", "LineageError", "ParamsError"),
     *("RecipeError", "ServiceError", "Kernel", "Method", "MethodSpec", "Parameter", "Settings"),
     *("Sources", "DENSITY", "SCALE", "WEIGHT", "added", "choice", "elected", "normalize"),
-    *("Model", "Recipe", "Rule", "MergeResult", "merge"),
+    *("Model", "Recipe", "Rule", "MergeResult", "merge", "Lineage", "load_lineage"),
 }
 _IMPORT = """
 import os, sys

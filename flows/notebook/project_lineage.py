@@ -1,0 +1,203 @@
+"""``germline.load_lineage``: the candidates of a run, their scores, and who descends from whom."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import LineageError, at
+from stages.json_text import read_json
+from stages.lineage.evaluation import Evaluation
+from stages.lineage.outcome import Outcome
+from stages.lineage.queries import content_of, row_named
+from stages.lineage.rows import LINEAGE, Row, read_rows
+from stages.lineage.selection import Selection
+from stages.recipe.html_table import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SELECTION = Path("data/selection")
+ROWS, CHOICE, ITEMS = "genomes.jsonl", "selection.json", "items"
+ITEM_COLUMNS = ("name", "kind", "split", "task", "item", "score")
+_MOST_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Lineage:
+    """A run's candidates: ``rows`` in ask order, read from ``folder``.
+
+    ``selection`` is the final choice with what met the test split; None where there is none yet.
+    ``score_folders`` hold the scores of the items.
+    """
+
+    folder: Path
+    rows: tuple[Row, ...]
+    selection: Selection | None
+    score_folders: tuple[Path, ...] = ()
+
+    @property
+    def champion(self) -> Row | None:
+        """The candidate that was chosen at the end; None before that."""
+        return None if self.selection is None else self.row(self.selection.champion)
+
+    def row(self, word: str) -> Row:
+        """Return the candidate of a name, or of how its recipe id or weights hash begins.
+
+        Raises:
+            LineageError: none or several are meant; the nearest names are said.
+        """
+        with at(repr(word)):
+            return row_named(self.rows, word, self.folder / ROWS)
+
+    def ancestors(self, word: str) -> tuple[Row, ...]:
+        """Return all candidates that one descends from, the nearest first, each once.
+
+        Raises:
+            LineageError: as ``row``.
+        """
+        named = {row.name: row for row in self.rows}
+        names = list(self.row(word).ancestors)
+        for name in names:  # it grows
+            older = named[name].ancestors if name in named else ()
+            names.extend(other for other in older if other not in names)
+        return tuple(named[name] for name in dict.fromkeys(names) if name in named)
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the candidates as a table, one row each: genes, parents, scores, recipe."""
+        from stages.lineage.table import frame
+
+        return frame(self.rows)
+
+    def item_scores(self) -> "pd.DataFrame":
+        """Return every answer that was scored, one row each.
+
+        ``kind`` is ``candidate``, or what else met the test split: ``parent``, ``base``,
+        ``baseline``, ``tuned``, ``reference``. A candidate of a race has answered some items only.
+
+        Raises:
+            LineageError: a document with scores is damaged.
+        """
+        import pandas as pd
+
+        records = dict.fromkeys((*self._scored_candidates(), *self._tested_models()))
+        return pd.DataFrame.from_records(list(records), columns=list(ITEM_COLUMNS))
+
+    def _scored_candidates(self) -> Iterator[tuple[Any, ...]]:
+        names: dict[str, list[str]] = {}
+        for row in self.rows:
+            names.setdefault(row.id, []).append(row.name)
+        paths = [path for folder in self.score_folders for path in sorted(folder.glob("*.json"))]
+        evaluations: dict[str, list[Evaluation]] = {}
+        for recipe_id, outcome in map(_outcome, paths):
+            if outcome is not None and outcome.evaluation is not None:
+                evaluations.setdefault(recipe_id, []).append(outcome.evaluation)
+        for recipe_id, sharing in names.items():
+            for name, evaluation in product(sharing, evaluations.get(recipe_id, ())):
+                yield from _records(name, "candidate", evaluation)
+
+    def _tested_models(self) -> Iterator[tuple[Any, ...]]:
+        for entry in self.selection.entries if self.selection else ():
+            kind = "candidate" if entry.kind == "champion" else entry.kind
+            yield from _records(entry.name, kind, entry.evaluation)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __repr__(self) -> str:
+        champion = "no champion yet" if self.selection is None else self.selection.champion
+        return f"Lineage({str(self.folder)!r}: {content_of(self.rows)}; {champion})"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.folder}: {content_of(self.rows)}"
+        if self.selection is not None:
+            title += f"; champion {self.selection.champion}"
+        best = sorted(self.rows, key=_by_fitness)[:_MOST_SHOWN]
+        if len(best) < len(self.rows):
+            title += f"; the {len(best)} fittest"
+        columns = ("name", "fitness", "±", "method", "ancestors", "error")
+        return html_table(title, columns, (_cells(row) for row in best))
+
+
+def load_lineage(path: str | Path = ".") -> Lineage:
+    """Return the lineage of a run.
+
+    Args:
+        path: the project's folder, or its ``data/lineage`` (the search alone) or
+            ``data/selection`` (with the scores on later splits and the champion). Of a project
+            the selection is taken where it is of the lineage that is there.
+
+    Raises:
+        LineageError: there is none, or it is damaged; the message says where.
+    """
+    path = Path(path)
+    folder = path.parent if path.name == ROWS else path
+    if (folder / ROWS).is_file():
+        return _read(folder)
+    lineage, selection = folder / LINEAGE, folder / SELECTION
+    if not any((where / ROWS).is_file() for where in (lineage, selection)):
+        raise LineageError(
+            f"{folder}: holds no lineage: neither {ROWS}, nor {LINEAGE / ROWS}, nor "
+            f"{SELECTION / ROWS}. Give the folder of a project, data/lineage or data/selection; "
+            "`dvc repro` makes them, `dvc pull` fetches somebody else's."
+        )
+    if not (lineage / ROWS).is_file():
+        return _read(selection)
+    searched = _read(lineage)
+    if (selection / ROWS).is_file():
+        selected = _read(selection)
+        if _identities(selected.rows) == _identities(searched.rows):
+            return replace(selected, score_folders=searched.score_folders + selected.score_folders)
+    return searched
+
+
+def _read(folder: Path) -> Lineage:
+    rows = tuple(read_rows(folder / ROWS))
+    path = folder / CHOICE
+    selection = Selection.read(path) if path.exists() else None
+    if selection is not None and selection.champion not in {row.name for row in rows}:
+        raise LineageError(
+            f"{path}: the champion {selection.champion} is not a candidate of {folder / ROWS}. "
+            "The two files are of different runs: restore them with `dvc checkout`."
+        )
+    return Lineage(folder, rows, selection, (folder / ITEMS,))
+
+
+def _identities(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    return [(row.name, row.id) for row in rows]
+
+
+def _outcome(path: Path) -> tuple[str, Outcome | None]:
+    """Return whose outcome a document holds, and the outcome; None of what is not a candidate's.
+
+    Raises:
+        LineageError: it is damaged.
+    """
+    try:
+        data = read_json(path)
+        if "recipe" not in data:  # of a reference
+            return "", None
+        return str(data["recipe"]), Outcome.from_dict(data)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise LineageError(
+            f"{path}: not scores of items ({error}). Restore it with `dvc checkout`, or remove "
+            f"{path.parent.parent} and run `dvc repro`."
+        ) from error
+
+
+def _records(name: str, kind: str, evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
+    for item in evaluation.items:
+        yield name, kind, evaluation.split, item.task, item.item, item.score
+
+
+def _by_fitness(row: Row) -> float:
+    return -row.fitness if row.fitness is not None else float("inf")
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    ancestors = " ".join(row.ancestors)
+    return row.name, row.fitness, row.fitness_stderr, row.recipe.method, ancestors, row.error
