@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flows.notebook.merge_models import MergeResult, merge
     from flows.notebook.project_lineage import Lineage, load_lineage
+    from flows.notebook.search_run import SearchResult, search
     from stages.errors import (
         CheckpointError,
         EvaluationError,
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from stages.merge.arithmetic.method import Kernel, Method, Settings, Sources
     from stages.merge.arithmetic.parameters import DENSITY, SCALE, WEIGHT, choice, normalize
     from stages.merge.arithmetic.task_vector_sums import added, elected
+    from stages.params.load import Params, load_params
     from stages.recipe.method_spec import MethodSpec, Parameter
     from stages.recipe.recipe import Model, Recipe, Rule
 
 _HOMES = {
     "flows.notebook.merge_models": ("MergeResult", "merge"),
     "flows.notebook.project_lineage": ("Lineage", "load_lineage"),
+    "flows.notebook.search_run": ("SearchResult", "search"),
     "stages.errors": (
         "CheckpointError",
         "EvaluationError",
@@ -43,6 +46,7 @@ _HOMES = {
     "stages.merge.arithmetic.method": ("Kernel", "Method", "Settings", "Sources"),
     "stages.merge.arithmetic.parameters": ("DENSITY", "SCALE", "WEIGHT", "choice", "normalize"),
     "stages.merge.arithmetic.task_vector_sums": ("added", "elected"),
+    "stages.params.load": ("Params", "load_params"),
     "stages.recipe.method_spec": ("MethodSpec", "Parameter"),
     "stages.recipe.recipe": ("Model", "Recipe", "Rule"),
 }
@@ -63,10 +67,12 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "MethodSpec",
     "Model",
     "Parameter",
+    "Params",
     "ParamsError",
     "Recipe",
     "RecipeError",
     "Rule",
+    "SearchResult",
     "ServiceError",
     "Settings",
     "Sources",
@@ -74,8 +80,10 @@ __all__ = [  # sorted(_HOME_OF), which a test compares
     "choice",
     "elected",
     "load_lineage",
+    "load_params",
     "merge",
     "normalize",
+    "search",
 ]
 
 

@@ -16,6 +16,7 @@ PUBLIC = {
     *("RecipeError", "ServiceError", "Kernel", "Method", "MethodSpec", "Parameter", "Settings"),
     *("Sources", "DENSITY", "SCALE", "WEIGHT", "added", "choice", "elected", "normalize"),
     *("Model", "Recipe", "Rule", "MergeResult", "merge", "Lineage", "load_lineage"),
+    *("Params", "load_params", "SearchResult", "search"),
 }
 _IMPORT = """
 import os, sys
