@@ -64,13 +64,14 @@ class Params(Section):
         return self
 
 
-def load_params(path: Path = PARAMS_PATH) -> Params:
+def load_params(path: str | Path = PARAMS_PATH) -> Params:
     """Return the validated parameters of ``path``.
 
     Raises:
         ParamsError: the file is missing, is not YAML, or a key or value is not legal; the message
             lists every fault at once.
     """
+    path = Path(path)
     try:
         document = document_in(text_of(path))
     except FileNotFoundError as error:

@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 def test_params_that_say_the_same_leave_the_file_alone(project: Path) -> None:
     """Data, an object, a path and a folder that say what params.yaml says: its comments stay."""
     path = project / "params.yaml"
-    before, known = path.read_bytes(), germline.load_params(path)
+    before, known = path.read_bytes(), germline.load_params(str(path))
 
     for params in (path, project, str(path), yaml.safe_load(before), known):
         assert project_of(params, project, overwrite=False) == (project, known)
