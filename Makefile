@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run test test-slow check docs format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
+.PHONY: fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -45,6 +45,13 @@ check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tes
 docs: $(STAMP)  ## write the tables in docs that come from specs and tests
 	@python -m tools.method_tables
 	@python -m tools.numeral_table
+
+site: $(STAMP)  ## build the site of docs/ in .scratch/site; a warning, such as a broken link, ends it
+	@sphinx-build -q -W --keep-going -b html -d .scratch/site-pages docs .scratch/site
+	@echo "open .scratch/site/index.html"
+
+notebook: $(STAMP)  ## run the notebook in examples, and the code and commands of the docs (minutes)
+	@python -m pytest -m slow tests/flows/notebook tests/flows/cli/test_documented_commands.py
 
 format: $(STAMP)  ## let ruff rewrite the sources
 	@ruff check --fix $(SOURCES)
