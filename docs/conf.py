@@ -1,4 +1,4 @@
-"""How `make site` builds the site from docs/: Sphinx, with MyST for Markdown. No page asks another host."""
+"""How `make site` builds the site from docs: Sphinx, with MyST for Markdown, asking no host."""
 
 project = "germline"
 author = "The germline authors"

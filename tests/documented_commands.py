@@ -32,10 +32,24 @@ def command_lines(text: str) -> Iterator[list[str]]:
     """Give the words of each whole `germline` command line: of blocks, fenced or indented."""
     lines = re.findall(r"(?m)^ {4,}(germline [^\n]*)$", text)
     lines += [line for _, typed in console_blocks(text) for line in typed]
-    for part in (part for line in lines for part in re.split(r"&&|;|\||\s#\s.*$|\s#\s|>", line)):
-        words = shlex.split(part)
-        if words and words[0] == "germline":
-            yield words[1:]
+    for line in lines:
+        for words in _commands_in(line):
+            if words[:1] == ["germline"]:
+                yield words[1:]
+
+
+def _commands_in(line: str) -> Iterator[list[str]]:
+    """Give the words of each command of a shell's line; a comment ends it."""
+    tokens = shlex.shlex(line, posix=True, punctuation_chars=True)
+    tokens.whitespace_split = True
+    words: list[str] = []
+    for token in tokens:
+        if set(token) <= set("&|;<>"):
+            yield words
+            words = []
+        else:
+            words.append(token)
+    yield words
 
 
 def refusal(group: click.Group, words: list[str], *, is_whole: bool = True) -> str:

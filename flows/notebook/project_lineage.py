@@ -1,24 +1,27 @@
 """``germline.load_lineage``: the candidates of a run, their scores, and who descends from whom."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import LineageError, at
+from flows.inspection.project_folder import project_folder
+from flows.inspection.rows.family_tree import family_of
+from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from stages.errors import LineageError
 from stages.json_text import read_json
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
-from stages.lineage.queries import content_of, row_named
-from stages.lineage.rows import LINEAGE, Row, read_rows
+from stages.lineage.queries import content_of
+from stages.lineage.rows import LINEAGE, Row
 from stages.lineage.selection import Selection
 from stages.recipe.html_table import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SELECTION = Path("data/selection")
 ROWS, CHOICE, ITEMS = "genomes.jsonl", "selection.json", "items"
 ITEM_COLUMNS = ("name", "kind", "split", "task", "item", "score")
 _MOST_SHOWN = 10
@@ -26,16 +29,20 @@ _MOST_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Lineage:
-    """A run's candidates: ``rows`` in ask order, read from ``folder``.
+    """A run's candidates, as ``stored`` on disk; ``score_folders`` hold the scores of items."""
 
-    ``selection`` is the final choice with what met the test split; None where there is none yet.
-    ``score_folders`` hold the scores of the items.
-    """
-
-    folder: Path
-    rows: tuple[Row, ...]
-    selection: Selection | None
+    stored: StoredLineage
     score_folders: tuple[Path, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The candidates, in ask order."""
+        return self.stored.rows
+
+    @property
+    def selection(self) -> Selection | None:
+        """The final choice, with what met the test split; None where there is none yet."""
+        return self.stored.selection
 
     @property
     def champion(self) -> Row | None:
@@ -48,8 +55,7 @@ class Lineage:
         Raises:
             LineageError: none or several are meant; the nearest names are said.
         """
-        with at(repr(word)):
-            return row_named(self.rows, word, self.folder / ROWS)
+        return self.stored.row(word)
 
     def ancestors(self, word: str) -> tuple[Row, ...]:
         """Return all candidates that one descends from, the nearest first, each once.
@@ -57,12 +63,14 @@ class Lineage:
         Raises:
             LineageError: as ``row``.
         """
-        named = {row.name: row for row in self.rows}
-        names = list(self.row(word).ancestors)
-        for name in names:  # it grows
-            older = named[name].ancestors if name in named else ()
-            names.extend(other for other in older if other not in names)
-        return tuple(named[name] for name in dict.fromkeys(names) if name in named)
+        relatives = deque(family_of(self.stored, self.row(word)).ancestors)
+        rows: dict[str, Row] = {}
+        while relatives:
+            relative = relatives.popleft()
+            relatives.extend(relative.ancestors)
+            if relative.row is not None:
+                rows.setdefault(relative.name, relative.row)
+        return tuple(rows.values())
 
     def frame(self) -> "pd.DataFrame":
         """Return the candidates as a table, one row each: genes, parents, scores, recipe."""
@@ -110,10 +118,10 @@ class Lineage:
 
     def __repr__(self) -> str:
         champion = "no champion yet" if self.selection is None else self.selection.champion
-        return f"Lineage({str(self.folder)!r}: {content_of(self.rows)}; {champion})"
+        return f"Lineage({str(self.stored.source)!r}: {content_of(self.rows)}; {champion})"
 
     def _repr_html_(self) -> str:
-        title = f"{self.folder}: {content_of(self.rows)}"
+        title = f"{self.stored.source}: {content_of(self.rows)}"
         if self.selection is not None:
             title += f"; champion {self.selection.champion}"
         best = sorted(self.rows, key=_by_fitness)[:_MOST_SHOWN]
@@ -127,48 +135,39 @@ def load_lineage(path: str | Path = ".") -> Lineage:
     """Return the lineage of a run.
 
     Args:
-        path: the project's folder, or its ``data/lineage`` (the search alone) or
+        path: a folder in the project, or its ``data/lineage`` (the search alone) or
             ``data/selection`` (with the scores on later splits and the champion). Of a project
             the selection is taken where it is of the lineage that is there.
 
     Raises:
-        LineageError: there is none, or it is damaged; the message says where.
+        GermlineError: there is none, or it is damaged; the message says where.
     """
     path = Path(path)
     folder = path.parent if path.name == ROWS else path
+    if not folder.is_dir():
+        raise LineageError(
+            f"{folder}: no such folder. Give the folder of a project, its data/lineage or its "
+            "data/selection."
+        )
     if (folder / ROWS).is_file():
-        return _read(folder)
-    lineage, selection = folder / LINEAGE, folder / SELECTION
-    if not any((where / ROWS).is_file() for where in (lineage, selection)):
+        stored = read_lineage(folder)
+        if (folder / CHOICE).is_file():
+            stored = replace(stored, selection=_selection(folder / CHOICE, stored.rows))
+        return Lineage(stored, (folder / ITEMS,))
+    project = project_folder(folder)
+    stored = read_lineage(project)
+    folders = (LINEAGE,) if stored.selection is None else (LINEAGE, SELECTION)
+    return Lineage(stored, tuple(project / one / ITEMS for one in folders))
+
+
+def _selection(path: Path, rows: tuple[Row, ...]) -> Selection:
+    selection = Selection.read(path)
+    if selection.champion not in {row.name for row in rows}:
         raise LineageError(
-            f"{folder}: holds no lineage: neither {ROWS}, nor {LINEAGE / ROWS}, nor "
-            f"{SELECTION / ROWS}. Give the folder of a project, data/lineage or data/selection; "
-            "`dvc repro` makes them, `dvc pull` fetches somebody else's."
+            f"{path}: its champion {selection.champion} is not among the rows next to it. They "
+            "are of two runs; restore both with `dvc checkout`."
         )
-    if not (lineage / ROWS).is_file():
-        return _read(selection)
-    searched = _read(lineage)
-    if (selection / ROWS).is_file():
-        selected = _read(selection)
-        if _identities(selected.rows) == _identities(searched.rows):
-            return replace(selected, score_folders=searched.score_folders + selected.score_folders)
-    return searched
-
-
-def _read(folder: Path) -> Lineage:
-    rows = tuple(read_rows(folder / ROWS))
-    path = folder / CHOICE
-    selection = Selection.read(path) if path.exists() else None
-    if selection is not None and selection.champion not in {row.name for row in rows}:
-        raise LineageError(
-            f"{path}: the champion {selection.champion} is not a candidate of {folder / ROWS}. "
-            "The two files are of different runs: restore them with `dvc checkout`."
-        )
-    return Lineage(folder, rows, selection, (folder / ITEMS,))
-
-
-def _identities(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    return [(row.name, row.id) for row in rows]
+    return selection
 
 
 def _outcome(path: Path) -> tuple[str, Outcome | None]:

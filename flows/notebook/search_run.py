@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.inspection.stored_lineage import SELECTION
 from flows.notebook.params_file import project_of
 from flows.notebook.project_lineage import Lineage, load_lineage
 from flows.notebook.run_view import RunView
 from stages.errors import GermlineError
+from stages.lineage.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import Row
 from stages.params.load import Params
 from stages.recipe.html_table import html_table
@@ -21,6 +23,7 @@ from stages.report.stage import REPORTS
 from stages.report.story import Story, story_of
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
 _ROOT = Path(__file__).parents[2]
@@ -72,6 +75,13 @@ class SearchResult:
             "models": summary_frame(self.story),
             "generations": history_frame(self.story),
         }
+
+    @property
+    def plots(self) -> "dict[str, alt.Chart]":
+        """The page's charts by name, such as ``fitness``; a notebook shows them."""
+        from flows.notebook.result_plots import plots_of
+
+        return plots_of(self.story)
 
     def __repr__(self) -> str:
         return f"SearchResult({str(self.folder)!r}: {self.verdict})"
@@ -178,6 +188,7 @@ def _result(project: Path, params: Params) -> SearchResult:
     story = story_of(
         lineage.rows,
         lineage.selection,
+        read_answers(project / SELECTION / ANSWERS),
         confidence=params.report.confidence,
         is_raced=bool(params.select.racing.rungs),
         seed=params.select.seed,

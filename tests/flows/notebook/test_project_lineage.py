@@ -81,7 +81,7 @@ def test_a_folder_of_results_gives_what_it_holds(project: Path) -> None:
     assert searched.champion is None
     assert set(searched.item_scores().split) == {"search"}
     assert chosen.champion is not None
-    assert chosen.folder == project / SELECTION
+    assert chosen.stored.folder == project / SELECTION
 
 
 def test_a_selection_of_an_earlier_search_is_left_alone(project: Path) -> None:
@@ -95,20 +95,20 @@ def test_a_selection_of_an_earlier_search_is_left_alone(project: Path) -> None:
 
 def test_a_word_that_means_no_candidate_is_answered_with_the_nearest(project: Path) -> None:
     """A slip is told with what is nearest to it."""
-    with pytest.raises(germline.LineageError, match=r"'G2_c3'.*Did you mean 'g02-c03'"):
+    with pytest.raises(germline.LineageError, match=r"candidate G2_c3: .*Did you mean 'g02-c03'"):
         germline.load_lineage(project).ancestors("G2_c3")
 
 
 def test_what_is_not_a_lineage_is_refused(project: Path, tmp_path: Path) -> None:
     """A folder without one, damaged scores, and files of two runs are each told apart."""
-    with pytest.raises(germline.LineageError, match="nowhere: holds no lineage"):
+    with pytest.raises(germline.LineageError, match="nowhere: no such folder"):
         germline.load_lineage(tmp_path / "nowhere")
     damaged = project / LINEAGE / "items" / "damaged.json"
     damaged.write_text(json.dumps({"recipe": "00"}), encoding="utf-8")
     with pytest.raises(germline.LineageError, match=r"damaged\.json: not scores of items"):
         germline.load_lineage(project).item_scores()
     write_rows(project / SELECTION / "genomes.jsonl", rows_of()[:3])
-    with pytest.raises(germline.LineageError, match="of different runs"):
+    with pytest.raises(germline.LineageError, match="are of two runs"):
         germline.load_lineage(project / SELECTION)
 
 

@@ -1,0 +1,72 @@
+"""The charts of the report's page for a notebook, where nothing is clicked."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stages.report.page.chart_specs import chart_specs
+from stages.report.page.page_data import page_data
+from stages.report.story import Story
+
+if TYPE_CHECKING:
+    import altair as alt
+
+WIDTH = 640  # pixels; the page's charts are as wide as the page
+_DIGITS = 3
+
+
+def plots_of(story: Story) -> "dict[str, alt.Chart]":
+    """Return the charts by name; those that show one candidate that was clicked are left out."""
+    import altair as alt
+
+    data = page_data(story.search, story)
+    tables = {"candidates": _candidates(data["candidates"])}
+    tables |= {name: data[name] for name in ("generations", "gene_effects", "cost")}
+    tables |= {name: data[name] for name in ("leads", "shortlist")}
+    plots = {}
+    for name, spec in chart_specs(story.search, story).items():
+        needed = set(_data_names(spec))
+        if needed <= set(tables):
+            datasets = {table: tables[table] for table in needed}
+            plots[name] = alt.Chart.from_dict({**spec, "width": WIDTH, "datasets": datasets})
+    return plots
+
+
+def _candidates(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a record for each scored candidate, with the fields that the charts read."""
+    plain = ("name", "generation", "fitness", "stderr", "items", "ended", "unbeaten")
+    records = []
+    for index, fitness in enumerate(columns["fitness"]):
+        if fitness is None:
+            continue
+        scores = {t: s[index] for t, s in columns["scores"].get("search", {}).items()}
+        by_task = {task: score and score[0] for task, score in scores.items()}
+        genes = {gene: values[index] for gene, values in columns["genes"].items()}
+        record = {name: columns[name][index] for name in plain}
+        records.append(
+            {
+                **record,
+                "by_task": by_task,
+                "values": genes,
+                "scores": _text(by_task),
+                "genes": _text(genes),
+            }
+        )
+    return records
+
+
+def _text(values: Mapping[str, float | None]) -> str:
+    known = {name: value for name, value in values.items() if value is not None}
+    return ", ".join(f"{name} {value:.{_DIGITS}f}" for name, value in known.items())
+
+
+def _data_names(spec: Any) -> Iterator[str]:
+    """Yield the names of the tables that a specification reads."""
+    if isinstance(spec, Mapping):
+        named = spec.get("data")
+        if isinstance(named, Mapping) and "name" in named:
+            yield named["name"]
+        for value in spec.values():
+            yield from _data_names(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from _data_names(value)

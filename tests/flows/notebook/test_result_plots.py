@@ -1,0 +1,18 @@
+"""The charts that a notebook shows of a run."""
+
+from flows.notebook.result_plots import plots_of
+from tests.report.conftest import rows_of, selection_of, told
+
+
+def test_charts_have_the_data_of_the_page() -> None:
+    """Each chart that needs no click is valid Vega-Lite, and holds the tables that it reads."""
+    plots = plots_of(told(rows_of(), selection_of()))
+    fitness = plots["fitness"].to_dict()
+    candidates = fitness["datasets"]["candidates"]
+
+    assert {"fitness", "cost", "leads", "shortlist", "slices"} <= set(plots)
+    assert not {"family", "layers", "path"} & set(plots)
+    assert len(candidates) == len([row for row in rows_of() if row.fitness is not None])
+    assert {"name", "ended", "by_task", "values", "genes"} <= set(candidates[0])
+    assert all("datasets" in plot.to_dict() for plot in plots.values())
+    assert fitness["width"] == 640
