@@ -15,7 +15,7 @@ from flows.notebook.params_file import project_of
 from flows.notebook.project_lineage import Lineage, load_lineage
 from flows.notebook.run_view import RunView
 from stages.errors import GermlineError
-from stages.lineage.question_answers import ANSWERS, read_answers
+from stages.lineage.records.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import Row
 from stages.params.load import Params
 from stages.recipe.html_table import html_table

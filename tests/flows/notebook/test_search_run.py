@@ -127,6 +127,7 @@ def test_a_search_gives_the_bytes_of_dvc_repro(
     params = germline.load_params(repeated.folder / "params.yaml")
 
     async def in_a_notebook() -> germline.SearchResult:
+        """Search while an event loop runs."""
         return germline.search(params, folder=project.folder, overwrite=True)
 
     result = asyncio.run(in_a_notebook())
