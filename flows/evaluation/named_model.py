@@ -64,7 +64,7 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
 def _check_prefix(name: str) -> None:
     """Check that ``name`` is not spelt as a source of params.yaml."""
     prefix, colon, rest = name.partition(":")
-    folders = {"zoo": f"data/zoo/{rest}", "local": rest}
+    folders = {"zoo": f"data/zoo/{rest}", "local": rest, "run": f"{rest}/data/champion"}
     if colon and prefix in folders and not Path(name).exists():
         raise CheckpointError(
             f"model {name}: {prefix}: is for the sources of params.yaml. Write "

@@ -8,6 +8,7 @@ from flows.pipeline.preflight import check
 from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.content_check import check_content
+from stages.download.earlier_run import champion_of
 from stages.download.manifest import Parents, read_entries
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Local
@@ -48,6 +49,8 @@ def _folders(params: Params) -> dict[str, list[str]]:
     folders = {}
     for request in requests(params.download, stage.PARENTS):
         local = [str(p.path) for p in request.source.places if isinstance(p, Local)]
+        runs = (Path(run.path).expanduser() for run in request.source.runs)
+        local += [str(champion_of(run).folder) for run in runs]
         unwatched = [path for path in local if not watches("download", path)]
         if unwatched:
             folders[request.name] = unwatched

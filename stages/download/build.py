@@ -15,6 +15,7 @@ from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.weight_files import WeightFiles
 from stages.checkpoint.writer import CheckpointWriter
 from stages.download.adapter_targets import fitted
+from stages.download.earlier_run import champion_of
 from stages.download.lora_adapter import Adapter
 from stages.download.manifest import FileEntry, ManifestEntry, file_entries
 from stages.download.pickled_weights import plain, read_pickled
@@ -163,6 +164,7 @@ def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]
     except CheckpointError as error:
         fault = str(error).replace(f"{folder}/", "")
         raise CheckpointError(f"{job.request.at}: {fault}") from error
+    origin = _origin(job, model)
     inputs = _inputs(located, job.adapter)
     licences = licences_of(folder)
     return ManifestEntry(
@@ -173,11 +175,30 @@ def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]
         licence=shown(licences) if licences else None,
         inputs=inputs,
         files=_files(job, located, folder, inputs),
-        notes=notes,
+        notes=(*notes, *origin),
         weights_hash=model.hash(),
         num_tensors=len(model.tensors),
         num_parameters=sum(math.prod(info.shape) for info in model.tensors.values()),
     )
+
+
+def _origin(job: ModelJob, model: Checkpoint) -> tuple[str, ...]:
+    """Return a note on the run that a model is the champion of; check that it is whole.
+
+    Raises:
+        CheckpointError: its weights are not those that its card names.
+    """
+    notes = []
+    for run in job.request.source.runs:
+        champion = champion_of(Path(run.path).expanduser())
+        if job.adapter is None and model.hash() != champion.weights_hash:
+            raise CheckpointError(
+                f"{job.request.at}: holds the weights {model.hash()[:16]}, and its card names "
+                f"{champion.weights_hash[:16]}. It is not what its run wrote; restore it there "
+                "with `dvc checkout`."
+            )
+        notes.append(f"champion of an earlier run, recipe {champion.recipe_id}")
+    return tuple(notes)
 
 
 def _files(

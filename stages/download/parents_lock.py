@@ -15,21 +15,26 @@ from pathlib import Path
 
 import yaml
 
+from stages.download.earlier_run import champion_of
 from stages.download.manifest import ManifestEntry
 from stages.download.sources.hub import commit_if_known, commit_of
 from stages.download.sources.model_requests import ModelRequest, gather
-from stages.download.sources.model_source import Hub
-from stages.errors import ParamsError
+from stages.download.sources.model_source import EarlierRun, Hub
+from stages.errors import CheckpointError, ParamsError, at
 from stages.files import text_of, write_whole
 from stages.yaml_text import document_in
 
 LOCK = Path("parents.lock")
 UPDATE = "germline download --update"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HEAD = f"""\
 # The commit of each branch and tag of the hub that params.yaml names. The download stage writes
 # this file and fetches these commits; `{UPDATE}` moves them. Keep it in git.
 """
+# What each section holds: commits of the hub, and weights hashes of the champions of earlier runs.
+_KINDS = {
+    "commits": (re.compile(r"[0-9a-f]{40}"), "a commit, which has 40 hexadecimal digits"),
+    "runs": (re.compile(r"[0-9a-f]{64}"), "a hash of weights, which has 64 hexadecimal digits"),
+}
 
 
 class ParentsLock:
@@ -62,6 +67,15 @@ class ParentsLock:
             if name in known and name not in self._commits:
                 self._note_move(branch, commit)
             self._commits[name] = commit
+        for run in request.source.runs:
+            weights = _champion(run, request)
+            if self._held.get(str(run), weights) != weights:
+                raise CheckpointError(
+                    f"{request.where}: {run}: its champion has the weights {weights[:16]}, "
+                    f"{self._path} holds {self._held[str(run)][:16]}. Restore the champion that "
+                    f"this project began with, or run `{UPDATE}` to go on with the new one."
+                )
+            self._commits[str(run)] = weights
         return replace(request, source=request.source.at(self._commits))
 
     def write(self) -> None:
@@ -86,14 +100,20 @@ def update(wanted: Sequence[ModelRequest], path: Path = LOCK) -> tuple[str, ...]
     """
     before = read(path)
     pairs = {str(branch): (branch, r) for r in wanted for branch in r.source.branches}
-    locked = gather(partial(_looked_up, *pair) for pair in pairs.values())
-    commits = dict(sorted(zip(pairs, locked, strict=True)))
+    runs = {str(run): (run, r) for r in wanted for run in r.source.runs}
+    locked = gather(
+        [
+            *(partial(_looked_up, *pair) for pair in pairs.values()),
+            *(partial(_champion, *pair) for pair in runs.values()),
+        ]
+    )
+    commits = dict(sorted(zip((*pairs, *runs), locked, strict=True)))
     _write(path, commits)
     return tuple(_told(name, before.get(name), commit) for name, commit in commits.items())
 
 
 def read(path: Path = LOCK) -> dict[str, str]:
-    """Return the commits that are locked, by ORG/NAME@BRANCH; empty where there is no file.
+    """Return what is locked, by ORG/NAME@BRANCH or run:FOLDER; empty where there is no file.
 
     Raises:
         ParamsError: the file is damaged.
@@ -106,16 +126,16 @@ def read(path: Path = LOCK) -> dict[str, str]:
     except ValueError as error:
         raise ParamsError(f"{path}: not valid YAML: {error}. {remedy}") from error
     data = None if document is None else document.plain()
-    commits = data.get("commits") if isinstance(data, dict) else None
-    if not isinstance(commits, dict) or data != {"commits": commits}:
-        raise ParamsError(f"{path}: must hold the mapping `commits` alone. {remedy}")
-    for name, commit in commits.items():
-        if not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
-            raise ParamsError(
-                f"{path}: {name}: {commit!r} is not a commit, which has 40 hexadecimal digits. "
-                f"{remedy}"
-            )
-    return commits
+    sections = data if isinstance(data, dict) else {}
+    is_whole = "commits" in sections and sections.keys() <= _KINDS.keys()
+    if not is_whole or not all(isinstance(section, dict) for section in sections.values()):
+        raise ParamsError(f"{path}: must hold the mapping `commits`, and `runs` at most. {remedy}")
+    for section, values in sections.items():
+        pattern, legal = _KINDS[section]
+        for name, value in values.items():
+            if not (isinstance(value, str) and pattern.fullmatch(value)):
+                raise ParamsError(f"{path}: {name}: {value!r} is not {legal}. {remedy}")
+    return {name: value for values in sections.values() for name, value in values.items()}
 
 
 def _fetched(request: ModelRequest, entry: ManifestEntry | None) -> dict[str, str]:
@@ -130,6 +150,12 @@ def _looked_up(branch: Hub, request: ModelRequest) -> str:
     return commit_of(branch.repo, branch.revision, where=f"{request.where}: {branch}")
 
 
+def _champion(run: EarlierRun, request: ModelRequest) -> str:
+    """Return the hash of the weights of a run's champion, as its card names it."""
+    with at(f"{request.where}: {run}"):
+        return champion_of(Path(run.path).expanduser()).weights_hash
+
+
 def _told(name: str, before: str | None, now: str) -> str:
     if before is None:
         return f"{name}: locked at {now}"
@@ -137,7 +163,10 @@ def _told(name: str, before: str | None, now: str) -> str:
 
 
 def _write(path: Path, commits: Mapping[str, str]) -> None:
-    text = _HEAD + yaml.safe_dump({"commits": dict(commits)}, sort_keys=True)
+    sections: dict[str, dict[str, str]] = {"commits": {}}
+    for name, value in commits.items():
+        sections.setdefault("runs" if name.startswith("run:") else "commits", {})[name] = value
+    text = _HEAD + yaml.safe_dump(sections, sort_keys=True)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     write_whole(path, text)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from stages.params.section import MAX_ITEMS, Bounds, Listed, Number, Section, Seed, Text
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
 

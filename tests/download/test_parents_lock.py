@@ -120,7 +120,7 @@ def test_models_that_are_here_need_no_lock() -> None:
     [
         ("<<<<<<< HEAD\ncommits: {a@b: c}\n", "not valid YAML"),
         ("commits: {org/math@main: 0123abc}\n", "'0123abc' is not a commit, which has 40"),
-        ("[]\n", "must hold the mapping `commits` alone"),
+        ("[]\n", "must hold the mapping `commits`, and `runs`"),
     ],
 )
 @pytest.mark.usefixtures("project")

@@ -60,7 +60,7 @@ NOT_DECIDING = {
     "stages.report.story",
     "stages.store.index",
     "stages.params.section",
-    "stages.params.space_params",
+    "stages.params.space.space_params",
     "stages.store.candidate_store",
     "stages.params.task_params",
     "stages.yaml_text",

@@ -13,7 +13,7 @@ from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Model, NestedRecipe, Recipe, Rule

@@ -15,7 +15,7 @@ from stages.errors import ParamsError, RecipeError
 from stages.merge import plugins
 from stages.merge.engine.tensor_ranges import merge
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.select.space.space import Space
 from tests.merge.recipes import model_of, planned, recipe_of
 from tests.merge.strategies import merged

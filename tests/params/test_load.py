@@ -8,7 +8,7 @@ import yaml
 
 from stages.errors import ParamsError
 from stages.params.load import load_params
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 
 GOOD = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math"}},

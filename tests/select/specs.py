@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.select.space.space import Genome, Space
 

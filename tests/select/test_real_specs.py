@@ -9,7 +9,7 @@ import torch
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.methods import METHODS
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.recipe.recipe import Model
 from stages.select.final.baselines import references

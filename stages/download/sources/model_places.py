@@ -6,10 +6,18 @@ from pathlib import Path
 
 from stages.checkpoint.safetensors_header import check_links
 from stages.checkpoint.weight_files import WeightFiles, first_of, is_index
+from stages.download.earlier_run import champion_of
 from stages.download.sources.hub import Repository
-from stages.download.sources.model_source import Hub, Local, ModelSource, Place, Zoo
+from stages.download.sources.model_source import (
+    EarlierRun,
+    Hub,
+    Local,
+    ModelSource,
+    Place,
+    Zoo,
+)
 from stages.download.sources.wanted_files import adapter_files, model_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 from stages.hashing import file_hash, nearest
 
 ZOO = Path("data/zoo")
@@ -113,7 +121,7 @@ def _at(where: str, location: Place) -> str:
     match location:
         case Zoo(name):
             return f"{where}: zoo:{name}"
-        case Local():
+        case Local() | EarlierRun():
             return f"{where}: {location}"
         case Hub(repo, revision):
             return f"{where}: {repo}@{revision}"
@@ -123,6 +131,10 @@ def _listed(location: Place, where: str) -> Located:
     if isinstance(location, Hub):
         repository = Repository.open(location.repo, location.revision, where=_at(where, location))
         return Located(repository.names, repository=repository)
+    if isinstance(location, EarlierRun):
+        with at(_at(where, location)):
+            champion = champion_of(Path(location.path).expanduser())
+        return files_in(champion.folder, where=_at(where, location))
     folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path).expanduser()
     if not folder.is_dir():
         raise CheckpointError(

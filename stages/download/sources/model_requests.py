@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from stages.download.earlier_run import CHAMPION
 from stages.download.manifest import BASE
-from stages.download.sources.model_source import Local, ModelSource, parse
+from stages.download.sources.model_source import EarlierRun, Local, ModelSource, parse
 from stages.errors import CheckpointError, Faults, ParamsError
 from stages.params.download_params import DownloadParams
 
@@ -46,6 +47,12 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
                     f"{local} is inside {out.as_posix()}, which this stage replaces. Move "
                     "the model elsewhere in the project."
                 )
+            for run in source.runs:
+                if _is_own(run):
+                    faults.add(
+                        f"{run} is the champion of this project, which each run replaces. Copy "
+                        "the champion's folder, or start from the project that it was copied from."
+                    )
             wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
     if BASE in params.parents:
         with faults.at(f"params.yaml: download.parents.{BASE}"):
@@ -74,6 +81,12 @@ def raise_all(faults: Iterable[str]) -> None:
     for fault in faults:
         collected.add(fault)
     collected.raise_as(CheckpointError)
+
+
+def _is_own(run: EarlierRun) -> bool:
+    """Return whether a run is that of the project in the working directory."""
+    folder = Path(run.path).expanduser().resolve()
+    return folder in (Path.cwd(), (Path.cwd() / CHAMPION).resolve())
 
 
 def _inside(source: ModelSource, out: Path) -> list[Local]:

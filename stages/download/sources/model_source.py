@@ -10,7 +10,8 @@ from stages.files import can_be_path
 
 SPELLINGS = (
     "zoo:NAME, a folder (./FOLDER, ~/FOLDER, /FOLDER or local:FOLDER), ORG/NAME@REVISION on the "
-    "Hugging Face hub, and any of these + the source of a LoRA adapter"
+    "Hugging Face hub, run:FOLDER (the champion of an earlier run), and any of these + the source "
+    "of a LoRA adapter"
 )
 _ZOO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
@@ -54,7 +55,17 @@ class Hub:
         return f"{self.repo}@{self.revision}"
 
 
-Place = Zoo | Local | Hub
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """The champion of a run in another folder: a project's, or the champion's own."""
+
+    path: PurePosixPath
+
+    def __str__(self) -> str:
+        return f"run:{self.path}"
+
+
+Place = Zoo | Local | Hub | EarlierRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,11 @@ class ModelSource:
     def branches(self) -> tuple[Hub, ...]:
         """The places that a hub may move: branches and tags."""
         return tuple(p for p in self.places if isinstance(p, Hub) and not p.is_commit)
+
+    @property
+    def runs(self) -> tuple[EarlierRun, ...]:
+        """The places that are earlier runs, whose champions may change."""
+        return tuple(p for p in self.places if isinstance(p, EarlierRun))
 
     def at(self, commits: Mapping[str, str]) -> "ModelSource":
         """Return the same source with each branch and tag as its commit in ``commits``."""
@@ -123,6 +139,8 @@ def _place(part: str) -> Place:
             return _zoo(rest)
         if prefix[1] == "local":
             return _local(rest)
+        if prefix[1] == "run":
+            return EarlierRun(_local(rest).path)
         raise ParamsError(f"unknown prefix {prefix[0]!r}. Legal: {SPELLINGS}.")
     if part.startswith((".", "/", "~")) or _is_folder(part):
         return _local(part)

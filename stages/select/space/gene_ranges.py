@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from stages.errors import ParamsError
 from stages.hashing import nearest
 from stages.params.section import Bounds
-from stages.params.space_params import MAX_DECIMALS, SpaceParams
+from stages.params.space.space_params import MAX_DECIMALS, SpaceParams
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.select.space.genes import METHOD, SOURCE, GeneSpan
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from stages.errors import ParamsError
 from stages.hashing import nearest
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.method_spec import MethodSpec
 from stages.recipe.recipe import Value
 from stages.select.space.layer_blocks import Block

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stages.errors import ParamsError
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.recipe import COMPONENTS
 
 OTHER = "other"  # the components that params.yaml does not list, taken together

@@ -41,9 +41,9 @@ def path_recipe(
             return only.recipe
         return Recipe.of_models("passthrough", (only,), _COPY, base, dtype=merge.dtype)
     frame = [] if base is None else [base]
-    place = {model: len(frame) + index for index, model in enumerate(used)}
+    index_of = {model: len(frame) + index for index, model in enumerate(used)}
     slices = tuple(
-        Slice((Span(place[hop.model], hop.layer, hop.layer + 1),), None, *hop.gains)
+        Slice((Span(index_of[hop.model], hop.layer, hop.layer + 1),), None, *hop.gains)
         for hop in path
     )
     return Recipe(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError, RecipeError
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe, Rule, Value

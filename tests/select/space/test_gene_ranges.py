@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stages.errors import ParamsError
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import Setting
+from stages.params.space.space_params import Setting
 from stages.recipe.method_spec import Parameter
 from stages.recipe.recipe import Model, Rule
 from stages.select.space.space import Space

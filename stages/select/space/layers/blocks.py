@@ -7,7 +7,7 @@ direction ("training-free looping", arXiv:2605.23872).
 from collections.abc import Sequence
 
 from stages.errors import Faults
-from stages.params.layers_params import BlocksParams
+from stages.params.space.layers_params import BlocksParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values
 from stages.select.space.layers.hops import Hop, hops_of, lengthened, runs_of

@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
 from stages.errors import Faults
-from stages.params.layers_params import EncodingParams
 from stages.params.section import Bounds
+from stages.params.space.layers_params import EncodingParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.hops import Hop
 

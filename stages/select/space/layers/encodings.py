@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from stages.errors import Faults, ParamsError
-from stages.params.layers_params import LayersParams
+from stages.params.space.layers_params import LayersParams
 from stages.select.space.layers.blocks import Blocks
 from stages.select.space.layers.encoding import Encoding
 from stages.select.space.layers.indicator import Indicator

@@ -8,7 +8,7 @@ hop are the same family as the gains of the hops (docs/search.md).
 
 from collections.abc import Iterator, Sequence
 
-from stages.params.layers_params import IndicatorParams
+from stages.params.space.layers_params import IndicatorParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import LAYERS, Encoding, Values
 from stages.select.space.layers.hops import Hop, hops_of, lengthened, shortened

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from stages.errors import Faults
-from stages.params.layers_params import PickParams
+from stages.params.space.layers_params import PickParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values, refuse_one_model
 from stages.select.space.layers.hops import Hop, hops_of, without_gains

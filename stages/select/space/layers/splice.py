@@ -6,7 +6,7 @@ With overlaps it holds the stacks known as Goliath, and SOLAR (Kim et al. 2023, 
 from collections.abc import Sequence
 
 from stages.errors import Faults
-from stages.params.layers_params import SpliceParams
+from stages.params.space.layers_params import SpliceParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values, refuse_one_model
 from stages.select.space.layers.hops import Hop, hops_of, runs_of, without_gains

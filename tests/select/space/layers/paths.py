@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stages.merge.methods import METHODS
 from stages.params.merge_params import MergeParams
-from stages.params.space_params import SpaceParams
+from stages.params.space.space_params import SpaceParams
 from stages.recipe.recipe import Model, Recipe
 from stages.select.space.layers.hops import Hop
 from stages.select.space.space import Genome, Space

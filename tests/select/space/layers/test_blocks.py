@@ -1,5 +1,7 @@
 """blocks: repeated, damped and skipped blocks of one model."""
 
+from typing import Any
+
 import pytest
 
 from stages.errors import ParamsError
@@ -25,7 +27,7 @@ def test_a_repeated_block_is_damped() -> None:
 def test_blocks_that_overlap_are_cut_short() -> None:
     """They follow each other in the order of their starts, whatever their numbers are."""
     space = paths("blocks", parents=2, blocks=2, length=3, times=[0, 3])
-    given = {**block(1, 3, 2, 2), **block(2, 2, 2, 0), "model": "b"}
+    given: dict[str, float | str] = {**block(1, 3, 2, 2), **block(2, 2, 2, 0), "model": "b"}
     assert path_of(space, **given) == "b0 b1 b4*0.5 b4*0.5 b5"
 
 
@@ -41,7 +43,7 @@ def test_depth_is_bounded_by_fewer_passes_and_by_skips_that_come_back() -> None:
 def test_a_repeat_is_written_as_a_block(times: int) -> None:
     """The genome of a plain repeat has its gain, where that has bounds."""
     plain = (*hops_of(0, 0, 4), *hops_of(0, 2, 4) * (times - 1), *hops_of(0, 4, 6))
-    bounds = {"attention_gain": [0.25, 1.0], "mlp_gain": [0.25, 1.0]}
+    bounds: dict[str, Any] = {"attention_gain": [0.25, 1.0], "mlp_gain": [0.25, 1.0]}
     space = paths("blocks", parents=1, blocks=2, times=[1, 3], **bounds)
     genome = space.near_path(plain)
     assert genome is not None

@@ -15,7 +15,7 @@ from stages.select.strategies.registry import strategy_of
 from stages.select.strategies.strategy import Result
 from tests.select.space.layers.paths import MODELS, genome_of, paths, recipe_of, text
 
-GAINS = {"attention_gain": [0.5, 2.0], "mlp_gain": [0.5, 2.0]}
+GAINS: dict[str, Any] = {"attention_gain": [0.5, 2.0], "mlp_gain": [0.5, 2.0]}
 KEYS: dict[str, dict[str, Any]] = {
     "splice": {"cuts": 2, "overlap": 2},
     "pick": {"group": 2},

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from stages.params.layers_params import LayersParams
 from stages.params.section import Bounds, Section, Text
+from stages.params.space.layers_params import LayersParams
 
 MAX_DECIMALS = 8
 Setting = (

@@ -1,0 +1,1 @@
+"""What a search may vary: `select.space`, and the encodings of paths in it."""
