@@ -11,6 +11,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.inspection.runs.journal import Journal
 from flows.inspection.runs.page_so_far import PageSoFar
 from flows.inspection.runs.run_log import JOURNAL
 from flows.pipeline.estimation import estimated, learn
@@ -30,7 +31,6 @@ from flows.pipeline.session import (
 from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
-from stages.lineage.journal import Journal
 from stages.lineage.outcome import Outcome
 from stages.lineage.rows import LINEAGE, Row, finished, write_rows
 from stages.params.load import Params, load_params

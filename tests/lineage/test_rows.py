@@ -1,7 +1,6 @@
 """The lineage, held to round trips, to deterministic bytes, and to what a crash leaves behind."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
-from stages.lineage.journal import Journal
 from stages.lineage.outcome import Outcome
 from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
 from stages.lineage.table import frame
@@ -116,25 +114,6 @@ def test_frame_is_flat_and_keeps_the_order() -> None:
     assert table["id"][0] == recipe.id
 
 
-def test_journal_keeps_whole_records_of_a_torn_file(tmp_path: Path) -> None:
-    """A record torn by a crash is dropped, and the next one starts on a line of its own."""
-    path = tmp_path / "journal.jsonl"
-    Journal(path).append({"name": "g00-c00"})
-    with path.open("a") as file:
-        file.write('{"name": "g00-')
-    assert [{"name": "g00-c00"}] == Journal(path).read()
-    Journal(path).append({"name": "g00-c02"})
-    assert [{"name": "g00-c00"}, {"name": "g00-c02"}] == Journal(path).read()
-
-
-def test_journal_records_rows(tmp_path: Path) -> None:
-    """A row in the journal is the row of the lineage."""
-    rows = [_ok(0, 1), _failed(0, 2)]
-    journal = Journal(tmp_path / "journal.jsonl")
-    journal.add(rows)
-    assert rows == [Row.from_dict(record) for record in journal.read()]
-
-
 def test_a_row_has_an_evaluation_or_an_error() -> None:
     """A failed row says why; the brief of either is plain data."""
     assert ("failed", None, "ran out: of time") == (
@@ -143,23 +122,6 @@ def test_a_row_has_an_evaluation_or_an_error() -> None:
         row.error,
     )
     assert {"name": "g00-c01", "fitness": 0.1} == dict(list(_ok(0, 1).brief().items())[:2])
-
-
-def test_journal_takes_records_from_threads(tmp_path: Path) -> None:
-    """Records of parallel evaluations are whole lines."""
-    journal = Journal(tmp_path / "run" / "journal.jsonl")
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: journal.append({"i": i, "pad": "x" * 5000}), range(64)))
-    assert set(range(64)) == {record["i"] for record in journal.read()}
-
-
-def test_journal_reports_damage_before_its_end(tmp_path: Path) -> None:
-    """A damaged line that is not the last is not a torn append."""
-    path = tmp_path / "journal.jsonl"
-    path.write_text('{"a": 1}\n{"b"\n{"c": 2}\n')
-    with pytest.raises(LineageError, match="line 2"):
-        Journal(path).read()
-    assert [] == Journal(tmp_path / "none").read()
 
 
 def test_a_row_takes_the_scores_of_later_splits() -> None:

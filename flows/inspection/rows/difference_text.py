@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.inspection.rows.row_difference import (
-    ItemChange,
     Pairs,
     RowDifference,
+    ScoreChange,
     SplitDifference,
 )
 from flows.inspection.terminal_text import printable
@@ -103,7 +103,7 @@ def _shown(value: Any) -> str:
     return "-" if value is None else printable(str(value))
 
 
-def _print_items(console: Console, changes: Sequence[ItemChange], texts: Texts) -> None:
+def _print_items(console: Console, changes: Sequence[ScoreChange], texts: Texts) -> None:
     for one in changes:
         text = " ".join(texts.get((one.task, one.item), "").split())
         if len(text) > _MOST_CHARACTERS:

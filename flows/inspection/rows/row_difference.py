@@ -13,7 +13,7 @@ Pairs = Mapping[str, tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class ItemChange:
+class ScoreChange:
     """An item that the two rows score differently, as lm-eval gives the scores."""
 
     task: str
@@ -34,8 +34,8 @@ class SplitDifference:
     num_shared: int
     comparison: Comparison | None
     tasks: Mapping[str, Comparison]
-    gained: tuple[ItemChange, ...]
-    lost: tuple[ItemChange, ...]
+    gained: tuple[ScoreChange, ...]
+    lost: tuple[ScoreChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +141,18 @@ def _only(evaluation: Evaluation, name: str) -> Evaluation:
 
 def _changes(
     first: Evaluation, second: Evaluation
-) -> tuple[tuple[ItemChange, ...], tuple[ItemChange, ...]]:
+) -> tuple[tuple[ScoreChange, ...], tuple[ScoreChange, ...]]:
     """Return the items that the first has better, and those that it has worse."""
     better, worse = item_scores(first), item_scores(second)
     as_given = {(i.task, i.item): i for i in reversed(first.items)}
     others = {(i.task, i.item): i for i in reversed(second.items)}
-    gained: list[ItemChange] = []
-    lost: list[ItemChange] = []
+    gained: list[ScoreChange] = []
+    lost: list[ScoreChange] = []
     for task in sorted(better):
         for (item, _), score in better[task].items():
             other = worse.get(task, {}).get((item, 0), score)
             if score != other:
                 one, two = as_given[task, item], others[task, item]
-                change = ItemChange(task, item, one.value, two.value)
+                change = ScoreChange(task, item, one.value, two.value)
                 (gained if score > other else lost).append(change)
     return tuple(gained), tuple(lost)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from stages.lineage.journal import Journal
+from flows.inspection.runs.journal import Journal
 from stages.lineage.rows import Row
 
 RUN_LOG = Path("reports/runs/log.jsonl")

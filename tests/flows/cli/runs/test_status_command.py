@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import main
+from flows.inspection.runs.journal import Journal
 from flows.inspection.runs.run_holder import holding
 from flows.inspection.runs.run_log import JOURNAL, RunLog
-from stages.lineage.journal import Journal
 from tests.flows.inspection.small_run import rows_of_run, write_run
 
 

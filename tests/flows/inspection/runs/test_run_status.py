@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from flows.inspection.runs.journal import Journal
 from flows.inspection.runs.run_holder import HOLDER, holder_of, holding
 from flows.inspection.runs.run_log import JOURNAL, RUN_LOG, RunLog
 from flows.inspection.runs.run_status import StageProgress, status_of
 from flows.prefect_runtime.console import SearchProgress, only_run
 from stages.errors import LineageError
-from stages.lineage.journal import Journal
 from stages.lineage.rows import LINEAGE
 from tests.flows.inspection.small_run import CHAMPION, rows_of_run, write_run
 
