@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
+.PHONY: fuzz help install run experiments test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -24,6 +24,9 @@ $(STAMP): requirements.lock tools/install.py
 
 run: $(STAMP)  ## the main job: download, evolve, select, report, on the parents in params.yaml
 	@dvc repro
+
+experiments: $(STAMP)  ## a line for each run and DVC experiment: test fitness, lead, items, seed, params that differ
+	@dvc exp show --only-changed --keep 'test_|lead|items|seed' --drop '.*/.*'
 
 test: $(STAMP)  ## the tests that need no more than a laptop
 	@python -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10

@@ -3,6 +3,9 @@
 import ast
 import json
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -275,3 +278,20 @@ def documented_keys() -> dict[str, str]:
         if row:
             found[section + row[1]] = row[2].strip()
     return found
+
+
+def test_experiments_are_one_screen() -> None:
+    """Of an unchanged workspace `make experiments` shows the metrics, in order, and nothing else.
+
+    The names, with two cells before them and three columns between two, fit 90 columns.
+    """
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\t@dvc (exp show .*)$", makefile, re.MULTILINE)
+    options = [*shlex.split(command), "--csv", "--hide-workspace"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "dvc", *options], cwd=ROOT, check=True, capture_output=True
+    )
+    header = shown.stdout.decode().splitlines()[0].split(",")
+    metrics = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
+    assert [*metrics] == [name for name in header if name not in {"rev", "Created", "Experiment"}]
+    assert sum(len(name) + 3 for name in ("Experiment", "Created ", *metrics)) <= 90
