@@ -1,5 +1,6 @@
 """Everything that is known of one row, as plain data and as text."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,10 @@ from flows.inspection.stored_lineage import StoredLineage
 from flows.inspection.terminal_text import printable
 from stages.lineage.evaluation import SPLITS
 from stages.lineage.rows import Row
+
+_PLAIN = re.compile(
+    r"[a-z0-9][a-z0-9-]{0,63}"
+)  # of a name: no shell and no path reads more into it
 
 
 def details_of(lineage: StoredLineage, row: Row) -> dict[str, Any]:
@@ -76,8 +81,8 @@ def inputs_of(row: Row) -> list[dict[str, str]]:
 
 def rebuild_command(row: Row) -> list[str]:
     """Return the commands that merge the row again, in the project's folder."""
-    file = f"{row.name}.json"
-    return [f"germline export {row.id[:16]} {file}", f"germline merge {file} {row.name}"]
+    name = row.name if _PLAIN.fullmatch(row.name) else row.id[:16]
+    return [f"germline export {row.id[:16]} {name}.json", f"germline merge {name}.json {name}"]
 
 
 def _facts(lineage: StoredLineage, row: Row) -> Table:
