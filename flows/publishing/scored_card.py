@@ -38,12 +38,12 @@ tokenizer = AutoTokenizer.from_pretrained("{source}")
 
 ## Scores
 
-{_table(model)}
+{score_table(model)}
 ## Recipe
 """
 
 
-def _table(model: RunModel) -> str:
+def score_table(model: RunModel) -> str:
     """Return the scores of each split with their standard errors over items."""
     lines = list(_lines(model))
     if not lines:
