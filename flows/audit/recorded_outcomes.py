@@ -42,10 +42,14 @@ class RecordedOutcome:
 
 
 class RecordedOutcomes:
-    """The documents of ``folders``, the search's first; ``faults`` are of damaged ones."""
+    """The documents of ``folders``, the search's first; ``faults`` are of damaged ones.
+
+    ``answered`` are those that repeat an evaluation to keep what the model said, for people.
+    """
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self.all: list[RecordedOutcome] = []
+        self.answered: list[RecordedOutcome] = []
         self.faults: dict[Path, str] = {}
         self._evaluated: dict[Any, RecordedOutcome] = {}
         self._failed: dict[tuple[Path, str], RecordedOutcome] = {}
@@ -97,6 +101,9 @@ class RecordedOutcomes:
             document = RecordedOutcome(path, recipe, outcome)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.faults[path] = str(error)
+            return
+        if data.get("answers") is not None:
+            self.answered.append(document)
             return
         self.all.append(document)
         if recipe is None:

@@ -19,6 +19,7 @@ from flows.audit.checks import (
 )
 from flows.audit.recorded_run import RecordedRun
 from flows.execution.error_log import explained
+from flows.publishing.run_model import run_model
 from stages.errors import EvaluationError, GermlineError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.score_environment import in_words
@@ -70,6 +71,8 @@ def audit_run(scope: AuditScope, steps: Steps) -> Audit:
     Raises:
         GermlineError: a model that ``scope`` names is unknown, or this machine is at fault.
     """
+    for word in scope.words:  # a slip is said at once
+        run_model(word)
     run = RecordedRun()
     reasons: set[str] = set()
     verdicts = []

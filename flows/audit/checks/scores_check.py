@@ -28,6 +28,7 @@ def check(run: RecordedRun) -> Verdict:
                 num_others += 1
             else:
                 differences += _aggregates(_name(run, document), task, values)
+    differences += _answered(run)
     weights = run.suite.weights
     for row in run.rows:
         differences += _fitness(row, weights)
@@ -38,12 +39,28 @@ def check(run: RecordedRun) -> Verdict:
             f"{num_others} scores: their metric is not the mean of the items' scores, so only "
             "evaluating again tells whether they are right",
         )
+    if run.outcomes.answered:
+        unchecked = (
+            *unchecked,
+            f"{len(run.outcomes.answered)} documents of what models said, which the page shows: "
+            "their scores are those of the evaluations, the words are not asked for again",
+        )
     return Verdict(
         "scores",
         f"{len(run.outcomes.all)} evaluations from their items, {len(run.rows)} rows from them",
         tuple(differences),
         unchecked,
     )
+
+
+def _answered(run: RecordedRun) -> Iterator[Difference]:
+    """Yield where a document that keeps answers has not the scores that it repeats."""
+    evaluated = {(d.recipe, d.split, d.pairs): d for d in run.outcomes.all}
+    for document in run.outcomes.answered:
+        first = evaluated.get((document.recipe, document.split, document.pairs))
+        if first is None or first.outcome.evaluation != document.outcome.evaluation:
+            now = "no such evaluation" if first is None else f"other scores in {first.path}"
+            yield Difference(f"{document.path}, answers", "scores", now)
 
 
 def _name(run: RecordedRun, document: RecordedOutcome) -> str:

@@ -84,6 +84,21 @@ def test_forged_error_of_a_score_is_named() -> None:
     assert any("g00-c00, fitness: recorded 0.99" in line for line in differences)
 
 
+@pytest.mark.usefixtures("here")
+def test_answers_belong_to_the_scores_that_they_repeat() -> None:
+    """A document that keeps what a model said has the scores of the evaluation next to it."""
+    path = min(Path("data/selection/items").glob("*.json"))
+    data = json.loads(path.read_text(encoding="utf-8")) | {"answers": [["t", "i", "p", None, "a"]]}
+    other = path.with_name(f"{'a' * 64}.json")
+    write_whole(other, json.dumps(data))
+    assert said(scores_check.check) == []
+    data["evaluation"]["tasks"][0]["stderr"] += 0.125
+    write_whole(other, json.dumps(data))
+    assert said(scores_check.check) == [
+        f"{other}, answers: recorded scores, now other scores in {path}"
+    ]
+
+
 def _other_genome(row: dict[str, Any]) -> None:
     if row["name"] == "g01-c02":
         gene = next(iter(row["genes"]))
