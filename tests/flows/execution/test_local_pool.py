@@ -1,6 +1,7 @@
 """The local pool, with processes of its own: outcomes, time-outs, starts that fail, a stop."""
 
 import multiprocessing
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 
 from flows.execution.candidates.candidate_scorer import CandidateScorer
 from flows.execution.executor import CandidateJob, StoppedError, UnfinishedError, WorkerSettings
-from flows.execution.local_pool import LocalPool
+from flows.execution.local_pool import LocalPool, _context
 from stages.errors import GermlineError
 from stages.params.merge_params import MergeParams
+from stages.params.model_params import ModelParams
 from tests.flows.execution.conftest import a_recipe, recipe_on
 
-DIES = "import os\nos._exit(3)\n"
+# With the run's environment, which is not that of the process from which workers are forked.
+DIES = "import os\nos._exit(int(os.environ['EXIT_CODE']))\n"
 pytestmark = pytest.mark.usefixtures("fork_server")
 
 
@@ -41,8 +44,11 @@ def test_a_pool_scores_as_this_process_does_and_ends_what_hangs(settings: Worker
         pool.submit(job)
 
 
-def test_a_pool_whose_processes_die_of_starting_says_so(settings: WorkerSettings) -> None:
+def test_a_pool_whose_processes_die_of_starting_says_so(
+    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are not replaced for ever: after a few the jobs are told, and the cause is named."""
+    monkeypatch.setenv("EXIT_CODE", "3")
     Path("plugin.py").write_text(DIES, encoding="utf-8")
     pool = LocalPool(replace(settings, merge=MergeParams(plugins=["plugin.py"])), 1)
     try:
@@ -50,3 +56,16 @@ def test_a_pool_whose_processes_die_of_starting_says_so(settings: WorkerSettings
             pool.submit(CandidateJob(a_recipe(), "search")).result(timeout=300)
     finally:
         pool.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all are spawned")
+def test_processes_that_may_need_a_gpu_are_not_forked(settings: WorkerSettings) -> None:
+    """After a library has looked for a GPU, CUDA does not bear a fork."""
+
+    def start_method(**changes: object) -> str | None:
+        changed = settings.evaluate.model_copy(update=changes)
+        return _context(replace(settings, evaluate=changed)).get_start_method()
+
+    assert start_method() == "forkserver"
+    assert start_method(device="cuda") == "spawn"
+    assert start_method(backend=ModelParams(model="hf")) == "spawn"
