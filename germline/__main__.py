@@ -1,7 +1,17 @@
 """``python -m germline``: the command, also where a folder called ``flows`` or ``stages`` is."""
 
-import germline  # noqa: F401  # first, so that flows is germline's own
-from flows.cli.main import main
+import sys
+from pathlib import Path
+
+import germline  # first, so that flows is germline's own
+
+# With -m, Python looks for modules in the working directory first, and so do the processes that
+# are started from here. A user's own folder of a name such as ``flows`` comes last instead.
+_OWN = Path(germline.__file__).resolve().parents[1]
+if __name__ == "__main__" and Path(sys.path[0]).resolve() != _OWN:
+    sys.path.append(sys.path.pop(0))
+
+from flows.cli.main import main  # noqa: E402  after what decides whose flows it is
 
 if __name__ == "__main__":
     main()

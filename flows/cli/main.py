@@ -14,12 +14,14 @@ COMMANDS = {
     "lineage": "flows.cli.lineage.group:lineage_group",
     "materialize": "flows.cli.models.materialize:materialize_command",
     "merge": "flows.cli.merge:merge_command",
+    "new": "flows.cli.workspace.new:new_command",
     "push-to-hub": "flows.cli.models.push_to_hub:push_to_hub_command",
     "report": "flows.cli.pipeline_stages:report_command",
     "select": "flows.cli.pipeline_stages:select_command",
     "serve": "flows.cli.serve:serve_command",
     "source": "flows.cli.pipeline_stages:source_command",
     "status": "flows.cli.runs.status:status_command",
+    "versions": "flows.cli.workspace.versions:versions_command",
 }
 
 

@@ -57,12 +57,13 @@ def source_command(name: str) -> None:
 def _run(module: str, function: str = "run") -> None:
     """Run a function of ``module`` under the lock of the checkout.
 
-    The module is imported under the lock: imports take seconds, and that another run is at work
-    is to be said at once.
+    The module is imported under the lock: imports take seconds, half a minute on a busy machine,
+    and that another run is at work, or what is going on, is to be said at once.
     """
-    from flows.prefect_runtime.console import main
+    from flows.prefect_runtime.console import main, say
 
     def work() -> None:
+        say(f"{module.rpartition('.')[2]}: loading PyTorch, lm-eval and Prefect")
         getattr(importlib.import_module(module), function)()
 
     main(work)

@@ -125,6 +125,7 @@ def conduct(flow: Flow[[Params], None], params: Params) -> None:
     """Check ``params``, then run ``flow`` with a thread for each worker process it waits for."""
     runner: Any = ThreadPoolTaskRunner(max_workers=params.evaluate.workers)
     with Server() as server:  # it takes seconds to start: the check runs meanwhile
+        say("checking params.yaml while Prefect's server starts")
         check(params)
         with server.ready():
             flow.with_options(task_runner=runner)(params)

@@ -10,11 +10,10 @@ import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
-PROJECT = Path(__file__).parents[2]
-
 SETTINGS = {
-    # Runs, logs and deployments of this checkout, apart from any other Prefect on the machine.
-    "PREFECT_HOME": str(PROJECT / ".prefect"),
+    # Runs, logs and deployments of this project, apart from any other Prefect on the machine. The
+    # commands of a run work in the project's folder.
+    "PREFECT_HOME": str(Path.cwd() / ".prefect"),
     # No telemetry: offline it costs a time-out and an error in the log.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",

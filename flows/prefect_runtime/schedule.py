@@ -21,7 +21,6 @@ from flows.prefect_runtime.server import Server
 from flows.prefect_runtime.timetable import Timetable
 from stages.errors import GermlineError
 
-PROJECT = Path(__file__).parents[2]
 NAME = "scheduled"
 PORT = 4200
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -58,7 +57,6 @@ def dvc(*arguments: str) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     child = subprocess.Popen(
         command,
-        cwd=PROJECT,
         env={**os.environ, "PATH": path},  # the stages of dvc.yaml say python: this one
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from stages.files import text_of
 from stages.hashing import nearest
 from stages.params.download_params import DownloadParams
 from stages.params.evaluate_params import EvaluateParams
+from stages.params.fault_words import fault_words
 from stages.params.merge_params import MergeParams
 from stages.params.report_params import ReportParams
 from stages.params.section import Section
@@ -164,7 +165,7 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
         said = "missing, this key is required" if tag is None else f"got {tag!r}"
         hint = nearest(str(tag), tags) if tag is not None else ""
         return f"{where}.{key}: {said}. Legal: {', '.join(tags)}.{hint}"
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = fault_words(fault)
     got = fault["input"]
     shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
     return f"{where}: {message}{shown}."

@@ -156,7 +156,7 @@ def test_room_for_no_prompt_is_refused(make_params: MakeParams, model_folder: Pa
     """Where the answer alone fills the context, truncation cannot help."""
     arguments = {"max_length": 12, "truncation": True}
     evaluator = opened(model_folder, make_params("sums", model_args=arguments))
-    with pytest.raises(EvaluationError, match="smaller max_gen_toks"):
+    with pytest.raises(EvaluationError, match=r"`gen_kwargs: {max_gen_toks: 16}` on the task"):
         evaluator.evaluate("search")
 
 

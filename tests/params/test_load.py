@@ -61,7 +61,11 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
     [
         ({"selekt": {}}, r"selekt: unknown key. Legal here: download, .* Did you mean 'select'\?"),
         ({"select": {"optimiser": "CMA"}}, r"select.optimiser: .* Did you mean 'optimizer'\?"),
-        ({"select": {"population": 1}}, r"select.population: .*greater than or equal to 2, got 1"),
+        ({"select": {"population": 1}}, r"select.population: give 2 or more, got 1\."),
+        ({"select": {"population": 2.5}}, r"select.population: give a whole number, .*got 2\.5"),
+        ({"select": {"shortlist": "3"}}, r"shortlist: give a whole number, without quotes"),
+        ({"report": {"title": 3}}, r"report.title: give a text, got 3"),
+        ({"merge": {"keep": "al"}}, r"merge.keep: give 'none', 'elite' or 'all', got 'al'"),
         ({"evaluate": {"tasks": [{"task": "x", "weight": math.inf}]}}, r"weight.* finite number"),
         ({"select": {"space": {"weight": [2, 0]}}}, r"select.space: weight is \[2.0, 0.0\]"),
         ({"select": {"space": {"density": [0, 1]}}}, r"select.space: density is \[0.0, 1.0\]"),

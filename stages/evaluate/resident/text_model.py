@@ -196,6 +196,7 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         if not (self.truncation and may_cut):
             raise EvaluationError(
                 f"{item}: needs {length} tokens, the model's context holds {self.max_length}. "
-                "Take shorter items, fewer few-shot examples or a smaller max_gen_toks; or set "
-                "truncation: true under evaluate.model_args to cut prompts from the left."
+                "Take shorter items, fewer few-shot examples, or shorter texts: `gen_kwargs: "
+                "{max_gen_toks: 16}` on the task in params.yaml; or set truncation: true under "
+                "evaluate.model_args to cut prompts from the left."
             )

@@ -1,0 +1,1 @@
+"""Commands that make, examine and fill a project."""

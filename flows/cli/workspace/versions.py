@@ -1,0 +1,14 @@
+"""``germline versions``: what is installed, for DVC to watch; the first stage of a project."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("versions", hidden=True)
+@click.argument("out", type=click.Path(path_type=Path))
+def versions_command(out: Path) -> None:
+    """Write the versions that results rest on to the file OUT."""
+    from flows.workspace.versions_file import write_versions
+
+    write_versions(out)

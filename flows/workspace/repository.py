@@ -1,0 +1,73 @@
+"""Git and DVC for a new project: a repository of its own, or a place in the one around it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from stages.errors import GermlineError
+
+_CONFIG = (
+    ("core.analytics", "false"),
+    ("core.check_update", "false"),
+    ("core.autostage", "false"),
+)
+_LINKS = ("cache.type", "reflink,hardlink,copy")
+
+
+def enclosing(folder: Path, mark: str) -> Path | None:
+    """Return the nearest folder above ``folder`` that holds ``mark``, or None where none does."""
+    return next((path for path in folder.absolute().parents if (path / mark).exists()), None)
+
+
+def check_tools() -> None:
+    """Check that git can be called.
+
+    Raises:
+        GermlineError: it cannot.
+    """
+    if shutil.which("git") is None:
+        raise GermlineError("git: not installed. DVC needs it: install git and run again.")
+
+
+def start_repository(folder: Path) -> list[str]:
+    """Make ``folder`` a DVC project in git; return what a person should know about it.
+
+    Inside another git repository it is a part of that one, and a DVC project of its own.
+
+    Raises:
+        GermlineError: git or DVC cannot.
+    """
+    around = enclosing(folder, ".git")
+    notes = []
+    if around is None:
+        _call(folder, "git", "init", "--quiet")
+    else:
+        notes.append(
+            f"{folder} is inside the git repository {around}: it is kept there, with "
+            "`dvc init --subdir`. Commit its files to that repository."
+        )
+    if (project := enclosing(folder, ".dvc/config")) is not None:
+        notes.append(
+            f"{project} above is a DVC project, too. This one has a cache of its own; call `dvc` "
+            "and `germline` inside it."
+        )
+    dvc = [sys.executable, "-m", "dvc"]
+    _call(folder, *dvc, "init", "--quiet", *(["--subdir"] if around else []))
+    for name, value in (_LINKS, *_CONFIG):
+        _call(folder, *dvc, "config", name, value)
+    return notes
+
+
+def _call(folder: Path, *command: str) -> None:
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines()
+        shown = words[-1] if words else f"exit code {done.returncode}"
+        raise GermlineError(
+            f"{folder}: `{Path(command[0]).name} {' '.join(command[1:])}` failed: {shown}"
+        )
