@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run experiments test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean
+.PHONY: fuzz help install run experiments test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-strategies study-coverage study-claims oracle parity smollm2 zoo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -71,6 +71,9 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (
 	@python tools/oracle_venv.py
 	@GERMLINE_BENCH_SHAPE=$(or $(SHAPE),135M) \
 		python -m pytest -m bench -s tests/bench/bench_merge.py tests/bench/bench_overhead.py
+
+study-strategies: $(STAMP)  ## strategies against each other on toy landscapes, ten seeds (five minutes)
+	@python -m tests.bench.study_strategies 10
 
 study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds (half an hour)
 	@python -m tests.bench.study_racing 1 10

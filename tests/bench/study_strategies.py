@@ -1,0 +1,139 @@
+"""Strategies against each other at equal budgets on toy landscapes; the floor is blind draws.
+
+``make study-strategies`` prints the tables that docs/search.md holds. Every strategy gets the same
+landscapes and population, and no warm starts. At each budget the champion is chosen as a run
+chooses it: the five best on the search items and the centre meet the validation items, and the
+best of those is scored on the test items, which steered nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from math import sqrt
+from statistics import fmean, stdev
+
+import click
+from scipy.stats import qmc
+
+from stages.lineage.evaluation import Evaluation
+from stages.seeds import key
+from stages.select.space.space import Genome, Space
+from stages.select.strategies.strategy import Result
+from tests.select.landscape import Landscape
+from tests.select.specs import space_of
+from tests.select.steps import params_of, search_of
+
+POPULATION = 12
+BUDGETS = (48, 144, 288)
+SHORTLIST = 5
+TASKS = {"t0": 1.0, "t1": 1.0, "t2": 1.0}
+SOBOL = "Sobol"  # of SciPy; a floor, and no strategy of germline
+ARMS = {
+    **{name: {} for name in (SOBOL, "random", "LHSSearch")},
+    **{name: {} for name in ("CMA", "DiagonalCMA", "TBPSA", "DE", "TwoPointsDE", "NoisyDE")},
+    **{name: {} for name in ("RealSpacePSO", "OnePlusOne")},
+    **{name: {} for name in ("genetic", "nsga2", "cycle_qd", "m2n2", "cat_cma")},
+    "map_elites": {"archive": {"axes": {task: [0, 1] for task in TASKS}, "cells": 5}},
+    "islands": {"islands": {"optimizers": ["CMA", "genetic"], "exchange_every": 3}},
+}
+
+
+def numbers() -> Space:
+    """Return a space of 24 numbers: weight and density of four parents in three blocks."""
+    return space_of("ties", parents=4, layer_groups=3)
+
+
+def names() -> Space:
+    """Return a space of 12 names: which of four models each block of layers is copied from."""
+    return space_of("passthrough", parents=4, layers=12, layer_groups=12)
+
+
+SPACES = {"numbers": numbers, "names": names}
+
+
+def asked(arm: str, space: Space, landscape: Landscape, seed: int) -> Iterator[Genome | None]:
+    """Yield the genomes of a search in ask order; after each generation its centre, or None."""
+    if arm == SOBOL:
+        points = qmc.Sobol(len(space.genes), rng=key("sobol", seed) % 2**32).random(512)
+        for count, point in enumerate(points[: BUDGETS[-1]].tolist(), start=1):
+            yield space.from_unit(point)
+            if count % POPULATION == 0:
+                yield None
+        return
+    generations = BUDGETS[-1] // POPULATION
+    params = params_of(
+        arm, **{**ARMS[arm], "population": POPULATION, "generations": generations, "seed": seed}
+    )
+    strategy = search_of(space, params)
+    for _ in range(generations):
+        results = []
+        for proposal in strategy.ask():
+            yield proposal.genome
+            evaluation = landscape.evaluation(proposal.genome)
+            is_one = params.objectives == "weighted"
+            values = (evaluation.fitness(TASKS),) if is_one else evaluation.objectives()
+            results.append(Result(proposal.name, values, evaluation))
+        strategy.tell(results)
+        centre = strategy.centre()
+        yield None if centre is None else centre.genome
+
+
+def test_scores(arm: str, space_name: str, seed: int) -> list[float]:
+    """Return what the champion scores on the test items after each of ``BUDGETS``."""
+    space = SPACES[space_name]()
+    search = Landscape(space, seed)
+    validation = Landscape(space, seed, num_items=60, split="validation")
+    test = Landscape(space, seed, num_items=1000, split="test")
+
+    def fitness(landscape: Landscape, genome: Genome) -> float:
+        evaluation: Evaluation = landscape.evaluation(genome)
+        return evaluation.fitness(TASKS)
+
+    known: dict[Genome, float] = {}
+    scores, count = [], 0
+    for step, genome in enumerate(asked(arm, space, search, seed), start=1):
+        if step % (POPULATION + 1):
+            known.setdefault(genome or (), fitness(search, genome or ()))
+            count += 1
+        elif count in BUDGETS:
+            listed = sorted(known, key=lambda g: -known[g])[:SHORTLIST]
+            listed += [] if genome is None else [genome]
+            champion = max(listed, key=lambda g: fitness(validation, g))
+            scores.append(fitness(test, champion))
+    return scores
+
+
+def table(space_name: str, seeds: Sequence[int], pool: ProcessPoolExecutor) -> Iterator[str]:
+    """Yield the lines of a table, best last budget first."""
+    jobs = {
+        arm: [pool.submit(test_scores, arm, space_name, seed) for seed in seeds] for arm in ARMS
+    }
+    columns = {
+        arm: list(zip(*(run.result() for run in runs), strict=True)) for arm, runs in jobs.items()
+    }
+    floor = columns["random"]
+    yield f"| {space_name} | " + " | ".join(f"{budget} candidates" for budget in BUDGETS) + " |"
+    yield "| --- |" + " --- |" * len(BUDGETS)
+    for arm, scores in sorted(columns.items(), key=lambda item: -fmean(item[1][-1])):
+        cells = []
+        for column, blind in zip(scores, floor, strict=True):
+            leads = [a - b for a, b in zip(column, blind, strict=True)]
+            error = stdev(leads) / sqrt(len(leads))
+            lead = "" if arm == "random" else f" ({fmean(leads):+.3f} ± {error:.3f})"
+            cells.append(f"{fmean(column):.3f}{lead}")
+        yield f"| `{arm}` | " + " | ".join(cells) + " |"
+
+
+@click.command()
+@click.argument("num_seeds", default=16, type=click.IntRange(2))
+@click.option("--processes", default=2, type=click.IntRange(1))
+def main(num_seeds: int, processes: int) -> None:
+    """Print test scores, and in brackets the lead over random ± its standard error."""
+    with ProcessPoolExecutor(processes) as pool:
+        for space_name in SPACES:
+            click.echo()
+            for line in table(space_name, range(num_seeds), pool):
+                click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
