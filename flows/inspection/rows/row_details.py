@@ -53,9 +53,9 @@ def print_details(console: Console, lineage: StoredLineage, row: Row) -> None:
     console.print("\nRecipe")
     text = yaml.safe_dump(row.recipe.to_dict(), sort_keys=True, default_flow_style=None, width=96)
     console.print("\n".join(f"  {line}" for line in printable(text).splitlines()))
-    console.print("\nTo rebuild it, in the project's folder:")
-    for line in rebuild_command(row):
-        console.print(printable(f"  {line}"), soft_wrap=True)
+    command = rebuild_command(row)
+    if command is not None:
+        console.print(f"\nTo rebuild it, in the project: {command}", soft_wrap=True)
 
 
 def is_champion(lineage: StoredLineage, row: Row) -> bool:
@@ -79,10 +79,12 @@ def inputs_of(row: Row) -> list[dict[str, str]]:
     return inputs
 
 
-def rebuild_command(row: Row) -> list[str]:
-    """Return the commands that merge the row again, in the project's folder."""
+def rebuild_command(row: Row) -> str | None:
+    """Return the command that makes the row's model again, bit for bit; None where it had none."""
+    if row.weights_hash is None:
+        return None
     name = row.name if _PLAIN.fullmatch(row.name) else row.id[:16]
-    return [f"germline export {row.id[:16]} {name}.json", f"germline merge {name}.json {name}"]
+    return f"germline materialize {row.id[:16]} {name}"
 
 
 def _facts(lineage: StoredLineage, row: Row) -> Table:

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from flows.cli.main import main
 from stages.lineage.rows import LINEAGE, read_rows
 from stages.recipe.recipe import Recipe
-from tests.flows.inspection.small_run import CHAMPION, RIGHT, write_run
+from tests.flows.inspection.small_run import CHAMPION, RIGHT, recipe_of, write_run
 
 ROOT = Path(__file__).parents[4]
 
@@ -66,7 +66,7 @@ def test_show_says_all_that_is_known() -> None:
         "seed         7",
         "torch 2",
         "method: task_arithmetic",
-        f"germline merge {CHAMPION}.json {CHAMPION}",
+        f"germline materialize {recipe_of(7).id[:16]} {CHAMPION}",
     ):
         assert expected in said
     data = json.loads(germline("lineage", "show", CHAMPION, "--json").stdout)
@@ -75,6 +75,7 @@ def test_show_says_all_that_is_known() -> None:
     failed = germline("lineage", "show", "g00-c02").stdout
     assert "error: ran out of time" in failed
     assert "none: it was not merged" in failed
+    assert "rebuild" not in failed
 
 
 @pytest.mark.usefixtures("at_run")
