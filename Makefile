@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help install run experiments test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-strategies study-coverage study-claims oracle parity smollm2 zoo clean
+.PHONY: browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -34,6 +34,12 @@ test: $(STAMP)  ## the tests that need no more than a laptop
 fuzz: $(STAMP)  ## two thousand malformed inputs, each refused in words (minutes); SEEDS=100 FIRST=0
 	@GERMLINE_FUZZ_SEEDS=$(or $(SEEDS),100) GERMLINE_FUZZ_FIRST=$(or $(FIRST),0) \
 		python -m pytest -m fuzz -n auto --maxprocesses 4 tests/fuzz
+
+browser: $(STAMP)  ## the report's page in a real Chromium, from 10 to 10,000 candidates (minutes)
+	@python -m pytest -m browser tests/report/page/test_in_browser.py
+
+pictures: $(STAMP)  ## take the README's pictures of the last run's page (needs a Chromium)
+	@python -m tools.page_pictures
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	@python -m pytest -m slow

@@ -172,7 +172,8 @@ class EvaluationCache:
             raise LineageError(keep(key, document, self._environment, error)) from error
 
     def _key(self, job: CandidateJob) -> str:
-        return evaluation_key(job.recipe.id, self._suite_key(job))
+        key = evaluation_key(job.recipe.id, self._suite_key(job))
+        return content_hash(["answers", key]) if job.answers else key
 
     def _suite_key(self, job: CandidateJob) -> str:
         return suite_key(self._suite, self._frame, job.split, job.items)

@@ -22,6 +22,7 @@ from stages.recipe.recipe import Recipe
 class CandidateJob:
     """Merge ``recipe`` and score it on ``split``, or on ``items`` of it.
 
+    With ``answers`` the outcome also holds what it answered.
     It is ended after ``limit_s`` seconds of work; waiting for a free process does not count.
     """
 
@@ -29,6 +30,7 @@ class CandidateJob:
     split: str
     items: Items | None = None
     limit_s: float | None = None
+    answers: bool = False
 
     def __str__(self) -> str:
         return f"recipe {self.recipe.id[:16]} on the {self.split} split"

@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from flows.pipeline.final.final_choice import choose, listed_rows, num_scored
+from flows.pipeline.final.recorded_answers import recorded_answers
 from flows.pipeline.origins import record_origins
 from flows.pipeline.session import (
     Session,
@@ -21,6 +22,7 @@ from flows.pipeline.session import (
 )
 from flows.prefect_runtime.console import SearchProgress, say
 from stages.evaluate.backends.model_strings import identity
+from stages.lineage.question_answers import ANSWERS
 from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
@@ -39,9 +41,11 @@ def select(params: Params) -> None:
         with SearchProgress(num_scored(session, listed), "select") as progress:
             choice = choose(session, rows, lambda: _ask(session), progress.advance)
         selection = choice.selection
+        answers = recorded_answers(session, selection)
         merge(session, choice.winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         write_rows(fresh(SELECTION) / "genomes.jsonl", choice.rows)
         selection.write(SELECTION / "selection.json")
+        answers.write(SELECTION / ANSWERS)
         write_records(session, SELECTION)
         record_origins(session.cache, "select")
     _show(choice.rows, selection, params)

@@ -10,6 +10,7 @@ import torch
 from flows.execution.candidates.candidate_faults import Step, is_candidates, plain_reason
 from flows.execution.candidates.candidate_folder import FolderSink, Sink
 from flows.execution.candidates.gpu_slots import own_device
+from flows.execution.candidates.item_answers import answers_of
 from flows.execution.candidates.parent_models import ParentModels
 from flows.execution.executor import CandidateJob, Job, ReferenceJob, WorkerSettings
 from stages.download.manifest import Parents
@@ -65,14 +66,15 @@ class CandidateScorer:
         try:
             weights_hash = self._sink.load(self._models.plan(job.recipe))
             step = "prepare"
-            self._evaluator.prepare(job.split, job.items)
+            ready = self._evaluator.prepare(job.split, job.items)
             step = "score"
             evaluation = self._evaluator.evaluate(job.split, job.items)
+            answers = tuple(answers_of(ready)) if job.answers else None
         except Exception as error:
             if not is_candidates(error, step):
                 raise
             return Outcome(weights_hash, None, plain_reason(error))
-        return Outcome(weights_hash, evaluation)
+        return Outcome(weights_hash, evaluation, answers=answers)
 
     def _keep_resident(self, settings: WorkerSettings, own: EvaluateParams) -> None:
         frame = self._models.frame(settings.merge)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,23 @@ def test_half_of_an_unsaved_score_is_computed_again(store: CandidateStore) -> No
 
     assert 0 == store_unsaved(store)
     assert [] == list(unsaved.UNSAVED.iterdir())
+
+
+def test_answers_are_an_entry_of_their_own(make_cache: MakeCache) -> None:
+    """The score keeps its key and its bytes; answers are asked for once and found again."""
+    said = (("spanish_arithmetic", "ab", "2 + 2", "4", "5"),)
+
+    def answered(job: Job) -> Outcome:
+        outcome = scored(job)
+        return replace(outcome, answers=said if job == asked else None)
+
+    cache = make_cache(HereExecutor(answered))
+    plain = CandidateJob(a_recipe(), "test")
+    asked = replace(plain, answers=True)
+    assert (None, said) == (cache.outcome(plain).answers, cache.outcome(asked).answers)
+    assert 2 == len(cache.records())
+
+    again = make_cache(HereExecutor(answered))
+    assert scored(plain) == again.outcome(plain)
+    assert said == again.outcome(asked).answers
+    assert 0 == again.num_computed
