@@ -17,8 +17,11 @@ from stages.report.charts.chart_style import (
 _BEST, _MEAN = "#c2571a", "#5b7fa6"
 
 
-def fitness_chart(*, is_raced: bool) -> dict[str, Any]:
-    """Return the chart; races are not joined by lines: no two answered the same items."""
+def fitness_chart(*, is_raced: bool, is_crowded: bool = False) -> dict[str, Any]:
+    """Return the chart; races are not joined by lines: no two answered the same items.
+
+    ``is_crowded``: so many candidates that small pale points show more.
+    """
     title = "fitness on the items answered" if is_raced else "fitness on the search split"
     tooltip = candidate_tooltip("fitness")
     generation = alt.X(
@@ -34,8 +37,10 @@ def fitness_chart(*, is_raced: bool) -> dict[str, Any]:
         .encode(
             x=generation,
             y=fitness,
-            size=alt.condition(IS_PICKED, alt.value(160), alt.value(32)),
-            opacity=alt.condition("datum.ended", alt.value(0.85), alt.value(0.3)),
+            size=alt.condition(IS_PICKED, alt.value(160), alt.value(9 if is_crowded else 32)),
+            opacity=alt.condition(
+                "datum.ended", alt.value(0.4 if is_crowded else 0.85), alt.value(0.2)
+            ),
             color=alt.condition(IS_PICKED, alt.value(_BEST), alt.value(COLOURS["undecided"])),
             tooltip=tooltip,
         )

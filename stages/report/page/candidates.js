@@ -25,7 +25,8 @@ function candidateRows(columns) {
 }
 
 function geneText(values) {
-  const known = Object.entries(values).filter(([, value]) => value !== null);
+  const varied = new Set(page.gene_effects.map((effect) => effect.gene));
+  const known = Object.entries(values).filter(([gene, value]) => value !== null && (varied.has(gene) || !varied.size));
   const shown = known.slice(0, 8).map(([gene, value]) => `${gene} ${fixed(value, 4)}`);
   return shown.join(", ") + (known.length > 8 ? `, and ${known.length - 8} more: click` : "");
 }

@@ -20,6 +20,7 @@ from stages.report.search_story import SearchStory
 from stages.report.story import Story
 
 Spec = dict[str, Any]
+_CROWD = 2000  # candidates; more of them hide each other
 
 
 def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
@@ -35,7 +36,7 @@ def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
 
 
 def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
-    specs = {"fitness": fitness_chart(is_raced=search.is_raced)}
+    specs = {"fitness": fitness_chart(is_raced=search.is_raced, is_crowded=num_scored > _CROWD)}
     genes = [effect.gene for effect in search.gene_effects]
     if genes:
         specs["genes"] = parallel_chart(len(genes), min(NUM_LINES, num_scored))

@@ -35,9 +35,12 @@ function layerFields(row) {
   const sources = compositionOf(row).layers;
   const parameter = sources.some((source) => "weight" in source.values) ? "weight"
     : sources.flatMap((source) => Object.keys(source.values))[0];
+  const { ancestors, parents: numbersOfParents = [] } = recipeOf(row);
+  const parents = numbersOfParents.map((number) => ancestors[number].name);
   const fields = sources.flatMap((source) => {
     const value = source.values[parameter];
-    const byParent = value !== null && typeof value === "object" ? value : { [`all parents`]: value };
+    const byParent = value !== null && typeof value === "object" ? value
+      : Object.fromEntries((parents.length ? parents : ["all parents"]).map((parent) => [parent, value]));
     const numbers = source.first === undefined ? ["outside"] : range(source.first, source.last);
     return numbers.flatMap((layer, i) => Object.entries(byParent).filter(([, one]) => typeof one === "number").map(([parent, one]) => ({
       layer: String(layer), where: layer === "outside" ? "embeddings, final norm and head" : `layer ${layer}`, parameter,

@@ -5,7 +5,7 @@ dialog.addEventListener("close", () => history.replaceState(null, "", location.p
 
 function openDialog(title, ...parts) {
   const close = element("button", { type: "button", onclick: () => dialog.close() }, "close");
-  dialog.replaceChildren(element("div", { class: "bar" }, element("h2", {}, title), close), ...parts);
+  dialog.replaceChildren(element("div", { class: "bar" }, element("h2", {}, title), close), ...parts.filter((part) => part !== null));
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
   dialog.querySelectorAll(".scroll").forEach(saysItScrolls);
@@ -36,7 +36,7 @@ function standing(row) {
   const score = `fitness ${fixed(row.fitness)} ± ${fixed(row.stderr)} on ${row.items} search items`;
   if (!row.ended) return `Generation ${row.generation}: ${score}. A race stopped it early.`;
   const order = page.is_raced ? "" : `, number ${row.rank} of ${ended.length} by search fitness`;
-  return `Generation ${row.generation}: ${score}${order}${row.unbeaten ? "; no other candidate beats it in every task" : ""}.`;
+  return `Generation ${row.generation}: ${score}${order}${row.unbeaten ? "; no other is at least as good in every task and better in one" : ""}.`;
 }
 
 function commandLine(text) {

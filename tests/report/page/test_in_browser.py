@@ -85,6 +85,7 @@ def test_clicking_a_point_opens_its_candidate(small: OpenPage) -> None:
     assert small.page.url.endswith("#candidate=g02-c03")
     small.page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
+    assert "null" not in dialog.inner_text()
 
 
 def test_the_table_sorts_and_filters(small: OpenPage) -> None:
