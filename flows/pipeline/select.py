@@ -22,7 +22,7 @@ from flows.pipeline.session import (
 )
 from flows.prefect_runtime.console import SearchProgress, say
 from stages.evaluate.backends.model_strings import identity
-from stages.lineage.question_answers import ANSWERS
+from stages.lineage.records.question_answers import ANSWERS
 from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params

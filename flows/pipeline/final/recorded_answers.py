@@ -6,7 +6,7 @@ from dataclasses import replace
 from flows.execution.executor import CandidateJob
 from flows.pipeline.session import Session
 from flows.prefect_runtime.console import say
-from stages.lineage.question_answers import AskedItem, QuestionAnswers
+from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.lineage.selection import Selection
 from stages.recipe.recipe import Recipe
 

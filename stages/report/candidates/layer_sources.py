@@ -26,7 +26,7 @@ class LayerSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class PathLayer:
     """One layer of a child that is a path: the layers of the ancestors that it comes from."""
 
     layer: int
@@ -44,7 +44,7 @@ class Composition:
     """
 
     layers: tuple[LayerSource, ...]
-    path: tuple[Hop, ...]
+    path: tuple[PathLayer, ...]
     exceptions: tuple[str, ...]
 
 
@@ -115,7 +115,7 @@ def _without_conditions(rule: Rule) -> Rule:
     return Rule(rule.values, method=rule.method)
 
 
-def _parents(recipe: Recipe, path: Sequence[Hop], layer: int | None) -> tuple[str, ...]:
+def _parents(recipe: Recipe, path: Sequence[PathLayer], layer: int | None) -> tuple[str, ...]:
     """Return the names of the parents of a layer, in the order of a rule's values."""
     if path and layer is not None:
         return tuple(name for name, _ in path[layer].sources)
@@ -131,7 +131,7 @@ def _named(
     }
 
 
-def _hops(recipe: Recipe) -> Iterator[Hop]:
+def _hops(recipe: Recipe) -> Iterator[PathLayer]:
     """Yield the hops of the language model's layers; nothing where whole models are merged."""
     number = 0
     for module in recipe.layers:
@@ -143,11 +143,11 @@ def _hops(recipe: Recipe) -> Iterator[Hop]:
                 number += 1
 
 
-def _hop(number: int, part: Slice, offset: int, recipe: Recipe) -> Hop:
+def _hop(number: int, part: Slice, offset: int, recipe: Recipe) -> PathLayer:
     sources = tuple(
         (recipe.ancestors[span.ancestor].name, span.first + offset) for span in part.parents
     )
-    return Hop(number, sources, part.attention_gain, part.mlp_gain)
+    return PathLayer(number, sources, part.attention_gain, part.mlp_gain)
 
 
 def _sentence(rule: Rule, recipe: Recipe) -> str:

@@ -5,8 +5,8 @@ import pytest
 from stages.recipe.recipe import Model, ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Span
 from stages.report.candidates.layer_sources import (
     Composition,
-    Hop,
     LayerSource,
+    PathLayer,
     composition,
     layers_named,
 )
@@ -65,9 +65,9 @@ def test_a_path_is_told_hop_by_hop() -> None:
     layers = (ModuleLayers("default", path),)
     recipe = Recipe("passthrough", (MATH, nested), (Rule({}),), layers=layers)
     assert (
-        Hop(0, (("math", 0),), 1.0, 1.0),
-        Hop(1, (("math", 1),), 1.0, 1.0),
-        Hop(2, (("both", 3),), 0.5, 0.25),
+        PathLayer(0, (("math", 0),), 1.0, 1.0),
+        PathLayer(1, (("math", 1),), 1.0, 1.0),
+        PathLayer(2, (("both", 3),), 0.5, 0.25),
     ) == composition(recipe, 0).path
 
 
