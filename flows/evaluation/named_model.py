@@ -16,7 +16,7 @@ from stages.params.load import Params
 from stages.recipe.model_reference import ModelReference
 from stages.scratch_folder import scratch_folder
 
-_CANDIDATE = re.compile(rf"g\d+-c\d+|{MEAN}|[0-9a-f]{{8,64}}")  # nothing else looks like that
+_CANDIDATE = re.compile(rf"[gs]\d+-c\d+|{MEAN}|[0-9a-f]{{8,64}}")  # nothing else looks like that
 _ROWS = LINEAGE / "genomes.jsonl"
 
 

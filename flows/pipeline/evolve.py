@@ -32,10 +32,11 @@ from flows.prefect_runtime.console import SearchProgress, say
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import LINEAGE, Row, finished, write_rows
+from stages.lineage.rows import LINEAGE, SCAN, Row, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
+from stages.select.space.scan import scanned
 
 KEPT = Path("data/kept")
 
@@ -66,9 +67,11 @@ def evolve(params: Params) -> None:
         evolution = Evolution(session)
         total = params.select.population * params.select.generations
         total = min(total, params.select.stop.candidates or total) + 1  # and the mean
+        total += len(scanned(evolution.space, params.select.scan.budget))
         journal, page = Journal(JOURNAL), PageSoFar(params)
         with SearchProgress(total, "evolve") as progress:
-            for generation, rows in enumerate(generations(evolution, select, progress)):
+            for rows in generations(evolution, select, progress):
+                generation = rows[0].generation
                 journal.add(rows)
                 progress.generation(rows, session.cache.num_computed)
                 page.write(evolution.rows)
@@ -98,11 +101,15 @@ def evolve(params: Params) -> None:
 def generations(
     evolution: Evolution, record: Record, progress: SearchProgress
 ) -> Iterator[list[Row]]:
-    """Propose, score and record generation after generation; yield the rows of each.
+    """Propose, score and record a scan and generation after generation; yield the rows of each.
 
     It ends with the last generation, or with the one after which ``evolution.ending`` says why.
     An audit steps through the same search, with the outcomes that were recorded.
     """
+    candidates = evolution.scan()
+    if candidates:
+        outcomes, rungs = score_generation(evolution, candidates, progress)
+        yield record(evolution, candidates, outcomes, rungs)
     for generation in range(evolution.session.params.select.generations):
         candidates = evolution.propose()
         outcomes, rungs = score_generation(evolution, candidates, progress)
@@ -155,13 +162,14 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
     best = f"best {max(ends):.4f}, mean {sum(scored) / len(scored):.4f}" if ends else "no score"
     if len(ends) < len(scored):
         best += f", {len(scored) - len(ends)} stopped early"
-    progress.say(f"generation {generation}: {best}" + (f", {failed} failed" if failed else ""))
+    step = "scan" if generation == SCAN else f"generation {generation}"
+    progress.say(f"{step}: {best}" + (f", {failed} failed" if failed else ""))
     for reason, name in _reasons(rows).items():
         progress.say(f"  {name} failed: {reason}")
     create_table_artifact(
         key="generation",
         table=[row.brief() for row in rows],
-        description=f"Generation {generation}: {best}",
+        description=f"{step.capitalize()}: {best}",
     )
 
 

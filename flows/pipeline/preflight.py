@@ -23,6 +23,7 @@ from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks, most_answers
+from stages.select.space.scan import check_scan
 from stages.select.space.space import Space
 from stages.select.stopping import check_item_budget, check_stop, check_target
 from stages.select.strategies.registry import check_strategy, check_tasks, strategy_of
@@ -110,7 +111,9 @@ def _space(params: Params) -> None:
         return  # paths are judged by the layers that the base has, once it is downloaded
     space = space_on(params, layout)
     check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
-    strategy_of(space, params.select, warm_starts(params.select.warm_start, space))
+    starts = warm_starts(params.select.warm_start, space)
+    check_scan(params.select, len(starts))
+    strategy_of(space, params.select, starts)
 
 
 def space_on(params: Params, layout: Layout | None) -> Space:

@@ -11,14 +11,16 @@ from stages.evaluate.score_environment import packages
 from stages.lineage.evaluation import Items
 from stages.lineage.outcome import Outcome
 from stages.lineage.records.ending import Ending
-from stages.lineage.rows import Row
+from stages.lineage.rows import SCAN, Row, scan_name
 from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import Race, course, most_answers
-from stages.select.space.space import Space
+from stages.select.space.scan import scanned
+from stages.select.space.space import Genome, Space
 from stages.select.stopping import ending_of
 from stages.select.strategies.registry import strategy_of
+from stages.select.strategies.result_ranking import order_of
 from stages.select.strategies.strategy import Proposal, Result
 
 SPLIT = "search"
@@ -47,13 +49,26 @@ class Evolution:
     def __init__(self, session: SearchSession) -> None:
         params = session.params
         self.space = space_of(session)
-        starts = warm_starts(params.select.warm_start, self.space)
-        self.strategy = strategy_of(self.space, params.select, starts)
+        self._starts = warm_starts(params.select.warm_start, self.space)
+        self.strategy = strategy_of(self.space, params.select, self._starts)
+        self._scanned: dict[str, Genome] = {}
         self.generation = 0
         self.session = session
         self.rows: list[Row] = []
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = session.suite.weights
+
+    def scan(self) -> list[Candidate]:
+        """Return what is tried before the search; nothing where no scan is asked for."""
+        genomes = scanned(self.space, self.session.params.select.scan.budget)
+        if not genomes:
+            return []
+        self.generation = SCAN
+        names = [scan_name(number) for number in range(len(genomes))]
+        self._scanned = dict(zip(names, genomes, strict=True))
+        models = genomes.values()
+        proposals = map(Proposal, names, genomes, models)
+        return [self.candidate(proposal) for proposal in proposals]
 
     def candidate(self, proposal: Proposal) -> Candidate:
         """Return the candidate of the present generation that ``proposal`` decodes to."""
@@ -113,9 +128,22 @@ class Evolution:
         return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Tell the strategy all results of the generation."""
-        self.strategy.tell(results)
+        """Tell the strategy all results of the generation; the best of a scan are its starts."""
+        if self.generation == SCAN:
+            self._begin([result for result in results if result.objectives is not None])
+        else:
+            self.strategy.tell(results)
         self.generation += 1
+
+    def _begin(self, results: Sequence[Result]) -> None:
+        """Have the search start at the best of the scan, besides its warm starts."""
+        select = self.session.params.select
+        order = order_of([r.objectives or () for r in results], [r.rung for r in results])
+        known = {self.space.path(genome) for genome in self._starts.values()}
+        best = [results[index].name for index in order]
+        fresh = [name for name in best if self.space.path(self._scanned[name]) not in known]
+        winners = {name: self._scanned[name] for name in fresh[: select.scan.starts]}
+        self.strategy = strategy_of(self.space, select, {**self._starts, **winners})
 
     def ending(self) -> Ending | None:
         """Return why the search ends now, after a generation was recorded; None: it goes on."""

@@ -24,6 +24,14 @@ Status = Literal["ok", "failed"]
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
 
 
+SCAN = -1  # the generation of what was tried before the search
+
+
+def scan_name(number: int) -> str:
+    """Return the name of a candidate of a scan: s00-c03."""
+    return f"s00-c{number:02d}"
+
+
 def candidate_name(generation: int, number: int) -> str:
     """Return the name of a candidate: g03-c07 is number 7 of generation 3."""
     return f"g{generation:02d}-c{number:02d}"

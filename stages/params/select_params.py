@@ -66,6 +66,13 @@ class IslandsParams(Section):
     elites: int = Field(default=1, ge=1, le=10_000)  # of each island, at each exchange
 
 
+class ScanParams(Section):
+    """Paths that are tried before generation 0; the best of them are warm starts."""
+
+    budget: int = Field(default=0, ge=0, le=1_000_000)  # evaluations
+    starts: int = Field(default=3, ge=1, le=10_000)
+
+
 class SelectParams(Section):
     """The search and the final choice."""
 
@@ -84,5 +91,6 @@ class SelectParams(Section):
     archive: ArchiveParams = ArchiveParams()
     islands: IslandsParams = IslandsParams()
     racing: RacingParams = RacingParams()
+    scan: ScanParams = ScanParams()
     stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()

@@ -12,6 +12,7 @@ from stages.lineage.rows import read_rows
 from tests.flows.conftest import Maker, Project
 
 LINEAGE = "data/lineage/genomes.jsonl"
+SCAN = {"budget": 5, "starts": 1}
 SPLICE = {"methods": [], "layers": {"encoding": "splice", "overlap": 1, "mlp_gain": [0.5, 2.0]}}
 JOINT = {"methods": ["linear"], "layers": {"encoding": "splice", "overlap": 1}}
 
@@ -28,11 +29,11 @@ def searching(make: Maker, name: str, space: dict[str, Any], **select: object) -
 
 def test_a_search_over_paths_is_the_same_however_it_is_run(make_project: Maker) -> None:
     """Stopped after a generation and continued, with two workers, in one go: the same bytes."""
-    project = searching(make_project, "one", SPLICE, generations=1)
+    project = searching(make_project, "one", SPLICE, scan=SCAN, generations=1)
     project.germline("evolve")
     project.set({"select": {"generations": 2}, "evaluate": {"workers": 2}})
     project.germline("evolve")
-    whole = searching(make_project, "two", SPLICE)
+    whole = searching(make_project, "two", SPLICE, scan=SCAN)
     whole.germline("evolve")
     assert (
         project.files("data/lineage")["genomes.jsonl"]
@@ -41,20 +42,29 @@ def test_a_search_over_paths_is_the_same_however_it_is_run(make_project: Maker) 
     assert "0 evaluated now" in whole.germline("evolve")
 
     rows = read_rows(whole.folder / LINEAGE)
-    assert [row.ancestors for row in rows[:3]] == [("math",), ("order",), ("spanish",)]
+    scan, rows = rows[:5], rows[5:]
+    parents = [("math",), ("order",), ("spanish",)]
+    assert [row.name for row in scan] == [f"s00-c0{number}" for number in range(5)]
+    assert [row.ancestors for row in scan[:3]] == parents
+    best = max(scan[3:], key=lambda row: row.fitness or 0.0)
+    assert [row.ancestors for row in rows[:4]] == [*parents, (best.name,)]
+    assert rows[3].id == best.id
     assert all(row.status == "ok" for row in rows)
     assert {"cut1", "cut1.overlap", "segment2.model", "segment2.log_mlp_gain"} <= set(
         rows[3].genes
     )
     _check_champion(whole)
-    said = whole.germline("evaluate", "g00-c03", "--split", "search", "--limit", "2")
-    assert "g00-c03" in said
+    for name in ("g01-c03", "s00-c03"):
+        assert name in whole.germline("evaluate", name, "--split", "search", "--limit", "2")
 
 
 def test_one_genome_searches_both_spaces(make_project: Maker) -> None:
     """A path runs through the genome's own merge, and the champion is what was scored."""
     starts = ["uniform", "parents"]
-    project = searching(make_project, "joint", JOINT, population=6, warm_start=starts)
+    raced = {"rungs": [2, 4, 6]}
+    project = searching(
+        make_project, "joint", JOINT, population=6, warm_start=starts, racing=raced
+    )
     project.germline("evolve")
     rows = read_rows(project.folder / LINEAGE)
     assert (rows[0].ancestors, rows[0].recipe.method) == (("uniform",), "linear")

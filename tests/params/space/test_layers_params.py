@@ -39,7 +39,7 @@ def test_every_encoding_is_chosen_by_its_name(encoding: str, tmp_path: Path) -> 
         ("layers: {cuts: 2}", "layers.encoding: missing, this key is required. Legal: splice, pi"),
         ("layers: {encoding: pick, cuts: 2}", "line 5: select.space.layers.cuts: unknown key"),
         ("layers: {encoding: pick, cuts: 2}", "Legal here: attention_gain, encoding, first_fixed"),
-        ("layers: {encoding: splice, cuts: 0}", "select.space.layers.cuts: Input should be gre"),
+        ("layers: {encoding: splice, cuts: 0}", "select.space.layers.cuts: give 1 or more, got 0"),
         ("layers: {encoding: splice, mlp_gain: [0, 1]}", "layers.mlp_gain: give [low, high] with"),
         ("layers: {encoding: pick, mlp_gain: [-1, 1]}", "so 0 and negative gains are not legal"),
         ("layers: {encoding: pick, mlp_gain: [2, 1]}", "with 1/64 <= low <= high <= 64"),

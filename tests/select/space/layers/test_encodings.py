@@ -93,7 +93,9 @@ def test_a_one_cut_splice_is_a_genome_where_the_encoding_has_it(name: str) -> No
     assert genome is None or text(space, space.path(genome)) == "a0 a1 a2 a3 b4 b5"
 
 
-@pytest.mark.parametrize("optimizer", ["CMA", "TwoPointsDE", "TBPSA", "OnePlusOne", "random"])
+@pytest.mark.parametrize(
+    "optimizer", ["CMA", "TwoPointsDE", "TBPSA", "OnePlusOne", "genetic", "random"]
+)
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_strategies_search_paths(name: str, optimizer: str) -> None:
     """Every genome that is asked is a path, and a replay asks for the same."""
