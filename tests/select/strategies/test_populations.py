@@ -14,6 +14,7 @@ from stages.select.strategies.populations.population_member import PopulationMem
 from stages.select.strategies.registry import check_strategy, check_tasks
 from stages.select.strategies.single_searches import OWN
 from stages.select.strategies.strategy import Proposal, Result
+from tests.select.space.layers.paths import paths
 from tests.select.specs import space_of
 from tests.select.steps import params_of, search_of, tell
 
@@ -70,6 +71,22 @@ def test_archives_that_do_not_fit_the_tasks_are_refused(
     with pytest.raises(ParamsError, match=said):
         check_tasks(SPACE, params, tasks)
     check_tasks(SPACE, params_of(optimizer), ["t0", "t1"])
+
+
+@pytest.mark.parametrize("optimizer", [name for name in OWN if name != "cat_cma"])
+@pytest.mark.parametrize("encoding", ["pick", "splice"])
+def test_populations_repeat_no_path(optimizer: str, encoding: str) -> None:
+    """Genomes that are one path under several names are one candidate; most layers win here."""
+    space = paths(encoding, parents=3)
+    search = search_of(space, params_of(optimizer, population=6, generations=4))
+    seen = []
+    for _ in range(4):
+        proposals = search.ask()
+        assert all(space.round(p.genome) == p.genome for p in proposals)
+        walks = [space.path(p.genome) for p in proposals]
+        seen += walks
+        tell(search, proposals, [sum(hop.model == 1 for hop in walk) / 100 for walk in walks])
+    assert len(seen) == len(set(seen))
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ class PopulationStrategy(GenerationStrategy):
 
     def __init__(self, space: Space, params: SelectParams, starts: Mapping[str, Genome]) -> None:
         super().__init__(space, params, starts)
-        self._seen: set[tuple[float | str, ...]] = set()
+        self._seen: set[str] = set()
 
     @classmethod
     def check(cls, params: SelectParams) -> None:
@@ -69,6 +69,8 @@ class PopulationStrategy(GenerationStrategy):
             parts = (self.params.optimizer, self.params.seed, self.generation, index)
             random = generator("population", *parts)
             new = (spread[index - len(starts)], ()) if is_first else self._new(random)
+            if is_first and self._identity(new[0]) in self._seen:
+                new = self._anywhere(random)
             self._seen.add(self._identity(new[0]))
             drawn.append(new)
         return drawn
@@ -88,6 +90,10 @@ class PopulationStrategy(GenerationStrategy):
             child = self._child(random)
             if self._identity(child[0]) not in self._seen:
                 return child
+        return self._anywhere(random)
+
+    def _anywhere(self, random: np.random.Generator) -> Drawn:
+        """Return a uniform draw, one that nobody was before where the tries bring one."""
         for _ in range(_TRIES):
             genome = self.space.from_unit(random.random(len(self.space.genes)).tolist())
             if self._identity(genome) not in self._seen:
@@ -105,9 +111,12 @@ class PopulationStrategy(GenerationStrategy):
             genomes.append(tuple(numbers.get(i, number) for i, number in enumerate(drawn)))
         return genomes
 
-    def _identity(self, genome: Genome) -> tuple[float | str, ...]:
-        """Return what tells candidates apart: all numbers of a bin are one."""
-        return tuple(g.value_of(n) for g, n in zip(self.space.genes, genome, strict=True))
+    def _identity(self, genome: Genome) -> str:
+        """Return what tells candidates apart: the merge and the path that the genome decodes to.
+
+        Genes without effect are left out: many genomes are one path.
+        """
+        return repr((self.space.decode(genome), self.space.path(genome)))
 
 
 def refuse_races(params: SelectParams, reason: str) -> None:
