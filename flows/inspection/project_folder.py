@@ -22,6 +22,8 @@ def project_folder(start: Path = Path()) -> Path:
     Raises:
         ParamsError: there is none.
     """
+    if not start.is_dir():
+        raise ParamsError(f"{start}: no such folder. Give the folder of a project.")
     start = start.absolute()
     for folder in (start, *start.parents):
         if is_project(folder):

@@ -90,6 +90,21 @@ def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
     selection = json.loads(results["data/selection/selection.json"])
     tuned = {e["name"]: e["num_evaluations"] for e in selection["entries"] if e["kind"] == "tuned"}
     assert {"sweep": 6, "random": 2} == tuned  # 3 of task arithmetic, 3 of TIES
+    (seeds, schemas) = ({row[key] for row in rows_of(project)} for key in ("seed", "schema"))
+    assert ({1}, {2}) == (seeds, schemas)
+    assert all("torch" in row["environment"] for row in rows_of(project))
+    status = json.loads(project.germline("status", "--json"))
+    progress, champion = status["progress"], selection["champion"]
+    assert (None, "select", champion) == (
+        status["running"],
+        progress["stage"],
+        status["champion"],
+    )
+    assert progress["has_ended"]
+    assert progress["total"] == progress["done"]
+    log = (project.folder / "reports/runs/log.jsonl").read_text(encoding="utf-8")
+    begun = [json.loads(line) for line in log.splitlines() if '"begin"' in line]
+    assert ["evolve", "select", "evolve", "select"] == [one["stage"] for one in begun]
 
 
 def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(

@@ -55,8 +55,11 @@ def test_status_says_what_happens_and_what_happened(
     log.__exit__(None)
     write_run(tmp_path)
     Path("reports/index.html").touch()
+    elsewhere = said(str(tmp_path / "reports"))
     monkeypatch.chdir(tmp_path / "data")
     text = said()
+    assert elsewhere == text
+    assert "none: no such folder. Give the folder of a project" in said("none", code=1)
     assert "nothing is running; evolve of " in text
     assert "champion g02-c01\n  search fitness 0.9167 ± 0.1572" in text
     assert f"page: {tmp_path}/reports/index.html" in text
