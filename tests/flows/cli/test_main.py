@@ -1,0 +1,43 @@
+"""The command ``germline`` itself: what it completes, and what it says to a slip."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.shell_completion import get_completion_class
+from click.testing import CliRunner
+
+from flows.cli.main import main
+
+GUIDE = Path(__file__).parents[3] / "docs/guide.md"
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "completed"),
+    [
+        ([], "lin", ["lineage"]),
+        (["lineage"], "sh", ["show"]),
+        (["lineage", "list"], "--li", ["--limit"]),
+        (["lineage", "list", "--status"], "f", ["failed"]),
+        (["export", "g00-c00", "--format"], "", ["recipe", "mergekit"]),
+    ],
+)
+def test_words_are_completed(words: list[str], begun: str, completed: list[str]) -> None:
+    """Commands, those of a group, options and their values; in the shells that the guide names."""
+    shells = re.findall(r"_GERMLINE_COMPLETE=(\w+)_source", GUIDE.read_text(encoding="utf-8"))
+    assert {"bash", "zsh", "fish"} == set(shells)
+    for shell in shells:
+        kind = get_completion_class(shell)
+        assert kind is not None
+        given = kind(main, {}, "germline", "_GERMLINE_COMPLETE").get_completions(words, begun)
+        assert completed == [one.value for one in given]
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"), [(["linage"], "lineage"), (["lineage", "lst"], "list")]
+)
+def test_an_unknown_command_is_told_with_the_nearest(words: list[str], nearest: str) -> None:
+    """Wrong usage is exit code 2."""
+    result = CliRunner().invoke(main, words)
+    assert 2 == result.exit_code
+    assert f"Did you mean '{nearest}'" in result.output
