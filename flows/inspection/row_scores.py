@@ -44,7 +44,7 @@ def figures_of(row: Row, weights: Mapping[str, float]) -> dict[str, SplitFigure]
     figures = {}
     for split in (name for name in SPLITS if name in row.scores):
         tasks = tuple(_task(split, *one) for one in sorted(row.scores[split].items()))
-        if weights:
+        if weights.keys() >= {task.task for task in tasks} and tasks:
             fitness, error = _mean(tasks, weights)
         elif split == SPLITS[0] and row.fitness is not None:
             fitness, error = row.fitness, row.fitness_stderr or 0.0

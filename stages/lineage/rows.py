@@ -21,6 +21,7 @@ from stages.recipe.recipe import Recipe
 
 LINEAGE = Path("data/lineage")
 Status = Literal["ok", "failed"]
+_SCORE_KEYS = {"score", "stderr", "num_items", "metric", "higher_is_better"}
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
 
 
@@ -153,6 +154,7 @@ class Row:
             ValueError: a column is missing, is unknown, or contradicts another.
         """
         values = current(data)
+        _check_scores(values["scores"])
         num_items = values.pop("num_items")
         recipe = Recipe.from_dict(values["recipe"])
         row = cls(**{**values, "ancestors": tuple(values["ancestors"]), "recipe": recipe})
@@ -211,6 +213,18 @@ def read_rows(path: Path) -> list[Row]:
                 "`dvc repro evolve`, which repeats the run from the cache."
             ) from error
     return rows
+
+
+def _check_scores(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Check that each task's scores on each split have what every reader of them needs."""
+    for split, tasks in scores.items():
+        for task, values in tasks.items():
+            missing = _SCORE_KEYS - values.keys()
+            if missing:
+                raise ValueError(f"scores of {split}, {task}: no {', '.join(sorted(missing))}")
+            numbers = (values["score"], values["stderr"])
+            if not all(isinstance(one, int | float) for one in numbers):
+                raise ValueError(f"scores of {split}, {task}: {numbers} are not numbers")
 
 
 def _refuse_again(name: str, seen: dict[str, int], number: int) -> None:

@@ -13,13 +13,19 @@ from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
 from stages.recipe.recipe import Model, Recipe, Rule
 
 DOCUMENT = Path(__file__).parents[2] / "docs/lineage.md"
+TASK = {
+    "score": 0.5,
+    "stderr": 0.1,
+    "num_items": 4,
+    "metric": "acc",
+    "higher_is_better": True,
+}
 SINCE_2 = ("schema", "seed", "environment", "num_items")
 
 
 def row() -> Row:
     """Return a row of the present version."""
     recipe = Recipe.of_models("linear", (Model("p0", "aa"),), (Rule({"weight": (0.5,)}),))
-    task = {"score": 0.5, "stderr": 0.1, "num_items": 4, "metric": "acc"}
     return Row(
         candidate_name(0, 0),
         recipe.id,
@@ -29,7 +35,7 @@ def row() -> Row:
         recipe,
         {"p0": "aa"},
         "ok",
-        scores={"search": {"arc": {**task, "higher_is_better": True}}},
+        scores={"search": {"arc": TASK}},
         fitness=0.5,
         fitness_stderr=0.1,
         seed=3,
@@ -70,6 +76,12 @@ def test_a_lineage_of_version_1_is_read(tmp_path: Path) -> None:
         ({"mood": 1}, (), "columns differ: mood"),
         ({}, ("seed",), "columns differ: seed"),
         ({"scores": {"search": 1}}, (), "no attribute"),
+        ({"scores": {"search": {"arc": {"score": 0.5}}}}, (), "of search, arc: no higher_is_"),
+        (
+            {"scores": {"search": {"arc": {**TASK, "score": "high"}}}},
+            (),
+            r"scores of search, arc: \('high', 0.1\) are not numbers",
+        ),
     ],
 )
 def test_a_row_of_no_known_schema_is_refused(
