@@ -68,6 +68,19 @@ class RecordedOutcomes:
         failures = (self._failed.get((folder, job.recipe.id)) for folder in folders)
         return next((failure for failure in failures if failure is not None), None)
 
+    def answer(self, job: CandidateJob) -> Outcome:
+        """Return the recorded outcome of a job that also keeps what the model answered.
+
+        Raises:
+            LineageError: none is recorded.
+        """
+        for document in self.answered:
+            if (document.recipe, document.split) == (job.recipe.id, job.split):
+                return document.outcome
+        raise LineageError(
+            f"recipe {job.recipe.id[:16]}: no answers of it to the {job.split} items are recorded"
+        )
+
     def replay(
         self,
         suite: Suite,

@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from flows.pipeline.final.final_choice import choose, listed_rows, num_scored
-from flows.pipeline.final.recorded_answers import recorded_answers
+from flows.pipeline.final.recorded_answers import models_asked, recorded_answers
 from flows.pipeline.origins import record_origins
 from flows.pipeline.session import (
     Session,
@@ -41,7 +41,10 @@ def select(params: Params) -> None:
         with SearchProgress(num_scored(session, listed), "select") as progress:
             choice = choose(session, rows, lambda: _ask(session), progress.advance)
         selection = choice.selection
-        answers = recorded_answers(session, selection)
+        asked = ", ".join(entry.name for entry in models_asked(session, selection))
+        if asked:
+            say(f"answers of {asked} to the test items, for the page")
+        answers = recorded_answers(session, selection, session.cache.outcome)
         merge(session, choice.winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         write_rows(fresh(SELECTION) / "genomes.jsonl", choice.rows)
         selection.write(SELECTION / "selection.json")

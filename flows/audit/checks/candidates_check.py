@@ -9,7 +9,7 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.audit.check_verdict import Difference, Verdict, shown
+from flows.audit.check_verdict import Difference, Verdict, differences_in, shown
 from flows.audit.first_tensor import first_of_child
 from flows.audit.recorded_outcomes import RecordedOutcome
 from flows.audit.recorded_run import RecordedRun
@@ -84,15 +84,17 @@ def _tasks(run: RecordedRun, ids: set[str]) -> Iterator[_Task]:
     """Yield the recorded evaluations of some recipes, each once, in the order of their files."""
     done = set[tuple[object, ...]]()
     limit_s = run.params.evaluate.timeout_s
-    for document in run.outcomes.all:
+    for document in (*run.outcomes.all, *run.outcomes.answered):
         recipe = run.recipes.get(document.recipe or "")
         if recipe is None or recipe.id not in ids:
             continue
         split = document.split or "search"
-        key = (recipe.id, split, document.pairs)
+        answers = document.outcome.answers is not None
+        key = (recipe.id, split, document.pairs, answers)
         if key not in done:
             done.add(key)
-            yield _Task(CandidateJob(recipe, split, _asked(run, document), limit_s), document)
+            asked = _asked(run, document)
+            yield _Task(CandidateJob(recipe, split, asked, limit_s, answers=answers), document)
 
 
 def _is_of_the_suite(run: RecordedRun, task: _Task) -> bool:
@@ -195,6 +197,7 @@ def _items(where: str, recorded: Outcome, now: Outcome) -> Iterator[Difference]:
         at = f"{where}, task {one.task}, item {one.item}"
         yield Difference(at, shown(one.score), f"{shown(other.score)}{more}")
         return
+    yield from differences_in(f"{where}, answers", recorded.answers, now.answers)
     for task, again in zip(recorded.evaluation.tasks, now.evaluation.tasks, strict=True):
         if task != again:
             yield Difference(

@@ -1,6 +1,7 @@
 """Choice: do the shortlist, the champion and all test figures follow from the evaluations?"""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -8,10 +9,13 @@ from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_run import RecordedRun
 from flows.pipeline.evolve import KEPT
 from flows.pipeline.final.final_choice import FinalChoice, choose
+from flows.pipeline.final.recorded_answers import recorded_answers
 from flows.pipeline.select import CHAMPION
+from flows.publishing.run_model import SELECTION
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import GermlineError
+from stages.errors import GermlineError, LineageError
 from stages.json_text import json_in
+from stages.lineage.records.question_answers import ANSWERS, read_answers
 
 MOST = 8  # differences that are named
 
@@ -20,7 +24,7 @@ def check(run: RecordedRun) -> Verdict:
     """Make the final choice again from recorded evaluations; hash the weights that are kept."""
     recorded = run.selection
     choice = choose(run.session, run.rows, lambda: recorded.of_kind("reference"))
-    differences = [*_selection(run, choice), *_weights(run)]
+    differences = [*_selection(run, choice), *_answers(run), *_weights(run)]
     unchecked = []
     if recorded.of_kind("reference"):
         unchecked.append("references: another engine answered, and is not asked again")
@@ -49,6 +53,22 @@ def _selection(run: RecordedRun, choice: FinalChoice) -> Iterator[Difference]:
         elif mine != row:
             where = f"data/selection, {row.name}"
             yield from islice(differences_in(where, mine.to_dict(), row.to_dict()), 1)
+
+
+def _answers(run: RecordedRun) -> Iterator[Difference]:
+    """Yield where the answers that the page shows are not those of the documents."""
+    path = SELECTION / ANSWERS
+    if not path.exists() and not run.outcomes.answered:
+        return  # of a version that kept none
+    try:
+        now = recorded_answers(run.session, run.selection, run.outcomes.answer)
+    except LineageError as error:
+        yield Difference(str(path), "answers of champion and parents", str(error))
+        return
+    recorded = read_answers(path).questions
+    for key in dict.fromkeys([*recorded, *now.questions]):
+        one, other = (asdict(q[key]) if key in q else None for q in (recorded, now.questions))
+        yield from differences_in(f"{path}, task {key[0]}, item {key[1]}", one, other)
 
 
 def _weights(run: RecordedRun) -> Iterator[Difference]:

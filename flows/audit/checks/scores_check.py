@@ -39,12 +39,6 @@ def check(run: RecordedRun) -> Verdict:
             f"{num_others} scores: their metric is not the mean of the items' scores, so only "
             "evaluating again tells whether they are right",
         )
-    if run.outcomes.answered:
-        unchecked = (
-            *unchecked,
-            f"{len(run.outcomes.answered)} documents of what models said, which the page shows: "
-            "their scores are those of the evaluations, the words are not asked for again",
-        )
     return Verdict(
         "scores",
         f"{len(run.outcomes.all)} evaluations from their items, {len(run.rows)} rows from them",

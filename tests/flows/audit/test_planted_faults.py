@@ -87,8 +87,9 @@ def test_forged_error_of_a_score_is_named() -> None:
 @pytest.mark.usefixtures("here")
 def test_answers_belong_to_the_scores_that_they_repeat() -> None:
     """A document that keeps what a model said has the scores of the evaluation next to it."""
-    path = min(Path("data/selection/items").glob("*.json"))
-    data = json.loads(path.read_text(encoding="utf-8")) | {"answers": [["t", "i", "p", None, "a"]]}
+    documents = {p: json.loads(p.read_bytes()) for p in Path("data/selection/items").glob("*")}
+    path = min(p for p, data in documents.items() if "answers" not in data)
+    data = documents[path] | {"answers": [["t", "i", "p", None, "a"]]}
     other = path.with_name(f"{'a' * 64}.json")
     write_whole(other, json.dumps(data))
     assert said(scores_check.check) == []
@@ -193,3 +194,19 @@ def test_changed_tasks_are_told_by_the_keys() -> None:
     (difference,) = said(libraries_check.check)
     assert "evaluations, first data/lineage/items/" in difference
     assert "tasks, their files, settings" in difference
+
+
+@pytest.mark.usefixtures("here")
+def test_changed_answer_on_the_page_is_named() -> None:
+    """What the champion is said to have answered is what its document keeps."""
+    path = Path("data/selection/answers.jsonl")
+
+    def edit(question: dict[str, Any]) -> None:
+        model = next(iter(question["answers"]))
+        question["answers"][model] = "a forged answer"
+
+    edit_rows(path, edit)
+    first = said(choice_check.check)[0]
+    assert first.startswith(f"{path}, task ")
+    assert "answers" in first
+    assert "recorded a forged answer" in first
