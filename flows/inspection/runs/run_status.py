@@ -85,12 +85,13 @@ def status_of(folder: Path) -> RunStatus:
         holder,
         _progress(folder),
         read_lineage(folder) if has_lineage else None,
-        _page(folder, is_running=holder is not None),
+        page_to_look_at(folder),
     )
 
 
-def _page(folder: Path, *, is_running: bool) -> Path | None:
-    """Return the page to look at: that of the search so far while something runs."""
+def page_to_look_at(folder: Path) -> Path | None:
+    """Return the project's page: that of the search so far while something runs."""
+    is_running = holder_of(folder) is not None
     pages = (PAGE_SO_FAR, PAGE) if is_running else (PAGE, PAGE_SO_FAR)
     return next((folder / page for page in pages if (folder / page).is_file()), None)
 
