@@ -31,9 +31,9 @@ def importance_chart(num_genes: int) -> dict[str, Any]:
             y=alt.Y("gene:N", sort=None, title=None, axis=_LABELS),
             color=alt.Color(
                 "trend:Q",
-                title="more of it goes with less (-1) or more (+1) fitness",
+                title="trend",
                 scale=alt.Scale(domain=[-1, 0, 1], range=_TREND_RANGE, interpolate="rgb"),
-                legend=alt.Legend(orient="top", gradientLength=160, titleLimit=340),
+                legend=alt.Legend(orient="top", gradientLength=160),
             ),
             tooltip=[
                 alt.Tooltip("gene:N"),
