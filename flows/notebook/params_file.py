@@ -34,7 +34,7 @@ def project_of(
     if not (project / PIPELINE).is_file():
         raise ParamsError(
             f"{project}: not a project: there is no {PIPELINE}. Give the folder of one as folder; "
-            "copy dvc.yaml, .dvc and .dvcignore of the repository to make one."
+            "`germline new DIR` makes one."
         )
     target = project / PARAMS_PATH
     if target.is_file():
