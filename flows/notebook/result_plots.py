@@ -1,6 +1,7 @@
 """The charts of the report's page for a notebook, where nothing is clicked."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stages.report.page.chart_specs import chart_specs
@@ -14,7 +15,24 @@ WIDTH = 640  # pixels; the page's charts are as wide as the page
 _DIGITS = 3
 
 
-def plots_of(story: Story) -> "dict[str, alt.Chart]":
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart that a notebook shows as a picture, without a script and without a network.
+
+    ``chart`` is the Altair chart, with its data, to be changed or shown by what shows Altair.
+    """
+
+    chart: "alt.Chart"
+
+    def _repr_svg_(self) -> str:
+        import altair as alt
+        import vl_convert
+
+        version = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
+        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), version))
+
+
+def plots_of(story: Story) -> dict[str, Plot]:
     """Return the charts by name; those that show one candidate that was clicked are left out."""
     import altair as alt
 
@@ -27,7 +45,8 @@ def plots_of(story: Story) -> "dict[str, alt.Chart]":
         needed = set(_data_names(spec))
         if needed <= set(tables):
             datasets = {table: tables[table] for table in needed}
-            plots[name] = alt.Chart.from_dict({**spec, "width": WIDTH, "datasets": datasets})
+            whole = {**spec, "width": WIDTH, "datasets": datasets}
+            plots[name] = Plot(alt.Chart.from_dict(whole))
     return plots
 
 

@@ -23,8 +23,9 @@ from stages.report.stage import REPORTS
 from stages.report.story import Story, story_of
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
+
+    from flows.notebook.result_plots import Plot
 
 _ROOT = Path(__file__).parents[2]
 _END_LIMIT_S = 120.0  # a run that was told to stop writes down what it has
@@ -77,8 +78,8 @@ class SearchResult:
         }
 
     @property
-    def plots(self) -> "dict[str, alt.Chart]":
-        """The page's charts by name, such as ``fitness``; a notebook shows them."""
+    def plots(self) -> "dict[str, Plot]":
+        """The page's charts by name, such as ``fitness``; a notebook shows them as pictures."""
         from flows.notebook.result_plots import plots_of
 
         return plots_of(self.story)

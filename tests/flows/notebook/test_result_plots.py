@@ -7,12 +7,21 @@ from tests.report.conftest import rows_of, selection_of, told
 def test_charts_have_the_data_of_the_page() -> None:
     """Each chart that needs no click is valid Vega-Lite, and holds the tables that it reads."""
     plots = plots_of(told(rows_of(), selection_of()))
-    fitness = plots["fitness"].to_dict()
+    fitness = plots["fitness"].chart.to_dict()
     candidates = fitness["datasets"]["candidates"]
 
     assert {"fitness", "cost", "leads", "shortlist", "slices"} <= set(plots)
     assert not {"family", "layers", "path"} & set(plots)
     assert len(candidates) == len([row for row in rows_of() if row.fitness is not None])
     assert {"name", "ended", "by_task", "values", "genes"} <= set(candidates[0])
-    assert all("datasets" in plot.to_dict() for plot in plots.values())
+    assert all("datasets" in plot.chart.to_dict() for plot in plots.values())
     assert fitness["width"] == 640
+
+
+def test_a_notebook_shows_a_chart_as_a_picture() -> None:
+    """It is an SVG without a script, in which the names of the axes stand."""
+    picture = plots_of(told(rows_of(), selection_of()))["fitness"]._repr_svg_()
+
+    assert picture.startswith("<svg")
+    assert "generation" in picture
+    assert "<script" not in picture
