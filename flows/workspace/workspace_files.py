@@ -57,8 +57,9 @@ def pipeline_text(*, zoo: bool) -> str:
     plain: Any = None if document is None else document.plain()
     stages: dict[str, Any] = {
         "versions": {
-            "desc": "Say what is installed; without deps, so that it runs each time.",
+            "desc": "Say what is installed: the other stages run again when it differs.",
             "cmd": f"python -m germline versions {VERSIONS}",
+            "always_changed": True,
             "outs": [{str(VERSIONS): {"cache": False}}],
         }
     }

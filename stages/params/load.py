@@ -15,7 +15,6 @@ from stages.files import text_of
 from stages.hashing import nearest
 from stages.params.download_params import DownloadParams
 from stages.params.evaluate_params import EvaluateParams
-from stages.params.fault_words import fault_words
 from stages.params.merge_params import MergeParams
 from stages.params.report_params import ReportParams
 from stages.params.section import Section
@@ -24,6 +23,27 @@ from stages.yaml_text import Node, document_in
 
 PARAMS_PATH = Path("params.yaml")
 S = TypeVar("S", bound=Section)
+
+# By pydantic's names of faults; the braces are what it says about the limits.
+_WORDS = {
+    "bool_type": "give true or false",
+    "dict_type": "give keys with their values",
+    "finite_number": "give a finite number",
+    "float_type": "give a number, without quotes",
+    "greater_than": "give more than {gt}",
+    "greater_than_equal": "give {ge} or more",
+    "int_type": "give a whole number, without quotes",
+    "less_than": "give less than {lt}",
+    "less_than_equal": "give {le} or less",
+    "list_type": "give a list",
+    "literal_error": "give {expected}",
+    "model_type": "give keys with their values",
+    "string_too_short": "give a text that is not empty",
+    "string_type": "give a text",
+    "too_long": "give at most {max_length}",
+    "too_short": "give at least {min_length}",
+    "tuple_type": "give a list of two numbers",
+}
 
 
 class Params(Section):
@@ -165,10 +185,18 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
         said = "missing, this key is required" if tag is None else f"got {tag!r}"
         hint = nearest(str(tag), tags) if tag is not None else ""
         return f"{where}.{key}: {said}. Legal: {', '.join(tags)}.{hint}"
-    message = fault_words(fault)
+    message = _words(fault)
     got = fault["input"]
     shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
     return f"{where}: {message}{shown}."
+
+
+def _words(fault: Mapping[str, Any]) -> str:
+    """Return what to give instead of a value that pydantic refuses."""
+    words = _WORDS.get(fault["type"])
+    if words is None:
+        return str(fault["msg"]).removeprefix("Value error, ")
+    return words.format(**fault.get("ctx", {}))
 
 
 def _legal_keys(kind: type[Section], location: Sequence[str | int]) -> list[str]:

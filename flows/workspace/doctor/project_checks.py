@@ -1,0 +1,108 @@
+"""The project: params.yaml, DVC's cache, and what the run will need."""
+
+import configparser
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from flows.workspace.doctor.finding import Finding
+from flows.workspace.parent_survey import survey
+from flows.workspace.question_survey import survey_tasks
+from flows.workspace.run_size import RunSize, size_of
+from stages.download.sources.model_requests import requests
+from stages.download.sources.model_source import Hub
+from stages.download.stage import PARENTS
+from stages.errors import GermlineError
+from stages.files import is_same_disk
+from stages.params.load import Params
+
+
+def names_hub(params: Params) -> bool:
+    """Return whether a model of params.yaml is on the hub."""
+    try:
+        wanted = requests(params.download, PARENTS)
+    except GermlineError:
+        return False
+    return any(isinstance(place, Hub) for r in wanted for place in r.source.places)
+
+
+def params_findings(params: Params) -> Iterator[Finding]:
+    """Give the faults that the check before a run finds, and the size of the run."""
+    from flows.pipeline.preflight import check
+
+    try:
+        check(params, fetches=True)
+    except GermlineError as error:
+        for line in str(error).splitlines():
+            yield Finding("fault", "params", line.rstrip("."))
+    else:
+        yield Finding("ok", "params", "params.yaml passes the check before a run")
+    try:
+        models = survey(params.download)
+        tasks = survey_tasks(params.evaluate.tasks, models.base.folder, models.context)
+    except GermlineError as error:
+        for line in str(error).splitlines():
+            yield Finding("fault", "models", line.rstrip("."))
+        return
+    yield from size_findings(
+        size_of(params, models, tasks),
+        free_memory=psutil.virtual_memory().available,
+        free_disk=shutil.disk_usage(Path()).free,
+        on_gpu=params.evaluate.device.startswith("cuda"),
+    )
+
+
+def size_findings(
+    size: RunSize, *, free_memory: float, free_disk: float, on_gpu: bool
+) -> Iterator[Finding]:
+    """Give whether a run of this size fits into what is free."""
+    yield Finding("ok", "run", size.lines()[0])
+    if not on_gpu and size.memory_gb * 1e9 > free_memory:
+        yield Finding(
+            "warning",
+            "run",
+            f"its workers need about {size.memory_gb:.2g} GB of memory, {free_memory / 1e9:.2g} "
+            "are free",
+            "Lower evaluate.workers, or set `model_args: {dtype: bfloat16}`.",
+        )
+    if size.disk_gb * 1e9 > free_disk:
+        yield Finding(
+            "fault",
+            "run",
+            f"it needs about {size.disk_gb:.2g} GB of disk, {free_disk / 1e9:.2g} are free",
+            "Free some, or set `merge.keep: none`.",
+        )
+
+
+def cache_findings(folder: Path) -> Iterator[Finding]:
+    """Give where DVC keeps results, and whether it links them or copies."""
+    config = configparser.ConfigParser()
+    config.read([folder / ".dvc/config", folder / ".dvc/config.local"], encoding="utf-8")
+    if not (folder / ".dvc/config").is_file():
+        yield Finding(
+            "fault",
+            "DVC",
+            f"{folder} is not a DVC project",
+            "Run `dvc init` there (`dvc init --subdir` inside another repository).",
+        )
+        return
+    cache = folder / ".dvc" / config.get("cache", "dir", fallback="cache")
+    if not is_same_disk(cache, folder):
+        yield Finding(
+            "warning",
+            "DVC",
+            f"the cache {cache} is on another disk: weights are copied, and take twice the room",
+            "`dvc cache dir FOLDER` names one on this disk.",
+        )
+    elif "hardlink" not in config.get("cache", "type", fallback="").strip("\"'"):
+        yield Finding(
+            "warning",
+            "DVC",
+            "the cache copies files, and weights take twice the room",
+            "Run `dvc config cache.type reflink,hardlink,copy`.",
+        )
+    else:
+        yield Finding("ok", "DVC", f"cache {os.path.relpath(cache)}, linked")

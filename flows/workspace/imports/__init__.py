@@ -1,0 +1,1 @@
+"""Searches that were written for other tools, as params.yaml."""

@@ -1,0 +1,238 @@
+"""A genome file of MergeKit's evolve as the sections of params.yaml, and what they cannot say."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import Faults, ParamsError
+from stages.hashing import nearest
+
+GENOME_KEYS = (
+    *("allow_negative_weights", "base_model", "filters", "layer_granularity", "merge_method"),
+    *("models", "normalize", "smooth", "tokenizer_source"),
+)
+FILE_KEYS = (
+    *("apply_chat_template", "fewshot_as_multiturn", "genome", "limit", "num_fewshot"),
+    *("random_init", "shuffle", "tasks"),
+)
+_TASK_KEYS = ("metric", "name", "weight")
+_METHODS = ("dare_ties", "linear", "slerp", "task_arithmetic", "ties")
+_NORMALIZED = ("dare_ties", "linear", "ties")  # by default
+_COMPONENTS = {
+    "self_attn": "attention",
+    "attn": "attention",
+    "attention": "attention",
+    "mlp": "mlp",
+}
+_POPULATION = 12
+_EVALUATIONS = 100  # of mergekit-evolve, where --max-fevals is not given
+_WEIGHT = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedParams:
+    """Sections of params.yaml; ``notes`` say what is otherwise than in the file, and why."""
+
+    sections: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def genome_params(
+    document: Mapping[str, Any], base: str | None, num_layers: int | None
+) -> ImportedParams:
+    """Return the params that search as the file says.
+
+    ``base`` is the base model where the file names none; ``num_layers`` that of the models, which
+    layer_granularity divides.
+
+    Raises:
+        ParamsError: a key is unknown or has no value that germline can take; all are listed.
+    """
+    faults = Faults()
+    notes: list[str] = []
+    genome = document.get("genome")
+    genome = genome if isinstance(genome, Mapping) else {}
+    for where, given, legal in (("", document, FILE_KEYS), ("genome.", genome, GENOME_KEYS)):
+        for key in given:
+            if key not in legal:
+                hint = nearest(str(key), list(legal))
+                faults.add(f"{where}{key}: unknown key. Legal: {', '.join(legal)}.{hint}")
+    models = genome.get("models")
+    if not isinstance(models, list) or not all(isinstance(m, str) for m in models) or not models:
+        faults.add("genome.models: give a list of models.")
+        models = []
+    method = genome.get("merge_method")
+    if method not in _METHODS:
+        faults.add(f"genome.merge_method: got {method!r}. Legal: {', '.join(_METHODS)}.")
+    if method == "slerp":
+        faults.add(
+            "genome.merge_method: slerp cannot be carried over: there the two models of the "
+            "greatest genes are merged, others in each block. A search in germline merges one "
+            "pair. Take task_arithmetic, or name the pair in params.yaml by hand."
+        )
+    base = genome.get("base_model") or base
+    if not isinstance(base, str):
+        faults.add("genome.base_model: missing. germline needs it: give it with --base.")
+        base = ""
+    with faults.at("genome.layer_granularity"):
+        groups = _groups(genome.get("layer_granularity", 0), num_layers, notes)
+    with faults.at("genome.filters"):
+        components = _components(genome.get("filters") or [], notes)
+    with faults.at("tasks"):
+        tasks = _tasks(document.get("tasks"))
+    faults.raise_as(ParamsError)
+    parents = _parents(models, base, notes)
+    negative = bool(genome.get("allow_negative_weights", False))
+    space = {
+        "methods": [method],
+        "weight": [-_WEIGHT if negative else 0.0, _WEIGHT],
+        "layer_groups": groups,
+        "components": components,
+        "normalize": bool(genome.get("normalize", method in _NORMALIZED)),
+    }
+    notes += _other_notes(document, genome)
+    sections = {
+        "download": {"base": _source(base), "parents": parents},
+        "merge": {
+            "dtype": "bfloat16",
+            "modules": [],
+            "tokenizer": _tokenizer(genome.get("tokenizer_source"), models, parents, base),
+            "keep": "elite",
+        },
+        "evaluate": {"tasks": tasks, **_evaluation(document)},
+        "select": {
+            "optimizer": "CMA",
+            "population": max(_POPULATION, 2 + len(parents)),
+            "generations": -(-_EVALUATIONS // max(_POPULATION, 2 + len(parents))),
+            "space": space,
+            "warm_start": ["uniform", "parents"],
+        },
+        "report": {},
+    }
+    return ImportedParams(sections, tuple(notes))
+
+
+def _groups(size: Any, num_layers: int | None, notes: list[str]) -> int:
+    """Return how many blocks there are for a number of layers in each."""
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ParamsError(f"got {size!r}. Give a number of layers, 0 for one block of all.")
+    if size == 0:
+        return 1
+    if num_layers is None:
+        raise ParamsError(
+            "the number of layers is not known, as the base is not on this machine. Give it with "
+            "--layers."
+        )
+    if num_layers % size:
+        raise ParamsError(f"{size} does not divide {num_layers} layers. Take a divisor.")
+    notes.append(
+        f"layer_granularity {size} of {num_layers} layers: layer_groups {num_layers // size}"
+    )
+    return num_layers // size
+
+
+def _components(filters: Any, notes: list[str]) -> list[str]:
+    if not isinstance(filters, list) or not all(isinstance(f, str) for f in filters):
+        raise ParamsError(f"got {filters!r}. Give a list of parts of tensor names.")
+    unlike = [name for name in filters if name.strip(".") not in _COMPONENTS]
+    if unlike:
+        raise ParamsError(
+            f"{', '.join(unlike)} cannot be carried over: germline's genes are by component, "
+            "attention and mlp, and not by parts of names. Take out what is neither."
+        )
+    components = sorted({_COMPONENTS[name.strip(".")] for name in filters})
+    if components:
+        notes.append(
+            f"filters: {', '.join(components)} have genes of their own, the rest has its block's"
+        )
+    return components
+
+
+def _tasks(listed: Any) -> list[dict[str, Any]]:
+    """Return the tasks; the metric ``acc,none`` is a metric and a filter."""
+    if not isinstance(listed, list) or not listed:
+        raise ParamsError("missing. Give a list of tasks with a name each.")
+    tasks: list[dict[str, Any]] = []
+    for given in listed:
+        task = {"name": given} if isinstance(given, str) else given
+        if not isinstance(task, Mapping) or not isinstance(task.get("name"), str):
+            raise ParamsError(f"got {given!r}. Give keys: {', '.join(_TASK_KEYS)}.")
+        unknown = sorted(set(task) - set(_TASK_KEYS))
+        if unknown:
+            raise ParamsError(f"{unknown[0]}: unknown key. Legal: {', '.join(_TASK_KEYS)}.")
+        metric, _, name = str(task.get("metric", "acc,none")).partition(",")
+        filtered = {"filter": name} if name and name != "none" else {}
+        weight = {"weight": float(task["weight"])} if "weight" in task else {}
+        tasks.append({"task": task["name"], "metric": metric, **filtered, **weight})
+    return tasks
+
+
+def _parents(models: list[str], base: str, notes: list[str]) -> dict[str, str]:
+    """Return a name and a source for each model but the base."""
+    parents: dict[str, str] = {}
+    for model in models:
+        if model == base:
+            notes.append(f"{model} is the base: it is in every merge, and not a parent as well")
+            continue
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(model.split("@")[0].split("+")[0]).name)
+        name = stem if stem not in parents else f"{stem}-{len(parents) + 1}"
+        parents[name] = _source(model)
+    return parents
+
+
+def _source(model: str) -> str:
+    is_hub = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII)
+    return f"{model}@main" if is_hub and not Path(model).is_dir() else model
+
+
+def _tokenizer(given: Any, models: list[str], parents: Mapping[str, str], base: str) -> str:
+    if given in (None, "base", base):
+        return "base"
+    if given == "union":
+        return "union"
+    source = str(given).removeprefix("model:")
+    names = [name for name, text in parents.items() if text in (source, _source(source))]
+    if not names:
+        raise ParamsError(
+            f"genome.tokenizer_source: got {given!r}. Legal: base, union, {', '.join(models)}."
+        )
+    return names[0]
+
+
+def _evaluation(document: Mapping[str, Any]) -> dict[str, Any]:
+    limit = document.get("limit")
+    shots = document.get("num_fewshot")
+    return {
+        **({"splits": {"search": limit}} if isinstance(limit, int) else {}),
+        **({"num_fewshot": shots} if shots is not None else {}),
+        "apply_chat_template": document.get("apply_chat_template", True),
+    }
+
+
+def _other_notes(document: Mapping[str, Any], genome: Mapping[str, Any]) -> list[str]:
+    """Return what is otherwise here, whatever the values."""
+    said = [
+        f"weights are searched up to {_WEIGHT}; there they have no bound",
+        f"generations are those of {_EVALUATIONS} evaluations, the default of --max-fevals",
+        "items are divided into search, validation and test; there the search's items are all",
+    ]
+    if genome.get("merge_method") in ("ties", "dare_ties"):
+        said.append("densities are searched from 0.1; there they reach 0, at which merges fail")
+    if genome.get("smooth"):
+        said.append(
+            "smooth cannot be carried over: weights between blocks are not interpolated, each "
+            "block has its own; raise select.space.layer_groups for finer steps"
+        )
+    for key, why in (
+        ("shuffle", "items are divided by their content, in no order"),
+        ("random_init", "a search begins at known recipes, select.warm_start"),
+    ):
+        if document.get(key):
+            said.append(f"{key} cannot be carried over: {why}")
+    if document.get("fewshot_as_multiturn") is False:
+        said.append("fewshot_as_multiturn: set it under evaluate where a chat template is applied")
+    if isinstance(document.get("limit"), int):
+        said.append("limit: so many search items; validation and test have their defaults")
+    return said

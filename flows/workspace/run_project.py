@@ -1,0 +1,80 @@
+"""`dvc repro` of a project, with germline's words around it and a summary of what it left."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import GermlineError
+
+METRICS = Path("reports/metrics.json")
+PAGE = Path("reports/index.html")
+CHAMPION = Path("data/champion")
+_STOPPED = 130
+_STDERR = 2  # the descriptor: sys.stderr may be a text without one
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run left: where the results are, and the numbers of the champion."""
+
+    seconds: float
+    metrics: dict[str, Any] | None
+    champion: str | None
+    page: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the summary for programs."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the summary for a person."""
+        numbers = self.metrics or {}
+        score = ""
+        if "test_fitness" in numbers:
+            score = f": {numbers['test_fitness']:.3f} ± {numbers.get('test_error', 0):.3f} on test"
+        return [
+            *([f"champion {self.champion}{score}"] if self.champion else []),
+            *([f"page {self.page}"] if self.page else []),
+        ]
+
+
+def run_project(
+    stage: str | None, say: Callable[[str], None], *, force: bool, quiet: bool
+) -> RunSummary:
+    """Run the stages of the project in the working directory, or one stage and what it needs.
+
+    With ``quiet`` all that the stages print goes to the standard error.
+
+    Raises:
+        GermlineError: DVC or a stage failed; its own words came before.
+        KeyboardInterrupt: the run was stopped.
+    """
+    begin = time.monotonic()
+    say(f"running {stage or 'all stages'} of {Path.cwd()}; what did not change is skipped")
+    command = [sys.executable, "-m", "dvc", "repro"]
+    command += (["--force"] if force else []) + ([stage] if stage else [])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}  # stages say `python`
+    child = subprocess.Popen(command, env=environment, stdout=_STDERR if quiet else None)
+    try:
+        code = child.wait()
+    except KeyboardInterrupt:  # the stage has it, too, and says what is kept
+        child.wait()
+        raise
+    if code == _STOPPED:
+        raise KeyboardInterrupt
+    if code:
+        raise GermlineError(
+            f"`dvc repro` ended with exit code {code}. Remove the cause that is named above and "
+            "run again: what was evaluated is kept."
+        )
+    seconds = time.monotonic() - begin
+    metrics = json.loads(METRICS.read_text(encoding="utf-8")) if METRICS.is_file() else None
+    champion, page = (str(p) if p.exists() else None for p in (CHAMPION, PAGE))
+    return RunSummary(round(seconds, 1), metrics, champion, page)

@@ -1,0 +1,73 @@
+"""Genome files of MergeKit's evolve: params that pass the check, and what they cannot say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.params.load import load_params
+from tests.flows.workspace.conftest import Typed
+
+TASKS = [{"name": "sums", "weight": 2, "metric": "exact_match,strict-match"}, {"name": "words"}]
+
+
+def genome(**keys: Any) -> dict[str, Any]:
+    """Return a genome file, some keys of the genome replaced."""
+    plain = {"models": ["adder", "org/sorter"], "base_model": "origin", "merge_method": "ties"}
+    return {"genome": {**plain, **keys}, "tasks": TASKS}
+
+
+def written(document: Any) -> str:
+    """Write a genome file and return its name."""
+    Path("genome.yml").write_text(yaml.safe_dump(document))
+    return "genome.yml"
+
+
+@pytest.mark.usefixtures("own_models")
+def test_a_genome_becomes_params(typed: Typed) -> None:
+    """Models, blocks, filters, tasks and few-shot examples are those of the file."""
+    document = genome(layer_granularity=2, filters=["self_attn"], smooth=True)
+    said = typed("import", written({**document, "num_fewshot": 3, "limit": 40})).output
+    params = load_params(Path("params.yaml"))
+    assert {"adder": "adder", "sorter": "org/sorter@main"} == params.download.parents
+    space = params.select.space
+    assert (["ties"], 3, ["attention"]) == (space.methods, space.layer_groups, space.components)
+    assert space.normalize
+    first, second = params.evaluate.tasks
+    assert ("exact_match", "strict-match", 2.0) == (first.metric, first.filter, first.weight)
+    assert ("acc", None) == (second.metric, second.filter)
+    assert (3, True) == (params.evaluate.num_fewshot, params.evaluate.apply_chat_template)
+    assert 40 == params.evaluate.splits.search
+    assert "note: smooth cannot be carried over: weights between blocks" in said
+
+
+@pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (genome(merge_method="slerp"), "slerp cannot be carried over"),
+        (genome(merge_method="della"), "merge_method: got 'della'"),
+        (genome(filters=["down_proj"]), "filters: down_proj cannot be carried over"),
+        (genome(layer_granularity=4), "layer_granularity: 4 does not divide 6 layers"),
+        (genome(base_model=None), "base_model: missing"),
+        (genome(base_model="org/x", layer_granularity=2), "Give it with --layers"),
+        (genome(model=[]), "genome.model: unknown key"),
+        (genome(tokenizer_source="nobody"), "tokenizer_source: got 'nobody'"),
+        ({**genome(), "tasks": []}, "tasks: missing"),
+        ({"run_id": "x", "pop_size": 10}, "Mergenetic's experiment files are not read"),
+        ("text", "holds no keys"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_refused(typed: Typed, document: Any, message: str) -> None:
+    """The message says what, and nothing is written."""
+    assert message in typed("import", written(document), code=1).stderr
+    assert not Path("params.yaml").exists()
+
+
+@pytest.mark.usefixtures("own_models")
+def test_params_that_are_there_are_not_overwritten(typed: Typed) -> None:
+    """Another name is asked for."""
+    Path("params.yaml").write_text("mine")
+    assert "params.yaml: exists" in typed("import", written(genome()), code=1).stderr
+    assert "mine" == Path("params.yaml").read_text()

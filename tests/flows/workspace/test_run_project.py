@@ -1,0 +1,80 @@
+"""`germline run`: `dvc repro` with words, a summary and exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.workspace.repository import start_repository
+from flows.workspace.workspace_files import pipeline_text
+from tests.flows.workspace.conftest import Typed
+
+METRICS = '{"test_fitness": 0.5, "test_error": 0.01}'
+
+
+@pytest.fixture
+def small_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose first stage is a new project's own, and whose second writes metrics."""
+    stages = yaml.safe_load(pipeline_text(zoo=False))["stages"]
+    report = {
+        "cmd": f"mkdir -p reports && echo '{METRICS}' > reports/metrics.json && cat versions.json",
+        "deps": ["versions.json"],
+        "metrics": [{"reports/metrics.json": {"cache": False}}],
+    }
+    broken = {"cmd": "echo broken && exit 3", "deps": ["reports/metrics.json"]}
+    pipeline = {"versions": stages["versions"], "report": report, "last": broken}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline}))
+    (tmp_path / "params.yaml").write_text("{}\n")
+    start_repository(tmp_path)
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    return tmp_path
+
+
+def test_a_run_ends_with_a_summary_or_a_reason(small_pipeline: Path, typed: Typed) -> None:
+    """It works inside the project, runs again where a version changed, and fails with 1."""
+    summary = json.loads(typed("run", "--stage", "report", "--json").stdout)
+    assert 0.5 == summary["metrics"]["test_fitness"]
+    assert summary["champion"] is None
+    lock = small_pipeline / "dvc.lock"
+    first = lock.read_text()
+    again = typed("run", "--stage", "report", "--json")
+    assert "running report of" in again.stderr
+    assert first == lock.read_text()
+    versions = json.loads((small_pipeline / "versions.json").read_text())
+    assert {"germline", "torch"} <= versions.keys()
+    stage = yaml.safe_load((small_pipeline / "dvc.yaml").read_text())
+    stage["stages"]["versions"]["cmd"] = "echo '{}' > versions.json"  # as of another version
+    (small_pipeline / "dvc.yaml").write_text(yaml.safe_dump(stage))
+    typed("run", "--stage", "report")
+    assert first != lock.read_text()
+    failed = typed("run", code=1)
+    assert "exit code" in failed.stderr
+    assert "running all stages of" in failed.stdout
+
+
+def test_own_folders_of_germlines_names_come_last(tmp_path: Path) -> None:
+    """With -m, and in the processes that are started from there."""
+    for name in ("flows", "stages"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
+    (tmp_path / "job.py").write_text(
+        "import multiprocessing, runpy, sys\n"
+        "sys.argv = ['germline', '--version']\n"
+        "try:\n    runpy.run_module('germline', run_name='__main__')\n"
+        "except SystemExit:\n    pass\n"
+        "if __name__ == '__main__':\n"
+        "    from flows.workspace.versions_file import write_versions\n"
+        "    from pathlib import Path\n"
+        "    process = multiprocessing.get_context('spawn').Process(\n"
+        "        target=write_versions, args=(Path('written.json'),))\n"
+        "    process.start(); process.join(); sys.exit(process.exitcode)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "job.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert 0 == done.returncode, done.stderr
+    assert (tmp_path / "written.json").is_file()
