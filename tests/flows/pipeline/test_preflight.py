@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,17 @@ def params(**sections: dict[str, object]) -> Params:
     return Params.model_validate(data)
 
 
+def path_search(*starts: str, methods: Sequence[str] = (), **keys: object) -> dict[str, object]:
+    """Return a select section that searches paths; without ``starts`` from the parents."""
+    layers = {"encoding": "splice", **keys}
+    space = {"methods": list(methods), "layers": layers}
+    return {"space": space, "warm_start": list(starts) or ["parents"]}
+
+
 def test_check_accepts_good_params() -> None:
     """Params without fault raise nothing."""
+    check(params(select=path_search(cuts=2, overlap=1)))
+    check(params(select=path_search("uniform", "parents", methods=["linear"])))
     check(params())
     check(params(merge={"tokenizer": "union"}))
 
@@ -66,6 +76,24 @@ def test_check_accepts_good_params() -> None:
             "gives 4 genomes",
         ),
         ({"select": {"space": {"layer_groups": 99}}}, "layer_groups is 99, the models have"),
+        ({"select": path_search(cuts=9)}, "layers.cuts is 9. With 6 layers, 0 first and 0 last"),
+        ({"select": path_search("uniform")}, "uniform is a merge, and select.space.methods is []"),
+        (
+            {"select": path_search(), "merge": {"tokenizer": "union"}},
+            "merge.tokenizer is union, and select.space.layers is given",
+        ),
+        (
+            {"select": path_search(), "download": {"parents": {"math": "zoo:math"}}},
+            "splice chooses between models, and the pool is math alone",
+        ),
+        (
+            {
+                "select": path_search(methods=["linear"]),
+                "download": {"parents": {"merge": "zoo:math", "order": "zoo:order"}},
+            },
+            "download.parents: a parent is called 'merge'",
+        ),
+        ({"select": {"scan": {"budget": 5}}}, "scan.budget is 5, and select.space.layers is not"),
     ],
 )
 def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: str) -> None:
