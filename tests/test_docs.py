@@ -234,3 +234,12 @@ def test_champion_of_the_tutorial_is_that_of_the_bundled_run() -> None:
     lead, error = metrics["lead"], metrics["lead_error"]
 
     assert f"{lead:.3f} ± {error:.3f}" in text_of("docs/tutorial.md")
+
+
+def test_every_page_is_in_the_menu_of_the_site_once() -> None:
+    """The lists of docs/index.md name each page of docs, and no other."""
+    blocks = re.findall(r"(?ms)^```\{toctree\}\n(.*?)^```", text_of("docs/index.md"))
+    listed = [line for block in blocks for line in block.splitlines() if not line.startswith(":")]
+    pages = [path.stem for path in ROOT.glob("docs/*.md") if path.stem != "index"]
+
+    assert sorted(pages) == sorted(listed)
