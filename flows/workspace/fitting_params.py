@@ -8,9 +8,9 @@ import psutil
 import yaml
 
 from flows.workspace.budget import Budget
-from flows.workspace.parent_survey import Survey
-from flows.workspace.question_survey import SurveyedTask
-from flows.workspace.run_size import RunSize, candidates_in, size_of
+from flows.workspace.survey.parent_survey import Survey
+from flows.workspace.survey.question_survey import SurveyedTask
+from flows.workspace.survey.run_size import RunSize, candidates_in, size_of
 from stages.errors import ParamsError
 from stages.params.evaluate_params import SplitSizes
 from stages.params.load import Params, validated

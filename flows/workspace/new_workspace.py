@@ -11,10 +11,10 @@ from typing import Any
 from flows.workspace.budget import Budget
 from flows.workspace.bundled_files import bundled
 from flows.workspace.fitting_params import FittingParams, fitting_params, named_tasks
-from flows.workspace.parent_survey import survey
-from flows.workspace.question_survey import survey_tasks
 from flows.workspace.repository import check_tools, start_repository
-from flows.workspace.run_size import size_of
+from flows.workspace.survey.parent_survey import survey
+from flows.workspace.survey.question_survey import survey_tasks
+from flows.workspace.survey.run_size import size_of
 from flows.workspace.versions_file import write_versions
 from flows.workspace.workspace_files import (
     DVCIGNORE,

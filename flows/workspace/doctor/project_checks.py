@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 
 from flows.workspace.doctor.finding import Finding
-from flows.workspace.parent_survey import survey
-from flows.workspace.question_survey import survey_tasks
-from flows.workspace.run_size import RunSize, size_of
+from flows.workspace.survey.parent_survey import survey
+from flows.workspace.survey.question_survey import survey_tasks
+from flows.workspace.survey.run_size import RunSize, size_of
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
@@ -26,7 +26,7 @@ def names_hub(params: Params) -> bool:
         wanted = requests(params.download, PARENTS)
     except GermlineError:
         return False
-    return any(isinstance(place, Hub) for r in wanted for place in r.source.places)
+    return any(isinstance(part, Hub) for r in wanted for part in r.source.places)
 
 
 def params_findings(params: Params) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.workspace.run_size import candidates_in
+from flows.workspace.survey.run_size import candidates_in
 from stages.params.load import load_params
 from tests.flows.workspace.conftest import Typed
 
@@ -120,8 +120,8 @@ def test_a_project_in_another_repository_is_a_part_of_it(own_models: Path, typed
 
 def test_a_time_buys_candidates_in_proportion(own_models: Path) -> None:
     """Twice the minutes are twice the candidates, but for one that is rounded off."""
-    from flows.workspace.parent_survey import survey
-    from flows.workspace.question_survey import survey_tasks
+    from flows.workspace.survey.parent_survey import survey
+    from flows.workspace.survey.question_survey import survey_tasks
     from stages.params.load import Params
 
     sections = {

@@ -8,7 +8,7 @@ import pytest
 from flows.workspace.doctor.machine_checks import disk_findings, hub_findings
 from flows.workspace.doctor.project_checks import cache_findings, size_findings
 from flows.workspace.doctor.version_checks import installed, python_findings, version_findings
-from flows.workspace.run_size import RunSize
+from flows.workspace.survey.run_size import RunSize
 from tests.flows.workspace.conftest import Typed
 
 SIZE = RunSize(candidates=10, items=100, minutes=1.0, memory_gb=8.0, disk_gb=2.0)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from flows.workspace.parent_survey import Survey
-from flows.workspace.question_survey import SurveyedTask
+from flows.workspace.survey.parent_survey import Survey
+from flows.workspace.survey.question_survey import SurveyedTask
 from stages.params.load import Params
 from stages.select.final.baselines import BASELINES
 
