@@ -23,7 +23,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "indicator": {"repeats": 2},
     "interleaved": {"repeats": 2},
 }
-UNIT = st.floats(0, 1)
+UNIT = st.sampled_from([step / 20 for step in range(21)])
 
 
 def test_every_encoding_has_its_laws_checked() -> None:

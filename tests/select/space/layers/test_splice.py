@@ -51,3 +51,13 @@ def test_what_cannot_be_cut_is_said_together() -> None:
     assert "splice chooses between models, and the pool is a alone" in said
     assert "layers.cuts is 7. With 6 layers, 0 first and 0 last ones fixed, there are 5" in said
     assert "layers.overlap is 9. At most 5 layers of 6 lie before a cut" in said
+
+
+def test_overlaps_share_the_room_that_there_is() -> None:
+    """With room for two more layers the first cut takes both, the second none."""
+    space = paths("splice", cuts=2, overlap=2, max_layers=8)
+    models = dict(
+        zip(("segment1__model", "segment2__model", "segment3__model"), "aba", strict=True)
+    )
+    cuts = {"cut1": 4, "cut1__overlap": 2, "cut2": 3, "cut2__overlap": 2}
+    assert path_of(space, **models, **cuts) == "a0 a1 a2 b1 b2 b3 a4 a5"
