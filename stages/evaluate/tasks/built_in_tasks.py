@@ -15,7 +15,9 @@ _LINE = re.compile(
     r"""[ \t]*(?:#.*)?\r?$""",
     re.MULTILINE,
 )
-_LISTED = re.compile(r"^tag:[ \t]*(?:\[(.*)\]|\r?\n((?:[ \t]*-[ \t]+.*\r?\n?)+))", re.MULTILINE)
+_LISTED = re.compile(
+    r"""^['"]?tag['"]?:[ \t]*(?:\[(.*)\]|\r?\n((?:[ \t]*-[ \t]+.*\r?\n?)+))""", re.MULTILINE
+)
 
 
 @lru_cache(1)
@@ -27,9 +29,12 @@ def names() -> dict[str, tuple[str, tuple[Path, ...]]]:
     for folder, folders, files in os.walk(Path(lm_eval.tasks.__file__).parent):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for file in sorted(files):
-            if file.endswith(".yaml"):
-                path = Path(folder, file)
-                for kind, name in _meant(path.read_text(encoding="utf-8", errors="replace")):
+            path = Path(folder, file)
+            if path.suffix not in {".yaml", ""}:
+                continue
+            for kind, name in _meant(path.read_text(encoding="utf-8", errors="replace")):
+                # A file without a suffix is only included by tasks, which then have its tag.
+                if path.suffix or kind == "tag":
                     by_name.setdefault(name, {}).setdefault(kind, []).append(path)
     return {name: _meaning(by_kind) for name, by_kind in by_name.items()}
 

@@ -118,6 +118,8 @@ def test_built_in_names_are_those_of_lm_eval() -> None:
     assert built_in_tasks.task_file("mmlu") is None
     assert "mmlu_stem" in built_in_tasks.members("mmlu")
     assert "arc_easy" in built_in_tasks.members("ai2_arc")
+    assert built_in_tasks.members("RC_tasks") == ["..."]  # in files that tasks include
+    assert "darija_sentiment_mac" in built_in_tasks.members("darija_sentiment_tasks")  # in quotes
     assert built_in_tasks.members("gsm8k_cott") == []
 
 
