@@ -6,10 +6,11 @@ from pathlib import Path
 import germline  # first, so that flows is germline's own
 
 # With -m, Python looks for modules in the working directory first, and so do the processes that
-# are started from here. A user's own folder of a name such as ``flows`` comes last instead.
+# are started from here. A user's own folder of a name such as ``flows`` comes last instead, after
+# germline's own: an editable install is on no path.
 _OWN = Path(germline.__file__).resolve().parents[1]
 if __name__ == "__main__" and Path(sys.path[0]).resolve() != _OWN:
-    sys.path.append(sys.path.pop(0))
+    sys.path[:] = [*sys.path[1:], str(_OWN), sys.path[0]]
 
 from flows.cli.main import main  # noqa: E402  after what decides whose flows it is
 

@@ -60,7 +60,7 @@ class Space:
         self.num_parents = num_parents
         self.parent_names = names
         self.specs = specs_of(params, specs, num_parents)
-        self._spec_of = specs.__getitem__
+        self._spec_of = {spec.name: spec for spec in specs.values()}.__getitem__
         self._module = module
         self.layers: Encoding | None = None
         if params.layers is not None:
