@@ -290,7 +290,7 @@ def shuffled(dataset):
         random.shuffle(order)
         choices = [doc["choices"][i] for i in order]
         return {**doc, "choices": choices, "gold": order.index(doc["gold"])}
-    return dataset.map(mixed, load_from_cache_file=False)
+    return dataset.map(mixed)
 
 
 def score(doc, results):
