@@ -79,6 +79,16 @@ class BlocksParams(EncodingParams):
             raise ValueError("give [low, high] with low <= high")
         return times
 
+    @model_validator(mode="after")
+    def _usual_gains_are_legal(self) -> "BlocksParams":
+        if self.times[1] > MAX_GAIN and None in (self.attention_gain, self.mlp_gain):
+            raise ValueError(
+                f"times ends at {self.times[1]}, and without bounds a gain is 1 / times; the "
+                f"smallest gain is 1/{MAX_GAIN}, so end at {MAX_GAIN} or less, or give bounds for "
+                "attention_gain and mlp_gain"
+            )
+        return self
+
 
 class IndicatorParams(EncodingParams):
     """Slots for all layers of every model in turn, ``repeats`` times; those above 0 are on.

@@ -10,14 +10,15 @@ from stages.errors import Faults
 from stages.params.space.layers_params import BlocksParams
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values
-from stages.select.space.layers.hops import Hop, hops_of, lengthened, runs_of
+from stages.select.space.layers.hops import Hop, hops_of, lengthened, runs_of, shortened
 
 
 class Blocks(Encoding):
     """Blocks (start, length, times, gains) of one model, in the order in which they start.
 
     A block ends before the last fixed layers and begins after the block before it. One that runs
-    0 times is skipped. Where a child is too deep, blocks run fewer times, the last ones first.
+    0 times is skipped. Where a child is too deep, blocks run fewer times, the last ones first,
+    whatever ``times`` begins at; where once is too often, the last layers before the fixed ones go.
     """
 
     def __init__(
@@ -70,14 +71,16 @@ class Blocks(Encoding):
             first, stop = max(start, position), min(start + length, self.stop)
             if stop <= first:
                 continue
-            times = min(asked, max(self._times[0], 1 + room // (stop - first)))
+            times = min(asked, max(1, 1 + room // (stop - first)))
             room -= (times - 1) * (stop - first)
             path += hops_of(model, position, first)
             gains = self.gains(values, f"block{number}", usual=1 / times if times else 1.0)
             path += hops_of(model, first, stop, gains) * times
             position = stop
         path += hops_of(model, position, self.num_layers)
-        return lengthened(path, self.least, self.num_layers - self.stop, self.num_layers)
+        num_last = self.num_layers - self.stop
+        path = shortened(path, self.most, num_last)
+        return lengthened(path, self.least, num_last, self.num_layers, model)
 
     def _block(self, values: Values, number: int) -> tuple[int, int, int]:
         start, length, times = (

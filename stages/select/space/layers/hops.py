@@ -61,13 +61,16 @@ def shortened(path: Sequence[Hop], most: int, num_last: int) -> list[Hop]:
     return [*path[: max(0, tail - max(0, len(path) - most))], *path[tail:]]
 
 
-def lengthened(path: Sequence[Hop], least: int, num_last: int, num_layers: int) -> list[Hop]:
+def lengthened(
+    path: Sequence[Hop], least: int, num_last: int, num_layers: int, model: int = 0
+) -> list[Hop]:
     """Return a path of at least ``least`` hops: skipped layers of its first model come back.
 
-    The lowest come first, each before the first hop of a higher layer.
+    The lowest come first, each before the first hop of a higher layer. ``model`` is the first
+    model of a path without hops.
     """
     long = list(path)
-    model = path[0].model if path else 0
+    model = path[0].model if path else model
     for layer in range(num_layers):
         if len(long) >= least:
             break
