@@ -44,6 +44,7 @@ def test_every_encoding_is_chosen_by_its_name(encoding: str, tmp_path: Path) -> 
         ("layers: {encoding: pick, mlp_gain: [-1, 1]}", "so 0 and negative gains are not legal"),
         ("layers: {encoding: pick, mlp_gain: [2, 1]}", "with 1/64 <= low <= high <= 64"),
         ("layers: {encoding: blocks, times: [2, 1]}", "layers.times: give [low, high] with low"),
+        ("layers: {encoding: blocks, times: [1, 65]}", "the smallest gain is 1/64, so end at 64"),
         ("layers: {encoding: pick, min_layers: 9, max_layers: 8}", "no child has such a depth"),
         ("methods: []", "methods is [] and there is no layers; list a method, or give layers"),
         (

@@ -39,6 +39,23 @@ def test_depth_is_bounded_by_fewer_passes_and_by_skips_that_come_back() -> None:
     assert path_of(space, **block(1, 1, 5, 0)) == "a0 a1 a2 a3"
 
 
+def test_a_bound_on_depth_comes_before_the_fewest_passes() -> None:
+    """Neither times that begin at 2 nor a bound below a parent's depth give a deeper child."""
+    space = paths("blocks", parents=1, blocks=2, times=[2, 3], max_layers=7)
+    path = path_of(space, **block(1, 1, 1, 2), **block(2, 3, 2, 3))
+    assert path == "a0 a1*0.5 a1*0.5 a2 a3 a4 a5"
+    space = paths("blocks", parents=1, times=[0, 2], max_layers=4, last_fixed=1)
+    assert path_of(space, **block(1, 1, 1, 0)) == "a0 a2 a3 a5"
+    assert path_of(space, **block(1, 1, 2, 2)) == "a0 a1 a2 a5"
+
+
+def test_layers_that_come_back_are_of_the_genome_s_model() -> None:
+    """With all layers skipped the child is still of the model that the gene says."""
+    space = paths("blocks", parents=2, times=[0, 1])
+    given: dict[str, float | str] = {**block(1, 0, 6, 0), "model": "b"}
+    assert path_of(space, **given) == "b0"
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_repeat_is_written_as_a_block(times: int) -> None:
     """The genome of a plain repeat has its gain, where that has bounds."""
