@@ -7,6 +7,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import RevError, SCMError, resolve_rev
 from dvc_data.index.index import DataIndexError
+from scmrepo.exceptions import SCMError as GitError
 
 from stages.errors import LineageError
 
@@ -22,7 +23,7 @@ def write_past(revision: str, paths: Sequence[str], target: Path, root: Path = P
     try:
         repo = Repo(str(root.absolute()))
         commit = str(resolve_rev(repo.scm, revision))
-    except (DvcException, SCMError, RevError) as error:
+    except (DvcException, SCMError, RevError, GitError) as error:
         raise LineageError(
             f"neither a folder, nor a git revision or DVC experiment of {root} "
             f"({error}). `dvc exp show` lists experiments, `git log` revisions."

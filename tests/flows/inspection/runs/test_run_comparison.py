@@ -140,3 +140,16 @@ def test_a_git_revision_is_a_run(two: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "run nowhere: neither a folder, nor a git revision or DVC experiment" in said
     shutil.rmtree(project / ".dvc/cache")
     assert "not in DVC's cache" in typed("HEAD", ".", code=1).stderr
+
+
+def test_a_project_without_a_commit_is_said_to_have_no_such_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project that `germline new` has just made: no traceback of git's for a slip of a name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(PARAMS.format(seed=1))
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    for command in (("git", "init", "-q"), ("dvc", "init", "-q")):
+        subprocess.run(command, check=True)
+    said = typed("HEAD", "nowhere", code=1).stderr
+    assert "run HEAD: neither a folder, nor a git revision or DVC experiment" in said
