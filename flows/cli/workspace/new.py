@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from flows.workspace.budget import Budget
 
+_HUB_PARTS = 2  # ORG/NAME
+_QUESTIONS = {".csv", ".tsv", ".json", ".jsonl", ".parquet"}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(m|min|h)")
 
 
@@ -28,8 +30,9 @@ _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(m|min|h)")
     "tasks",
     multiple=True,
     metavar="TASK",
-    help="A file of questions (CSV, TSV, JSON lines, JSON, Parquet), which is copied, or the name "
-    "of a task of lm-eval; may be given again.  [default: an example]",
+    help="A file of questions (CSV, TSV, JSON lines, JSON, Parquet) with columns such as prompt "
+    "and answer, which is copied, or the name of a task of lm-eval; may be given again.  "
+    "[default: an example]",
 )
 @click.option(
     "--budget",
@@ -71,10 +74,14 @@ def new_command(  # one parameter for each option
 
     telling(begin)
     if asks:
-        base = base or click.prompt("Base model (a folder, ORG/NAME of the hub, or zoo:NAME)")
+        base = base or click.prompt(
+            "Base model (a folder, ORG/NAME of the hub, or zoo:NAME)", value_proc=_checked_source
+        )
         parents = parents or _asked_parents()
         tasks = tasks or _asked_tasks()
-        budget = budget or click.prompt("Candidates to try, or a time such as 30m", default="144")
+        budget = budget or click.prompt(
+            "Candidates to try, or a time such as 30m", default="144", value_proc=_checked_budget
+        )
     if not zoo and (base is None or not parents):
         raise click.UsageError("give --base and at least one --parent NAME=SOURCE, or --zoo")
     pairs = tuple(_named(text) for text in parents)
@@ -92,11 +99,22 @@ def new_command(  # one parameter for each option
 
 def _asked_parents() -> tuple[str, ...]:
     given: list[str] = []
+
+    def checked(text: str) -> str:
+        if not text.strip() and given:
+            return ""
+        name, source = _named(text)
+        if name in {_named(one)[0] for one in given}:
+            raise click.BadParameter(f"{name!r} is given already; write OTHER={source}")
+        _checked_source(source)
+        return text
+
     while True:
         text = click.prompt(
             f"Parent {len(given) + 1}, as NAME=SOURCE" + (" (nothing: no more)" if given else ""),
             default="" if given else None,
             show_default=False,
+            value_proc=checked,
         )
         if not text:
             return tuple(given)
@@ -104,12 +122,41 @@ def _asked_parents() -> tuple[str, ...]:
 
 
 def _asked_tasks() -> tuple[str, ...]:
-    text = click.prompt(
+    names: tuple[str, ...] = click.prompt(
         "Files of questions or lm-eval tasks, with commas between (nothing: an example)",
         default="",
         show_default=False,
+        value_proc=_checked_tasks,
     )
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return names
+
+
+def _checked_tasks(text: str) -> tuple[str, ...]:
+    """Return the names in ``text``; a name that can only be a file's must be one."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        if Path(name).suffix.lower() in _QUESTIONS and not Path(name).is_file():
+            raise click.BadParameter(f"{name}: no such file")
+    return names
+
+
+def _checked_source(text: str) -> str:
+    """Return the source ``text`` of a model; one that can only be a folder must be there."""
+    folder = Path(text.split("+", maxsplit=1)[0].strip()).expanduser()
+    is_path = text.startswith((".", "/", "~")) or len(folder.parts) > _HUB_PARTS
+    is_word = not is_path and not set("/:@") & set(text)
+    if not (is_path or is_word) or folder.is_dir():
+        return text
+    more = " a model of the hub is ORG/NAME, or NAME@REVISION;" if is_word else ""
+    near = sorted(path.name for path in Path().iterdir() if (path / "config.json").is_file())
+    listed = f" models here: {', '.join(near[:8])}" if near else " no model is in this folder"
+    raise click.BadParameter(f"{text}: no such folder;{more}{listed}")
+
+
+def _checked_budget(text: str) -> str:
+    """Return the budget ``text`` if it is one."""
+    _budget(text)
+    return text
 
 
 def _named(text: str) -> tuple[str, str]:
