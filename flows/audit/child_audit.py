@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.first_tensor import first_difference
+from flows.audit.folder_files import differing_files
 from flows.audit.run_audit import Audit, Steps
 from flows.merging.model_cache import Resolver
 from flows.merging.model_search import ModelSearch
@@ -12,7 +13,6 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError
 from stages.evaluate.score_environment import in_words, machine, packages
 from stages.files import text_of
-from stages.hashing import file_hash
 from stages.licences import CARD
 from stages.merge import plugins
 from stages.merge.outputs.merged_model import OpenAncestors
@@ -98,19 +98,5 @@ def _merged_again(folder: Path, recipe: Recipe, weights: str) -> Iterator[Verdic
             where = f"{folder.name}, weights hash"
             differences.append(Difference(where, f"{again} by the recipe", weights))
             differences += [first] if first is not None else []
-        differences += _files(scratch / "again", folder)
+        differences += differing_files(scratch / "again", folder)
         yield Verdict(check, "merged again from its models; config, tokenizer", tuple(differences))
-
-
-def _files(again: Path, folder: Path) -> Iterator[Difference]:
-    """Yield each other file that the merge gives and that the folder has not so."""
-    for path in sorted(p for p in again.rglob("*") if p.is_file()):
-        if path.name == CARD or path.suffix == ".safetensors":
-            continue
-        name = path.relative_to(again).as_posix()
-        mine = folder / name
-        now = file_hash(mine) if mine.is_file() else "no file"
-        if now != file_hash(path):
-            yield Difference(
-                f"{folder.name}/{name}", f"SHA-256 {file_hash(path)} by the recipe", now
-            )

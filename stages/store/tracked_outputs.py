@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from dvc_data.hashfile.tree import Tree
 
 from stages.errors import LineageError
@@ -71,6 +72,38 @@ def compare_outputs(root: Path = Path()) -> TrackedOutputs:
         num_files += len(files)
         differing += _differing(path, md5, listing, files)
     return TrackedOutputs(num_files, len(objects), tuple(missing), tuple(differing))
+
+
+@dataclass(frozen=True, slots=True)
+class LockedStages:
+    """What dvc.yaml asks for, against dvc.lock: ``unlocked`` outs are not in it.
+
+    ``params`` are those of each stage: the stage, the file, the values in dvc.lock, those of now.
+    """
+
+    unlocked: tuple[str, ...]
+    params: tuple[tuple[str, str, Any, Any], ...]
+
+
+def compare_stages(root: Path = Path()) -> LockedStages:
+    """Compare the outs of dvc.yaml, and the params of its stages, with dvc.lock.
+
+    Raises:
+        LineageError: dvc.yaml, dvc.lock or a file of params is damaged.
+    """
+    if not (root / ".dvc").is_dir():
+        return LockedStages((), ())
+    unlocked, params = [], []
+    try:
+        # Not the repository that is kept open: its index is that of before.
+        for stage in Repo(str(root.absolute())).index.stages:
+            unlocked += [str(out) for out in stage.outs if not out.hash_info]
+            for given in stage.params:
+                locked = given.hash_info.value if given.hash_info else {}
+                params.append((stage.addressing, str(given), locked, given.read_params()))
+    except (DvcException, OSError) as error:
+        raise LineageError(f"dvc.yaml and {LOCK_FILE}: {error}. Restore them with git.") from error
+    return LockedStages(tuple(unlocked), tuple(params))
 
 
 def _outs(root: Path) -> dict[str, str]:

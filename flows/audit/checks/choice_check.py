@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from flows.audit.check_verdict import Difference, Verdict, differences_in
+from flows.audit.folder_files import files_of_child
 from flows.audit.recorded_run import RecordedRun
 from flows.pipeline.evolve import KEPT
 from flows.pipeline.final.final_choice import FinalChoice, choose
@@ -16,6 +17,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError, LineageError
 from stages.json_text import json_in
 from stages.lineage.records.question_answers import ANSWERS, read_answers
+from stages.recipe.recipe import Recipe
 
 MOST = 8  # differences that are named
 
@@ -33,8 +35,8 @@ def check(run: RecordedRun) -> Verdict:
     return Verdict(
         "choice",
         f"shortlist of {len(recorded.shortlist)}, champion {recorded.champion}, "
-        f"{len(recorded.entries)} models on the test split, p-values; weights of the champion and "
-        "those kept",
+        f"{len(recorded.entries)} models on the test split, p-values; weights and files of the "
+        "champion and those kept",
         tuple(differences[:MOST]),
         tuple(unchecked),
     )
@@ -73,7 +75,9 @@ def _answers(run: RecordedRun) -> Iterator[Difference]:
 
 def _weights(run: RecordedRun) -> Iterator[Difference]:
     """Yield each kept model whose weights are not those that were scored."""
-    yield from _folder(CHAMPION, str(run.selection.winner.weights_hash))
+    winner = run.selection.winner
+    recipe = Recipe.from_dict(winner.recipe or {})
+    yield from _folder(run, CHAMPION, recipe, str(winner.weights_hash))
     path = KEPT / "kept.jsonl"
     try:
         lines = [json_in(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -81,14 +85,20 @@ def _weights(run: RecordedRun) -> Iterator[Difference]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Difference(str(path), "the models that were kept", str(error))
         return
-    hashes = {row.name: row.weights_hash for row in run.rows}
+    rows = {row.name: row for row in run.rows}
     for folder, name, weights_hash in kept:
-        if hashes.get(name) != weights_hash:
-            yield Difference(f"{path}, {name}", weights_hash, str(hashes.get(name)))
-        yield from _folder(folder, weights_hash)
+        row = rows.get(name)
+        if row is None or row.weights_hash != weights_hash:
+            now = "no such candidate" if row is None else str(row.weights_hash)
+            yield Difference(f"{path}, {name}", weights_hash, now)
+            continue
+        yield from _folder(run, folder, row.recipe, weights_hash)
 
 
-def _folder(folder: Path, weights_hash: str) -> Iterator[Difference]:
+def _folder(
+    run: RecordedRun, folder: Path, recipe: Recipe, weights_hash: str
+) -> Iterator[Difference]:
+    """Yield where a folder has other weights than were scored, or other files than they need."""
     try:
         now = Checkpoint(folder).hash()
     except GermlineError as error:
@@ -96,3 +106,7 @@ def _folder(folder: Path, weights_hash: str) -> Iterator[Difference]:
         return
     if now != weights_hash:
         yield Difference(f"{folder}, weights", weights_hash, now)
+    try:
+        yield from files_of_child(run.models.plan(recipe), folder, weights_hash)
+    except GermlineError as error:  # of a parent, which another check names
+        yield Difference(f"{folder}, files", "those that the recipe gives", str(error))

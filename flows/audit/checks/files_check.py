@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.audit.check_verdict import Difference, Verdict
+from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_outcomes import ITEMS
 from flows.audit.recorded_run import RecordedRun
 from flows.publishing.run_model import SELECTION
@@ -13,27 +13,49 @@ from stages.files import text_of
 from stages.json_text import json_in
 from stages.lineage.rows import LINEAGE
 from stages.store.candidate_store import Record
-from stages.store.tracked_outputs import TrackedFile, compare_outputs
+from stages.store.tracked_outputs import (
+    LOCK_FILE,
+    LockedStages,
+    TrackedFile,
+    compare_outputs,
+    compare_stages,
+)
 
 
 def check(run: RecordedRun) -> Verdict:
-    """Compare outputs with dvc.lock, objects of the cache with their MD5, items with records."""
+    """Compare outputs and params with dvc.lock, objects with their MD5, items with records."""
     del run
     differences = [*_documents(LINEAGE), *_documents(SELECTION)]
     try:
-        outputs = compare_outputs()
+        outputs, stages = compare_outputs(), compare_stages()
     except LineageError as error:
-        return Verdict("files", "documents and their records", tuple(differences), (str(error),))
+        broken = Difference(str(LOCK_FILE), "what DVC tracks", str(error))
+        return Verdict("files", "documents and their records", (*differences, broken))
     differences += [_difference(file) for file in outputs.differing]
+    differences += [Difference(str(LOCK_FILE), "no hash", path) for path in stages.unlocked]
+    differences += _params(stages)
     missing = [f"{path}: not in the working folder" for path in outputs.missing]
     if not outputs.num_objects:
         missing.append("DVC's cache: holds no object of these outputs")
     return Verdict(
         "files",
-        f"{outputs.num_files} files of the outputs, {outputs.num_objects} objects of DVC's cache",
+        f"{outputs.num_files} files of the outputs, {outputs.num_objects} objects of DVC's cache; "
+        "the params of the stages",
         tuple(differences),
         tuple(missing),
     )
+
+
+def _params(stages: LockedStages) -> Iterator[Difference]:
+    """Yield each param that is not what a stage ran with, once for all stages."""
+    done = set[str]()
+    for stage, path, locked, now in stages.params:
+        for difference in differences_in(path, locked, now):
+            if difference.where not in done:
+                done.add(difference.where)
+                yield Difference(
+                    difference.where, f"{difference.recorded} in dvc.lock, {stage}", difference.now
+                )
 
 
 def _difference(file: TrackedFile) -> Difference:

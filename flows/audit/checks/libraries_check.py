@@ -20,7 +20,8 @@ _REQUIREMENTS = Path("requirements.lock")
 
 def check(run: RecordedRun) -> Verdict:
     """Compare the versions that are recorded, and the keys of the evaluations."""
-    differences = list(_versions(recorded_packages(run)))
+    recorded = recorded_packages(run)
+    differences = [*_versions(recorded), *_other_rows(run, recorded)]
     others = [
         d for d in run.outcomes.all if d.outcome.evaluation is not None and _is_other(run, d)
     ]
@@ -79,6 +80,21 @@ def _versions(recorded: Mapping[str, str]) -> Iterator[Difference]:
     for name in PACKAGES:
         if name in recorded and recorded[name] != now[name]:
             yield Difference(f"library {name}", recorded[name], now[name])
+
+
+def _other_rows(run: RecordedRun, first: Mapping[str, str]) -> Iterator[Difference]:
+    """Yield the first row that names other versions than the first row of the lineage does."""
+    if not any(row.environment for row in run.rows):
+        return  # of the first version
+    for row in run.rows:
+        if row.environment != first:
+            names = sorted({*first, *row.environment})
+            for name in names:
+                one, other = row.environment.get(name), first.get(name)
+                if one != other:
+                    where = f"{row.name}, environment, {name}"
+                    yield Difference(where, str(one), f"{other} in {run.rows[0].name}")
+            return
 
 
 def _is_other(run: RecordedRun, document: RecordedOutcome) -> bool:

@@ -1,7 +1,7 @@
 """Search: are the rows exactly what the strategy proposes, when it is told what was recorded?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 from flows.audit.check_verdict import Difference, Verdict, differences_in
@@ -61,17 +61,29 @@ def _rows(
     recorded: Sequence[Row], replayed: Sequence[Row], *, is_whole: bool
 ) -> Iterator[list[Difference]]:
     """Yield the differences of each row that differs: no more than its first few."""
-    by_name = {row.name: row for row in replayed}
-    for one, other in zip_longest(recorded, replayed if is_whole else replayed[: len(recorded)]):
-        if one is None:
-            yield [Difference(f"{other.name}", "no row", "proposed by the search")]
-        elif one.name not in by_name:
-            if is_whole:
-                yield [Difference(f"{one.name}", "a row", "not proposed by the search")]
-        else:
-            differences = list(islice(_row(one, by_name[one.name]), 2))
+    mine, proposed = ({row.name: row for row in rows} for rows in (recorded, replayed))
+    for name in proposed:
+        if name not in mine:
+            yield [Difference(name, "no row", "proposed by the search")]
+    for name, row in mine.items():
+        if name in proposed:
+            differences = list(islice(_row(row, proposed[name]), 2))
             if differences:
                 yield differences
+        elif is_whole:
+            yield [Difference(name, "a row", "not proposed by the search")]
+    yield from _order([n for n in mine if n in proposed], [n for n in proposed if n in mine])
+
+
+def _order(recorded: Sequence[str], replayed: Sequence[str]) -> Iterator[list[Difference]]:
+    """Yield the first row that does not come where the search proposed it."""
+    pairs = zip(recorded, replayed, strict=True)
+    for one, other in pairs:
+        if one != other:
+            yield [
+                Difference("the order of the rows", f"{one} first", f"{other} is proposed first")
+            ]
+            return
 
 
 def _row(recorded: Row, replayed: Row) -> Iterator[Difference]:

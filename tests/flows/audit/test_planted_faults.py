@@ -1,10 +1,12 @@
 """Faults that somebody or something planted in a run: each check names the first of its kind."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from flows.audit.checks import (
     choice_check,
@@ -125,8 +127,48 @@ def test_changed_ancestor_and_order_are_named_by_the_replay() -> None:
     lines = ROWS.read_text(encoding="utf-8").splitlines(keepends=True)
     edit_rows(ROWS, lambda row: row.__setitem__("ancestors", ["uniform"]))
     assert any("ancestors" in line for line in said(search_check.check))
-    write_whole(ROWS, "".join(lines[:-2]))
-    assert any("proposed by the search" in line for line in said(search_check.check))
+    write_whole(ROWS, "".join([*lines[:1], *lines[2:]]))
+    assert said(search_check.check) == ["g00-c01: recorded no row, now proposed by the search"]
+    write_whole(ROWS, "".join([lines[1], lines[0], *lines[2:]]))
+    assert said(search_check.check) == [
+        "the order of the rows: recorded g00-c01 first, now g00-c00 is proposed first"
+    ]
+
+
+@pytest.mark.usefixtures("here")
+def test_row_of_other_libraries_is_named() -> None:
+    """All rows of a run name the same versions: it is one row that was changed."""
+
+    def edit(row: dict[str, Any]) -> None:
+        if row["name"] == "g01-c02":
+            row["environment"]["numpy"] = "0.0"
+
+    edit_rows(ROWS, edit)
+    (difference,) = said(libraries_check.check)
+    assert difference.startswith("g01-c02, environment, numpy: recorded 0.0, now ")
+
+
+@pytest.mark.usefixtures("here")
+def test_lock_and_params_are_those_of_the_run() -> None:
+    """A param that was changed after the run; a stage that dvc.lock does not list; no dvc.lock."""
+    edited = Path("params.yaml")
+    text = edited.read_text(encoding="utf-8")
+    write_whole(edited, text.replace("title: ", "title: Another "))
+    assert any(
+        line.startswith("params.yaml, report, title: recorded ") and "now Another" in line
+        for line in said(files_check.check)
+    )
+    write_whole(edited, text)
+    assert said(files_check.check) == []
+    lock = Path("dvc.lock")
+    data = yaml.safe_load(lock.read_bytes())
+    del data["stages"]["select"]
+    write_whole(lock, yaml.safe_dump(data))
+    assert "dvc.lock: recorded no hash, now data/champion" in said(files_check.check)
+    write_whole(lock, "stages: [")
+    assert "damaged" in said(files_check.check)[0]
+    lock.unlink()
+    assert "no such file" in said(files_check.check)[0]
 
 
 @pytest.mark.usefixtures("here")
@@ -150,6 +192,30 @@ def test_other_weights_of_the_champion_are_named() -> None:
     """The folder of the champion, where its tensors are not those that were scored."""
     flip(Path("data/champion/model.safetensors"))
     assert any(line.startswith("data/champion, weights") for line in said(choice_check.check))
+
+
+@pytest.mark.usefixtures("here")
+def test_other_files_of_the_champion_are_named() -> None:
+    """A config, tokenizer or card that the recipe does not give; a file more, and one less."""
+    folder = Path("data/champion")
+    assert said(choice_check.check) == []
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    write_whole(
+        folder / "README.md",
+        card.replace('"base":0', '"base":1').replace('"base": 0', '"base": 1'),
+    )
+    write_whole(folder / "config.json", "{}")
+    config, recipe = said(choice_check.check)
+    assert config.startswith("data/champion/config.json: recorded SHA-256 ")
+    assert recipe == "data/champion/README.md, recipe, base: recorded 1, now 0"
+    write_whole(folder / "README.md", card)
+    shutil.copy("data/parents/base/config.json", folder / "config.json")
+    write_whole(folder / "pytorch_model.bin", "other weights")
+    (folder / "tokenizer_config.json").unlink()
+    first, second = said(choice_check.check)
+    assert first.startswith("data/champion/tokenizer_config.json: ")
+    assert first.endswith("now no file")
+    assert second.startswith("data/champion/pytorch_model.bin: recorded a file")
 
 
 @pytest.mark.usefixtures("here")
