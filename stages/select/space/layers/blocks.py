@@ -18,7 +18,7 @@ class Blocks(Encoding):
 
     A block ends before the last fixed layers and begins after the block before it. One that runs
     0 times is skipped. Where a child is too deep, blocks run fewer times, the last ones first,
-    whatever ``times`` begins at; where once is too often, the last layers before the fixed ones go.
+    whatever ``times`` begins at; where once is too often, the last free layers go.
     """
 
     def __init__(
