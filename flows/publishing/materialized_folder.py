@@ -96,6 +96,12 @@ def check_new(out: Path) -> None:
     if out.name in ("", "..") or out.exists() or out.is_symlink():
         kind = "is already there" if out.name not in ("", "..") else "does not name a new folder"
         raise CheckpointError(f"OUT: {str(out)!r} {kind}. Give the name of a new folder.")
+    parent = next(path for path in out.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        what = "may not be written to" if parent.is_dir() else "is not a folder"
+        raise CheckpointError(
+            f"OUT: {str(out)!r} cannot be made: {parent} {what}. Give another place."
+        )
 
 
 def _write(plan: Plan, folder: Path, shard_bytes: int) -> str:

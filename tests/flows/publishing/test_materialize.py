@@ -80,6 +80,10 @@ def test_nothing_is_written_but_what_was_asked_for(here: Path) -> None:
     """Not over a folder, not for a slip of a name, and no other weights than those scored."""
     (here / "there").mkdir()
     assert "is already there" in materialize("champion", "there", code=1).output
+    (here / "file").touch()
+    assert "file is not a folder. Give another place" in (
+        materialize("champion", "file/out", code=1).stderr.replace("\n", " ")
+    )
     assert "Did you mean 'g00-c00'" in materialize("g0_c0", "out", code=1).output
     rows = read_rows(ROWS)
     forged = [type(row).from_dict({**row.to_dict(), "weights_hash": "f" * 64}) for row in rows]
