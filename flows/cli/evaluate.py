@@ -1,5 +1,6 @@
 """``germline evaluate``: the scores of any model, without a search."""
 
+from contextlib import chdir
 from pathlib import Path
 
 import click
@@ -67,8 +68,8 @@ def evaluate_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
 
     MODEL is a folder, ORG/NAME or ORG/NAME@REVISION of the Hugging Face hub, or a candidate of
     the project's lineage by its name or the start of its recipe's id; a candidate is merged again.
-    Several models are compared item by item. Settings are those of params.yaml in this folder, if
-    there is one. Paths are relative to this folder.
+    Several models are compared item by item. Settings are those of params.yaml in this folder, or
+    of the project around it, if there is one. Paths are relative to this folder.
 
     \b
     Example:
@@ -97,13 +98,20 @@ def evaluate_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
 
     def work() -> None:
         from flows.evaluation.evaluation_progress import EvaluationProgress
+        from flows.inspection.project_folder import surrounding_project
 
         with EvaluationProgress() as progress:
             progress.step("loading PyTorch and lm-eval")  # seconds
             from flows.evaluation.model_scores import score_models
             from flows.evaluation.score_table import print_json, print_table
 
-            scores = score_models(job, progress)
+            root = surrounding_project()
+            if root is None:
+                scores = score_models(job, progress)
+            else:
+                whole = job.with_whole_paths()
+                with chdir(root):
+                    scores = score_models(whole, progress)
         (print_json if as_json else print_table)(scores)
 
     telling(work, stopped="nothing was written")

@@ -1,6 +1,6 @@
 """What ``germline evaluate`` is asked to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -25,3 +25,17 @@ class EvaluateJob:
     samples: Path | None = None
     as_json: bool = False
     offline: bool = False
+
+    def with_whole_paths(self) -> "EvaluateJob":
+        """Return the job that means the same in another working folder."""
+        return replace(
+            self,
+            models=tuple(
+                str(Path(name).absolute()) if Path(name).is_dir() else name for name in self.models
+            ),
+            tasks=tuple(
+                str(Path(name).absolute()) if Path(name).is_file() else name for name in self.tasks
+            ),
+            include_path=self.include_path.absolute() if self.include_path is not None else None,
+            samples=self.samples.absolute() if self.samples is not None else None,
+        )

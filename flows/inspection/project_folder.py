@@ -34,6 +34,14 @@ def project_folder(start: Path = Path()) -> Path:
     )
 
 
+def surrounding_project() -> Path | None:
+    """Return the project above the working folder; None where that is one, or has params.yaml."""
+    here = Path.cwd()
+    if is_project(here) or Path("params.yaml").is_file():
+        return None
+    return next((folder for folder in here.parents if is_project(folder)), None)
+
+
 @contextmanager
 def at_project(start: Path = Path()) -> Iterator[Path]:
     """Make the project around ``start`` the working folder of the block, and give its path.

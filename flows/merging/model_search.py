@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from flows.inspection.project_folder import surrounding_project
 from flows.merging.model_cache import Resolver
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import Parents
@@ -95,9 +96,10 @@ class ModelSearch:
         return checkpoint
 
     def _near(self) -> Iterator[Path]:
+        root = surrounding_project() or Path()
         with suppress(CheckpointError):  # this is not a project, or nothing was downloaded yet
-            yield from (parent.folder for parent in Parents.read(PARENTS))
-        for folder in dict.fromkeys((ZOO, self._source.absolute().parent, Path.cwd())):
+            yield from (parent.folder for parent in Parents.read(root / PARENTS))
+        for folder in dict.fromkeys((root / ZOO, self._source.absolute().parent, Path.cwd())):
             if folder.is_dir():
                 yield from sorted(path for path in folder.iterdir() if path.is_dir())
 

@@ -64,6 +64,24 @@ def test_a_fault_is_one_line() -> None:
         assert not Path("samples.jsonl").exists()
 
 
+def test_a_folder_inside_the_project_does(
+    at_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings are those of the project around the folder; paths are the folder's own."""
+    for name in ("params.yaml", "dvc.yaml"):
+        Path(name).write_text("{}\n", encoding="utf-8")
+    deep = at_models / "data/tasks"
+    deep.mkdir(parents=True)
+    (at_models / "colours.jsonl").rename(deep / "colours.jsonl")
+    monkeypatch.chdir(deep)
+    words = ("../../one", "--tasks", "colours.jsonl", "--samples", "samples.jsonl", "--json")
+    (model,) = json.loads(evaluated(*words).stdout)["models"]
+    assert [("colours", 9)] == [(task["task"], task["num_items"]) for task in model["tasks"]]
+    assert (deep / "samples.jsonl").is_file()
+    said = evaluated("../../one", code=1).stderr
+    assert "error: params.yaml, line 1: evaluate: missing" in said  # in that of the project
+
+
 @pytest.mark.usefixtures("fork_server")
 def test_ctrl_c_ends_in_one_line(at_models: Path, tmp_path: Path) -> None:
     """While models are scored: exit code 130, and no sample is written."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.inspection.project_folder import at_project, project_folder
+from flows.inspection.project_folder import at_project, project_folder, surrounding_project
 from stages.errors import ParamsError
 
 
@@ -23,6 +23,23 @@ def test_the_nearest_project_counts(tmp_path: Path) -> None:
     with at_project(deep) as folder:
         assert folder == Path.cwd() == tmp_path / "examples/own"
     assert before == Path.cwd()
+
+
+def test_a_folder_with_params_of_its_own_is_not_led_to_the_project_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a folder that has no params.yaml takes those of the project around it."""
+    deep = tmp_path / "data/tasks"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    assert surrounding_project() is None
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    assert tmp_path == surrounding_project()
+    (deep / "params.yaml").touch()
+    assert surrounding_project() is None
+    monkeypatch.chdir(tmp_path)
+    assert surrounding_project() is None
 
 
 def test_outside_a_project_it_is_said(tmp_path: Path) -> None:

@@ -87,3 +87,21 @@ def test_card_says_whose_method_it_is() -> None:
     card = Path("out/README.md").read_text(encoding="utf-8")
     assert "Copies each tensor from one of the parents. Source: germline's own." in card
     assert not [m for m in METHODS.values() if "this file" in m.spec.source]
+
+
+def test_models_are_those_of_the_project_around_the_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe is merged again in any folder of a project, from the project's own models."""
+    merged(TIES)
+    Path("data/zoo").mkdir(parents=True)
+    Path("data/deep").mkdir()
+    for name in ("base", "one", "two"):
+        Path(name).rename(f"data/zoo/{name}")
+    monkeypatch.chdir("data/deep")
+    assert "were not found" in _failed("../../out", "again")
+    for name in ("params.yaml", "dvc.yaml"):
+        (here / name).touch()
+    result = CliRunner().invoke(main, ["merge", "../../out", "again"])
+    assert 0 == result.exit_code, result.output
+    assert Path("again/config.json").is_file()
