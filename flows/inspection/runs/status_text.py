@@ -34,8 +34,8 @@ def status_data(status: RunStatus) -> dict[str, Any]:
 def print_status(console: Console, status: RunStatus) -> None:
     """Print the state of a run, what happens now first."""
     if status.holder is None and status.progress is None and status.lineage is None:
-        console.print(f"{printable(str(status.folder))}: nothing was run here yet.")
-        console.print("Start with `dvc repro`.")
+        console.print(f"{printable(str(status.folder))}: no candidate was scored here yet.")
+        console.print("Start, or go on, with `dvc repro`.")
         return
     console.print(printable(_headline(status)), soft_wrap=True)
     if status.progress is not None and (status.holder is not None or _was_stopped(status)):

@@ -29,7 +29,7 @@ def test_status_says_what_happens_and_what_happened(
     assert "not in a project of germline" in said(code=1)
     for name in ("params.yaml", "dvc.yaml"):
         Path(name).touch()
-    assert "nothing was run here yet.\nStart with `dvc repro`." in said()
+    assert "no candidate was scored here yet.\nStart, or go on, with `dvc repro`." in said()
     assert json.loads(said("--json"))["progress"] is None
     with holding("evolve"):
         log = RunLog("evolve", 8)
