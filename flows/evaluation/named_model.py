@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.merging.model_cache import Resolver
 from flows.merging.project_plan import project_plan
+from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, LineageError, ParamsError, at
 from stages.hashing import nearest
 from stages.lineage.queries import MIN_DIGITS, content_of, means_a_row, row_named
@@ -58,7 +59,9 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
     except CheckpointError as error:
         if "/" in name:
             raise
-        raise CheckpointError(f"{error}{_candidates()}") from error
+        kept = PARENTS / name
+        parent = f" For the run's parent write {kept}." if kept.is_dir() else ""
+        raise CheckpointError(f"{error}{_candidates()}{parent}") from error
 
 
 def _check_prefix(name: str) -> None:

@@ -120,6 +120,11 @@ def test_a_limit_takes_the_first_items(score: Score) -> None:
             GermlineError,
             r"Nor is it a candidate of .*\(2 candidates, g00-c00 to g00-c01\).* at least 4 digits",
         ),
+        (
+            "math",
+            GermlineError,
+            r"id or weights hash\. For the run's parent write data/parents/math\.$",
+        ),
         ("", GermlineError, "not the name of a model"),
     ],
 )
