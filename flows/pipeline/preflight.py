@@ -23,7 +23,7 @@ from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks, most_answers
-from stages.select.space.scan import check_scan
+from stages.select.space.scan import check_paths, check_scan, scanned
 from stages.select.space.space import Space
 from stages.select.stopping import check_item_budget, check_stop, check_target
 from stages.select.strategies.registry import check_strategy, check_tasks, strategy_of
@@ -113,6 +113,7 @@ def _space(params: Params) -> None:
     check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
     starts = warm_starts(params.select.warm_start, space)
     check_scan(params.select, len(starts))
+    check_paths(params.select, space)
     strategy_of(space, params.select, starts)
 
 
@@ -211,21 +212,32 @@ def _tasks(params: Params) -> None:
         check_target(params.select)
 
 
-def _most_items(params: Params, suite: Suite) -> tuple[int, int]:
-    """Return the most search items that the first generation, and each later one, asks for."""
+def _most_items(params: Params, suite: Suite) -> tuple[int, int, int]:
+    """Return the most search items of the first generation, of each later one, and of a scan."""
     num_candidates, num_tasks = params.select.population, len(params.evaluate.tasks)
-    if params.select.racing.rungs:
-        raced = num_tasks * most_answers(params.select.racing, num_candidates)
-        return raced, raced
-    whole = num_candidates * suite.num_items("search")
-    estimator = params.evaluate.estimator
-    if estimator.kind == "none":
-        return whole, whole
-    return whole, num_candidates * num_tasks * estimator.num_items
+    num_scanned, racing = _num_scanned(params), params.select.racing
+    if racing.rungs:
+        raced = num_tasks * most_answers(racing, num_candidates)
+        scan = num_tasks * most_answers(racing, num_scanned) if num_scanned else 0
+        return raced, raced, scan
+    each, estimator = suite.num_items("search"), params.evaluate.estimator
+    later = each if estimator.kind == "none" else num_tasks * estimator.num_items
+    return num_candidates * each, num_candidates * later, num_scanned * each
 
 
 def _stopping(params: Params) -> None:
-    check_stop(params.select)
+    check_stop(params.select, _num_scanned(params))
+
+
+def _num_scanned(params: Params) -> int:
+    """Return how many candidates a scan has; at most its budget where the depth is not known."""
+    budget, layout = params.select.scan.budget, _layout(params)
+    if budget == 0 or layout is None:
+        return budget
+    try:
+        return len(scanned(space_on(params, layout), budget))
+    except GermlineError:
+        return 0  # another probe says what is wrong with the space
 
 
 _PROBES: tuple[Callable[[Params], None], ...] = (

@@ -45,18 +45,23 @@ def ending_of(rows: Sequence[Row], params: SelectParams, next_items: int) -> End
     return None
 
 
-def check_stop(params: SelectParams) -> None:
+def check_stop(params: SelectParams, num_scanned: int = 0) -> None:
     """Check that each rule can end the search, and not before it has begun.
+
+    A scan of ``num_scanned`` candidates comes before the first generation.
 
     Raises:
         ParamsError: a rule can never fire, fires at once, or does not go with races.
     """
     faults, stop = Faults(), params.stop
     with faults.at("params.yaml: select.stop"):
-        total = params.population * params.generations
+        first = num_scanned + params.population
+        total = num_scanned + params.population * params.generations
         if stop.candidates is not None:
             given = f"candidates is {stop.candidates}"
-            _check_budget(faults, given, stop.candidates, params.population, total, "candidates")
+            _check_budget(
+                faults, given, stop.candidates, first, total, "candidates", scans=num_scanned > 0
+            )
         if stop.patience is not None and stop.patience >= params.generations - 1:
             faults.add(
                 f"patience is {stop.patience}, and the search has {params.generations} "
@@ -71,8 +76,10 @@ def check_stop(params: SelectParams) -> None:
     faults.raise_as(ParamsError)
 
 
-def check_item_budget(params: SelectParams, first: int, later: int) -> None:
+def check_item_budget(params: SelectParams, first: int, later: int, scan: int = 0) -> None:
     """Check ``stop.items`` against the most items of the first and of each later generation.
+
+    ``scan`` is the most that a scan before them asks for.
 
     Raises:
         ParamsError: the budget can never end the search, or ends it before it has begun.
@@ -81,9 +88,10 @@ def check_item_budget(params: SelectParams, first: int, later: int) -> None:
         return
     faults = Faults()
     with faults.at("params.yaml: select.stop"):
-        total = first + later * (params.generations - 1)
+        total = scan + first + later * (params.generations - 1)
+        given = f"items is {params.stop.items}"
         _check_budget(
-            faults, f"items is {params.stop.items}", params.stop.items, first, total, "items"
+            faults, given, params.stop.items, scan + first, total, "items", scans=scan > 0
         )
     faults.raise_as(ParamsError)
 
@@ -104,16 +112,22 @@ def check_target(params: SelectParams) -> None:
 
 
 def _check_budget(
-    faults: Faults, given: str, budget: int, first: int, total: int, unit: str
+    faults: Faults, given: str, budget: int, first: int, total: int, unit: str, *, scans: bool
 ) -> None:
+    begin, whole = "the first generation takes", "all generations together take"
+    if scans:
+        begin, whole = (
+            "the scan and the first generation take",
+            "the scan and all generations take",
+        )
     if budget < first:
         faults.add(
-            f"{given}, and the first generation takes {first} {unit}: the search would end before "
+            f"{given}, and {begin} {first} {unit}: the search would end before "
             f"it began. Give {first} or more."
         )
     elif budget >= total:
         faults.add(
-            f"{given}, and all generations together take at most {total} {unit}: it could never "
+            f"{given}, and {whole} at most {total} {unit}: it could never "
             f"end the search. Give fewer than {total}, raise select.generations, or leave it out."
         )
 

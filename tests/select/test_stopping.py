@@ -136,6 +136,20 @@ def test_rules_that_can_work_are_accepted() -> None:
         check_item_budget(SelectParams.model_validate({"stop": {"items": items}}), 100, 100)
 
 
+def test_a_scan_counts_in_the_budgets() -> None:
+    """With a scan of 20 and generations of 12, no search ends before 32 candidates."""
+    for candidates in (32, 180, 199):
+        check_stop(SelectParams.model_validate({"stop": {"candidates": candidates}}), 20)
+    for candidates, said in ((31, "Give 32 or more"), (200, "Give fewer than 200")):
+        with pytest.raises(ParamsError, match=f"the scan and .*{said}"):
+            check_stop(SelectParams.model_validate({"stop": {"candidates": candidates}}), 20)
+    for items, said in ((149, "take 150 items"), (1550, "at most 1550 items")):
+        with pytest.raises(ParamsError, match=f"the scan and .*{said}"):
+            check_item_budget(
+                SelectParams.model_validate({"stop": {"items": items}}), 100, 100, 50
+            )
+
+
 @pytest.mark.parametrize(("items", "said"), [(99, "takes 100 items"), (800, "at most 800 items")])
 def test_budgets_of_items_are_checked_against_the_split(items: int, said: str) -> None:
     """Generation 0 may ask for more than the others, as with an estimator."""

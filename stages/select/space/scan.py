@@ -37,6 +37,20 @@ def check_scan(params: SelectParams, num_starts: int) -> None:
         )
 
 
+def check_paths(params: SelectParams, space: Space) -> None:
+    """Check that the encoding can say something that a scan tries.
+
+    Raises:
+        ParamsError: it can say none of that.
+    """
+    if params.scan.budget and space.layers is not None and not scanned(space, 1):
+        raise ParamsError(
+            f"params.yaml: select.scan.budget is {params.scan.budget}, and the paths of "
+            "select.space.layers are none that a scan tries: whole parents, one cut between two "
+            "of them, or a repeated block. Set budget to 0, or widen the space."
+        )
+
+
 def scanned(space: Space, budget: int) -> dict[Genome, tuple[str, ...]]:
     """Return at most ``budget`` genomes, in order, with the names of the models of their paths.
 

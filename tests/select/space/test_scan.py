@@ -7,7 +7,7 @@ import pytest
 
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
-from stages.select.space.scan import check_scan, scanned
+from stages.select.space.scan import check_paths, check_scan, scanned
 from tests.select.space.layers.paths import paths, text
 
 GAINS: dict[str, Any] = {"attention_gain": [0.25, 1.0], "mlp_gain": [0.25, 1.0]}
@@ -66,3 +66,12 @@ def test_a_scan_that_has_no_use_is_refused(params: dict[str, object], said: str)
     """The message says which key to change."""
     with pytest.raises(ParamsError, match=re.escape(said)):
         check_scan(SelectParams.model_validate(params), 5)
+
+
+def test_a_scan_that_the_encoding_cannot_say_is_refused() -> None:
+    """Blocks that always run twice, on the merge alone, are nothing that a scan tries."""
+    params = SelectParams.model_validate({"scan": {"budget": 5}})
+    merge_alone = paths("blocks", methods=("linear",), pool="merge")
+    with pytest.raises(ParamsError, match=r"scan\.budget is 5, and the paths .* are none that"):
+        check_paths(params, merge_alone)
+    check_paths(params, paths("blocks"))
