@@ -37,6 +37,7 @@ _WORDS = {
     "less_than_equal": "give {le} or less",
     "list_type": "give a list",
     "literal_error": "give {expected}",
+    "model_attributes_type": "give keys with their values",
     "model_type": "give keys with their values",
     "string_too_short": "give a text that is not empty",
     "string_type": "give a text",

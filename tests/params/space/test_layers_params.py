@@ -36,6 +36,7 @@ def test_every_encoding_is_chosen_by_its_name(encoding: str, tmp_path: Path) -> 
     [
         ("layers: {encoding: splise}", "layers.encoding: got 'splise'. Legal: splice, pick, blo"),
         ("layers: {encoding: splise}", "Did you mean 'splice'"),
+        ("layers: splice", "select.space.layers: give keys with their values, got 'splice'"),
         ("layers: {cuts: 2}", "layers.encoding: missing, this key is required. Legal: splice, pi"),
         ("layers: {encoding: pick, cuts: 2}", "line 5: select.space.layers.cuts: unknown key"),
         ("layers: {encoding: pick, cuts: 2}", "Legal here: attention_gain, encoding, first_fixed"),
