@@ -55,12 +55,12 @@ def luck(rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> tuple[str, ...]
 
 def _luck(against: str, lead: Lead) -> str:
     verdict = {
-        "win": "more than luck",
-        "loss": "a loss, more than bad luck",
+        "win": "is more than luck",
+        "loss": "is a loss, more than bad luck",
         "undecided": "cannot be told from luck",
     }[lead.outcome]
     return (
-        f"The lead {against} ({lead.difference:+.3f}) is {verdict}: between equally good models, "
+        f"The lead {against} ({lead.difference:+.3f}) {verdict}: between equally good models, "
         f"chance gives a difference of this size in {_how_often(lead)} comparisons."
     )
 
