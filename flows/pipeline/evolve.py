@@ -29,10 +29,11 @@ from flows.pipeline.session import (
     write_records,
 )
 from flows.prefect_runtime.console import SearchProgress, say
+from stages.download.stage import PARENTS
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import LINEAGE, SCAN, Row, finished, write_rows
+from stages.lineage.rows import LINEAGE, SCAN, Row, equal_scores, finished, write_rows
 from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
@@ -78,6 +79,9 @@ def evolve(params: Params) -> None:
                 show(generation, rows, progress)
                 if generation == 0:
                     refuse_silence(rows)
+                    parent = session.parents.models[0].name
+                    for task, score in equal_scores(rows).items():
+                        progress.say(_no_lead(task, score, parent))
             ending = evolution.ending()
             if ending is not None:
                 progress.say(str(ending))
@@ -185,6 +189,14 @@ def refuse_silence(rows: Sequence[Row]) -> None:
             f"generation 0: all {len(rows)} candidates failed. A search needs scores to go by; "
             f"fix what is wrong with the first, and run again.\n{listed}"
         )
+
+
+def _no_lead(task: str, score: float, parent: str) -> str:
+    return (
+        f"warning: every candidate of generation 0 scores {score:g} in {task}, which so far "
+        f"steers nothing. To read answers to its items: germline evaluate {PARENTS / parent} "
+        f"--split {SPLIT} --samples answers.jsonl"
+    )
 
 
 def _reasons(rows: Sequence[Row]) -> dict[str, str]:

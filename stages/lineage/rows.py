@@ -175,6 +175,20 @@ def finished(rows: Sequence[Row]) -> list[Row]:
     return [row for row in scored if row.num_items == most or row.is_estimated]
 
 
+def equal_scores(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the tasks in which all scored rows have one search score, with that score.
+
+    Nothing is learned of a task from rows that it does not tell apart; of fewer than two scored
+    recipes nothing is said.
+    """
+    scored = [row for row in rows if row.fitness is not None]
+    if len({row.id for row in scored}) < 2:
+        return {}
+    tasks = sorted(scored[0].scores["search"])
+    seen = {task: {row.scores["search"][task]["score"] for row in scored} for task in tasks}
+    return {task: scores.pop() for task, scores in seen.items() if len(scores) == 1}
+
+
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write ``rows`` as JSON lines, by generation, then number; equal rows, equal bytes.
 

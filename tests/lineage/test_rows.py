@@ -9,7 +9,7 @@ import pytest
 from stages.errors import LineageError
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore
 from stages.lineage.outcome import Outcome
-from stages.lineage.rows import Row, candidate_name, read_rows, write_rows
+from stages.lineage.rows import Row, candidate_name, equal_scores, read_rows, write_rows
 from stages.lineage.table import frame
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Model, Recipe, Rule
@@ -143,3 +143,11 @@ def test_a_name_is_read_once(tmp_path: Path) -> None:
     path.write_text(path.read_text() * 2)
     with pytest.raises(LineageError, match=r"line 3: .*g00-c01 is line 1 already"):
         read_rows(path)
+
+
+def test_tasks_that_tell_no_candidates_apart_are_known() -> None:
+    """Failed rows have no part in it, and one recipe alone shows nothing."""
+    alike = [replace(_ok(0, 3), id=name) for name in ("one", "two")]
+    assert {"arc": 0.3} == equal_scores([*alike, _failed(0, 4)])
+    assert {} == equal_scores([*alike, _ok(0, 5)])
+    assert {} == equal_scores([_ok(0, 3), _ok(0, 3)]) == equal_scores([_failed(0, 1)])
