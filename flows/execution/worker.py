@@ -4,6 +4,7 @@ Nothing heavy is imported before ``start``, so that a library that cannot be imp
 any other reason why a process cannot start.
 """
 
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from flows.execution.error_log import explained
@@ -28,6 +29,10 @@ def start(settings: WorkerSettings) -> None:
     To raise here would end the process, and another that cannot start would take its place.
     """
     try:
+        from tqdm import tqdm
+
+        # Its own lock is a semaphore, which a process that is ended leaves behind with a warning.
+        tqdm.set_lock(RLock())
         from flows.execution.candidates.candidate_scorer import CandidateScorer
 
         _Process.scorer = CandidateScorer(settings)
