@@ -13,7 +13,6 @@ from stages.download.checks.same_tokens import tokenizer_faults
 from stages.download.manifest import BASE
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import ModelRequest, gather, requests
-from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults
 from stages.params.download_params import DownloadParams
@@ -30,7 +29,6 @@ class SurveyedModel:
     folder: Path
     config: Mapping[str, Any]
     num_bytes: int
-    is_remote: bool
 
     def number(self, key: str) -> int | None:
         """Return a whole number of the config, that of the language model inside another."""
@@ -132,7 +130,6 @@ def _look(request: ModelRequest) -> SurveyedModel:
         folder,
         read_json(folder / "config.json"),
         located.num_bytes(located.weights.names),
-        isinstance(request.source.model, Hub),
     )
 
 
