@@ -3,7 +3,8 @@
 A key holds the versions of libraries; what a run recorded is to be found under any of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,29 +82,6 @@ class RecordedOutcomes:
             f"recipe {job.recipe.id[:16]}: no answers of it to the {job.split} items are recorded"
         )
 
-    def replay(
-        self,
-        suite: Suite,
-        jobs: Mapping[str, CandidateJob],
-        arrived: Callable[[str, Outcome], None],
-    ) -> dict[str, Outcome]:
-        """Return the recorded outcome of each job, as a run computes them.
-
-        Raises:
-            LineageError: one is not recorded.
-        """
-        outcomes = {}
-        for label, job in jobs.items():
-            document = self.find(job, suite)
-            if document is None:
-                raise LineageError(
-                    f"{label}: recipe {job.recipe.id[:16]} is asked for, and no evaluation of it "
-                    "on these items is recorded"
-                )
-            outcomes[label] = document.outcome
-            arrived(label, document.outcome)
-        return outcomes
-
     def _add(self, folder: Path, path: Path) -> None:
         try:
             data = read_json(path)
@@ -125,3 +103,30 @@ class RecordedOutcomes:
             self._failed.setdefault((folder, recipe), document)
         else:
             self._evaluated.setdefault((recipe, document.split, document.pairs), document)
+
+
+class ReplayedOutcomes:
+    """A stream of recorded outcomes, in the order in which they are asked for."""
+
+    def __init__(self, recorded: RecordedOutcomes, suite: Suite) -> None:
+        self._recorded = recorded
+        self._suite = suite
+        self._outcomes: deque[tuple[str, Outcome]] = deque()
+
+    def submit(self, label: str, job: CandidateJob) -> None:
+        """Find the recorded outcome of ``job``.
+
+        Raises:
+            LineageError: none is recorded.
+        """
+        document = self._recorded.find(job, self._suite)
+        if document is None:
+            raise LineageError(
+                f"{label}: recipe {job.recipe.id[:16]} is asked for, and no evaluation of it "
+                "on these items is recorded"
+            )
+        self._outcomes.append((label, document.outcome))
+
+    def next(self) -> tuple[str, Outcome]:
+        """Return the label and the outcome of the first job that was not returned."""
+        return self._outcomes.popleft()

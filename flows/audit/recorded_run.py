@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 
-from flows.audit.recorded_outcomes import RecordedOutcomes
+from flows.audit.recorded_outcomes import RecordedOutcomes, ReplayedOutcomes
 from flows.execution.candidates.parent_models import ParentModels
 from flows.execution.evaluation_cache import suite_key
 from flows.pipeline.final.tuning import recipes_to_try
@@ -75,7 +75,7 @@ class RecordedRun:
     @cached_property
     def session(self) -> SearchSession:
         """A session that replays the recorded outcomes."""
-        replay = partial(self.outcomes.replay, self.suite)
+        replay = partial(ReplayedOutcomes, self.outcomes, self.suite)
         return SearchSession(self.params, self.parents, self.suite, replay)
 
     @cached_property

@@ -4,7 +4,7 @@ There is no checkpoint file. A rerun with the same params asks for the same geno
 evaluations in the store, up to the point where the last run ended.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow, task
@@ -14,14 +14,12 @@ from prefect.cache_policies import NO_CACHE
 from flows.inspection.runs.journal import Journal
 from flows.inspection.runs.page_so_far import PageSoFar
 from flows.inspection.runs.run_log import JOURNAL
-from flows.pipeline.estimation import estimated, learn
-from flows.pipeline.generation_race import run_race
 from flows.pipeline.origins import record_origins
+from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
     Session,
     conduct,
-    evaluate_all,
     fresh,
     merge,
     open_session,
@@ -38,12 +36,9 @@ from stages.params.load import Params, load_params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 from stages.select.space.scan import scanned
+from stages.select.strategies.ask_schedule import window_of
 
 KEPT = Path("data/kept")
-
-Record = Callable[
-    [Evolution, Sequence[Candidate], dict[str, Outcome], Mapping[str, int]], list[Row]
-]
 
 
 @task(name="select", cache_policy=NO_CACHE, persist_result=False)
@@ -53,7 +48,7 @@ def select(
     outcomes: dict[str, Outcome],
     rungs: Mapping[str, int],
 ) -> list[Row]:
-    """Tell the strategy a whole generation and record it in the lineage."""
+    """Tell the strategy results, of a generation or of one candidate; record them."""
     rows = evolution.record(candidates, outcomes)
     evolution.tell([evolution.result(c.name, outcomes[c.name], rungs[c.name]) for c in candidates])
     return rows
@@ -82,14 +77,13 @@ def evolve(params: Params) -> None:
                     parent = session.parents.models[0].name
                     for task, score in equal_scores(rows).items():
                         progress.say(_no_lead(task, score, parent))
-            ending = evolution.ending()
-            if ending is not None:
-                progress.say(str(ending))
+            if evolution.ending is not None:
+                progress.say(str(evolution.ending))
             score_centre(evolution, progress)
             page.write(evolution.rows, is_last=True)
         write_rows(fresh(LINEAGE) / "genomes.jsonl", evolution.rows)
-        if ending is not None:
-            ending.write(LINEAGE)
+        if evolution.ending is not None:
+            evolution.ending.write(LINEAGE)
         write_records(session, LINEAGE)
         record_origins(session.cache, "evolve")
         keep_weights(session, evolution.rows)
@@ -100,62 +94,6 @@ def evolve(params: Params) -> None:
             answered = sum(row.num_items for row in evolution.rows)
             whole = session.suite.num_items(SPLIT) * len(evolution.rows)
             progress.say(f"{answered} items answered; without racing it were {whole}")
-
-
-def generations(
-    evolution: Evolution, record: Record, progress: SearchProgress
-) -> Iterator[list[Row]]:
-    """Propose, score and record a scan and generation after generation; yield the rows of each.
-
-    It ends with the last generation, or with the one after which ``evolution.ending`` says why.
-    An audit steps through the same search, with the outcomes that were recorded.
-    """
-    candidates = evolution.scan()
-    if candidates:
-        outcomes, rungs = score_generation(evolution, candidates, progress)
-        yield record(evolution, candidates, outcomes, rungs)
-    for generation in range(evolution.session.params.select.generations):
-        candidates = evolution.propose()
-        outcomes, rungs = score_generation(evolution, candidates, progress)
-        yield record(evolution, candidates, outcomes, rungs)
-        if generation == 0:
-            first = [outcomes[c.name] for c in candidates]
-            evolution.estimator = learn(evolution.session, first)
-        if evolution.ending() is not None:
-            return
-
-
-def score_generation(
-    evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
-) -> tuple[dict[str, Outcome], Mapping[str, int]]:
-    """Return each candidate's outcome, and the rung of a race that it reached."""
-    race = evolution.race(candidates)
-    if race is not None:
-        return run_race(evolution.session, candidates, race, SPLIT, progress), race.rungs()
-    outcomes = score_candidates(evolution, candidates, progress)
-    return outcomes, dict.fromkeys(outcomes, 0)
-
-
-def score_candidates(
-    evolution: Evolution, candidates: Sequence[Candidate], progress: SearchProgress
-) -> dict[str, Outcome]:
-    """Return each candidate's outcome on the search split, or the estimate of it."""
-    estimator = evolution.estimator
-
-    def note(outcome: Outcome, count: int) -> None:
-        progress.best(evolution.fitness(estimated(estimator, outcome)))
-        progress.advance(count)
-
-    recipes = {c.name: c.recipe for c in candidates}
-    outcomes = evaluate_all(evolution.session, recipes, SPLIT, note, evolution.items)
-    return {name: estimated(estimator, outcome) for name, outcome in outcomes.items()}
-
-
-def score_centre(evolution: Evolution, progress: SearchProgress) -> None:
-    """Record the centre of the search, which is less lucky than the best candidate."""
-    candidate = evolution.centre()
-    if candidate is not None:
-        evolution.record([candidate], score_candidates(evolution, [candidate], progress))
 
 
 def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None:
@@ -228,11 +166,16 @@ def keep_weights(session: Session, rows: Sequence[Row]) -> None:
     write_json_lines(KEPT / "kept.jsonl", index)
 
 
+def _at_once(params: Params) -> int:
+    """Return how many candidates are evaluated at a time: no more than are out."""
+    return min(params.evaluate.workers, window_of(params.select))
+
+
 def run() -> None:
     """Check params.yaml, then evolve with as many threads as there are workers."""
     params = load_params()
     say(
         f"evolve: {params.select.generations} generations of {params.select.population} "
-        f"candidates on {len(params.evaluate.tasks)} tasks, {params.evaluate.workers} at a time"
+        f"candidates on {len(params.evaluate.tasks)} tasks, {_at_once(params)} at a time"
     )
     conduct(evolve, params)

@@ -26,6 +26,7 @@ from stages.select.racing.race import blocks, most_answers
 from stages.select.space.scan import check_paths, check_scan, scanned
 from stages.select.space.space import Space
 from stages.select.stopping import check_item_budget, check_stop, check_target
+from stages.select.strategies.ask_schedule import is_steady
 from stages.select.strategies.registry import check_strategy, check_tasks, strategy_of
 from stages.store.candidate_store import CandidateStore
 
@@ -177,6 +178,13 @@ def _layout(params: Params) -> Layout | None:
 
 def _optimizer(params: Params) -> None:
     check_strategy(params.select)
+    kind = params.evaluate.estimator.kind
+    if is_steady(params.select) and kind != "none":
+        raise ParamsError(
+            f"params.yaml: select: schedule is steady, and evaluate.estimator.kind {kind} learns "
+            "from the whole of generation 0 before others are asked. Set kind to none, or "
+            "schedule to generations."
+        )
 
 
 def _device(params: Params) -> None:

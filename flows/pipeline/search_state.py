@@ -43,7 +43,7 @@ def space_of(session: SearchSession) -> Space:
 class Evolution:
     """The search and its growing lineage: proposes candidates and takes their outcomes.
 
-    ``generation`` is the number of the generation that is proposed next, or is out for evaluation.
+    ``ending`` says why it ended before its last generation, once a rule has ended it.
     """
 
     def __init__(self, session: SearchSession) -> None:
@@ -52,23 +52,35 @@ class Evolution:
         self._starts = warm_starts(params.select.warm_start, self.space)
         self.strategy = strategy_of(self.space, params.select, self._starts)
         self._scanned: dict[str, Genome] = {}
-        self.generation = 0
+        self.ending: Ending | None = None
+        self._is_scanning = False
+        self._num_asked = 0  # without those of the scan
         self.session = session
         self.rows: list[Row] = []
         self.estimator: Estimator | None = None  # None: candidates are evaluated in full
         self.weights = session.suite.weights
+        self._environment = packages()
 
     def scan(self) -> list[Candidate]:
         """Return what is tried before the search; nothing where no scan is asked for."""
         genomes = scanned(self.space, self.session.params.select.scan.budget)
         if not genomes:
             return []
-        self.generation = SCAN
+        self._is_scanning = True
         names = [scan_name(number) for number in range(len(genomes))]
         self._scanned = dict(zip(names, genomes, strict=True))
         models = genomes.values()
         proposals = map(Proposal, names, genomes, models)
         return [self.candidate(proposal) for proposal in proposals]
+
+    @property
+    def generation(self) -> int:
+        """The generation of the candidate that is proposed next, or of the scan."""
+        return SCAN if self._is_scanning else self._num_asked // self._population
+
+    @property
+    def _population(self) -> int:
+        return self.session.params.select.population
 
     def candidate(self, proposal: Proposal) -> Candidate:
         """Return the candidate of the present generation that ``proposal`` decodes to."""
@@ -83,8 +95,24 @@ class Evolution:
         )
 
     def propose(self) -> list[Candidate]:
-        """Return the next generation, in ask order."""
-        return [self.candidate(proposal) for proposal in self.strategy.ask()]
+        """Return what is to be evaluated now, in ask order; nothing once the search has ended.
+
+        It is the next generation, or of a steady search one candidate for each that was told.
+        """
+        if self._has_ended():
+            return []
+        candidates = []
+        for proposal in self.strategy.ask():
+            candidates.append(self.candidate(proposal))
+            self._num_asked += 1
+        return candidates
+
+    def _has_ended(self) -> bool:
+        """Return whether no more is asked; before a generation is begun the rules are asked."""
+        generation, number = divmod(self._num_asked, self._population)
+        if self.ending is None and number == 0 and generation > 0:
+            self.ending = self._ending()
+        return self.ending is not None or generation == self.session.params.select.generations
 
     def centre(self) -> Candidate | None:
         """Return the centre of the search after all generations; None where it has none."""
@@ -128,12 +156,12 @@ class Evolution:
         return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Tell the strategy all results of the generation; the best of a scan are its starts."""
-        if self.generation == SCAN:
+        """Tell the strategy the results of candidates; the best of a scan are its starts."""
+        if self._is_scanning:
             self._begin([result for result in results if result.objectives is not None])
+            self._is_scanning = False
         else:
             self.strategy.tell(results)
-        self.generation += 1
 
     def _begin(self, results: Sequence[Result]) -> None:
         """Have the search start at the best of the scan, besides its warm starts."""
@@ -145,16 +173,17 @@ class Evolution:
         winners = {name: self._scanned[name] for name in fresh[: select.scan.starts]}
         self.strategy = strategy_of(self.space, select, {**self._starts, **winners})
 
-    def ending(self) -> Ending | None:
-        """Return why the search ends now, after a generation was recorded; None: it goes on."""
+    def _ending(self) -> Ending | None:
+        """Return why the search ends with the generation asked last; None: it goes on."""
         params = self.session.params.select
         suite = self.session.suite
+        num_out = self._num_asked - sum(row.generation != SCAN for row in self.rows)
         if params.racing.rungs:
             answers = most_answers(params.racing, params.population)
             return ending_of(self.rows, params, answers * len(suite.weights))
         items = self.items
         each = suite.num_items(SPLIT) if items is None else len(items)
-        return ending_of(self.rows, params, params.population * each)
+        return ending_of(self.rows, params, params.population * each, num_out)
 
     def record(self, candidates: Sequence[Candidate], outcomes: dict[str, Outcome]) -> list[Row]:
         """Append a row for each candidate and return them."""
@@ -165,7 +194,7 @@ class Evolution:
                 outcomes[c.name],
                 weights=self.weights,
                 seed=self.session.params.select.seed,
-                environment=packages(),
+                environment=self._environment,
             )
             for c in candidates
         ]

@@ -12,7 +12,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow, State, Task, task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.execution.candidates.candidate_faults import MAY_PASS
@@ -23,6 +22,7 @@ from flows.execution.local_pool import LocalPool
 from flows.execution.unsaved import store_unsaved
 from flows.pipeline.download import fetch
 from flows.pipeline.preflight import check
+from flows.pipeline.search.outcome_stream import ComputedOutcomes, OutcomeStream
 from flows.prefect_runtime.console import say
 from flows.prefect_runtime.server import Server
 from stages.download.content_check import ContentCheck, check_content
@@ -46,22 +46,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-Arrived = Callable[[str, Outcome], None]
-Outcomes = Callable[[Mapping[str, CandidateJob], Arrived], dict[str, Outcome]]
-
-
 @dataclass(frozen=True, slots=True)
 class SearchSession:
     """What decides the course of a search and the final choice.
 
-    ``outcomes`` returns the outcome of each job by its label, and tells each as it arrives: a run
-    computes them, an audit reads what a run has recorded.
+    ``outcomes`` opens a stream of outcomes: a run computes them, an audit reads what a run has
+    recorded.
     """
 
     params: Params
     parents: Parents
     suite: Suite
-    outcomes: Outcomes
+    outcomes: Callable[[], OutcomeStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
             params,
             parents,
             suite,
-            partial(_computed, cache, evaluate),
+            partial(ComputedOutcomes, cache, evaluate),
             models,
             store,
             content,
@@ -226,38 +222,15 @@ def evaluate_all(
             labels[recipe.id] = f"{name} {split}"
             jobs[labels[recipe.id]] = CandidateJob(recipe, split, items, limit_s)
     sharing = Counter(recipe.id for recipe in recipes.values())
-    outcomes = session.outcomes(
-        jobs, lambda label, outcome: each(outcome, sharing[jobs[label].recipe.id])
-    )
-    return {name: outcomes[labels[recipe.id]] for name, recipe in recipes.items()}
-
-
-def _computed(
-    cache: EvaluationCache,
-    evaluate: Task[[CandidateJob], Outcome],
-    jobs: Mapping[str, CandidateJob],
-    arrived: Arrived,
-) -> dict[str, Outcome]:
-    """Return the outcome of each job, from the cache or computed by Prefect's task ``evaluate``.
-
-    Raises:
-        GermlineError: the run cannot go on.
-    """
-    futures: dict[str, PrefectFuture[Outcome]] = {}
+    stream = session.outcomes()
+    outcomes: dict[str, Outcome] = {}
     for label, job in jobs.items():
-        futures[label] = evaluate.with_options(task_run_name=label).submit(job)
-    labels = {future.task_run_id: label for label, future in futures.items()}
-    outcomes = {}
-    for future in as_completed(list(futures.values())):
-        label = labels[future.task_run_id]
-        result = future.result(raise_on_failure=False)
-        if isinstance(result, MAY_PASS):
-            result = cache.failure(jobs[label], result)
-        if isinstance(result, BaseException):
-            raise result
-        outcomes[label] = result
-        arrived(label, result)
-    return outcomes
+        stream.submit(label, job)
+    while len(outcomes) < len(jobs):
+        label, outcome = stream.next()
+        outcomes[label] = outcome
+        each(outcome, sharing[jobs[label].recipe.id])
+    return {name: outcomes[labels[recipe.id]] for name, recipe in recipes.items()}
 
 
 def write_records(session: Session, folder: Path) -> None:

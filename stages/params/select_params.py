@@ -9,6 +9,7 @@ from stages.params.section import MAX_ITEMS, Bounds, Listed, Number, Section, Se
 from stages.params.space.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
+ScheduleName = Literal["generations", "steady"]
 
 
 class RacingParams(Section):
@@ -79,6 +80,8 @@ class SelectParams(Section):
     optimizer: Text = "CMA"
     population: int = Field(default=12, ge=2, le=10_000)
     generations: int = Field(default=15, ge=1, le=100_000)
+    schedule: ScheduleName = "generations"
+    window: int | None = Field(default=None, ge=1, le=10_000)  # candidates out at once, of steady
     seed: Seed = 1
     sigma: float = Field(default=1 / 6, gt=0, le=1)
     space: SpaceParams = SpaceParams()

@@ -11,14 +11,19 @@ from stages.errors import Faults, ParamsError
 from stages.lineage.records.ending import Ending
 from stages.lineage.rows import MEAN, Row, finished
 from stages.params.select_params import SelectParams
+from stages.select.strategies.ask_schedule import is_steady, window_of
 from stages.select.strategies.pareto import Point
 
 
-def ending_of(rows: Sequence[Row], params: SelectParams, next_items: int) -> Ending | None:
+def ending_of(
+    rows: Sequence[Row], params: SelectParams, next_items: int, num_out: int = 0
+) -> Ending | None:
     """Return why the search ends with the generation that ``rows`` end with; None: it goes on.
 
     ``next_items`` is the most that the next generation asks for. A budget is never exceeded: a
     generation that may not fit is not begun. After the last generation no rule is asked.
+    With ``num_out`` candidates out, of a steady search, that generation is not whole: budgets
+    count it in full, patience counts the generations before it.
     """
     generation = max(row.generation for row in rows)
     if generation + 1 >= params.generations:
@@ -31,14 +36,15 @@ def ending_of(rows: Sequence[Row], params: SelectParams, next_items: int) -> End
             return Ending(generation, "target", reason)
     if stop.patience is not None:
         latest = _last_gain(rows, params)
-        if generation - latest >= stop.patience:
-            count = generation - latest
+        count = generation - (num_out > 0) - latest
+        if count >= stop.patience:
             reason = f"no gain in {count} generations, the last was in generation {latest}"
             return Ending(generation, "patience", reason)
-    if stop.candidates is not None and len(rows) + params.population > stop.candidates:
-        reason = f"{len(rows)} candidates, and {params.population} more are over {stop.candidates}"
+    num_asked = len(rows) + num_out
+    if stop.candidates is not None and num_asked + params.population > stop.candidates:
+        reason = f"{num_asked} candidates, and {params.population} more are over {stop.candidates}"
         return Ending(generation, "candidates", reason)
-    num_items = sum(row.num_items for row in rows)
+    num_items = sum(row.num_items for row in rows) + num_out * next_items // params.population
     if stop.items is not None and num_items + next_items > stop.items:
         reason = f"{num_items} items, and up to {next_items} more are over {stop.items}"
         return Ending(generation, "items", reason)
@@ -62,11 +68,12 @@ def check_stop(params: SelectParams, num_scanned: int = 0) -> None:
             _check_budget(
                 faults, given, stop.candidates, first, total, "candidates", scans=num_scanned > 0
             )
-        if stop.patience is not None and stop.patience >= params.generations - 1:
+        most = params.generations - (2 if is_steady(params) and window_of(params) > 1 else 1)
+        if stop.patience is not None and stop.patience >= most:
             faults.add(
                 f"patience is {stop.patience}, and the search has {params.generations} "
                 "generations: it could never end early. Give fewer than "
-                f"{max(params.generations - 1, 1)}, raise select.generations, or leave it out."
+                f"{max(most, 1)}, raise select.generations, or leave it out."
             )
         if stop.patience is not None and params.racing.rungs:
             faults.add(

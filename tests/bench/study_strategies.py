@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from math import sqrt
 from statistics import fmean, stdev
+from typing import Any
 
 import click
 from scipy.stats import qmc
@@ -17,6 +18,7 @@ from scipy.stats import qmc
 from stages.lineage.evaluation import Evaluation
 from stages.seeds import key
 from stages.select.space.space import Genome, Space
+from stages.select.strategies.ask_schedule import is_steady
 from stages.select.strategies.strategy import Result
 from tests.select.landscape import Landscape
 from tests.select.specs import space_of
@@ -50,7 +52,9 @@ def names() -> Space:
 SPACES = {"numbers": numbers, "names": names}
 
 
-def asked(arm: str, space: Space, landscape: Landscape, seed: int) -> Iterator[Genome | None]:
+def asked(
+    arm: str, space: Space, landscape: Landscape, seed: int, **schedule: Any
+) -> Iterator[Genome | None]:
     """Yield the genomes of a search in ask order; after each generation its centre, or None."""
     if arm == SOBOL:
         points = qmc.Sobol(len(space.genes), rng=key("sobol", seed) % 2**32).random(512)
@@ -59,25 +63,27 @@ def asked(arm: str, space: Space, landscape: Landscape, seed: int) -> Iterator[G
             if count % POPULATION == 0:
                 yield None
         return
-    generations = BUDGETS[-1] // POPULATION
-    params = params_of(
-        arm, **{**ARMS[arm], "population": POPULATION, "generations": generations, "seed": seed}
-    )
+    settings = {"population": POPULATION, "generations": BUDGETS[-1] // POPULATION, "seed": seed}
+    params = params_of(arm, **{**ARMS[arm], **settings, **schedule})
     strategy = search_of(space, params)
-    for _ in range(generations):
+    num_at_once = 1 if is_steady(params) else POPULATION
+    out = strategy.ask()
+    for num_told in range(num_at_once, BUDGETS[-1] + 1, num_at_once):
         results = []
-        for proposal in strategy.ask():
+        for proposal in out[:num_at_once]:
             yield proposal.genome
             evaluation = landscape.evaluation(proposal.genome)
             is_one = params.objectives == "weighted"
             values = (evaluation.fitness(TASKS),) if is_one else evaluation.objectives()
             results.append(Result(proposal.name, values, evaluation))
         strategy.tell(results)
-        centre = strategy.centre()
-        yield None if centre is None else centre.genome
+        out = out[num_at_once:] + (strategy.ask() if num_told < BUDGETS[-1] else [])
+        if num_told % POPULATION == 0:
+            centre = strategy.centre()
+            yield None if centre is None else centre.genome
 
 
-def test_scores(arm: str, space_name: str, seed: int) -> list[float]:
+def test_scores(arm: str, space_name: str, seed: int, **schedule: Any) -> list[float]:
     """Return what the champion scores on the test items after each of ``BUDGETS``."""
     space = SPACES[space_name]()
     search = Landscape(space, seed)
@@ -90,7 +96,7 @@ def test_scores(arm: str, space_name: str, seed: int) -> list[float]:
 
     known: dict[Genome, float] = {}
     scores, count = [], 0
-    for step, genome in enumerate(asked(arm, space, search, seed), start=1):
+    for step, genome in enumerate(asked(arm, space, search, seed, **schedule), start=1):
         if step % (POPULATION + 1):
             known.setdefault(genome or (), fitness(search, genome or ()))
             count += 1

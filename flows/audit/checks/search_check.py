@@ -6,7 +6,8 @@ from typing import Any
 
 from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_run import RecordedRun
-from flows.pipeline.evolve import generations, score_centre, select
+from flows.pipeline.evolve import select
+from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import Evolution
 from flows.prefect_runtime.console import SearchProgress
 from stages.errors import LineageError
@@ -27,7 +28,7 @@ def check(run: RecordedRun) -> Verdict:
         try:
             for _ in generations(evolution, select.fn, progress):
                 pass
-            ending = evolution.ending()
+            ending = evolution.ending
             score_centre(evolution, progress)
         except LineageError as error:  # the strategy asks for what was never evaluated
             ended = str(error)

@@ -7,7 +7,7 @@ Source: Hamano et al. 2025, "CatCMA with margin for single- and multi-objective 
 black-box optimization", arXiv 2504.07884.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +18,12 @@ from stages.params.select_params import SelectParams
 from stages.seeds import key
 from stages.select.space.genes import Gene
 from stages.select.space.space import Genome, Space
-from stages.select.strategies.generations import Drawn, Generation, GenerationStrategy
+from stages.select.strategies.generations import (
+    Drawn,
+    GenerationStrategy,
+    Lesson,
+    Seats,
+)
 
 _LEAST_POPULATION = 4  # its step of the mean reads quartiles of a generation
 
@@ -32,7 +37,7 @@ class CatCmaStrategy(GenerationStrategy):
         self._names = [i for i, gene in genes if gene.is_category]
         self._wholes = [i for i, gene in genes if gene.is_binned and not gene.is_category]
         self._numbers = [i for i, gene in genes if not gene.is_binned]
-        self._asked: list[Any] = []
+        self._asked: dict[str, Any] = {}  # points by name
         with np.errstate(all="ignore"):
             self._optimizer = self._build()
 
@@ -55,25 +60,30 @@ class CatCmaStrategy(GenerationStrategy):
                 "number. Set it to weighted, or choose nsga2, CMA or one of the kind of DE."
             )
 
-    def _propose(self, names: Sequence[str], starts: Sequence[Genome]) -> list[Drawn]:
-        self._asked, genomes = [], []
+    def _learns_whole_generations(self) -> bool:
+        """Return True: the library is told as many points as its population at once."""
+        return True
+
+    def _propose(self, seats: Seats) -> list[Drawn]:
+        genomes = []
         with np.errstate(all="ignore"):
-            for index in range(len(names)):
+            for index, name in enumerate(seats.names):
                 point = self._optimizer.ask()
                 genome = self._genome_of(point)
-                if index < len(starts):
-                    genome = self.space.round(starts[index])
+                if index < len(seats.starts):
+                    genome = self.space.round(seats.starts[index])
                     point = self._point_of(genome)
-                self._asked.append(point)
+                self._asked[name] = point
                 genomes.append(genome)
         ancestors = tuple(sorted(elite.name for elite in self._elites))
         return [(genome, ancestors) for genome in genomes]
 
-    def _learn(self, results: Generation) -> None:
+    def _learn(self, lesson: Lesson) -> None:
         # It reads ranks alone; told as ranks, ties are broken by index on every machine.
-        ranks = {index: float(rank) for rank, index in enumerate(results.order)}
+        ranks = {index: float(rank) for rank, index in enumerate(lesson.order)}
+        points = [self._asked.pop(proposal.name) for proposal in lesson.proposals]
         with np.errstate(all="ignore"):
-            self._optimizer.tell([(point, ranks[i]) for i, point in enumerate(self._asked)])
+            self._optimizer.tell([(point, ranks[i]) for i, point in enumerate(points)])
 
     def _build(self) -> Any:
         genes, sigma = self.space.genes, self.params.sigma

@@ -19,7 +19,7 @@ from stages.select.strategies.populations.mate_selection import ranked_members, 
 from stages.select.strategies.populations.population_member import PopulationMember, names_of
 from stages.select.strategies.populations.population_strategy import PopulationStrategy
 
-_REMEMBERED = 3  # generations
+_REMEMBERED = 3  # generations; of a steady search as many results
 
 
 class GeneticStrategy(PopulationStrategy):
@@ -27,12 +27,14 @@ class GeneticStrategy(PopulationStrategy):
 
     def __init__(self, space: Space, params: SelectParams, starts: Mapping[str, Genome]) -> None:
         super().__init__(space, params, starts)
-        self._latest: list[list[PopulationMember]] = []
+        self._remembered: list[tuple[int, PopulationMember]] = []  # and how many were told then
         self._best: list[PopulationMember] = []
 
     def _take(self, members: Sequence[PopulationMember]) -> None:
-        self._latest = [*self._latest, list(members)][-_REMEMBERED:]
-        pool = [member for generation in self._latest for member in generation]
+        oldest = self.num_told - _REMEMBERED * self.params.population
+        self._remembered += [(self.num_told, member) for member in members]
+        self._remembered = [(when, member) for when, member in self._remembered if when > oldest]
+        pool = [member for _, member in self._remembered]
         self._best = ranked_members(pool)[: self.params.population // 2]
 
     def _parents(self) -> Sequence[PopulationMember]:

@@ -3,11 +3,14 @@
 A generation is divided equally among the islands, each a strategy with a seed of its own. Every
 ``select.islands.exchange_every`` generations the elites of an island take the first seats of the
 next island's generation, in a ring, as warm starts do; they are looked up, not evaluated again.
+With the steady schedule each island has its part of the window, and the elites are the next that
+are asked of the next island.
 
 Source: Whitley, Rana and Heckendorn 1999, "The island model genetic algorithm: on separability,
 population size and convergence", Journal of Computing and Information Technology 7(1).
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -15,6 +18,7 @@ from stages.errors import ParamsError, at
 from stages.params.select_params import SelectParams
 from stages.seeds import key
 from stages.select.space.space import Genome, Space
+from stages.select.strategies.ask_schedule import is_steady, window_of
 from stages.select.strategies.generations import check_search, in_ask_order
 from stages.select.strategies.result_ranking import order_of
 from stages.select.strategies.single_searches import SINGLE, check_name
@@ -39,7 +43,11 @@ class IslandsStrategy:
         ]
         for number, island in enumerate(self._islands):
             island.numbers = range(number, params.population, count)
-        self._proposals: list[Proposal] = []
+        self._asked: list[deque[Proposal]] = [deque() for _ in own]  # of each island
+        self._num_asked = self._num_told = 0
+        self._out: list[Proposal] = []  # for evaluation
+        self._latest: list[tuple[int, Proposal, Result]] = []  # with the number of the island
+        self._scored: set[str] = set()
         self._elites: tuple[Proposal, ...] = ()
         self._leader = 0  # the island with the best candidate of the generation told last
 
@@ -81,6 +89,11 @@ class IslandsStrategy:
                 f"{where}.elites is {islands.elites}, and an island has {size} candidates: its "
                 "own search would have no seat. Give fewer."
             )
+        if params.window is not None and params.window % count:
+            raise ParamsError(
+                f"params.yaml: select.window is {params.window}, which {count} islands cannot "
+                f"share equally. Give a multiple of {count}."
+            )
         for number, own in enumerate(params_of_islands(params)):
             with at(f"{where}: island {number} with {size} of {params.population} candidates"):
                 SINGLE[own.optimizer].check(own)
@@ -102,14 +115,19 @@ class IslandsStrategy:
         return False
 
     def ask(self) -> list[Proposal]:
-        """Return the next generation of all islands, by number.
+        """Return the next generation of all islands, by number; or what may be asked now.
 
         Raises:
             LineageError: the last generation has not been told, or all have been asked.
         """
-        asked = [island.ask() for island in self._islands]
-        self._proposals = [proposal for seats in zip(*asked, strict=True) for proposal in seats]
-        return list(self._proposals)
+        for island, asked in zip(self._islands, self._asked, strict=True):
+            asked.extend(island.ask())
+        proposals = []
+        while queue := self._asked[self._num_asked % len(self._asked)]:
+            proposals.append(queue.popleft())
+            self._num_asked += 1
+        self._out += proposals
+        return proposals
 
     def tell(self, results: Sequence[Result]) -> None:
         """Tell each island its results; at an exchange, seat the elites of each on the next.
@@ -117,18 +135,27 @@ class IslandsStrategy:
         Raises:
             LineageError: there is not one result for each proposal, or one is not finite.
         """
-        in_order = in_ask_order(self._proposals, results, self._islands[0].generation)
-        count = len(self._islands)
+        pairs = in_ask_order(self.params, self._out, results)
+        self._out = self._out[len(pairs) :]
+        for step in [[pair] for pair in pairs] if is_steady(self.params) else [pairs]:
+            self._take_in(step)
+
+    def _take_in(self, pairs: Sequence[tuple[Proposal, Result]]) -> None:
+        count, size = len(self._islands), self.params.population
+        numbered = [((self._num_told + i) % count, *pair) for i, pair in enumerate(pairs)]
         for number, island in enumerate(self._islands):
-            island.tell(in_order[number::count])
-        scored = [i for i, result in enumerate(in_order) if result.objectives is not None]
-        points = [in_order[i].objectives or () for i in scored]
-        ranking = [scored[i] for i in order_of(points, [in_order[i].rung for i in scored])]
-        self._elites = tuple(self._proposals[i] for i in ranking[: len(in_order) // 2])
-        self._leader = ranking[0] % count if ranking else 0
-        self._proposals = []
-        if self._islands[0].generation % self.params.islands.exchange_every == 0:
-            self._exchange({in_order[i].name for i in scored})
+            own = [result for home, _, result in numbered if home == number]
+            if own:
+                island.tell(own)
+        self._num_told += len(pairs)
+        self._latest = [*self._latest, *numbered][-size:]
+        self._scored |= {result.name for _, _, result in numbered if result.objectives is not None}
+        scored = [one for one in self._latest if one[2].objectives is not None]
+        order = order_of([r.objectives or () for *_, r in scored], [r.rung for *_, r in scored])
+        self._elites = tuple(scored[i][1] for i in order[: len(self._latest) // 2])
+        self._leader = scored[order[0]][0] if order else 0
+        if self._num_told % (self.params.islands.exchange_every * size) == 0:
+            self._exchange()
 
     def elites(self) -> tuple[Proposal, ...]:
         """Return the fitter half of the generation told last, over all islands, best first."""
@@ -138,9 +165,9 @@ class IslandsStrategy:
         """Return the centre of the island with the best candidate; None where it has none."""
         return self._islands[self._leader].centre()
 
-    def _exchange(self, scored: set[str]) -> None:
+    def _exchange(self) -> None:
         travellers = [
-            [elite for elite in island.elites() if elite.name in scored]
+            [elite for elite in island.elites() if elite.name in self._scored]
             for island in self._islands
         ]
         for island, group in zip(self._islands, [travellers[-1], *travellers[:-1]], strict=True):
@@ -156,6 +183,7 @@ def params_of_islands(params: SelectParams) -> list[SelectParams]:
             update={
                 "optimizer": name,
                 "population": params.population // len(names),
+                "window": window_of(params) // len(names) if is_steady(params) else None,
                 "seed": key("island", params.seed, number) % 2**32,
             }
         )

@@ -1,9 +1,10 @@
 """M2N2: candidates compete for items, and mates are those that solve what the other does not.
 
 What an item gives is divided among all who solve it, so who solves what few others do stays.
-Differs from the paper: children come in generations, not one by one; genomes are mixed (linearly),
-not weights; and each child has two genes mutated on average, as mixing alone only narrows a
-population. Where nobody complements a parent, its mate is drawn uniformly.
+Differs from the paper: children come one by one with the steady schedule alone, else in
+generations; genomes are mixed (linearly), not weights; and each child has two genes mutated on
+average, as mixing alone only narrows a population. Where nobody complements a parent, its mate is
+drawn uniformly.
 
 Source: Abrantes et al. 2025, "Competition and attraction improve model fusion", arXiv 2508.16204.
 """

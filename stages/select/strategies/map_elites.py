@@ -1,6 +1,7 @@
 """MAP-Elites: the best candidate of every kind, kinds told apart by task scores or genes.
 
-Differs from the paper: children come in generations, and half of them have two parents.
+Differs from the paper: children come one by one with the steady schedule alone, else in
+generations, and half of them have two parents.
 
 Source: Mouret and Clune 2015, "Illuminating search spaces by mapping elites", arXiv 1504.04909.
 """

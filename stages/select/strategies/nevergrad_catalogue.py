@@ -13,6 +13,7 @@ from nevergrad.optimization.base import registry
 
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
+from stages.select.strategies.ask_schedule import is_steady
 
 DISTRIBUTIONS = ("CMA", "DiagonalCMA", "TBPSA", "NaiveTBPSA")
 DIFFERENTIAL_EVOLUTION = (
@@ -23,7 +24,8 @@ DIFFERENTIAL_EVOLUTION = (
 SWARMS = ("RealSpacePSO", "QORealSpacePSO", "SQORealSpacePSO")
 SAMPLERS = ("QORandomSearch", "LHSSearch", "ScrHammersleySearch")
 OTHERS = ("OnePlusOne",)
-MANY_OBJECTIVES = ("CMA", "DiagonalCMA", *DIFFERENTIAL_EVOLUTION)
+WHOLE_POPULATIONS = ("CMA", "DiagonalCMA")  # learn from a population at once
+MANY_OBJECTIVES = (*WHOLE_POPULATIONS, *DIFFERENTIAL_EVOLUTION)
 UNIFORM = ("LHSSearch", "ScrHammersleySearch", "LhsDE", "QrDE")  # generation 0 ignores sigma
 LEGAL = (*DISTRIBUTIONS, *DIFFERENTIAL_EVOLUTION, *SWARMS, *SAMPLERS, *OTHERS)
 
@@ -75,17 +77,23 @@ _REASONS: tuple[tuple[str, str], ...] = (
 
 
 def check_optimizer(params: SelectParams) -> None:
-    """Return if a legal optimiser can search in generations of the population of ``params``.
+    """Return if a legal optimiser can search with the population of ``params``.
 
     Raises:
-        ParamsError: it follows one number and there are several objectives, or it needs a larger
-            population.
+        ParamsError: it follows one number and there are several objectives, it cannot follow them
+            one by one, or it needs a larger population.
     """
     name, population = params.optimizer, params.population
     if params.objectives == "separate" and name not in MANY_OBJECTIVES:
         raise ParamsError(
             f"params.yaml: select.optimizer: {name} follows one number, and select.objectives is "
             f"separate. Legal for separate objectives: {', '.join(MANY_OBJECTIVES)}."
+        )
+    if params.objectives == "separate" and is_steady(params) and name not in WHOLE_POPULATIONS:
+        raise ParamsError(
+            f"params.yaml: select.schedule is steady and objectives is separate: {name} measures "
+            "fronts from the worst of generation 0 as a whole. Legal for both: "
+            f"{', '.join(WHOLE_POPULATIONS)}, genetic, nsga2, cycle_qd, m2n2."
         )
     least = 4 if name in (*DIFFERENTIAL_EVOLUTION, "TBPSA", "NaiveTBPSA") else 3
     if population < least:

@@ -9,7 +9,7 @@ The same seed and the same results give the same genomes, in any process.
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,11 +21,12 @@ from stages.params.select_params import SelectParams
 from stages.seeds import random_state
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.coordinates import Coordinates
-from stages.select.strategies.generations import Drawn, Generation, GenerationStrategy
+from stages.select.strategies.generations import Drawn, GenerationStrategy, Lesson, Seats
 from stages.select.strategies.nevergrad_catalogue import (
     DIFFERENTIAL_EVOLUTION,
     SWARMS,
     UNIFORM,
+    WHOLE_POPULATIONS,
     check_optimizer,
     optimizer_of,
 )
@@ -47,7 +48,7 @@ class NevergradStrategy(GenerationStrategy):
         super().__init__(space, params, starts)
         sigma = None if params.optimizer in UNIFORM else params.sigma
         self._coordinates = Coordinates(space, sigma)
-        self._asked: list[Any] = []
+        self._asked: dict[str, Any] = {}  # candidates of nevergrad by our name
         self._named: dict[str, str] = {}  # our name by nevergrad's uid
         self._num_objectives = 1
         self._later_centres: list[Genome] = []  # of races: after each later generation
@@ -57,7 +58,7 @@ class NevergradStrategy(GenerationStrategy):
 
     @classmethod
     def check(cls, params: SelectParams) -> None:
-        """Return if the optimiser can search in generations of its population.
+        """Return if the optimiser can search with its population and schedule.
 
         Raises:
             ParamsError: it cannot; the message says why.
@@ -67,25 +68,29 @@ class NevergradStrategy(GenerationStrategy):
     @classmethod
     def averages_centre(cls, params: SelectParams) -> bool:
         """Return whether the centre is an average over generations: that of CMA in races."""
-        return params.optimizer in ("CMA", "DiagonalCMA") and bool(params.racing.rungs)
+        return params.optimizer in WHOLE_POPULATIONS and bool(params.racing.rungs)
 
     @property
     def _is_cma(self) -> bool:
-        return self.params.optimizer in ("CMA", "DiagonalCMA")
+        return self.params.optimizer in WHOLE_POPULATIONS
 
-    def _propose(self, names: Sequence[str], starts: Sequence[Genome]) -> list[Drawn]:
-        num_free = len(names) - len(starts)
-        spread: list[dict[int, float]] = [{}] * len(names)
-        if self.generation == 0:
+    def _learns_whole_generations(self) -> bool:
+        """Return whether the optimiser is CMA, which takes in whole populations."""
+        return super()._learns_whole_generations() or self._is_cma
+
+    def _propose(self, seats: Seats) -> list[Drawn]:
+        num_starts = len(seats.starts)
+        spread: list[dict[int, float]] = [{}] * len(seats.names)
+        if seats.generation == 0:
+            num_free = len(seats.names) - num_starts
             drawn = self._coordinates.spread(num_free, "search", self.params.seed)
-            spread = [{}] * len(starts) + drawn
-        self._asked = []
+            spread = [{}] * num_starts + drawn
         proposals = []
         with _isolated():
-            for index, (name, numbers) in enumerate(zip(names, spread, strict=True)):
+            for index, (name, numbers) in enumerate(zip(seats.names, spread, strict=True)):
                 candidate = self._optimizer.ask()
-                if index < len(starts):
-                    genome = self.space.round(starts[index])
+                if index < num_starts:
+                    genome = self.space.round(seats.starts[index])
                 else:
                     own = self._coordinates.genome(candidate.value)
                     genome = tuple(numbers.get(i, number) for i, number in enumerate(own))
@@ -94,35 +99,35 @@ class NevergradStrategy(GenerationStrategy):
                 # in TBPSA; nevergrad has no public way to move one (its version is pinned).
                 candidate._value = self._coordinates.moved(candidate.value, genome)  # noqa: SLF001
                 self._named[candidate.uid] = name
-                self._asked.append(candidate)
+                self._asked[name] = candidate
         return proposals
 
-    def _learn(self, results: Generation) -> None:
-        self._num_objectives = len(results.points[0])
+    def _learn(self, lesson: Lesson) -> None:
+        self._num_objectives = len(lesson.points[0])
+        num_generations = self.num_told // self.params.population
         with _isolated():
-            if self._num_objectives > 1 and not self._is_cma and self.generation == 1:
+            if self._num_objectives > 1 and not self._is_cma and num_generations == 1:
                 # nevergrad otherwise derives a reference point from the first 15 points and drops
                 # them from its archive.
-                reference = [-value for value in self._worst or results.points[0]]
+                reference = [-value for value in self._worst or lesson.points[0]]
                 self._optimizer.tell(ng.p.MultiobjectiveReference(), reference)
-            for candidate, loss in zip(self._asked, self._losses(results), strict=True):
-                self._optimizer.tell(candidate, loss)
-        self._asked = []
-        self._check_taken()
-        is_late = 2 * self.generation > self.params.generations
+            for proposal, loss in zip(lesson.proposals, self._losses(lesson), strict=True):
+                self._optimizer.tell(self._asked.pop(proposal.name), loss)
+        self._check_taken(num_generations)
+        is_late = 2 * num_generations > self.params.generations
         if is_late and self.averages_centre(self.params):
             self._later_centres.append(self._present_centre())
 
-    def _losses(self, results: Generation) -> list[Any]:
+    def _losses(self, lesson: Lesson) -> list[Any]:
         """Return what nevergrad minimises, in ask order."""
         if self._is_cma:
             # CMA reads ranks alone. Told as ranks, ties are broken by index on every machine, and
             # no generation is flat.
-            ranks = {index: float(rank) for rank, index in enumerate(results.order)}
+            ranks = {index: float(rank) for rank, index in enumerate(lesson.order)}
             return [ranks[index] for index in range(len(ranks))]
         if self._num_objectives > 1:
-            return [[-value for value in point] for point in results.points]
-        return [-value for value in levelled([p[0] for p in results.points], results.rungs)]
+            return [[-value for value in point] for point in lesson.points]
+        return [-value for value in levelled([p[0] for p in lesson.points], lesson.rungs)]
 
     def _centre(self) -> Genome | None:
         """Return the genome at the centre of the search, rounded.
@@ -195,12 +200,14 @@ class NevergradStrategy(GenerationStrategy):
             uids |= set() if own is None else {own.uid}
         return tuple(sorted(self._named[uid] for uid in uids if uid in self._named))
 
-    def _check_taken(self) -> None:
+    def _check_taken(self, num_generations: int) -> None:
         if self._es is None:
             return
-        if self._optimizer.es is not self._es or self._es.countiter != self.generation:
+        # It draws a population at once; what is left of it in a steady search is of the old mean.
+        self._optimizer._to_be_asked.clear()  # noqa: SLF001
+        if self._optimizer.es is not self._es or self._es.countiter != num_generations:
             raise LineageError(
-                f"search: CMA has taken in {self._es.countiter} of {self.generation} generations, "
+                f"search: CMA has taken in {self._es.countiter} of {num_generations} generations, "
                 f"or was started again ({self._es.stop()}). This is a defect of germline; report "
                 "it with params.yaml."
             )

@@ -1,11 +1,13 @@
 """Uniform random search: the baseline that a strategy must beat."""
 
-from collections.abc import Sequence
-
 from stages.params.select_params import SelectParams
 from stages.seeds import generator
-from stages.select.space.space import Genome
-from stages.select.strategies.generations import Drawn, Generation, GenerationStrategy
+from stages.select.strategies.generations import (
+    Drawn,
+    GenerationStrategy,
+    Lesson,
+    Seats,
+)
 
 
 class RandomStrategy(GenerationStrategy):
@@ -18,12 +20,12 @@ class RandomStrategy(GenerationStrategy):
     def check(cls, params: SelectParams) -> None:
         """Return: random search works with any params."""
 
-    def _propose(self, names: Sequence[str], starts: Sequence[Genome]) -> list[Drawn]:
-        random = generator("random search", self.params.seed, self.generation)
-        points = random.random((len(names), len(self.space.genes)))
-        drawn = [self.space.from_unit(point) for point in points.tolist()]
-        kept = [self.space.round(start) for start in starts]
-        return [(genome, ()) for genome in (*kept, *drawn[len(starts) :])]
+    def _propose(self, seats: Seats) -> list[Drawn]:
+        random = generator("random search", self.params.seed, seats.generation)
+        points = random.random((seats.first + len(seats.names), len(self.space.genes)))
+        drawn = [self.space.from_unit(point) for point in points[seats.first :].tolist()]
+        kept = [self.space.round(start) for start in seats.starts]
+        return [(genome, ()) for genome in (*kept, *drawn[len(kept) :])]
 
-    def _learn(self, results: Generation) -> None:
+    def _learn(self, lesson: Lesson) -> None:
         """Learn nothing."""

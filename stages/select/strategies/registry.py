@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
+from stages.select.strategies.ask_schedule import check_schedule
 from stages.select.strategies.islands import IslandsStrategy
 from stages.select.strategies.single_searches import SINGLE, check_name
 from stages.select.strategies.strategy import Strategy
@@ -21,6 +22,7 @@ def check_strategy(params: SelectParams) -> None:
     name = params.optimizer
     check_name(name, list(STRATEGIES), "select.optimizer")
     strategy = STRATEGIES[name]
+    check_schedule(params)
     strategy.check(params)
     if params.shortlist == 0 and not strategy.averages_centre(params):
         raise ParamsError(

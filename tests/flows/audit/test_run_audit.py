@@ -14,8 +14,9 @@ from flows.audit.audit_scope import AuditScope, recipes_in
 from flows.audit.recorded_run import RecordedRun
 from flows.audit.run_audit import Audit, audit_run
 from flows.cli.main import main
-from flows.pipeline.evolve import generations, score_centre, select
+from flows.pipeline.evolve import select
 from flows.pipeline.final.final_choice import choose
+from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import Evolution
 from flows.prefect_runtime.console import SearchProgress
 from stages.errors import LineageError

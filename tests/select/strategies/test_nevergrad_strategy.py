@@ -144,7 +144,8 @@ def test_optimizer_is_told_of_the_rounded_point(optimizer: str) -> None:
     search = _search(optimizer)
     for _ in range(2):
         proposals = search.ask()
-        for proposal, candidate in zip(proposals, search._asked, strict=True):
+        for proposal in proposals:
+            candidate = search._asked[proposal.name]
             assert search.space.to_unit(proposal.genome) == tuple(candidate.value)
         tell(search, proposals, [0.5] * len(proposals))
 

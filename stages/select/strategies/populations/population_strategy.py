@@ -14,7 +14,12 @@ from stages.params.select_params import SelectParams
 from stages.seeds import generator
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.coordinates import Coordinates
-from stages.select.strategies.generations import Drawn, Generation, GenerationStrategy
+from stages.select.strategies.generations import (
+    Drawn,
+    GenerationStrategy,
+    Lesson,
+    Seats,
+)
 from stages.select.strategies.populations.mutation import mutated
 from stages.select.strategies.populations.population_member import PopulationMember
 
@@ -25,6 +30,8 @@ _CHANGES = 2  # genes of a child that mutate on average; 1 and 4 did worse on th
 
 class PopulationStrategy(GenerationStrategy):
     """Warm starts first, then uniform draws; in later generations children of the kept members.
+
+    A steady search takes in its members one by one, and each child may have the latest as parents.
 
     No candidate repeats an earlier one, as long as the space has others. The random numbers of a
     child depend on the seed, the generation and its number in it alone.
@@ -50,7 +57,7 @@ class PopulationStrategy(GenerationStrategy):
 
     @abstractmethod
     def _take(self, members: Sequence[PopulationMember]) -> None:
-        """Take in the scored candidates of a generation, in ask order."""
+        """Take in scored candidates, in ask order."""
 
     @abstractmethod
     def _parents(self) -> Sequence[PopulationMember]:
@@ -60,23 +67,24 @@ class PopulationStrategy(GenerationStrategy):
     def _child(self, random: np.random.Generator) -> Drawn:
         """Return a genome and the names of those that it comes of; there are parents."""
 
-    def _propose(self, names: Sequence[str], starts: Sequence[Genome]) -> list[Drawn]:
-        drawn: list[Drawn] = [(self.space.round(start), ()) for start in starts]
+    def _propose(self, seats: Seats) -> list[Drawn]:
+        drawn: list[Drawn] = [(self.space.round(start), ()) for start in seats.starts]
         self._seen |= {self._identity(genome) for genome, _ in drawn}
+        num_starts = len(seats.starts)
         is_first = not self._parents()
-        spread = self._spread(len(names) - len(starts)) if is_first else []
-        for index in range(len(starts), len(names)):
-            parts = (self.params.optimizer, self.params.seed, self.generation, index)
-            random = generator("population", *parts)
-            new = (spread[index - len(starts)], ()) if is_first else self._new(random)
+        spread = self._spread(len(seats.names) - num_starts) if is_first else []
+        for index in range(num_starts, len(seats.names)):
+            parts = (self.params.optimizer, self.params.seed, seats.generation)
+            random = generator("population", *parts, seats.first + index)
+            new = (spread[index - num_starts], ()) if is_first else self._new(random)
             if is_first and self._identity(new[0]) in self._seen:
                 new = self._anywhere(random)
             self._seen.add(self._identity(new[0]))
             drawn.append(new)
         return drawn
 
-    def _learn(self, results: Generation) -> None:
-        pairs = zip(results.proposals, results.results, strict=True)
+    def _learn(self, lesson: Lesson) -> None:
+        pairs = zip(lesson.proposals, lesson.results, strict=True)
         self._take([PopulationMember(p, r) for p, r in pairs if r.objectives is not None])
 
     def _mutated(self, random: np.random.Generator, genome: Genome) -> Genome:
