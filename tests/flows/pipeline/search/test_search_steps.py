@@ -132,17 +132,25 @@ QUICK = (
     *("CMA", "DE", "RandomSearch", "TBPSA", "genetic", "nsga2", "map_elites", "cycle_qd"),
     *("m2n2", "cat_cma", "islands"),
 )
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "generations": {},
+    "steady": {"schedule": "steady"},
+    "races": {"racing": {"rungs": [2, 4]}},
+}
+NO_RACES = ("nsga2", "map_elites", "cycle_qd", "m2n2")  # refused before anything runs
 NAMES = {
     f"{optimizer}-{space}-{schedule}": (optimizer, space, schedule)
     for optimizer in STRATEGIES
     for space in SPACES
-    for schedule in ("generations", "steady")
+    for schedule in SCHEDULES
+    if not (schedule == "races" and optimizer in NO_RACES)
 }
 # Of the strategies that differ most, one space each, in turn.
 IN_TURN = [
-    f"{optimizer}-{list(SPACES)[(number + is_steady) % len(SPACES)]}-{schedule}"
+    name
     for number, optimizer in enumerate(QUICK)
-    for is_steady, schedule in enumerate(("generations", "steady"))
+    for turn, schedule in enumerate(SCHEDULES)
+    if (name := f"{optimizer}-{list(SPACES)[(number + turn) % len(SPACES)]}-{schedule}") in NAMES
 ]
 
 
@@ -150,15 +158,15 @@ IN_TURN = [
 def test_searches_do_not_depend_on_workers_or_luck(case: str, tmp_path: Path) -> None:
     """With one worker, or with four and luck, and longer: the first rows are the same bytes."""
     optimizer, space, schedule = NAMES[case]
-    params = params_of(space, optimizer, schedule=schedule)
+    params = params_of(space, optimizer, **SCHEDULES[schedule])
     first = [row for row in searched(params, 1).rows if row.name != MEAN]
     assert len(first) == POPULATION * GENERATIONS
     expected = bytes_of(first, tmp_path)
     if optimizer in ("LHSSearch", "ScrHammersleySearch"):  # divide the space by the budget
         again = searched(params, 4, 1)
     else:
-        longer = params_of(space, optimizer, schedule=schedule, generations=GENERATIONS + 2)
-        again = searched(longer, 4, 1)
+        own = {**SCHEDULES[schedule], "generations": GENERATIONS + 2}
+        again = searched(params_of(space, optimizer, **own), 4, 1)
     assert expected == bytes_of(again.rows[: len(first)], tmp_path)
 
 
