@@ -9,7 +9,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies
+.PHONY: browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -80,6 +80,9 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (
 
 study-strategies: $(STAMP)  ## strategies against each other on toy landscapes, ten seeds (five minutes)
 	@python -m tests.bench.study_strategies 10
+
+study-schedules: $(STAMP)  ## steady searches against generations: waiting and quality, ten seeds (ten minutes)
+	@python -m tests.bench.study_schedules 10
 
 study-racing: $(STAMP)  ## racing against full evaluation on the zoo, ten seeds (half an hour)
 	@python -m tests.bench.study_racing 1 10
