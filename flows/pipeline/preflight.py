@@ -17,6 +17,7 @@ from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
 from stages.merge import plugins
 from stages.merge.architecture.layout import Layout, layout_of
+from stages.merge.architecture.parameter_counts import size_of
 from stages.merge.methods import METHODS
 from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
@@ -107,10 +108,10 @@ def _plugins(params: Params) -> None:
 
 def _space(params: Params) -> None:
     """Check the space, and that its warm starts have places, as the search itself does."""
-    layout = _layout(params)
-    if layout is None and params.select.space.layers is not None:
+    base = _base(params)
+    if base is None and params.select.space.layers is not None:
         return  # paths are judged by the layers that the base has, once it is downloaded
-    space = space_on(params, layout)
+    space = space_on(params, base)
     check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
     starts = warm_starts(params.select.warm_start, space)
     check_scan(params.select, len(starts))
@@ -118,15 +119,16 @@ def _space(params: Params) -> None:
     strategy_of(space, params.select, starts)
 
 
-def space_on(params: Params, layout: Layout | None) -> Space:
-    """Return the space of a search over models of this layout.
+def space_on(params: Params, base: Checkpoint | None) -> Space:
+    """Return the space of a search over fine-tunes of this base.
 
-    Where it is not known yet, the most layer groups that are asked for stand for the depth.
+    Where it is not here yet, the most layer groups that are asked for stand for the depth.
 
     Raises:
         ParamsError: the space does not fit the models, or asks for what a path cannot have.
     """
     names, space = list(params.download.parents), params.select.space
+    layout = None if base is None else layout_of(base)
     faults = Faults()
     if space.layers is not None:
         _check_layers(params, layout, faults)
@@ -138,6 +140,7 @@ def space_on(params: Params, layout: Layout | None) -> Space:
             num_layers=layout.num_layers if layout else space.layer_groups,
             parent_names=names,
             module=layout.main if layout else "default",
+            size=None if base is None else size_of(base),
         )
     faults.raise_as(ParamsError)
     return made_of
@@ -162,8 +165,8 @@ def _check_layers(params: Params, layout: Layout | None, faults: Faults) -> None
         )
 
 
-def _layout(params: Params) -> Layout | None:
-    """Return which layers the base has; None where it is not on this machine yet."""
+def _base(params: Params) -> Checkpoint | None:
+    """Return the base; None where it is not on this machine yet, or cannot be read."""
     try:
         base = requests(params.download, PARENTS)[0].source
         if isinstance(base.model, Hub):
@@ -171,9 +174,12 @@ def _layout(params: Params) -> Layout | None:
             folder = PARENTS / fetched.name if fetched.source == params.download.base else None
         else:
             folder = locate(replace(base, adapter=None), where="base")[0].folder
-        return layout_of(Checkpoint(folder)) if folder is not None else None
+        model = Checkpoint(folder) if folder is not None else None
+        if model is not None:
+            layout_of(model)
     except GermlineError:
         return None  # another probe says what is wrong, or the download does
+    return model
 
 
 def _optimizer(params: Params) -> None:
@@ -239,11 +245,11 @@ def _stopping(params: Params) -> None:
 
 def _num_scanned(params: Params) -> int:
     """Return how many candidates a scan has; at most its budget where the depth is not known."""
-    budget, layout = params.select.scan.budget, _layout(params)
-    if budget == 0 or layout is None:
+    budget, base = params.select.scan.budget, _base(params)
+    if budget == 0 or base is None:
         return budget
     try:
-        return len(scanned(space_on(params, layout), budget))
+        return len(scanned(space_on(params, base), budget))
     except GermlineError:
         return 0  # another probe says what is wrong with the space
 

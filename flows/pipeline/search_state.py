@@ -32,12 +32,12 @@ def space_of(session: SearchSession) -> Space:
     Raises:
         ParamsError: the base has no module that params.yaml names, or the space does not fit.
     """
-    layout = layout_of(Checkpoint(session.parents.base_folder))
+    base = Checkpoint(session.parents.base_folder)
     faults = Faults()
     with faults.at("params.yaml: merge"):
-        layout.check_modules(session.params.merge.modules, "the base")
+        layout_of(base).check_modules(session.params.merge.modules, "the base")
     faults.raise_as(ParamsError)
-    return space_on(session.params, layout)
+    return space_on(session.params, base)
 
 
 class Evolution:

@@ -10,10 +10,11 @@ from stages.recipe.recipe import MAX_GAIN
 MAX_LAYERS = 4096
 Count = Annotated[int, Field(ge=0, le=MAX_LAYERS)]
 Size = Annotated[int, Field(ge=1, le=MAX_LAYERS)]
+MAX_PARAMETERS = 10**15
 
 
 class EncodingParams(Section):
-    """What every encoding has: fixed layers, bounds of the depth and of the gains, the pool.
+    """What every encoding has: fixed layers, bounds of the child and of the gains, the pool.
 
     A gain of null is 1, in ``blocks`` 1 / times.
     """
@@ -22,6 +23,7 @@ class EncodingParams(Section):
     last_fixed: Count = 0
     min_layers: Size = 1
     max_layers: Size | None = None
+    max_parameters: Annotated[int, Field(ge=1, le=MAX_PARAMETERS)] | None = None
     attention_gain: Bounds | None = None
     mlp_gain: Bounds | None = None
     pool: Literal["both", "merge"] = "both"

@@ -12,6 +12,7 @@ from stages.params.merge_params import MergeParams
 from stages.params.space.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter
+from stages.recipe.model_size import ModelSize
 from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe, Rule, Value
 from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
@@ -43,10 +44,12 @@ class Space:
         num_layers: int,
         parent_names: Sequence[str] = (),
         module: str = "default",
+        size: ModelSize | None = None,
     ) -> None:
         """Lay out the genes; ``parent_names`` only name them.
 
-        ``module`` is the part of the models whose ``num_layers`` layers a path goes through.
+        ``module`` is the part of the models whose ``num_layers`` layers a path goes through;
+        bounds on a child's parameters go by ``size``, without which there are none.
 
         Raises:
             ParamsError: the space asks for what a method, or these models, cannot do.
@@ -64,8 +67,9 @@ class Space:
         self._module = module
         self.layers: Encoding | None = None
         if params.layers is not None:
+            size = size or ModelSize((0,) * num_layers)
             self.layers = encoding_of(
-                params.layers, names, num_layers, params.decimals, merges=bool(self.specs)
+                params.layers, names, size, params.decimals, merges=bool(self.specs)
             )
         self.blocks = blocks_of(params, num_layers)
         spans = spans_of(params, self.specs, num_parents)

@@ -8,26 +8,27 @@ from collections.abc import Sequence
 
 from stages.errors import Faults
 from stages.params.space.layers_params import BlocksParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values
-from stages.select.space.layers.hops import Hop, hops_of, lengthened, runs_of, shortened
+from stages.select.space.layers.hops import Hop, hops_of, runs_of
 
 
 class Blocks(Encoding):
     """Blocks (start, length, times, gains) of one model, in the order in which they start.
 
     A block ends before the last fixed layers and begins after the block before it. One that runs
-    0 times is skipped. Where a child is too deep, blocks run fewer times, the last ones first,
+    0 times is skipped. Where a child is too big, blocks run fewer times, the last ones first,
     whatever ``times`` begins at; where once is too often, the last free layers go.
     """
 
     def __init__(
-        self, params: BlocksParams, pool: Sequence[str], num_layers: int, decimals: int
+        self, params: BlocksParams, pool: Sequence[str], size: ModelSize, decimals: int
     ) -> None:
         """Keep the bounds of a block."""
-        super().__init__(params, pool, num_layers, decimals)
+        super().__init__(params, pool, size, decimals)
         self._num_blocks = params.blocks
-        self._length = min(params.length or num_layers, max(1, self.stop - self.first))
+        self._length = min(params.length or self.num_layers, max(1, self.stop - self.first))
         self._times = params.times
 
     def check(self, faults: Faults) -> None:
@@ -62,7 +63,7 @@ class Blocks(Encoding):
     def decode(self, values: Values) -> list[Hop]:
         """Return the model's layers with its blocks run as often as there is room for."""
         model = self.pool.index(str(values["model"]))
-        room = self.most - self.num_layers
+        room = self.room(range(self.num_layers))
         path: list[Hop] = []
         position = 0
         for start, length, asked, number in sorted(
@@ -71,16 +72,15 @@ class Blocks(Encoding):
             first, stop = max(start, position), min(start + length, self.stop)
             if stop <= first:
                 continue
-            times = min(asked, max(1, 1 + room // (stop - first)))
-            room -= (times - 1) * (stop - first)
+            block = range(first, stop)
+            times = min(asked, max(1, 1 + room.times(block)))
+            room.take(block, times - 1)
             path += hops_of(model, position, first)
             gains = self.gains(values, f"block{number}", usual=1 / times if times else 1.0)
             path += hops_of(model, first, stop, gains) * times
             position = stop
         path += hops_of(model, position, self.num_layers)
-        num_last = self.num_layers - self.stop
-        path = shortened(path, self.most, num_last)
-        return lengthened(path, self.least, num_last, self.num_layers, model)
+        return self.bounded(path, model)
 
     def _block(self, values: Values, number: int) -> tuple[int, int, int]:
         start, length, times = (

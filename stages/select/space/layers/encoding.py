@@ -5,18 +5,19 @@ Genes that choose a model are names, which have no order. Genes of gains are nat
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stages.errors import Faults
 from stages.params.section import Bounds
 from stages.params.space.layers_params import EncodingParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
-from stages.select.space.layers.hops import Hop
+from stages.select.space.layers.hops import Hop, lengthened
+from stages.select.space.layers.room import NO_BOUND, Room
 
 Values = Mapping[str, float | str]  # what the genes stand for: numbers, whole numbers and names
 
 LAYERS = "layers"  # the parameter of genes that say the child's layers
-_NO_BOUND = 10**9  # layers
 _BRANCHES = ("attention", "mlp")
 _PLACE = "params.yaml: select.space.layers"
 
@@ -25,15 +26,20 @@ class Encoding(ABC):
     """A way to write a path through the layers of ``pool`` as a few numbers and names."""
 
     def __init__(
-        self, params: EncodingParams, pool: Sequence[str], num_layers: int, decimals: int
+        self, params: EncodingParams, pool: Sequence[str], size: ModelSize, decimals: int
     ) -> None:
-        """Keep what genes and paths depend on; ``check`` says whether that can be met."""
+        """Keep what genes and paths depend on; ``check`` says whether that can be met.
+
+        ``size`` is that of each model of the pool.
+        """
         self.pool = tuple(pool)
-        self.num_layers = num_layers
+        self.size = size
+        self.num_layers = len(size.layers)
         self.first = params.first_fixed
-        self.stop = num_layers - params.last_fixed
+        self.stop = self.num_layers - params.last_fixed
         self.least = params.min_layers
-        self.most = params.max_layers or _NO_BOUND
+        self.most = params.max_layers or NO_BOUND
+        self.most_parameters = params.max_parameters or NO_BOUND
         self._gains = dict(zip(_BRANCHES, (params.attention_gain, params.mlp_gain), strict=True))
         self._decimals = decimals
         self._num_last = params.last_fixed
@@ -45,7 +51,7 @@ class Encoding(ABC):
 
     @abstractmethod
     def decode(self, values: Values) -> list[Hop]:
-        """Return the path that the genes' values stand for; it keeps to the bounds of depth."""
+        """Return the path that the genes' values stand for; it keeps to the child's bounds."""
 
     @abstractmethod
     def encode(self, path: Sequence[Hop]) -> dict[str, float | str] | None:
@@ -78,6 +84,41 @@ class Encoding(ABC):
                 f"{_PLACE}.max_layers is {self.most}. Children have {fewest} layers or more, "
                 f"as the models have {depth}; raise it to {fewest} or more."
             )
+        elif not faults:
+            self._check_parameters(fewest, faults)
+
+    def _check_parameters(self, fewest: int, faults: Faults) -> None:
+        """Find a bound on parameters that no child meets, or not with ``min_layers``."""
+        free = sorted(self.size.layers[self.first : self.stop])
+        num_fixed = self.num_layers - len(free)
+        fixed = self.size.whole - sum(free)
+        smallest = fixed + sum(free[: max(0, fewest - num_fixed)])
+        needed = fixed + max(0, self.least - num_fixed) * free[-1]
+        given = f"{_PLACE}.max_parameters is {self.most_parameters}"
+        if self.most_parameters < smallest:
+            faults.add(
+                f"{given}. Children have {smallest} parameters or more, as the models have "
+                f"{self.size.whole}, {self.size.rest} of them outside the layers; raise it to "
+                f"{smallest} or more."
+            )
+        elif fewest < self.least and self.most_parameters < needed:
+            faults.add(
+                f"{given}, and min_layers is {self.least}. So many layers have up to {needed} "
+                f"parameters; raise max_parameters to {needed} or more, or lower min_layers."
+            )
+
+    def room(self, layers: Iterable[int]) -> Room:
+        """Return what a child may have besides these layers."""
+        return Room(self.size, self.most, self.most_parameters, layers)
+
+    def bounded(self, path: Sequence[Hop], model: int = 0) -> list[Hop]:
+        """Return the path within its bounds; ``model`` is the first model of a path without hops.
+
+        The last free hops go, then skipped layers of the first model come back.
+        """
+        num_last = self._num_last
+        path = self.room(hop.layer for hop in path).shortened(path, num_last)
+        return lengthened(path, self.least, num_last, self.num_layers, model)
 
     def one_of_pool(self, name: str) -> Gene:
         """Return the gene that chooses a model."""

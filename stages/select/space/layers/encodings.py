@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from stages.errors import Faults, ParamsError
 from stages.params.space.layers_params import LayersParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.layers.blocks import Blocks
 from stages.select.space.layers.encoding import Encoding
 from stages.select.space.layers.indicator import Indicator
@@ -22,7 +23,7 @@ MERGE = "merge"  # the genome's own merge in parameter space, as a model of the 
 
 
 def encoding_of(
-    params: LayersParams, parents: Sequence[str], num_layers: int, decimals: int, *, merges: bool
+    params: LayersParams, parents: Sequence[str], size: ModelSize, decimals: int, *, merges: bool
 ) -> Encoding:
     """Return the encoding that ``params`` name over the parents, and over their merge.
 
@@ -44,7 +45,7 @@ def encoding_of(
         )
     own = [MERGE] if merges else []
     pool = own if params.pool == "merge" and own else [*parents, *own]
-    encoding = ENCODINGS[params.encoding](params, pool, num_layers, decimals)
+    encoding = ENCODINGS[params.encoding](params, pool, size, decimals)
     encoding.check(faults)
     faults.raise_as(ParamsError)
     return encoding

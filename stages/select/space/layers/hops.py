@@ -52,15 +52,6 @@ def runs_of(path: Sequence[Hop]) -> list[Run]:
     ]
 
 
-def shortened(path: Sequence[Hop], most: int, num_last: int) -> list[Hop]:
-    """Return a path of at most ``most`` hops: the last ones go that are before the fixed ones.
-
-    ``num_last`` of them are fixed.
-    """
-    tail = len(path) - num_last
-    return [*path[: max(0, tail - max(0, len(path) - most))], *path[tail:]]
-
-
 def lengthened(
     path: Sequence[Hop], least: int, num_last: int, num_layers: int, model: int = 0
 ) -> list[Hop]:

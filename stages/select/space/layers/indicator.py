@@ -9,9 +9,10 @@ hop are the same family as the gains of the hops (docs/search.md).
 from collections.abc import Iterator, Sequence
 
 from stages.params.space.layers_params import IndicatorParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import LAYERS, Encoding, Values
-from stages.select.space.layers.hops import Hop, hops_of, lengthened, shortened
+from stages.select.space.layers.hops import Hop, hops_of
 
 ON = 2.0  # standard deviations of the first draws above 0, which lie 6 from bound to bound
 _REACH = 3.0
@@ -21,15 +22,15 @@ Slot = tuple[str, int, int]  # a name, a model and a layer
 class Indicator(Encoding):
     """All layers of the first model, then all of the second, and so on, ``repeats`` times.
 
-    Fixed layers are the first model's, before and after all slots. A child that is too deep loses
+    Fixed layers are the first model's, before and after all slots. A child that is too big loses
     its last slots; one that is not deep enough gets back what it skips of its first model.
     """
 
     def __init__(
-        self, params: IndicatorParams, pool: Sequence[str], num_layers: int, decimals: int
+        self, params: IndicatorParams, pool: Sequence[str], size: ModelSize, decimals: int
     ) -> None:
         """Lay out the slots."""
-        super().__init__(params, pool, num_layers, decimals)
+        super().__init__(params, pool, size, decimals)
         self._repeats = params.repeats
         self._off = params.off
         self._slots = [
@@ -64,10 +65,7 @@ class Indicator(Encoding):
         for name, model, layer in self._slots:
             if float(values[name]) > 0:
                 path.append(Hop(model, layer, *self.gains(values, name)))
-        path += hops_of(0, self.stop, self.num_layers)
-        num_last = self.num_layers - self.stop
-        path = shortened(path, self.most, num_last)
-        return lengthened(path, self.least, num_last, self.num_layers)
+        return self.bounded([*path, *hops_of(0, self.stop, self.num_layers)])
 
     def encode(self, path: Sequence[Hop]) -> dict[str, float | str] | None:
         """Return the first slots that give ``path`` in its order, on; all others off."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from stages.errors import Faults
 from stages.params.space.layers_params import PickParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values, refuse_one_model
 from stages.select.space.layers.hops import Hop, hops_of, without_gains
@@ -19,12 +20,12 @@ class Pick(Encoding):
     """
 
     def __init__(
-        self, params: PickParams, pool: Sequence[str], num_layers: int, decimals: int
+        self, params: PickParams, pool: Sequence[str], size: ModelSize, decimals: int
     ) -> None:
         """Divide the layers into groups."""
-        super().__init__(params, pool, num_layers, decimals)
+        super().__init__(params, pool, size, decimals)
         starts = [*range(self.first, self.stop, params.group)]
-        bounds = sorted({0, *starts, self.stop, num_layers})
+        bounds = sorted({0, *starts, self.stop, self.num_layers})
         self._groups = {
             f"layers{low:02d}-{high - 1:02d}": (low, high) for low, high in pairwise(bounds)
         }

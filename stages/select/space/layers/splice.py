@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from stages.errors import Faults
 from stages.params.space.layers_params import SpliceParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
 from stages.select.space.layers.encoding import Encoding, Values, refuse_one_model
 from stages.select.space.layers.hops import Hop, hops_of, runs_of, without_gains
@@ -16,17 +17,17 @@ class Splice(Encoding):
     """Segment 1 of one model up to the first cut, segment 2 of another up to the next.
 
     Cuts count layers; their genes may be in any order. A segment that begins ``overlap`` layers
-    before its cut runs these again. Overlaps go, the last first, where a child is too deep.
+    before its cut runs these again. Overlaps go, the last first, where a child is too big.
     """
 
     def __init__(
-        self, params: SpliceParams, pool: Sequence[str], num_layers: int, decimals: int
+        self, params: SpliceParams, pool: Sequence[str], size: ModelSize, decimals: int
     ) -> None:
         """Keep the number of cuts and the largest overlap."""
-        super().__init__(params, pool, num_layers, decimals)
+        super().__init__(params, pool, size, decimals)
         self._num_cuts = params.cuts
         self._overlap = params.overlap
-        self._bounds = (max(1, self.first), min(num_layers - 1, self.stop))
+        self._bounds = (max(1, self.first), min(self.num_layers - 1, self.stop))
 
     def check(self, faults: Faults) -> None:
         """Find cuts that have no layers between them, and a pool of one."""
@@ -61,13 +62,15 @@ class Splice(Encoding):
         """Return the segments' layers; fixed layers have no gains."""
         numbers = range(1, self._num_cuts + 1)
         cuts = sorted(int(float(values[f"cut{number}"])) for number in numbers)
-        room = self.most - self.num_layers
+        room = self.room(range(self.num_layers))
         starts = [0]
         for number, cut in zip(numbers, cuts, strict=True):
             asked = int(float(values[f"cut{number}.overlap"])) if self._overlap else 0
-            overlap = min(asked, cut - self.first, room)
-            room -= overlap
-            starts.append(cut - overlap)
+            start = cut - min(asked, cut - self.first)
+            while start < cut and room.times(range(start, cut)) < 1:
+                start += 1
+            room.take(range(start, cut))
+            starts.append(start)
         path: list[Hop] = []
         for number, (start, stop) in enumerate(
             zip(starts, [*cuts, self.num_layers], strict=True), start=1

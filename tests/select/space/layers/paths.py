@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from stages.merge.methods import METHODS
 from stages.params.merge_params import MergeParams
 from stages.params.space.space_params import SpaceParams
+from stages.recipe.model_size import ModelSize
 from stages.recipe.recipe import Model, Recipe
 from stages.select.space.layers.hops import Hop
 from stages.select.space.space import Genome, Space
@@ -21,6 +22,7 @@ def paths(
     parents: int = 2,
     layers: int = 6,
     methods: tuple[str, ...] = (),
+    size: ModelSize | None = None,
     **keys: object,
 ) -> Space:
     """Return a space of paths through the parents a, b, ...; with methods, of their merge too."""
@@ -31,6 +33,7 @@ def paths(
         num_parents=parents,
         num_layers=layers,
         parent_names=NAMES[:parents],
+        size=size,
     )
 
 

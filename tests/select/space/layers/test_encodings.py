@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
+from stages.recipe.model_size import ModelSize
 from stages.select.space.layers.encodings import ENCODINGS
 from stages.select.space.layers.hops import hops_of
 from stages.select.strategies.coordinates import Coordinates
@@ -23,6 +25,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "indicator": {"repeats": 2},
     "interleaved": {"repeats": 2},
 }
+UNEQUAL = ModelSize((5, 10, 20, 10, 10, 5), rest=2)
 UNIT = st.sampled_from([step / 20 for step in range(21)])
 
 
@@ -45,6 +48,30 @@ def test_a_path_keeps_to_its_bounds(name: str, data: st.DataObject) -> None:
     assert [hop.layer for hop in path][-2:] == [4, 5]
     assert path[-1].model == path[-2].model
     assert {hop.gains for hop in (path[0], *path[-2:])} == {(1.0, 1.0)}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@given(data=st.data())
+def test_a_child_keeps_to_its_parameters(name: str, data: st.DataObject) -> None:
+    """Whatever sizes the layers have, no genome gives a child with more than may be."""
+    space = paths(
+        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=1, max_parameters=75, size=UNEQUAL
+    )
+    point = data.draw(st.lists(UNIT, min_size=len(space.genes), max_size=len(space.genes)))
+    path = space.path(space.from_unit(point))
+    assert 1 <= UNEQUAL.of(hop.layer for hop in path) <= 75
+    assert (path[0].layer, path[-1].layer) == (0, 5)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_a_bound_on_parameters_is_one_on_layers_where_all_have_one_size(name: str) -> None:
+    """Eight layers of 10 and 3 parameters besides: the same children, genome by genome."""
+    by_layers = paths(name, **KEYS[name], max_layers=8)
+    by_parameters = paths(name, **KEYS[name], max_parameters=89, size=ModelSize((10,) * 6, rest=3))
+    random = np.random.default_rng(3)
+    for point in random.random((200, len(by_layers.genes))):
+        genome = by_layers.from_unit(point.tolist())
+        assert by_layers.path(genome) == by_parameters.path(genome)
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
@@ -133,6 +160,22 @@ def test_strategies_search_paths(name: str, optimizer: str) -> None:
         ),
         ("splice", {"max_layers": 5}, "max_layers is 5. Children have 6 layers or more"),
         ("indicator", {"max_layers": 2, "first_fixed": 3}, "Children have 3 layers or more"),
+        (
+            "splice",
+            {"max_parameters": 61, "size": UNEQUAL},
+            "max_parameters is 61. Children have 62 parameters or more, as the models have 62, 2 "
+            "of them outside the layers; raise it to 62 or more",
+        ),
+        (
+            "indicator",
+            {"max_parameters": 11, "first_fixed": 1, "last_fixed": 1, "size": UNEQUAL},
+            "raise it to 12 or more",
+        ),
+        (
+            "interleaved",
+            {"max_parameters": 40, "min_layers": 3, "size": UNEQUAL},
+            "min_layers is 3. So many layers have up to 62 parameters",
+        ),
         ("pick", {"parents": 1}, "pick chooses between models, and the pool is a alone"),
         ("splice", {"pool": "merge"}, "layers.pool is merge, and select.space.methods is []"),
         (
