@@ -50,7 +50,7 @@ def select(
 ) -> list[Row]:
     """Tell the strategy results, of a generation or of one candidate; record them."""
     rows = evolution.record(candidates, outcomes)
-    evolution.tell([evolution.result(c.name, outcomes[c.name], rungs[c.name]) for c in candidates])
+    evolution.tell([evolution.result(c, outcomes[c.name], rungs[c.name]) for c in candidates])
     return rows
 
 

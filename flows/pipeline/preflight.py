@@ -24,6 +24,7 @@ from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks, most_answers
+from stages.select.space.child_cost import check_cost
 from stages.select.space.scan import check_paths, check_scan, scanned
 from stages.select.space.space import Space
 from stages.select.stopping import check_item_budget, check_stop, check_target
@@ -116,6 +117,7 @@ def _space(params: Params) -> None:
     starts = warm_starts(params.select.warm_start, space)
     check_scan(params.select, len(starts))
     check_paths(params.select, space)
+    check_cost(params.select, space)
     strategy_of(space, params.select, starts)
 
 

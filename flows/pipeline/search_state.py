@@ -16,6 +16,7 @@ from stages.merge.architecture.layout import layout_of
 from stages.recipe.candidate import Candidate
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import Race, course, most_answers
+from stages.select.space.child_cost import cost_of, relative_cost
 from stages.select.space.scan import scanned
 from stages.select.space.space import Genome, Space
 from stages.select.stopping import ending_of
@@ -146,14 +147,21 @@ class Evolution:
         """Return an outcome's fitness; None where it failed."""
         return outcome.evaluation.fitness(self.weights) if outcome.evaluation else None
 
-    def result(self, name: str, outcome: Outcome, rung: int = 0) -> Result:
+    def result(self, candidate: Candidate, outcome: Outcome, rung: int = 0) -> Result:
         """Return what the strategy is told of a candidate that reached ``rung`` of a race."""
-        evaluation = outcome.evaluation
+        name, evaluation = candidate.name, outcome.evaluation
         if evaluation is None:
             return Result(name, None)
-        if self.session.params.select.objectives == "separate":
-            return Result(name, evaluation.objectives(), evaluation, rung)
-        return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
+        if self.session.params.select.objectives == "weighted":
+            return Result(name, (evaluation.fitness(self.weights),), evaluation, rung)
+        costs = self._child_cost(candidate).items()
+        relative = (-relative_cost(self.space, unit, cost) for unit, cost in costs)
+        return Result(name, (*evaluation.objectives(), *relative), evaluation, rung)
+
+    def _child_cost(self, candidate: Candidate) -> dict[str, int]:
+        """Return what the child costs, where that is an objective."""
+        unit = self.session.params.select.cost
+        return {} if unit is None else {unit: cost_of(self.space, unit, candidate.genome)}
 
     def tell(self, results: Sequence[Result]) -> None:
         """Tell the strategy the results of candidates; the best of a scan are its starts."""
@@ -195,6 +203,7 @@ class Evolution:
                 weights=self.weights,
                 seed=self.session.params.select.seed,
                 environment=self._environment,
+                child_cost=self._child_cost(c),
             )
             for c in candidates
         ]

@@ -64,6 +64,7 @@ class Row:
     error: str | None = None
     seed: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    child_cost: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -75,6 +76,7 @@ class Row:
         weights: Mapping[str, float],
         seed: int | None = None,
         environment: Mapping[str, str] | None = None,
+        child_cost: Mapping[str, int] | None = None,
     ) -> Self:
         """Return the row of a candidate and its outcome; ``weights`` are those of the tasks."""
         evaluation = outcome.evaluation
@@ -95,6 +97,7 @@ class Row:
             error=None if evaluation else error,
             seed=seed,
             environment=dict(environment or {}),
+            child_cost=dict(child_cost or {}),
         )
 
     def also(self, evaluation: Evaluation) -> Self:
@@ -113,9 +116,14 @@ class Row:
 
     @property
     def objectives(self) -> tuple[float, ...]:
-        """The search scores in the order of the tasks' names; lower-is-better ones negative."""
+        """The search scores in the order of the tasks' names; lower-is-better ones negative.
+
+        What the child costs comes last, negative too; without scores there are no objectives.
+        """
         tasks = sorted(self.scores.get("search", {}).items())
-        return tuple(s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
+        scores = (s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
+        costs = (-cost for cost in self.child_cost.values()) if tasks else ()
+        return (*scores, *costs)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: scores by split and task, then genes."""
@@ -143,6 +151,8 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain JSON data; ``from_dict`` is its inverse."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if not self.child_cost:
+            del values["child_cost"]
         plain = {"ancestors": list(self.ancestors), "recipe": self.recipe.to_dict()}
         return {**values, **plain, "num_items": self.num_items, "schema": SCHEMA}
 

@@ -15,8 +15,8 @@ def frame(rows: Sequence[Row]) -> "pd.DataFrame":
     """Return the rows as a table with flat columns, one for each gene, parent and score.
 
     Columns are ordered, and the same for equal rows: what a candidate is, then ``environment.*``,
-    ``gene.*``, ``parent.*``, ``<split>.<task>.<score|stderr|num_items>``, ``error``
-    and ``recipe``.
+    ``child_cost.*``, ``gene.*``, ``parent.*``, ``<split>.<task>.<score|stderr|num_items>``,
+    ``error`` and ``recipe``.
     """
     import pandas as pd
 
@@ -43,6 +43,7 @@ def record_of(row: Row) -> dict[str, Any]:
         "seed": row.seed,
     }
     record |= {f"environment.{name}": version for name, version in row.environment.items()}
+    record |= {f"child_cost.{unit}": cost for unit, cost in row.child_cost.items()}
     record |= {f"gene.{name}": value for name, value in row.genes.items()}
     record |= {f"parent.{name}": value for name, value in row.parents.items()}
     for split in (s for s in SPLITS if s in row.scores):

@@ -91,9 +91,26 @@ class SelectParams(Section):
     ]
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
+    cost: Literal["parameters", "layers"] | None = None
     archive: ArchiveParams = ArchiveParams()
     islands: IslandsParams = IslandsParams()
     racing: RacingParams = RacingParams()
     scan: ScanParams = ScanParams()
     stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()
+
+    @model_validator(mode="after")
+    def _cost_is_an_objective(self) -> "SelectParams":
+        if self.cost is None:
+            return self
+        if self.objectives != "separate":
+            raise ValueError(
+                f"cost is {self.cost} and objectives is {self.objectives}; a cost is an objective "
+                "of its own, so set objectives to separate, or cost to null"
+            )
+        if self.space.layers is None:
+            raise ValueError(
+                f"cost is {self.cost} and space.layers is not given; all children cost what a "
+                "parent does, so give layers, or set cost to null"
+            )
+        return self

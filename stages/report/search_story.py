@@ -25,8 +25,9 @@ class SearchStory:
     ``tasks`` are those of the search items, by name. ``is_raced``: each generation answered items
     of its own. ``ended`` are the candidates that answered as much as any: the only ones whose
     fitness may be compared, if not raced. ``unbeaten`` are those of them that no other beats in
-    every task; none where races or a single task leave nothing to compare. ``num_layers`` is how
-    many layers the recipes tell apart. ``lineage`` is the record of every candidate.
+    every task; none where races or a single task leave nothing to compare. ``costs`` are what
+    children cost where that is an objective, which then counts as a task does. ``num_layers`` is
+    how many layers the recipes tell apart. ``lineage`` is the record of every candidate.
     """
 
     tasks: tuple[str, ...]
@@ -41,12 +42,14 @@ class SearchStory:
     gene_effects: tuple[GeneEffect, ...]
     unbeaten: tuple[str, ...]
     lineage: tuple[Row, ...]
+    costs: tuple[str, ...] = ()
 
 
 def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
     """Return the story of the search that gave ``rows``; there may be none yet."""
     ended = finished(rows)
     tasks = tuple(sorted({task for row in rows for task in row.scores.get("search", {})}))
+    costs = tuple(sorted({unit for row in rows for unit in row.child_cost}))
     compared = [] if is_raced else [row for row in ended if row.name != MEAN]
     return SearchStory(
         tasks=tasks,
@@ -61,6 +64,7 @@ def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
         num_layers=layers_named([row.recipe for row in rows]),
         ended=frozenset(row.name for row in ended),
         gene_effects=gene_effects(compared),
-        unbeaten=unbeaten(compared) if len(tasks) > 1 else (),
+        unbeaten=unbeaten(compared) if len(tasks) + len(costs) > 1 else (),
         lineage=tuple(rows),
+        costs=costs,
     )

@@ -1,6 +1,7 @@
 """A search over paths through layers, whole: one worker or two, stopped and continued."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,26 @@ def test_one_genome_searches_both_spaces(make_project: Maker) -> None:
     assert through
     assert all(row.status == "ok" for row in through)
     _check_champion(project)
+
+
+@pytest.mark.slow
+def test_the_size_of_a_child_is_an_objective(make_project: Maker) -> None:
+    """Each row has its parameters, as many as its folder holds, and the page shows them."""
+    space = {"methods": [], "layers": {"encoding": "splice", "cuts": 2, "overlap": 3}}
+    several = {"optimizer": "nsga2", "objectives": "separate", "cost": "parameters"}
+    project = searching(make_project, "costly", space, population=6, **several)
+    project.germline("evolve")
+    _check_champion(project)
+    rows = {row.name: row for row in read_rows(project.folder / LINEAGE)}
+    assert len({row.child_cost["parameters"] for row in rows.values()}) > 1
+    selection = json.loads(
+        (project.folder / "data/selection/selection.json").read_text(encoding="utf-8")
+    )
+    champion = Checkpoint(project.folder / "data/champion")
+    num_parameters = sum(math.prod(info.shape) for info in champion.tensors.values())
+    assert rows[selection["champion"]].child_cost == {"parameters": num_parameters}
+    page = (project.folder / "reports/index.html").read_text(encoding="utf-8")
+    assert "with no more parameters, and better in one" in page
 
 
 @pytest.mark.usefixtures("prefect_server")

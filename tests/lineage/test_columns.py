@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_a_row_says_its_schema_and_has_every_column(tmp_path: Path) -> None:
     """What is written are the columns of the schema, and what is read is what was written."""
     write_rows(tmp_path / "a", [row()])
     data = json.loads((tmp_path / "a").read_text())
-    assert set(COLUMNS) == set(data)
+    assert set(COLUMNS) == {*data, "child_cost"}
     assert (SCHEMA, 4, 3) == (data["schema"], data["num_items"], data["seed"])
     assert [row()] == read_rows(tmp_path / "a")
 
@@ -64,6 +65,15 @@ def test_a_lineage_of_version_1_is_read(tmp_path: Path) -> None:
     (old,) = read_rows(write_line(tmp_path / "a", {}, SINCE_2))
     assert (None, {}) == (old.seed, old.environment)
     assert (row().fitness, row().recipe, 4) == (old.fitness, old.recipe, old.num_items)
+
+
+def test_what_a_child_costs_is_a_column_where_it_is_an_objective(tmp_path: Path) -> None:
+    """The row is read as it was written, and its cost is the last of its objectives."""
+    costly = replace(row(), child_cost={"parameters": 120})
+    write_rows(tmp_path / "a", [costly])
+    assert json.loads((tmp_path / "a").read_text())["child_cost"] == {"parameters": 120}
+    assert [costly] == read_rows(tmp_path / "a")
+    assert ((0.5, -120), (0.5,)) == (costly.objectives, row().objectives)
 
 
 @pytest.mark.parametrize(

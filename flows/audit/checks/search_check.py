@@ -90,10 +90,11 @@ def _order(recorded: Sequence[str], replayed: Sequence[str]) -> Iterator[list[Di
 def _row(recorded: Row, replayed: Row) -> Iterator[Difference]:
     """Yield the differences of two rows, the cause first."""
     one, other = (_columns(row) for row in (recorded, replayed))
-    for key in [*_FIRST, *(key for key in one if key not in _FIRST)]:
+    for key in dict.fromkeys((*_FIRST, *one, *other)):
         if key in _NEWER and not one[key]:
             continue
-        differences = list(differences_in(f"{recorded.name}, {key}", one[key], other[key]))
+        values = one.get(key), other.get(key)
+        differences = list(differences_in(f"{recorded.name}, {key}", *values))
         yield from differences
 
 

@@ -15,17 +15,22 @@ from stages.report.charts.chart_style import (
 )
 
 
-def tradeoff_chart(tasks: Sequence[str]) -> dict[str, Any]:
-    """Return the scores of two tasks, which the reader chooses; unbeaten candidates stand out."""
+def tradeoff_chart(tasks: Sequence[str], costs: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the scores of two tasks, which the reader chooses; unbeaten candidates stand out.
+
+    With ``costs`` a score may be shown against what a child costs.
+    """
+    what = "score or cost" if costs else "score"
+    options = [*costs, *tasks]
     across = alt.param(
         name="across",
-        value=tasks[0],
-        bind=alt.binding_select(options=list(tasks), name="across: "),
+        value=options[0],
+        bind=alt.binding_select(options=options, name="across: "),
     )
     up = alt.param(
-        name="up", value=tasks[1], bind=alt.binding_select(options=list(tasks), name="up: ")
+        name="up", value=options[1], bind=alt.binding_select(options=options, name="up: ")
     )
-    kinds = ["unbeaten", "another is at least as good in all tasks"]
+    kinds = ["unbeaten", f"another is at least as good in all tasks{' and cost' * bool(costs)}"]
     chart = (
         alt.Chart(candidates())
         .transform_filter("datum.ended")
@@ -36,8 +41,8 @@ def tradeoff_chart(tasks: Sequence[str]) -> dict[str, Any]:
         )
         .mark_point(filled=True, cursor="pointer")
         .encode(
-            x=alt.X("one:Q", title="score, task across", scale=alt.Scale(zero=False)),
-            y=alt.Y("other:Q", title="score, task up", scale=alt.Scale(zero=False)),
+            x=alt.X("one:Q", title=f"{what}, task across", scale=alt.Scale(zero=False)),
+            y=alt.Y("other:Q", title=f"{what}, task up", scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "front:N",
                 title=None,

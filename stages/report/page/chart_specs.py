@@ -46,7 +46,7 @@ def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
     tallest = max(figures.num_ok for figures in search.generations)
     specs["family"] = family_chart(tallest)
     if search.unbeaten:
-        specs["tradeoff"] = tradeoff_chart(search.tasks)
+        specs["tradeoff"] = tradeoff_chart(search.tasks, search.costs)
     if search.is_raced:
         specs["races"] = race_chart()
     if search.num_layers:

@@ -49,6 +49,9 @@ def _columns(search: SearchStory) -> dict[str, Any]:
     genes = sorted({name for row in rows for name in row.genes})
     unbeaten = set(search.unbeaten)
     splits = sorted({split for row in rows for split in row.scores})
+    scores = {split: _scores(rows, split) for split in splits}
+    for unit in search.costs:
+        scores.setdefault("search", {})[unit] = [[row.child_cost.get(unit), None] for row in rows]
     return {
         "name": [row.name for row in rows],
         "id": [row.id for row in rows],
@@ -62,7 +65,7 @@ def _columns(search: SearchStory) -> dict[str, Any]:
         "ancestors": [list(row.ancestors) for row in rows],
         "error": [row.error for row in rows],
         "genes": {gene: [row.genes.get(gene) for row in rows] for gene in genes},
-        "scores": {split: _scores(rows, split) for split in splits},
+        "scores": scores,
         "composition": [_composition(row, search.num_layers) for row in rows],
         "recipe_shared": shared,
         "recipe": [{k: v for k, v in r.items() if k not in shared} for r in recipes],

@@ -27,6 +27,7 @@ from stages.select.strategies.populations.mate_selection import by_lot
 from stages.select.strategies.populations.population_member import PopulationMember, names_of
 from stages.select.strategies.populations.population_strategy import (
     PopulationStrategy,
+    refuse_costs,
     refuse_races,
 )
 
@@ -52,6 +53,7 @@ class CycleQdStrategy(PopulationStrategy):
         """
         super().check(params)
         refuse_races(params, "compares candidates over all generations")
+        refuse_costs(params)
 
     @classmethod
     def check_tasks(

@@ -22,6 +22,7 @@ from stages.select.strategies.populations.mate_selection import by_lot
 from stages.select.strategies.populations.population_member import PopulationMember, names_of
 from stages.select.strategies.populations.population_strategy import (
     PopulationStrategy,
+    refuse_costs,
     refuse_races,
 )
 
@@ -45,6 +46,7 @@ class M2n2Strategy(PopulationStrategy):
         """
         super().check(params)
         refuse_races(params, "has candidates compete for items")
+        refuse_costs(params)
 
     def _take(self, members: Sequence[PopulationMember]) -> None:
         pool = [*self._archive, *members]

@@ -40,6 +40,16 @@ def test_lower_scores_beat_where_lower_is_better() -> None:
     assert ("c1",) == unbeaten(rows_scoring((0.5, 9.0), (0.5, 2.0), lower=True))
 
 
+def test_a_child_that_costs_less_is_unbeaten_where_cost_is_an_objective() -> None:
+    """Worse in both tasks and smaller: it stays; as large it goes."""
+    good, small, large = rows_scoring((0.9, 0.9), (0.5, 0.5), (0.4, 0.4))
+    costly = [
+        replace(row, child_cost={"layers": layers})
+        for row, layers in ((good, 8), (small, 6), (large, 8))
+    ]
+    assert ("c0", "c1") == unbeaten(costly)
+
+
 def test_nobody_is_unbeaten_where_nobody_was_scored() -> None:
     """Failed rows take no part."""
     failed = replace(rows_of()[0], status="failed", fitness=None, scores={})

@@ -29,6 +29,11 @@ class Splice(Encoding):
         self._overlap = params.overlap
         self._bounds = (max(1, self.first), min(self.num_layers - 1, self.stop))
 
+    def depths(self) -> tuple[int, int]:
+        """Return the depths without overlaps, and with the longest at every cut."""
+        longest = min(self._overlap, self._bounds[1] - self.first)
+        return self.num_layers, self.num_layers + self._num_cuts * longest
+
     def check(self, faults: Faults) -> None:
         """Find cuts that have no layers between them, and a pool of one."""
         super().check(faults)

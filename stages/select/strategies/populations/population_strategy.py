@@ -127,6 +127,19 @@ class PopulationStrategy(GenerationStrategy):
         return repr((self.space.decode(genome), self.space.path(genome)))
 
 
+def refuse_costs(params: SelectParams) -> None:
+    """Return if ``params`` ask for no cost, which a strategy of tasks and items does not read.
+
+    Raises:
+        ParamsError: they do.
+    """
+    if params.cost is not None:
+        raise ParamsError(
+            f"params.yaml: select.cost is {params.cost}; {params.optimizer} goes by the scores of "
+            "tasks and items alone. Set cost to null, or choose nsga2."
+        )
+
+
 def refuse_races(params: SelectParams, reason: str) -> None:
     """Return if ``params`` ask for no races, in which each generation answers items of its own.
 
