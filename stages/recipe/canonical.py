@@ -100,7 +100,7 @@ def joined(module: ModuleLayers, *, reads_base: bool = True) -> ModuleLayers:
             slices[-1] = _extended(slices[-1], part)
         else:
             slices.append(part)
-    return replace(module, slices=tuple(slices))
+    return replace(module, slices=tuple(slices), stream_scale=_number(module.stream_scale))
 
 
 def _continues(before: Slice, part: Slice) -> bool:

@@ -113,12 +113,16 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class ModuleLayers:
-    """The layers of one module of the child, slice upon slice."""
+    """The layers of one module of the child, slice upon slice.
+
+    The stream of hidden states is multiplied by ``stream_scale`` before it enters the first.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     module: str
     slices: tuple[Slice, ...]
+    stream_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

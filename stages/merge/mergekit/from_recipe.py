@@ -92,6 +92,8 @@ class _Exporter:
         slices = [one for module in recipe.layers for one in module.slices]
         if any(one.gains != (1, 1) for one in slices):
             self._faults.add("a slice has gains. Give gains of 1, or merge the recipe itself.")
+        if any(part.stream_scale != 1 for part in self._recipe.layers):
+            self._faults.add("a stream_scale is given. Set it to 1, or merge the recipe itself.")
         many = self._dialect.base == "frame" and any(len(r.parents) > 1 for r in self._rows)
         if many:
             self._faults.add(f"{recipe.method} of several parents. Give one parent.")

@@ -28,6 +28,10 @@ from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
 from stages.merge.plan.plan import Fold
 
 TOLERANCE = 1e-4  # of the largest entry that a layer adds: norms calculate in float32
+PROBE: dict[str, Any] = {
+    "input_ids": torch.tensor([[5, 9, 17, 3, 11, 4, 8, 21]]),
+    "use_cache": False,
+}
 _GAINS = (0.6, -1.7)
 
 
@@ -66,12 +70,12 @@ def _why_place_matters(config: str) -> str | None:
 
 
 @contextmanager
-def _trial(config: Mapping[str, Any]) -> Iterator["_Trial"]:
+def _trial(config: Mapping[str, Any]) -> Iterator["Trial"]:
     with quiet(), TemporaryDirectory(prefix="germline-") as folder:
-        yield _Trial(config, Path(folder))
+        yield Trial(config, Path(folder))
 
 
-class _Trial:
+class Trial:
     """A small model on disk, loaded again with gains in its tensors."""
 
     def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
@@ -258,7 +262,7 @@ class _Trial:
             module.register_forward_hook(after),
         ]
         try:
-            model(input_ids=torch.tensor([[5, 9, 17, 3, 11, 4, 8, 21]]), use_cache=False)
+            model(**PROBE)
         except Exception as error:
             raise RecipeError(
                 f"model_type {self._name}: a small model of it does not run: {error}. Leave "

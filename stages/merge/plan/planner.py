@@ -81,7 +81,7 @@ def _child(
         tuple(n for n in merged if n == layout.main or not layout.is_composite),
         depths,
         stacked.origins,
-        folds_of(stacked.rows, models[0], faults),
+        folds_of(stacked.rows, arrangement.layers, models[0], faults),
         faults,
     )
 

@@ -56,6 +56,8 @@ def _check_slices(recipe: Recipe, faults: Faults) -> None:
     for part in recipe.layers:
         if not part.slices:
             faults.add(f"module {part.module}: slices is empty. Give at least one slice.")
+        with faults.at(f"module {part.module}"):
+            _check_gain("stream_scale", part.stream_scale)
         for number, one in enumerate(part.slices):
             with faults.at(slice_name(part.module, number)):
                 if not one.parents:
@@ -66,7 +68,8 @@ def _check_slices(recipe: Recipe, faults: Faults) -> None:
 
 def _check_gain(name: str, gain: float) -> None:
     if not (math.isfinite(gain) and 1 / MAX_GAIN <= abs(gain) <= MAX_GAIN):
-        advice = " Leave the layer out instead." if gain == 0 else ""
+        is_layer = gain == 0 and name.endswith("gain")
+        advice = " Leave the layer out instead." if is_layer else ""
         raise RecipeError(
             f"{name} is {gain:g}. Its size is between 1/{MAX_GAIN} and {MAX_GAIN}.{advice}"
         )

@@ -13,6 +13,15 @@ Size = Annotated[int, Field(ge=1, le=MAX_LAYERS)]
 MAX_PARAMETERS = 10**15
 
 
+def _legal_factors(bounds: Bounds | None, what: str) -> Bounds | None:
+    if bounds is not None and not 1 / MAX_GAIN <= bounds[0] <= bounds[1] <= MAX_GAIN:
+        raise ValueError(
+            f"give [low, high] with 1/{MAX_GAIN} <= low <= high <= {MAX_GAIN}; a {what} is "
+            f"searched by its logarithm, so 0 and negative {what}s are not legal"
+        )
+    return bounds
+
+
 class EncodingParams(Section):
     """What every encoding has: fixed layers, bounds of the child and of the gains, the pool.
 
@@ -31,15 +40,7 @@ class EncodingParams(Section):
     @field_validator("attention_gain", "mlp_gain")
     @classmethod
     def _gains_are_legal(cls, bounds: Bounds | None) -> Bounds | None:
-        if bounds is None:
-            return None
-        low, high = bounds
-        if not 1 / MAX_GAIN <= low <= high <= MAX_GAIN:
-            raise ValueError(
-                f"give [low, high] with 1/{MAX_GAIN} <= low <= high <= {MAX_GAIN}; a gain is "
-                "searched by its logarithm, so 0 and negative gains are not legal"
-            )
-        return bounds
+        return _legal_factors(bounds, "gain")
 
     @model_validator(mode="after")
     def _depths_are_ordered(self) -> "EncodingParams":
@@ -95,12 +96,19 @@ class BlocksParams(EncodingParams):
 class IndicatorParams(EncodingParams):
     """Slots for all layers of every model in turn, ``repeats`` times; those above 0 are on.
 
-    ``off`` is where slots start that are not the first model's first ones.
+    ``off`` is where slots start that are not the first model's first ones. A ``scale`` of null is
+    1: nothing multiplies the stream before a slot.
     """
 
     encoding: Literal["indicator"]
     repeats: Size = 1
     off: float = Field(default=0.0, ge=-3, le=3)
+    scale: Bounds | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _scales_are_legal(cls, bounds: Bounds | None) -> Bounds | None:
+        return _legal_factors(bounds, "scale")
 
 
 class InterleavedParams(IndicatorParams):

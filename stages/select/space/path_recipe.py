@@ -1,9 +1,11 @@
 """The recipe of a path: a passthrough of its hops, with the models that it runs through."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from stages.params.merge_params import MergeParams
 from stages.recipe.recipe import (
+    MAX_GAIN,
     Ancestor,
     Model,
     ModuleLayers,
@@ -43,13 +45,30 @@ def path_recipe(
     frame = [] if base is None else [base]
     index_of = {model: len(frame) + index for index, model in enumerate(used)}
     slices = tuple(
-        Slice((Span(index_of[hop.model], hop.layer, hop.layer + 1),), None, *hop.gains)
-        for hop in path
+        Slice((Span(index_of[hop.model], hop.layer, hop.layer + 1),), None, *gains)
+        for hop, gains in zip(path, _gains(path), strict=True)
     )
     return Recipe(
         "passthrough",
         (*frame, *(pool[model] for model in used)),
         _COPY,
-        layers=(ModuleLayers(module, slices),),
+        layers=(ModuleLayers(module, slices, path[0].scale),),
         dtype=merge.dtype,
     )
+
+
+def _gains(path: Sequence[Hop]) -> Iterator[tuple[float, float]]:
+    """Yield the gains of each hop, with the scales in them.
+
+    A stream that is multiplied by c before a norm passes it as it is, and what a branch adds to it
+    is 1 / c of what it was: a scale before a hop divides the gains of this and all later hops. The
+    first hop's multiplies the stream itself (``stream_scale``).
+    """
+    total = 1.0
+    for number, hop in enumerate(path):
+        total *= hop.scale if number else 1.0
+        first, second = (
+            math.copysign(min(max(abs(gain / total), 1 / MAX_GAIN), MAX_GAIN), gain)
+            for gain in hop.gains
+        )
+        yield first, second

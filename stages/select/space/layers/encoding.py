@@ -133,13 +133,17 @@ class Encoding(ABC):
         """Yield the genes of the gains that have bounds, as logarithms."""
         for branch, bounds in self._gains.items():
             if bounds is not None:
-                low, high = (round(math.log(bound), self._decimals) + 0.0 for bound in bounds)
-                yield Gene(_gain_name(stem, branch), LAYERS, low, high)
+                yield self.factor(_gain_name(stem, branch), bounds)
+
+    def factor(self, name: str, bounds: Bounds) -> Gene:
+        """Return the gene of a factor with these bounds, as a logarithm."""
+        low, high = (round(math.log(bound), self._decimals) + 0.0 for bound in bounds)
+        return Gene(name, LAYERS, low, high)
 
     def gains(self, values: Values, stem: str, usual: float = 1.0) -> tuple[float, float]:
         """Return the gains of attention and MLP; ``usual`` where there are no bounds."""
         first, second = (
-            usual if bounds is None else self._gain(values[_gain_name(stem, branch)], bounds)
+            usual if bounds is None else self.factor_of(values[_gain_name(stem, branch)], bounds)
             for branch, bounds in self._gains.items()
         )
         return first, second
@@ -152,7 +156,8 @@ class Encoding(ABC):
             if bounds is not None
         }
 
-    def _gain(self, value: float | str, bounds: Bounds) -> float:
+    def factor_of(self, value: float | str, bounds: Bounds) -> float:
+        """Return the factor that a gene's logarithm stands for, rounded and within its bounds."""
         low, high = bounds
         return min(max(round(math.exp(float(value)), self._decimals), low), high)
 

@@ -7,12 +7,16 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One layer of the model at a place of the pool, with the gains of its two branches."""
+    """One layer of the model at a place of the pool, with the gains of its two branches.
+
+    The stream of hidden states is multiplied by ``scale`` before it.
+    """
 
     model: int
     layer: int
     attention_gain: float = 1.0
     mlp_gain: float = 1.0
+    scale: float = 1.0
 
     @property
     def gains(self) -> tuple[float, float]:

@@ -3,9 +3,10 @@
 Akiba et al. 2024, "Evolutionary optimization of model merging recipes", arXiv:2403.13187: a search
 starts at the first model alone, whose slots of the first pass begin two standard deviations above
 0, all others at 0; the first model's first and last layer can be fixed. Their scales before each
-hop are the same family as the gains of the hops (docs/search.md).
+hop are ``scale``: on a path only the scales of slots that are on are left, one for each hop.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from stages.params.space.layers_params import IndicatorParams
@@ -33,6 +34,7 @@ class Indicator(Encoding):
         super().__init__(params, pool, size, decimals)
         self._repeats = params.repeats
         self._off = params.off
+        self._scale = params.scale
         self._slots = [
             (f"pass{number}.{self.pool[model]}.layer{layer:02d}", model, layer)
             for number in range(1, self._repeats + 1)
@@ -57,6 +59,8 @@ class Indicator(Encoding):
             middle = ON if model == 0 and name.startswith("pass1.") else self._off
             genes.append(Gene(name, LAYERS, middle - _REACH, middle + _REACH))
             genes += self.gain_genes(name)
+            if self._scale is not None:
+                genes.append(self.factor(f"{name}.log_scale", self._scale))
         return tuple(genes)
 
     def decode(self, values: Values) -> list[Hop]:
@@ -64,15 +68,22 @@ class Indicator(Encoding):
         path = hops_of(0, 0, self.first)
         for name, model, layer in self._slots:
             if float(values[name]) > 0:
-                path.append(Hop(model, layer, *self.gains(values, name)))
+                path.append(
+                    Hop(model, layer, *self.gains(values, name), self._scale_at(values, name))
+                )
         return self.bounded([*path, *hops_of(0, self.stop, self.num_layers)])
+
+    def _scale_at(self, values: Values, name: str) -> float:
+        if self._scale is None:
+            return 1.0
+        return self.factor_of(values[f"{name}.log_scale"], self._scale)
 
     def encode(self, path: Sequence[Hop]) -> dict[str, float | str] | None:
         """Return the first slots that give ``path`` in its order, on; all others off."""
         values: dict[str, float | str] = {}
         for name, _, _ in self._slots:
             values[name] = -ON
-            values |= self.gain_values(name, (1.0, 1.0))
+            values |= self.gain_values(name, (1.0, 1.0)) | self._scale_values(name, 1.0)
         slots = iter(self._slots)
         stop = len(path) - (self.num_layers - self.stop)
         for hop in path[self.first : stop]:
@@ -81,5 +92,8 @@ class Indicator(Encoding):
             if slot is None:
                 return None
             values[slot] = ON
-            values |= self.gain_values(slot, hop.gains)
+            values |= self.gain_values(slot, hop.gains) | self._scale_values(slot, hop.scale)
         return values
+
+    def _scale_values(self, name: str, scale: float) -> dict[str, float | str]:
+        return {} if self._scale is None else {f"{name}.log_scale": math.log(scale)}

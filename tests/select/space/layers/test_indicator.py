@@ -1,6 +1,10 @@
 """indicator: slots in the order of the paper, its start, and what is conditional."""
 
-from tests.select.space.layers.paths import genome_of, path_of, paths, recipe_of, text
+import math
+
+import pytest
+
+from tests.select.space.layers.paths import MODELS, genome_of, path_of, paths, recipe_of, text
 
 OFF = {f"pass1__b__layer{layer:02d}": -1.0 for layer in range(3)}
 
@@ -66,3 +70,34 @@ def test_genes_of_slots_that_are_off_are_not_part_of_the_id() -> None:
     assert len(set(genomes)) == 9
     assert {recipe.id for recipe in recipes} == {recipes[0].id}
     assert "gain" not in str(recipes[0].to_dict())
+
+
+def test_a_scale_before_a_hop_divides_the_gains_after_it() -> None:
+    """The first hop's multiplies the stream; slots that are off have none."""
+    space = paths("indicator", layers=3, scale=[0.25, 4.0], mlp_gain=[0.25, 4.0])
+    on = {f"pass1.a.layer0{layer}": 2.0 for layer in range(3)}
+    off = {f"pass1.b.layer0{layer}": -2.0 for layer in range(3)}
+    scales = {0: 0.5, 1: 2.0, 2: 2.0}
+    logs = {f"pass1.a.layer0{n}.log_scale": math.log(scale) for n, scale in scales.items()}
+    gain = {"pass1.a.layer02.log_mlp_gain": math.log(2.0)}
+    rest = {gene.name: 0.0 for gene in space.genes if ".log_" in gene.name}
+    unused = {"pass1.b.layer01.log_scale": 1.0}
+    genome = genome_of(space, {**rest, **on, **off, **logs, **gain})
+    (layers,) = recipe_of(space, genome).layers
+    assert layers.stream_scale == 0.5
+    expected = [(1.0, 1.0), (0.5, 0.5), (0.25, 0.5)]  # but for the logarithms' four decimals
+    for part, gains in zip(layers.slices, expected, strict=True):
+        assert part.gains == pytest.approx(gains, abs=1e-3)
+    same = genome_of(space, {**rest, **on, **off, **logs, **gain, **unused})
+    assert recipe_of(space, same).id == recipe_of(space, genome).id
+    plain = genome_of(space, {**rest, **on, **off})
+    assert recipe_of(space, plain).merged == (MODELS[0],)
+
+
+def test_scales_that_multiply_up_stay_within_what_a_gain_may_be() -> None:
+    """Three scales of 64 would be a gain of 1/262144, which half precision cannot hold."""
+    space = paths("indicator", layers=4, scale=[1.0, 64.0])
+    genome = genome_of(space, {gene.name: gene.high for gene in space.genes})
+    (layers,) = recipe_of(space, genome).layers
+    gains = [part.attention_gain for part in layers.slices for _ in range(part.spans[0].length)]
+    assert gains == [1.0, *[1 / 64] * 7]
