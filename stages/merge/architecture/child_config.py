@@ -7,7 +7,13 @@ from stages.checkpoint.model_config.quantised_weights import without_quantisatio
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.architecture.configured_layers import ConfiguredLayers, check_child
-from stages.merge.architecture.layer_kinds import check_kinds, entry_lists, kinds_of, number_lists
+from stages.merge.architecture.layer_kinds import (
+    OVERRIDES,
+    check_kinds,
+    entry_lists,
+    kinds_of,
+    number_lists,
+)
 from stages.merge.architecture.layer_stacks import DEPTH, HALVES, NUM_LAYERS, text_section
 
 Origins = Sequence[tuple[int, int]]  # of each layer of the child, a model's place and its layer
@@ -17,7 +23,6 @@ _SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 # By these a layer's number tells its kind, where layer_types does not. They are only looked at in
 # configs that transformers does not know: what it knows it is asked.
 _LAST_EXPERTS = "moe_layer_end_index"
-_OVERRIDES = "per_layer_config"  # {number of a layer: keys that have another value there}
 _PERIODS = ("sliding_window_pattern", "full_attention_interval", "no_rope_layer_interval")
 
 
@@ -186,9 +191,9 @@ def _restacked(
         changed[key] = [index for index, (s, layer) in numbered if layer in s.get(key, [])]
     for key in entry_lists(section, depth):
         changed[key] = _gathered(key, sources, layers)
-    if any(isinstance(source.get(_OVERRIDES), dict) for source in (section, *sources)):
+    if any(isinstance(source.get(OVERRIDES), dict) for source in (section, *sources)):
         given = {str(index): _override(source, layer) for index, (source, layer) in numbered}
-        changed[_OVERRIDES] = {index: values for index, values in given.items() if values}
+        changed[OVERRIDES] = {index: values for index, values in given.items() if values}
     changed |= _counted(section, depth, len(layers))
     if "attention_types" in section and "attention_layers" in changed:  # GPT-Neo reads the first
         changed["attention_types"] = [[[kind], 1] for kind in changed["attention_layers"]]
@@ -214,7 +219,7 @@ def _counted(section: Mapping[str, Any], depth: int | None, new_depth: int) -> d
 
 def _override(source: Mapping[str, Any], layer: int) -> Any:
     """Return the keys that a config gives another value in one layer."""
-    overrides = source.get(_OVERRIDES) or {}
+    overrides = source.get(OVERRIDES) or {}
     return overrides.get(str(layer), overrides.get(layer))
 
 

@@ -27,6 +27,7 @@ _ENTRY_LISTS = (  # that are not called after layers
     *("num_attention_heads", "num_key_value_heads", "num_kv_heads", "num_query_heads"),
     *("block_types", "indexer_types", "kv_sharing_modes"),
 )
+OVERRIDES = "per_layer_config"  # {number of a layer: keys that have another value there}
 _OF_OTHERS = ("mtp_", "vision_")  # layers that are not those of the language model
 
 

@@ -123,8 +123,13 @@ class Trial:
         a, b = _GAINS
         stream = self._stream(layer)
 
+        # A layer of Gemma 4 ends by multiplying the stream too: what it adds comes on top of that.
+        leaving = self._adds(layer, writers, (0, 0), stream) + stream
+        own_scale = float((leaving * stream).sum() / stream.square().sum())
+
         def adds(attention: float, mlp: float, entering: Tensor = stream) -> Tensor:
-            return self._adds(layer, writers, (attention, mlp), entering)
+            added = self._adds(layer, writers, (attention, mlp), entering)
+            return added + (1 - own_scale) * entering
 
         nothing, by_attention, by_mlp = adds(0, 0), adds(1, 0), adds(0, 1)
         size = float(adds(1, 1).abs().max())
@@ -140,7 +145,7 @@ class Trial:
         )
         if is_folded and len(branches) > 1:
             both, first = adds(a, b), adds(a, 0)
-            after = adds(0, b, stream + first)
+            after = adds(0, b, stream + first / own_scale)
             is_folded = is_same(both, first + after) or is_same(both, first + b * by_mlp)
         if not is_folded:
             raise RecipeError(

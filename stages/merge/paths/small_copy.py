@@ -14,7 +14,12 @@ from torch import nn
 
 from stages.checkpoint.model_config.config_reading import read_config, silenced
 from stages.errors import RecipeError
-from stages.merge.architecture.layer_kinds import entry_lists, listed_kinds, number_lists
+from stages.merge.architecture.layer_kinds import (
+    OVERRIDES,
+    entry_lists,
+    listed_kinds,
+    number_lists,
+)
 from stages.merge.architecture.layer_stacks import NUM_LAYERS
 
 MAX_WEIGHTS = 4_000_000  # a model of as many weights is tried as it is
@@ -25,6 +30,7 @@ _WIDTH, _NUM_HEADS, _HEAD_DIM = 64, 4, 16
 _SIZES = {
     **dict.fromkeys(("hidden_size", "d_model", "n_embd", "word_embed_proj_dim"), _WIDTH),
     **dict.fromkeys(("embedding_size", "dim", "hidden_dim", "attention_hidden_size"), _WIDTH),
+    **dict.fromkeys(("lru_width",), _WIDTH),
     **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), _NUM_HEADS),
     **dict.fromkeys(("head_dim", "kv_channels", "attention_head_dim", "v_head_dim"), _HEAD_DIM),
     **dict.fromkeys(("qk_nope_head_dim", "qk_rope_head_dim", "global_head_dim"), _HEAD_DIM),
@@ -39,10 +45,13 @@ _SIZES = {
 }
 _AT_MOST = {
     **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4),
-    **dict.fromkeys(("num_experts_per_tok", "num_experts_per_token", "moe_topk"), 2),
+    **dict.fromkeys(
+        ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts"), 2
+    ),
     **dict.fromkeys(("moe_num_experts", "linear_num_key_heads", "linear_num_value_heads"), 4),
     **dict.fromkeys(("sliding_window", "attention_chunk_size", "mamba_d_state"), 8),
     **dict.fromkeys(("state_size", "time_step_rank", "mamba_dt_rank"), 8),
+    **dict.fromkeys(("rotary_dim",), _HEAD_DIM // 2),  # half of a head, as in GPT-J
     **dict.fromkeys(("first_k_dense_replace", "num_dense_layers"), 1),
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id"), 3),
 }
@@ -89,6 +98,11 @@ def _small_config(config: Mapping[str, Any]) -> Any:
         raise RecipeError(
             f"model_type {text.model_type} is an encoder-decoder. Gains are for models of one "
             "stack of layers; leave them out."
+        )
+    if getattr(text, "num_kv_shared_layers", 0):
+        raise RecipeError(
+            f"model_type {text.model_type}: its last {text.num_kv_shared_layers} layers use keys "
+            "and values of others (num_kv_shared_layers). Gains are not for these; leave them out."
         )
     with torch.device("meta"):
         if _num_weights(AutoModel.from_config(text)) <= MAX_WEIGHTS:
@@ -144,9 +158,15 @@ def randomised(model: nn.Module) -> nn.Module:
 def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
     """Return a config with small sizes, and with the layers that show each kind once."""
     heads = next((config[n] for n in ("num_attention_heads", "n_head") if config.get(n)), None)
+    return _cut(_with_small_sizes(config, heads))
+
+
+def _with_small_sizes(config: Mapping[str, Any], heads: Any) -> dict[str, Any]:
     small: dict[str, Any] = {}
     for key, value in config.items():
-        if type(value) is not int or value <= 0:
+        if key == OVERRIDES and isinstance(value, Mapping):
+            small[key] = {n: _with_small_sizes(own, heads) for n, own in value.items()}
+        elif type(value) is not int or value <= 0:
             small[key] = value
         elif key in _KEY_VALUE_HEADS:
             small[key] = _NUM_HEADS if value == heads else 1 if value == 1 else 2
@@ -154,7 +174,7 @@ def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
             small[key] = _SIZES[key]
         else:
             small[key] = min(value, _AT_MOST.get(key, value))
-    return _cut(small)
+    return small
 
 
 def _cut(config: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +187,9 @@ def _cut(config: dict[str, Any]) -> dict[str, Any]:
     firsts = sorted([*kinds.values()][:MAX_LAYERS])
     others = [layer for layer in range(depth) if layer not in firsts]
     layers = sorted((*firsts, *others[: max(0, 4 - len(firsts))]))
-    cut = {key: [config[key][layer] for layer in layers] for key in entries}
+    cut: dict[str, Any] = {key: [config[key][layer] for layer in layers] for key in entries}
     cut |= {key: [n for n, layer in enumerate(layers) if layer in config[key]] for key in numbers}
+    said = {int(n): own for n, own in (config.get(OVERRIDES) or {}).items()}
+    if said:
+        cut[OVERRIDES] = {str(n): said[layer] for n, layer in enumerate(layers) if layer in said}
     return {**config, **cut, **{n: len(layers) for n in _NUM_LAYERS if config.get(n)}}

@@ -67,6 +67,18 @@ FAMILIES: dict[str, tuple[PretrainedConfig, str, tuple[str, str]]] = {
         "GPTNeoXForCausalLM",
         ("attention", "mlp"),
     ),
+    "gptj": (
+        t.GPTJConfig(**_GPT2, rotary_dim=4, bos_token_id=1, eos_token_id=2),
+        "GPTJForCausalLM",
+        ("attn", "mlp"),
+    ),
+    "gemma4": (
+        t.Gemma4TextConfig(
+            **_THREE, head_dim=8, hidden_size_per_layer_input=0, num_kv_shared_layers=0
+        ),
+        "Gemma4ForCausalLM",
+        _POST_NORMS,
+    ),
     "phi": (t.PhiConfig(**_THREE), "PhiForCausalLM", _BRANCHES),
     "cohere": (t.CohereConfig(**_THREE), "CohereForCausalLM", _BRANCHES),
     "mixtral": (t.MixtralConfig(**_THREE, num_local_experts=4), "MixtralForCausalLM", _BRANCHES),
@@ -118,7 +130,7 @@ def two_models(config: PretrainedConfig, kind: str, folder: Path) -> list[Checkp
 
 
 # Their gains are folded into the same projections as those of a family above or below.
-LIKE_ANOTHER = ("mistral", "qwen2", "qwen3", "gemma", "olmo2", "qwen2_moe")
+LIKE_ANOTHER = (*("mistral", "qwen2", "qwen3", "gemma", "olmo2", "qwen2_moe", "gptj", "gemma4"),)
 
 
 def multiplied(model: PreTrainedModel, modules: tuple[str, str]) -> PreTrainedModel:
