@@ -21,6 +21,7 @@ from stages.lineage.selection import Selection
 from stages.merge import plugins
 from stages.params.load import Params, load_params
 from stages.recipe.recipe import Recipe
+from stages.select.final.half_searches import halves_asked
 from stages.store.candidate_store import evaluation_key
 
 
@@ -58,6 +59,12 @@ class RecordedRun:
         return read_rows(SELECTION / "genomes.jsonl")
 
     @cached_property
+    def half_rows(self) -> Mapping[str, list[Row]]:
+        """The lineages of the searches in one half of the space, tuned baselines, by its name."""
+        asked = halves_asked(self.params.select)
+        return {half: read_rows(SELECTION / half / "genomes.jsonl") for half in asked}
+
+    @cached_property
     def selection(self) -> Selection:
         """The selection."""
         return Selection.read(SELECTION / "selection.json")
@@ -83,6 +90,7 @@ class RecordedRun:
         """Every recipe that the run scored, by its id: of candidates, baselines and parents."""
         tried = recipes_to_try(self.session)
         recipes = [row.recipe for row in self.rows]
+        recipes += [row.recipe for rows in self.half_rows.values() for row in rows]
         recipes += [recipe for several in tried.values() for recipe in several.values()]
         recipes += [recipe for _, recipe in self._merges]
         return {recipe.id: recipe for recipe in recipes}
@@ -118,6 +126,8 @@ class RecordedRun:
     def _names(self) -> Mapping[str, str]:
         named = [*((row.id, row.name) for row in self.rows)]
         named += [(recipe.id, name) for name, recipe in self._merges]
+        halves = self.half_rows.items()
+        named += [(row.id, f"{half} {row.name}") for half, rows in halves for row in rows]
         return dict(reversed(named))  # the first of a recipe counts
 
     @cached_property

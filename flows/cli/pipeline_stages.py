@@ -38,8 +38,7 @@ def report_command() -> None:
         from stages.report.stage import LINEAGE, REPORTS, SELECTION, run
 
         params = load_params()
-        is_raced, seed = bool(params.select.racing.rungs), params.select.seed
-        run(LINEAGE, SELECTION, params.report, REPORTS, is_raced=is_raced, seed=seed)
+        run(LINEAGE, SELECTION, params.report, REPORTS, select=params.select)
 
     main(write)
 

@@ -193,5 +193,6 @@ def _result(project: Path, params: Params) -> SearchResult:
         confidence=params.report.confidence,
         is_raced=bool(params.select.racing.rungs),
         seed=params.select.seed,
+        halves=params.select.space.halves,
     )
     return SearchResult(project, params, lineage, story)

@@ -22,6 +22,7 @@ from stages.merge.methods import METHODS
 from stages.params.load import Params
 from stages.recipe.method_spec import MethodSpec
 from stages.select.final.baselines import check_names
+from stages.select.final.half_searches import halves_asked, params_of_half, with_budget
 from stages.select.final.warm_starts import warm_starts
 from stages.select.racing.race import blocks, most_answers
 from stages.select.space.child_cost import check_cost
@@ -184,6 +185,31 @@ def _base(params: Params) -> Checkpoint | None:
     return model
 
 
+def _halves(params: Params) -> None:
+    """Check that the searches in one half of the space can be made, each as a search of its own.
+
+    How many candidates a scan has, and what a path goes through, is known once the base is here.
+    """
+    layout = _layout(params)
+    faults = Faults()
+    for half in halves_asked(params.select):
+        with faults.at("params.yaml"):
+            own = params_of_half(params.select, half)
+            alone = params.model_copy(update={"select": own})
+            is_known = layout is not None or half == "parameters"
+            space = space_on(alone, layout) if is_known else None
+            num_scanned = 0 if space is None else len(scanned(space, own.scan.budget))
+            own = with_budget(own, half, num_scanned)
+            with faults.at(f"select.tuned_baselines.{half}"):
+                check_strategy(own)
+                if space is not None:
+                    check_tasks(space, own, [task.label for task in params.evaluate.tasks])
+                    starts = warm_starts(own.warm_start, space)
+                    check_scan(own, len(starts))
+                    strategy_of(space, own, starts)
+    faults.raise_as(ParamsError)
+
+
 def _optimizer(params: Params) -> None:
     check_strategy(params.select)
     kind = params.evaluate.estimator.kind
@@ -261,6 +287,7 @@ _PROBES: tuple[Callable[[Params], None], ...] = (
     _tokenizer,
     _plugins,
     _space,
+    _halves,
     _optimizer,
     _stopping,
     _tasks,

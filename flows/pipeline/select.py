@@ -27,6 +27,7 @@ from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params, load_params
 from stages.report.story import story_of
+from stages.select.final.half_searches import halves_asked
 
 SELECTION = Path("data/selection")
 CHAMPION = Path("data/champion")
@@ -47,6 +48,8 @@ def select(params: Params) -> None:
         answers = recorded_answers(session, selection, session.cache.outcome)
         merge(session, choice.winner.recipe, CHAMPION, str(selection.winner.weights_hash))
         write_rows(fresh(SELECTION) / "genomes.jsonl", choice.rows)
+        for half, searched in choice.halves.items():
+            write_rows(SELECTION / half / "genomes.jsonl", searched)
         selection.write(SELECTION / "selection.json")
         answers.write(SELECTION / ANSWERS)
         write_records(session, SELECTION)
@@ -68,6 +71,7 @@ def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:
         confidence=params.report.confidence,
         is_raced=bool(params.select.racing.rungs),
         seed=params.select.seed,
+        halves=params.select.space.halves,
     ).headline
     say(lead)
     create_markdown_artifact(lead, key="champion")
@@ -82,4 +86,6 @@ def run() -> None:
     num_listed = params.select.shortlist
     listed = f"{num_listed} candidates" if num_listed else "the search's mean"
     say(f"select: {listed} on validation items, one on test items")
+    for half in halves_asked(params.select):
+        say(f"select: a search in {half} alone, as a tuned baseline")
     conduct(select, params)

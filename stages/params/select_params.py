@@ -34,6 +34,8 @@ class TunedBaselinesParams(Section):
     )
     sweep: int = Field(default=8, ge=0, le=100_000)  # evaluations of each method
     random: int = Field(default=0, ge=0, le=1_000_000)  # evaluations
+    parameters: int = Field(default=0, ge=0, le=1_000_000)  # candidates of a search in this half
+    layers: int = Field(default=0, ge=0, le=1_000_000)
 
 
 class StopParams(Section):

@@ -69,6 +69,7 @@ class Rival:
     kind: EntryKind
     num_evaluations: int | None
     fitness: float
+    stderr: float
     lead: Lead
 
 
@@ -108,7 +109,7 @@ def best_of_kind(
     if best is None or best.lead is None:
         return None
     lead = _over_best_of(best.lead, len(rivals), confidence)
-    return Rival(best.name, kind, best.num_evaluations, best.fitness, lead)
+    return Rival(best.name, kind, best.num_evaluations, best.fitness, best.stderr, lead)
 
 
 def best_parents(models: tuple[ModelFigures, ...], confidence: float) -> tuple[TaskRival, ...]:

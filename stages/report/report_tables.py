@@ -10,6 +10,7 @@ from stages.lineage.paired_tests import p_text
 from stages.lineage.table import frame
 from stages.report.comparisons import Lead, ModelFigures
 from stages.report.search_course import GenerationFigures
+from stages.report.search_kinds import SearchKind
 from stages.report.story import Story
 
 # The verdict on a task, as a table says it.
@@ -69,8 +70,29 @@ def summary_markdown(story: Story, title: str) -> str:
             for model in story.models
         ],
     )
-    parts = [f"# {title}", story.headline, *([tasks] if story.task_rivals else []), models]
+    parts = [f"# {title}", story.headline, *([tasks] if story.task_rivals else [])]
+    parts += ["## By kind of search", _kinds(story.kinds)]
+    parts += [story.by_kind] if story.by_kind else []
+    parts += ["## Every model on the test split", models]
     return "\n\n".join(parts) + "\n"
+
+
+def _kinds(kinds: Sequence[SearchKind]) -> str:
+    return _table(
+        ["kind of search", "model", "evaluations", "fitness", "difference", "interval", "p_value"],
+        [
+            [
+                kind.kind,
+                kind.name,
+                str(kind.num_evaluations),
+                with_error(kind.fitness, kind.stderr),
+                *_lead_cells(kind.lead)[:1],
+                "" if kind.lead is None else f"{kind.lead.low:+.3f} to {kind.lead.high:+.3f}",
+                *_lead_cells(kind.lead)[1:],
+            ]
+            for kind in kinds
+        ],
+    )
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:

@@ -11,6 +11,7 @@ from stages.lineage.records.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import read_rows
 from stages.lineage.selection import Selection
 from stages.params.report_params import ReportParams
+from stages.params.select_params import SelectParams
 from stages.report.dvc_metrics import metrics_of
 from stages.report.page.html_page import render_page
 from stages.report.report_tables import (
@@ -43,21 +44,20 @@ def run(
     params: ReportParams,
     out: Path,
     *,
-    is_raced: bool,
-    seed: int,
+    select: SelectParams,
 ) -> None:
     """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes.
 
-    ``is_raced``: the search was of races, so that each generation answered items of its own.
-    ``seed`` is that of the search.
+    ``select`` are the params of the search.
     """
     story = story_of(
         read_rows(lineage),
         Selection.read(selection),
         read_answers(selection.with_name(ANSWERS)),
         confidence=params.confidence,
-        is_raced=is_raced,
-        seed=seed,
+        is_raced=bool(select.racing.rungs),
+        seed=select.seed,
+        halves=select.space.halves,
     )
     page = render_page(story.search, story, title=params.title, confidence=params.confidence)
     table = lineage_frame(story)

@@ -12,6 +12,7 @@ from typing import Any
 from stages.lineage.records.question_answers import QuestionAnswers
 from stages.lineage.rows import Row
 from stages.lineage.selection import EntryKind, Selection, Shortlisted
+from stages.params.space.space_params import Half
 from stages.report.candidates.item_outcomes import ItemStory, item_story
 from stages.report.comparisons import (
     ModelFigures,
@@ -25,8 +26,9 @@ from stages.report.search_course import (
     ItemCost,
     cost_of,
 )
+from stages.report.search_kinds import SearchKind, search_kinds
 from stages.report.search_story import SearchStory, search_story
-from stages.report.verdict import headline, luck
+from stages.report.verdict import by_kind, headline, luck
 
 _RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "tuned", "reference")
 
@@ -53,8 +55,9 @@ class Story:
 
     ``ending`` says which rule ended the search before its last generation; None where none did.
     ``models`` are all that met the test split, the champion first; ``rivals`` the best of each
-    kind; ``task_rivals`` each task's best parent. ``luck`` says of each lead how often chance
-    gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
+    kind; ``task_rivals`` each task's best parent. ``kinds`` are the kinds of search, the run's own
+    last, and ``by_kind`` says what it gained over the others. ``luck`` says of each lead how often
+    chance gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
     ``items`` is the test split item by item, ``search`` what came before.
     """
 
@@ -68,6 +71,8 @@ class Story:
     models: tuple[ModelFigures, ...]
     rivals: tuple[Rival, ...]
     task_rivals: tuple[TaskRival, ...]
+    kinds: tuple[SearchKind, ...]
+    by_kind: str
     shortlist: tuple[Shortlisted, ...]
     num_pairs: int
     cost: ItemCost
@@ -83,17 +88,20 @@ def story_of(
     confidence: float,
     is_raced: bool,
     seed: int,
+    halves: Sequence[Half],
 ) -> Story:
     """Return the story of a lineage and the selection that was made from it.
 
     ``answers`` are what models said on the test split, where that was recorded. ``confidence`` is
-    that of the intervals, and decides what counts as a win or a loss.
+    that of the intervals, and decides what counts as a win or a loss. ``halves`` are those of the
+    space that was searched.
     """
     search = search_story(rows, is_raced=is_raced)
     winner, *others = models_compared(selection, confidence)
     models = (replace(winner, num_evaluations=search.num_recipes), *others)
     rivals = _rivals(models, confidence)
     task_rivals = best_parents(models, confidence)
+    kinds = search_kinds(models, halves, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
     return Story(
         headline=headline(models[0], rivals, task_rivals),
@@ -106,6 +114,8 @@ def story_of(
         models=models,
         rivals=rivals,
         task_rivals=task_rivals,
+        kinds=kinds,
+        by_kind=by_kind(kinds),
         shortlist=selection.shortlist,
         num_pairs=math.comb(num_validated, 2),
         cost=cost_of(rows, selection),

@@ -1,9 +1,12 @@
 """What the numbers say, in sentences: losses are said like gains."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from stages.lineage.paired_tests import p_text
+from stages.params.space.space_params import Half
 from stages.report.comparisons import Lead, ModelFigures, Outcome, Rival, TaskRival
+from stages.report.search_kinds import SearchKind
 
 _AGAINST_ONE: dict[Outcome, str] = {
     "win": "beats",
@@ -15,6 +18,8 @@ _IN_TASKS: tuple[tuple[Outcome, str], ...] = (
     ("loss", "worse in"),
     ("undecided", "no clear difference in"),
 )
+
+_HALVES = get_args(Half)
 
 
 def headline(champion: ModelFigures, rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> str:
@@ -44,6 +49,39 @@ def by_task(tasks: Sequence[TaskRival]) -> str:
         if named:
             parts.append(f"{words} {_listed(named)}")
     return f"Task by task, against the best parent of each: {'; '.join(parts)}."
+
+
+def by_kind(kinds: Sequence[SearchKind]) -> str:
+    """Return what the run's own search gained over each other kind, losses like gains.
+
+    Where it searched both halves of the space, and each was also searched alone, a last sentence
+    says whether both together are shown to be better. It is empty where there is no other kind.
+    """
+    *others, own = kinds
+    parts = []
+    for outcome, words in _AGAINST_ONE.items():
+        named = [
+            f"the {kind.kind} ({_lead_text(kind.lead)})"
+            for kind in others
+            if kind.lead is not None and kind.lead.outcome == outcome
+        ]
+        if named:
+            parts.append(f"{words} {_listed(named)}")
+    if not parts:
+        return ""
+    return f"The {own.kind} {'; it '.join(parts)}.{_of_halves(others)}"
+
+
+def _of_halves(kinds: Sequence[SearchKind]) -> str:
+    alone = [kind for kind in kinds if kind.half is not None and kind.lead is not None]
+    better = [kind.half for kind in alone if kind.lead and kind.lead.outcome == "loss"]
+    equal = [kind.half for kind in alone if kind.lead and kind.lead.outcome == "undecided"]
+    if better:
+        return f" Here {_listed(list(map(str, better)))} alone did better than both together."
+    if equal:
+        than = _listed([f"{half} alone" for half in equal])
+        return f" That both together are better than {than} is not shown."
+    return " Both together are better than each alone." if len(alone) == len(_HALVES) else ""
 
 
 def luck(rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> tuple[str, ...]:

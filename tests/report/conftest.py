@@ -11,6 +11,7 @@ from stages.lineage.outcome import Outcome
 from stages.lineage.records.question_answers import QuestionAnswers
 from stages.lineage.rows import MEAN, Row, candidate_name, write_rows
 from stages.lineage.selection import EntryKind, Selection, Shortlisted, TestedModel
+from stages.params.space.space_params import Half
 from stages.recipe.candidate import Candidate
 from stages.recipe.recipe import Model, Recipe, Rule
 from stages.report.story import Story, story_of
@@ -81,6 +82,7 @@ def told(
     answers: QuestionAnswers | None = None,
     is_raced: bool = False,
     confidence: float = 0.95,
+    halves: tuple[Half, ...] = ("parameters",),
 ) -> Story:
     """Return the story of that run, or of other rows, another selection or its answers."""
     return story_of(
@@ -90,6 +92,7 @@ def told(
         confidence=confidence,
         is_raced=is_raced,
         seed=7,
+        halves=halves,
     )
 
 

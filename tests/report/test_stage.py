@@ -12,11 +12,13 @@ import pytest
 from stages.errors import LineageError
 from stages.lineage.selection import Selection
 from stages.params.report_params import ReportParams
+from stages.params.select_params import SelectParams
 from stages.report import stage
 from stages.report.dvc_metrics import metrics_of
 from tests.report.conftest import selection_of, told
 
 Finished = Callable[[], tuple[Path, Path]]
+SELECT = SelectParams(seed=7)
 TITLE = "<script>alert('title')</script> & co"
 
 
@@ -24,7 +26,7 @@ TITLE = "<script>alert('title')</script> & co"
 def reports(finished: Finished, tmp_path: Path) -> Path:
     """Run the stage once and return its folder."""
     out = tmp_path / "reports"
-    stage.run(*finished(), ReportParams(title=TITLE), out, is_raced=False, seed=7)
+    stage.run(*finished(), ReportParams(title=TITLE), out, select=SELECT)
     return out
 
 
@@ -40,9 +42,9 @@ def test_two_runs_give_equal_bytes(reports: Path, finished: Finished, tmp_path: 
     """Another process, with other hash seeds, writes the same bytes."""
     code = (
         "import sys; from pathlib import Path; from stages.params.load import ReportParams; "
-        "from stages.report import stage; "
+        "from stages.params.select_params import SelectParams; from stages.report import stage; "
         "stage.run(*map(Path, sys.argv[1:3]), ReportParams(title=sys.argv[4]), Path(sys.argv[3]), "
-        "is_raced=False, seed=7)"
+        "select=SelectParams(seed=7))"
     )
     paths = [str(path) for path in (*finished(), tmp_path / "again")]
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """Choice: do the shortlist, the champion and all test figures follow from the evaluations?"""
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError, LineageError
 from stages.json_text import json_in
 from stages.lineage.records.question_answers import ANSWERS, read_answers
+from stages.lineage.rows import Row
 from stages.recipe.recipe import Recipe
 
 MOST = 8  # differences that are named
@@ -47,14 +48,26 @@ def _selection(run: RecordedRun, choice: FinalChoice) -> Iterator[Difference]:
     first = ("champion", "shortlist", "entries")
     for key in [*first, *(key for key in now if key not in first)]:
         yield from islice(differences_in(f"selection, {key}", recorded[key], now[key]), MOST)
-    later = {row.name: row for row in run.later_rows}
-    for row in choice.rows:
-        mine = later.get(row.name)
+    yield from _lineage("data/selection", run.later_rows, choice.rows)
+    for half, rows in choice.halves.items():
+        # Another check compares the libraries.
+        known = {row.name: row.environment for row in run.half_rows[half]}
+        same = [replace(row, environment=known.get(row.name, row.environment)) for row in rows]
+        yield from _lineage(f"data/selection/{half}", run.half_rows[half], same)
+
+
+def _lineage(folder: str, recorded: Sequence[Row], now: Sequence[Row]) -> Iterator[Difference]:
+    """Yield where the rows of a folder are not those that the evaluations give."""
+    later, names = {row.name: row for row in recorded}, {row.name for row in now}
+    for row in now:
+        mine, where = later.get(row.name), f"{folder}, {row.name}"
         if mine is None:
-            yield Difference(f"data/selection, {row.name}", "no row", "a row")
+            yield Difference(where, "no row", "a row")
         elif mine != row:
-            where = f"data/selection, {row.name}"
             yield from islice(differences_in(where, mine.to_dict(), row.to_dict()), 1)
+    for name in later:
+        if name not in names:
+            yield Difference(f"{folder}, {name}", "a row", "not proposed by the search")
 
 
 def _answers(run: RecordedRun) -> Iterator[Difference]:

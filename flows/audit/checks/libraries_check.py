@@ -86,7 +86,7 @@ def _other_rows(run: RecordedRun, first: Mapping[str, str]) -> Iterator[Differen
     """Yield the first row that names other versions than the first row of the lineage does."""
     if not any(row.environment for row in run.rows):
         return  # of the first version
-    for row in run.rows:
+    for row in (*run.rows, *(row for rows in run.half_rows.values() for row in rows)):
         if row.environment != first:
             names = sorted({*first, *row.environment})
             for name in names:

@@ -11,6 +11,8 @@ def check(run: RecordedRun) -> Verdict:
     """Hash every recipe of the lineage and the selection again."""
     rows = {row.name: row for row in run.rows}
     differences = [d for row in run.rows for d in _row(row)]
+    searched = [row for rows in run.half_rows.values() for row in rows]
+    differences += [d for row in searched for d in _row(row)]
     differences += [d for row in run.later_rows for d in _later(row, rows)]
     for item in run.selection.shortlist:
         listed = rows.get(item.name)
@@ -22,9 +24,10 @@ def check(run: RecordedRun) -> Verdict:
         if document.recipe is not None and document.recipe not in known:
             now = "no recipe of the run has this id"
             differences.append(Difference(str(document.path), document.recipe, now))
+    num_rows = len(run.rows) + len(searched)
     return Verdict(
         "recipes",
-        f"the ids of {len(run.rows)} candidates and {len(run.outcomes.all)} evaluations",
+        f"the ids of {num_rows} candidates and {len(run.outcomes.all)} evaluations",
         tuple(differences),
     )
 

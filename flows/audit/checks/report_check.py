@@ -18,7 +18,6 @@ _MOST = 3  # differences of one file that are named
 
 def check(run: RecordedRun) -> Verdict:
     """Write the report again and compare it, figure by figure where a file has figures."""
-    select = run.params.select
     differences = []
     with scratch_folder() as scratch:
         write_report(
@@ -26,8 +25,7 @@ def check(run: RecordedRun) -> Verdict:
             SELECTION,
             run.params.report,
             scratch,
-            is_raced=bool(select.racing.rungs),
-            seed=select.seed,
+            select=run.params.select,
         )
         for name in OUTPUTS:
             differences += list(islice(_file(REPORTS / name, scratch / name), _MOST))

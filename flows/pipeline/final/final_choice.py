@@ -8,10 +8,11 @@ validation items before, as candidates do.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flows.pipeline.final.half_search import HalfSearch, half_searches, num_candidates
 from flows.pipeline.final.tuning import num_evaluations, recipes_to_try, tune
 from flows.pipeline.preflight import specs
 from flows.pipeline.session import SearchSession, evaluate_all
-from stages.errors import EvaluationError, LineageError
+from stages.errors import EvaluationError, LineageError, at
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
@@ -22,24 +23,30 @@ from stages.lineage.selection import Selection, TestedModel
 from stages.params.load import Params
 from stages.recipe.recipe import Recipe
 from stages.select.final.baselines import FixedModel, references
+from stages.select.final.half_searches import halves_asked
 from stages.select.final.shortlist import champion, shortlist
 from stages.select.final.shortlist_p_values import against
 
 Ask = Callable[[], Iterable[TestedModel]]
 Advance = Callable[[int], None]
+_ROWS = LINEAGE / "genomes.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class FinalChoice:
-    """The selection, the row that won, and the lineage with the scores of later splits."""
+    """The selection, the row that won, and the lineage with the scores of later splits.
+
+    ``halves`` are the lineages of the searches in one half of the space, by its name.
+    """
 
     selection: Selection
     winner: Row
     rows: tuple[Row, ...]
+    halves: Mapping[str, tuple[Row, ...]]
 
 
-def listed_rows(rows: Sequence[Row], params: Params) -> list[Row]:
-    """Return the shortlist of a lineage.
+def listed_rows(rows: Sequence[Row], params: Params, source: str = str(_ROWS)) -> list[Row]:
+    """Return the shortlist of a lineage; ``source`` says where its rows are.
 
     Raises:
         LineageError: no candidate that may be listed was scored.
@@ -47,7 +54,7 @@ def listed_rows(rows: Sequence[Row], params: Params) -> list[Row]:
     listed = shortlist(rows, params.select)
     if not listed:
         raise LineageError(
-            f"{LINEAGE / 'genomes.jsonl'}: {len(rows)} candidates, but none that may be listed "
+            f"{source}: {len(rows)} candidates, but none that may be listed "
             "was scored. Read their errors there, fix the cause, and run again."
         )
     return listed
@@ -57,7 +64,11 @@ def num_scored(session: SearchSession, listed: Sequence[Row]) -> int:
     """Return how many evaluations ``choose`` asks for, references aside."""
     tried = recipes_to_try(session)
     fixed = _fixed(session)
-    return len(listed) + len(fixed) + 1 + num_evaluations(session, tried) + len(tried)
+    halves = halves_asked(session.params.select)
+    shortlists = len(halves) * (session.params.select.shortlist + 1)  # and the mean
+    searched = num_candidates(session) + shortlists
+    tested = 1 + len(fixed) + len(tried) + len(halves)
+    return len(listed) + num_evaluations(session, tried) + searched + tested
 
 
 def choose(
@@ -75,7 +86,10 @@ def choose(
     validation = _validate(session, listed, advance)
     winner = champion(listed, validation, weights)
     tuned = tune(session, recipes_to_try(session), advance)
-    entries = (*_test(session, winner, (*_fixed(session), *tuned), advance), *ask())
+    searches = half_searches(session, advance)
+    halves = [_best_of_half(search, advance) for search in searches]
+    models = (*_fixed(session), *tuned, *(model for model, _ in halves))
+    entries = (*_test(session, winner, models, advance), *ask())
     ending = Ending.read(LINEAGE)
     selection = Selection(
         champion=winner.name,
@@ -87,7 +101,24 @@ def choose(
         ending=None if ending is None else str(ending),
     )
     scored = [*validation.items(), (winner.name, selection.winner.evaluation)]
-    return FinalChoice(selection, winner, tuple(_with_scores(rows, scored)))
+    return FinalChoice(
+        selection,
+        winner,
+        tuple(_with_scores(rows, scored)),
+        {search.half: rows for search, (_, rows) in zip(searches, halves, strict=True)},
+    )
+
+
+def _best_of_half(search: HalfSearch, advance: Advance) -> tuple[FixedModel, tuple[Row, ...]]:
+    """Return the champion of a search in one half, chosen as the run's own, and its lineage."""
+    session = search.session
+    with at(f"tuned baseline {search.half}"):
+        listed = listed_rows(search.rows, session.params, "its search")
+        validation = _validate(session, listed, advance)
+        winner = champion(listed, validation, session.suite.weights)
+    num_recipes = len({row.id for row in search.rows})
+    model = FixedModel(search.half, "tuned", winner.recipe, num_recipes)
+    return model, tuple(_with_scores(search.rows, list(validation.items())))
 
 
 def _fixed(session: SearchSession) -> tuple[FixedModel, ...]:

@@ -50,11 +50,12 @@ def size_of(params: Params, models: Survey, tasks: Sequence[SurveyedTask]) -> Ru
     select, splits = params.select, params.evaluate.splits
     tuned = select.tuned_baselines
     searched = select.population * select.generations + 1
-    compared = tuned.sweep * len(tuned.methods) + tuned.random
-    fixed = len(BASELINES) + len(models.parents) + 3  # the base, the best of sweep and of random
+    kinds = (tuned.sweep * len(tuned.methods), tuned.random, tuned.parameters, tuned.layers)
+    compared, num_kinds = sum(kinds), sum(kind > 0 for kind in kinds)
+    fixed = len(BASELINES) + len(models.parents) + 1 + num_kinds  # the base, the best of each kind
     evaluations = (
         (searched + compared, splits.search),
-        (select.shortlist * (1 + (compared > 0)) + 1, splits.validation),
+        (select.shortlist * (1 + num_kinds) + 1, splits.validation),
         (fixed + 1, splits.test),
     )
     items = sum(count * size for count, size in evaluations) * len(tasks)

@@ -10,6 +10,7 @@ from stages.params.section import Bounds, Section, Text
 from stages.params.space.layers_params import LayersParams
 
 MAX_DECIMALS = 8
+Half = Literal["parameters", "layers"]
 Setting = (
     float | str | tuple[float, float] | tuple[str, ...]
 )  # fixed, fixed, a range, or names to choose from
@@ -70,6 +71,12 @@ class SpaceParams(Section):
     decimals: int = Field(default=4, ge=1, le=MAX_DECIMALS)
     parameters: dict[str, Annotated[Setting, BeforeValidator(_setting)]] = {}
     layers: LayersParams | None = None
+
+    @property
+    def halves(self) -> tuple[Half, ...]:
+        """What is searched: parameters of merge methods, the child's layers, or both."""
+        parameters: tuple[Half, ...] = ("parameters",) if self.methods else ()
+        return parameters if self.layers is None else (*parameters, "layers")
 
     @model_validator(mode="after")
     def _something_is_searched(self) -> "SpaceParams":

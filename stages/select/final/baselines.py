@@ -21,7 +21,10 @@ from stages.recipe.recipe import Model, Recipe, Rule, Value
 
 BASELINES = ("uniform", "task_arithmetic", "ties", "dare_ties")
 # Not legal as names of parents.
-RESERVED = (*BASELINES, "sweep", "random", "base", "champion", "mean", "parents")
+RESERVED = (
+    *(*BASELINES, "sweep", "random", "parameters", "layers"),
+    *("base", "champion", "mean", "parents"),
+)
 Kind = Literal["parent", "baseline", "tuned", "base"]
 
 

@@ -86,7 +86,7 @@ def forge() -> tuple[str, str]:
         write_rows(Path("data/lineage/genomes.jsonl"), evolution.rows)
         write_rows(LINEAGE, choice.rows)
         choice.selection.write(SELECTION)
-        run(LINEAGE, SELECTION, recorded.params.report, REPORTS, is_raced=True, seed=1)
+        run(LINEAGE, SELECTION, recorded.params.report, REPORTS, select=recorded.params.select)
         return recorded.names(document["recipe"]), document["evaluation"]["items"][number][1]
     raise AssertionError("no item can be forged")
 

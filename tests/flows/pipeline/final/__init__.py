@@ -1,0 +1,1 @@
+"""Tests of the final choice on a small copy of the project."""
