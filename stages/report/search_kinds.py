@@ -13,7 +13,7 @@ from stages.report.comparisons import Lead, ModelFigures, Rival, best_of_kind
 
 _HALVES: tuple[Half, ...] = get_args(Half)
 _TUNED = {
-    "sweep": "sweep: one factor for all parents",
+    "sweep": "sweep of one factor for all parents",
     "random": "random draws in the space",
     "parameters": "search in parameters alone",
     "layers": "search in layers alone",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stages.lineage.rows import MEAN, Row, finished
 from stages.report.candidates.gene_effects import GeneEffect, gene_effects
 from stages.report.candidates.layer_sources import layers_named
+from stages.report.candidates.scan_story import ScanStory, scan_story
 from stages.report.candidates.tradeoffs import unbeaten
 from stages.report.search_course import GenerationFigures, generations_of
 
@@ -27,7 +28,8 @@ class SearchStory:
     fitness may be compared, if not raced. ``unbeaten`` are those of them that no other beats in
     every task; none where races or a single task leave nothing to compare. ``costs`` are what
     children cost where that is an objective, which then counts as a task does. ``num_layers`` is
-    how many layers the recipes tell apart. ``lineage`` is the record of every candidate.
+    how many layers the recipes tell apart. ``scan`` is what was tried before the search.
+    ``lineage`` is the record of every candidate.
     """
 
     tasks: tuple[str, ...]
@@ -41,6 +43,7 @@ class SearchStory:
     ended: frozenset[str]
     gene_effects: tuple[GeneEffect, ...]
     unbeaten: tuple[str, ...]
+    scan: ScanStory
     lineage: tuple[Row, ...]
     costs: tuple[str, ...] = ()
 
@@ -65,6 +68,7 @@ def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
         ended=frozenset(row.name for row in ended),
         gene_effects=gene_effects(compared),
         unbeaten=unbeaten(compared) if len(tasks) + len(costs) > 1 else (),
+        scan=scan_story(rows),
         lineage=tuple(rows),
         costs=costs,
     )

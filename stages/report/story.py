@@ -14,6 +14,7 @@ from stages.lineage.rows import Row
 from stages.lineage.selection import EntryKind, Selection, Shortlisted
 from stages.params.space.space_params import Half
 from stages.report.candidates.item_outcomes import ItemStory, item_story
+from stages.report.candidates.pictured_paths import PicturedPath, pictured_paths
 from stages.report.comparisons import (
     ModelFigures,
     Rival,
@@ -58,6 +59,7 @@ class Story:
     kind; ``task_rivals`` each task's best parent. ``kinds`` are the kinds of search, the run's own
     last, and ``by_kind`` says what it gained over the others. ``luck`` says of each lead how often
     chance gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
+    ``paths`` are the champion and the baselines that are paths.
     ``items`` is the test split item by item, ``search`` what came before.
     """
 
@@ -73,6 +75,7 @@ class Story:
     task_rivals: tuple[TaskRival, ...]
     kinds: tuple[SearchKind, ...]
     by_kind: str
+    paths: tuple[PicturedPath, ...]
     shortlist: tuple[Shortlisted, ...]
     num_pairs: int
     cost: ItemCost
@@ -116,6 +119,7 @@ def story_of(
         task_rivals=task_rivals,
         kinds=kinds,
         by_kind=by_kind(kinds),
+        paths=pictured_paths(selection),
         shortlist=selection.shortlist,
         num_pairs=math.comb(num_validated, 2),
         cost=cost_of(rows, selection),

@@ -42,7 +42,7 @@ def test_kinds_are_a_table_from_no_search_to_the_run_s_own() -> None:
     assert [
         ("best parent", "q", 0, 0.25),
         ("best fixed recipe", "uniform", 0, 0.3),
-        ("sweep: one factor for all parents", "sweep", 12, 0.3),
+        ("sweep of one factor for all parents", "sweep", 12, 0.3),
         ("random draws in the space", "random", 20, 0.35),
         ("search in parameters alone", "parameters", 72, 0.35),
         ("search in layers alone", "layers", 70, 0.6),

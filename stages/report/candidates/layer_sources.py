@@ -1,10 +1,10 @@
 """What each layer of a child is made of, by its recipe: plain data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from stages.recipe.recipe import COMPONENTS, Recipe, Rule, Slice, Value
+from stages.recipe.recipe import COMPONENTS, NestedRecipe, Recipe, Rule, Slice, Value
 
 _MODULE = "default"  # the language model; other modules are spelled out as exceptions
 
@@ -40,20 +40,22 @@ class Composition:
     """What a child is made of: by layer, hop by hop where it is a path, and what is apart.
 
     ``exceptions`` are rules for tensors of certain names or modules, as sentences; they come
-    before the rules of the layers.
+    before the rules of the layers. ``merges`` are those that a path runs through, by name.
     """
 
     layers: tuple[LayerSource, ...]
     path: tuple[PathLayer, ...]
     exceptions: tuple[str, ...]
+    merges: Mapping[str, "Composition"] = field(default_factory=dict)
 
 
 def composition(recipe: Recipe, num_layers: int) -> Composition:
     """Return what a child of ``num_layers`` layers is made of.
 
-    A path has layers of its own, as many as it has hops.
+    A path has layers of its own, as many as it has hops; the merges that it runs through have
+    ``num_layers``.
     """
-    path = tuple(_hops(recipe))
+    path = tuple(hops_of_recipe(recipe))
     general = [r for r in recipe.rules if not r.parts and r.module in (None, _MODULE)]
     layers: list[LayerSource] = []
     segments = [
@@ -68,13 +70,23 @@ def composition(recipe: Recipe, num_layers: int) -> Composition:
             method, values = rule.method or recipe.method, _named(rule.values, names)
             layers.append(LayerSource(first, last, component, method, values))
     exceptions = [_sentence(rule, recipe) for rule in recipe.rules if rule not in general]
-    return Composition(tuple(layers), path, tuple(exceptions))
+    merges = {one.name: composition(one.recipe, num_layers) for one in merges_in(recipe)}
+    return Composition(tuple(layers), path, tuple(exceptions), merges)
+
+
+def merges_in(recipe: Recipe) -> list[NestedRecipe]:
+    """Return the merges that the path of a recipe runs through."""
+    return [one for one in recipe.ancestors if isinstance(one, NestedRecipe)]
 
 
 def layers_named(recipes: Sequence[Recipe]) -> int:
-    """Return how many layers the rules of ``recipes`` speak of; 0 where they name none."""
-    stops = [rule.layers[1] for recipe in recipes for rule in recipe.rules if rule.layers]
-    return max(stops, default=0)
+    """Return how many layers the rules of ``recipes`` speak of; 0 where they name none.
+
+    Of a path that runs through merges these are the merges' own.
+    """
+    merges = [one.recipe for recipe in recipes for one in merges_in(recipe)]
+    rules = [rule for recipe in (*recipes, *merges) for rule in recipe.rules]
+    return max((rule.layers[1] for rule in rules if rule.layers), default=0)
 
 
 def _segments(rules: Sequence[Rule], num_layers: int) -> list[tuple[int, int] | None]:
@@ -131,7 +143,7 @@ def _named(
     }
 
 
-def _hops(recipe: Recipe) -> Iterator[PathLayer]:
+def hops_of_recipe(recipe: Recipe) -> Iterator[PathLayer]:
     """Yield the hops of the language model's layers; nothing where whole models are merged."""
     number = 0
     for module in recipe.layers:

@@ -75,7 +75,7 @@ function recipeOf(row) {
 }
 
 function compositionOf(row) {
-  return { layers: [], path: [], exceptions: [], ...page.candidates.composition[row.index] };
+  return { layers: [], path: [], words: "", exceptions: [], merges: {}, ...page.candidates.composition[row.index] };
 }
 
 function fixed(value, digits = 3) {

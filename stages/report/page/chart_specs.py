@@ -1,7 +1,10 @@
 """The charts that a page shows: those that its story has something to say in."""
 
+from dataclasses import replace
 from typing import Any
 
+from stages.report.candidates.layer_sources import hops_of_recipe, merges_in
+from stages.report.candidates.scan_story import ScanStory
 from stages.report.charts.cost_chart import cost_chart
 from stages.report.charts.family_chart import family_chart
 from stages.report.charts.fitness_chart import fitness_chart
@@ -11,7 +14,9 @@ from stages.report.charts.gene_charts import (
     parallel_chart,
     slice_chart,
 )
-from stages.report.charts.layer_charts import layer_chart, path_chart
+from stages.report.charts.layers.layer_charts import layer_chart
+from stages.report.charts.layers.path_chart import PathExtent, path_chart
+from stages.report.charts.layers.scan_charts import repeat_map, splice_map
 from stages.report.charts.lead_chart import lead_chart
 from stages.report.charts.race_chart import race_chart
 from stages.report.charts.shortlist_chart import shortlist_chart
@@ -32,7 +37,15 @@ def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
         return specs
     num_leads = len(story.rivals) + len(story.task_rivals)
     leads = {"leads": lead_chart(num_leads)} if num_leads else {}
-    return {**specs, **leads, "shortlist": shortlist_chart()}
+    paths = {
+        f"path_{number}": path_chart(
+            f"path_{number}",
+            replace(_extent(search, story), num_layers=len(one.path)),
+            f"The path of {one.name}: {one.words}.",
+        )
+        for number, one in enumerate(story.paths)
+    }
+    return {**specs, **leads, **paths, "shortlist": shortlist_chart()}
 
 
 def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
@@ -51,13 +64,51 @@ def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
         specs["races"] = race_chart()
     if search.num_layers:
         specs["layers"] = layer_chart(_num_sources(search))
-    if any(row.recipe.layers for row in search.lineage):
-        specs["path"] = path_chart()
+    extent = _extent(search, None)
+    if extent.num_layers:
+        says = "The path of the candidate that is picked, which the words above tell, too."
+        specs["path"] = path_chart("hops", extent, says)
+    return {**specs, **_scan_maps(search.scan)}
+
+
+def _extent(search: SearchStory, story: Story | None) -> PathExtent:
+    """Return scales that hold every path of the run, so that they can be compared.
+
+    With a ``story`` they are for its paths.
+    """
+    searched = [hops_of_recipe(row.recipe) for row in search.lineage if row.recipe.layers]
+    pictured = [] if story is None else [one.path for one in story.paths]
+    paths = [tuple(path) for path in (*searched, *pictured)]
+    hops = [hop for path in paths for hop in path]
+    sources = [source for hop in hops for source in hop.sources]
+    shown = [hop for path in pictured or paths for hop in path]
+    return PathExtent(
+        num_layers=max((len(path) for path in paths), default=0),
+        num_source_layers=1 + max((layer for _, layer in sources), default=0),
+        ancestors=tuple(sorted({name for name, _ in sources})),
+        has_gains=any((hop.attention_gain, hop.mlp_gain) != (1.0, 1.0) for hop in shown),
+    )
+
+
+def _scan_maps(scan: ScanStory) -> dict[str, Spec]:
+    specs = {}
+    if scan.splices:
+        pairs = {(one.first, one.second) for one in scan.splices}
+        highest = max(one.cut for one in scan.splices)
+        specs["scan_splices"] = splice_map(len(pairs), highest, scan.bounds)
+    starts = [one.start for one in scan.repeats]
+    for number, model in enumerate(scan.models):
+        blocks = [one for one in scan.repeats if one.model == model]
+        num_rows = len({(one.length, one.damped) for one in blocks})
+        name, ends = f"scan_repeats_{number}", (min(starts), max(starts))
+        specs[name] = repeat_map(number, model, num_rows, ends, scan.bounds)
     return specs
 
 
 def _num_sources(search: SearchStory) -> int:
     """Return how many rows of the layer chart a candidate may need: its parents by component."""
-    recipes = [row.recipe for row in search.lineage]
+    own = [row.recipe for row in search.lineage]
+    recipes = [recipe for recipe in own if not recipe.layers]
+    recipes += [one.recipe for recipe in own for one in merges_in(recipe)]
     components = {rule.component for recipe in recipes for rule in recipe.rules} - {None}
-    return max(len(recipe.merged) for recipe in recipes) * (3 if components else 1)
+    return max((len(recipe.merged) for recipe in recipes), default=1) * (3 if components else 1)

@@ -9,7 +9,7 @@ function chartData(name, picked) {
     case "descent": return descent(picked);
     case "gene_values": return geneValues();
     case "layers": return layerFields(rowByName.get(picked));
-    case "hops": return hops(rowByName.get(picked));
+    case "hops": return rowByName.has(picked) ? compositionOf(rowByName.get(picked)).path : [];
     default: return page[name] ?? [];
   }
 }
@@ -32,10 +32,10 @@ function geneValues() {
 // A field for each layer and parent; of a parameter that all parents share, one for each layer.
 function layerFields(row) {
   if (!row) return [];
-  const sources = compositionOf(row).layers;
+  const { layers: sources, recipe } = weighed(row);
   const parameter = sources.some((source) => "weight" in source.values) ? "weight"
     : sources.flatMap((source) => Object.keys(source.values))[0];
-  const { ancestors, parents: numbersOfParents = [] } = recipeOf(row);
+  const { ancestors, parents: numbersOfParents = [] } = recipe;
   const parents = numbersOfParents.map((number) => ancestors[number].name);
   const fields = sources.flatMap((source) => {
     const value = source.values[parameter];
@@ -52,11 +52,13 @@ function layerFields(row) {
   return fields.map((field) => ({ ...field, is_large: field.size > 0.55 * largest }));
 }
 
-function hops(row) {
-  if (!row) return [];
-  return compositionOf(row).path.flatMap((hop) => hop.sources.map(([ancestor, layer]) => ({
-    layer: hop.layer, ancestor, source_layer: layer, attention_gain: hop.attention_gain, mlp_gain: hop.mlp_gain,
-  })));
+// What gives the weights of a candidate: its own rules, or those of the merge that its path runs through.
+function weighed(row) {
+  const parts = compositionOf(row);
+  const recipe = recipeOf(row);
+  const [name] = Object.keys(parts.merges);
+  if (name === undefined) return { layers: parts.layers, recipe, merge: null };
+  return { layers: parts.merges[name].layers, recipe: recipe.ancestors.find((one) => one.name === name).recipe, merge: name };
 }
 
 function range(first, last) {
@@ -100,6 +102,13 @@ async function draw(host, name, spec, picked, pick) {
 }
 
 function showPicked(picked) {
+  for (const [chart, name] of [["path", "hops"], ["layers", "layers"]]) {
+    document.querySelectorAll(`[data-chart=${chart}]`).forEach((host) => {
+      const wasHidden = host.hidden;
+      host.hidden = chartData(name, picked).length === 0;
+      if (wasHidden && !host.hidden) window.dispatchEvent(new Event("resize")); // its width may be another now
+    });
+  }
   for (const { view, names, hasPicked } of views.values()) {
     if (hasPicked) view.signal("picked", picked);
     for (const name of ["descent", "layers", "hops"].filter((one) => names.has(one))) view.data(name, chartData(name, picked));

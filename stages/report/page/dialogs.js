@@ -68,12 +68,17 @@ function scoreTable(row) {
 }
 
 function compositionParts(row) {
-  const { layers, path, exceptions } = compositionOf(row);
+  return partsOf(compositionOf(row));
+}
+
+function partsOf({ layers, path = [], words = "", exceptions = [], merges = {} }) {
   const parts = exceptions.map((text) => element("p", {}, text));
   if (path.length) {
+    parts.push(element("p", {}, words));
     parts.push(plainTable(["layer", "comes from", ["attention gain", "number"], ["MLP gain", "number"]], path.map((hop) => [
-      String(hop.layer), hop.sources.map(([name, layer]) => `${name} layer ${layer}`).join(" + "), [fixed(hop.attention_gain, 4), "number"], [fixed(hop.mlp_gain, 4), "number"]])));
+      String(hop.layer), `${hop.ancestor} layer ${hop.source_layer}`, [fixed(hop.attention_gain, 4), "number"], [fixed(hop.mlp_gain, 4), "number"]])));
   }
+  for (const [name, merge] of Object.entries(merges)) parts.push(element("h4", {}, `${name}, which the path runs through`), ...partsOf(merge));
   const isPlain = layers.every((source) => Object.keys(source.values).length === 0);
   if (!isPlain || !path.length) parts.push(plainTable(["layers", "component", "method", "values"], layers.map((source) => [layerName(source), source.component && source.first !== undefined ? source.component : "all", source.method, [valueText(source.values), "wrap"]])));
   return parts;

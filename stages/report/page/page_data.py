@@ -6,7 +6,9 @@ from typing import Any
 
 from stages.lineage.paired_tests import p_text
 from stages.lineage.rows import Row
-from stages.report.candidates.layer_sources import composition
+from stages.report.candidates.layer_sources import Composition, PathLayer, composition
+from stages.report.candidates.pictured_paths import gains_in_brief, in_words
+from stages.report.candidates.scan_story import ScanStory
 from stages.report.charts.lead_chart import WORDS
 from stages.report.comparisons import Lead
 from stages.report.search_story import SearchStory
@@ -24,6 +26,7 @@ def page_data(search: SearchStory, story: Story | None) -> dict[str, Any]:
         "is_raced": search.is_raced,
         "num_layers": search.num_layers,
         "tasks": list(search.tasks),
+        **_scan(search.scan),
     }
     if story is None:
         return data | {"cost": [{"use": "search", "items": search.num_items}]}
@@ -36,6 +39,7 @@ def page_data(search: SearchStory, story: Story | None) -> dict[str, Any]:
         ],
         "items": _items(story),
         "leads": _leads(story),
+        **{f"path_{number}": path_data(one.path) for number, one in enumerate(story.paths)},
         "shortlist": _shortlist(story),
     }
 
@@ -87,17 +91,59 @@ def _scores(rows: Sequence[Row], split: str) -> dict[str, list[list[float | None
 
 def _composition(row: Row, num_layers: int) -> dict[str, Any]:
     """Return what a candidate is made of, without what is empty."""
-    parts = composition(row.recipe, num_layers)
+    return _plain(composition(row.recipe, num_layers))
+
+
+def _plain(parts: Composition) -> dict[str, Any]:
     layers = [
         {f.name: v for f in fields(layer) if (v := getattr(layer, f.name)) is not None}
         for layer in parts.layers
     ]
     whole = {
         "layers": layers,
-        "path": [asdict(hop) for hop in parts.path],
+        "path": path_data(parts.path),
+        "words": in_words(parts.path),
         "exceptions": list(parts.exceptions),
+        "merges": {name: _plain(merge) for name, merge in parts.merges.items()},
     }
     return {key: value for key, value in whole.items() if value}
+
+
+def path_data(path: Sequence[PathLayer]) -> list[dict[str, Any]]:
+    """Return one record for each layer of the child and each ancestor's layer that it takes."""
+    return [
+        {
+            "layer": hop.layer,
+            "ancestor": name,
+            "source_layer": layer,
+            "attention_gain": hop.attention_gain,
+            "mlp_gain": hop.mlp_gain,
+            "gains": gains_in_brief(hop),
+        }
+        for hop in path
+        for name, layer in hop.sources
+    ]
+
+
+def _scan(scan: ScanStory) -> dict[str, list[dict[str, Any]]]:
+    """Return the maps of a scan, in the order in which they are drawn."""
+    pairs = sorted(scan.splices, key=lambda one: (one.first, one.second, one.cut))
+    data = {
+        "scan_splices": [
+            {**_rounded(asdict(one)), "pair": f"{one.first} \u2192 {one.second}"} for one in pairs
+        ]
+    }
+    for number, model in enumerate(scan.models):
+        blocks = [one for one in scan.repeats if one.model == model]
+        data[f"scan_repeats_{number}"] = [
+            {
+                **_rounded(asdict(one)),
+                "gains": "1/2 each" if one.damped else "1",
+                "block": f"{one.length} {'damped' if one.damped else 'plain'}",
+            }
+            for one in sorted(blocks, key=lambda one: (one.length, one.damped, one.start))
+        ]
+    return data
 
 
 def _items(story: Story) -> dict[str, Any]:

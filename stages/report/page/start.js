@@ -15,6 +15,19 @@ function markPicked(name) {
   candidateTable?.draw();
   document.querySelectorAll("[data-picked-name]").forEach((node) => { node.textContent = name; });
   document.querySelectorAll("[data-look-at]").forEach((node) => { node.setAttribute("aria-pressed", String(node.dataset.lookAt === name)); });
+  document.querySelectorAll("[data-path-words]").forEach((node) => { node.textContent = pathWords(name); });
+  document.querySelector("[data-chart=path]")?.setAttribute("aria-label", `The path of ${name}: ${pathWords(name)}.`);
+  document.querySelectorAll("[data-weights-of]").forEach((node) => { node.textContent = weightsOf(name); });
+}
+
+function pathWords(name) {
+  return compositionOf(rowByName.get(name)).words || "all layers in their order";
+}
+
+function weightsOf(name) {
+  const { layers, merge } = weighed(rowByName.get(name));
+  if (merge !== null) return `The weights of ${merge}, which the path runs through:`;
+  return layers.some((source) => Object.keys(source.values).length) ? "" : "It copies layers: no weights of a merge are in it.";
 }
 
 function drawCandidates(host) {

@@ -12,6 +12,7 @@ from stages.report.story import Story
 from tests.report.conftest import raced_rows, selection_of, told
 from tests.report.page.browsing import CHROMIUM, OpenPage, chromium, opened
 from tests.report.page.large_run import large_story
+from tests.report.paths_run import path_story
 
 pytestmark = [
     pytest.mark.browser,
@@ -153,6 +154,42 @@ def test_races_and_runs_under_way_are_drawn(browser: Browser, tmp_path: Path) ->
         path.write_text(render_page(search, story, title="T"), encoding="utf-8")
         with opened(browser, path) as shown:
             assert ([], 1) == (shown.said, len(shown.requests))
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(400, True), (1280, False), (1920, True)])
+def test_paths_and_scans_are_pictured(
+    browser: Browser, tmp_path: Path, width: int, is_dark: bool
+) -> None:
+    """Paths stand in pictures and in words, a scan in a map; an empty chart is hidden."""
+    with opened(browser, written(tmp_path, path_story()), width=width, is_dark=is_dark) as shown:
+        page = shown.page
+        assert width == page.evaluate("document.documentElement.scrollWidth")
+        picture = page.locator("[data-chart=path_0] svg")
+        words = "layers 0 to 3: merge 0 to 3; 4 to 5: b 4 to 5, MLP 2"
+        host = page.locator("[data-chart=path_0]")
+        expect(host).to_have_attribute("aria-label", f"The path of g00-c00: {words}.")
+        expect(page.locator("#paths")).to_contain_text(words)
+        box = picture.bounding_box()
+        gains = picture.locator("text", has_text="att 1.00, MLP 2.00").last.bounding_box()
+        assert box is not None
+        assert gains is not None
+        assert gains["x"] + gains["width"] <= box["x"] + box["width"]
+        weights = page.locator("[data-weights-of]")
+        expect(weights).to_have_text("The weights of merge, which the path runs through:")
+        expect(page.locator("[data-chart=layers] svg")).to_contain_text("0.25")
+
+        page.locator("[data-chart=scan_splices] .mark-text.role-mark text").last.click()
+        page.keyboard.press("Escape")
+        expect(page.locator("#layers [data-picked-name]")).to_have_text("s00-c11")
+        words = "layers 0 to 4: b 0 to 4; 5: a 5"
+        expect(page.locator("[data-path-words]")).to_have_text(words)
+        host = page.locator("[data-chart=path]")
+        expect(host).to_have_attribute("aria-label", f"The path of s00-c11: {words}.")
+        expect(page.locator("[data-chart=layers]")).to_be_hidden()
+        expect(weights).to_have_text("It copies layers: no weights of a merge are in it.")
+        page.locator("#candidate-table").get_by_text("s00-c00").click()
+        expect(page.locator("[data-chart=path]")).to_be_hidden()
+        assert ([], 1) == (shown.said, len(shown.requests))
 
 
 @pytest.mark.parametrize(

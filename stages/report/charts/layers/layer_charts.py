@@ -1,4 +1,4 @@
-"""What each layer of a child is made of: values by parent, or the hops of a path."""
+"""What each layer of a child is made of, by parent."""
 
 from typing import Any
 
@@ -38,30 +38,3 @@ def layer_chart(num_sources: int) -> dict[str, Any]:
     )
     says = "The weight of each parent in each layer. The table below holds the numbers."
     return finish(alt.layer(fields, numbers), height=max(60, 28 * num_sources), says=says)
-
-
-def path_chart() -> dict[str, Any]:
-    """Return the path: each layer of the child, and the layer of the ancestor it comes from."""
-    base = alt.Chart(alt.NamedData(name="hops")).encode(
-        x=alt.X("layer:Q", title="layer of the child", axis=alt.Axis(tickMinStep=1, format="d")),
-        y=alt.Y(
-            "source_layer:Q",
-            title="layer of the ancestor",
-            axis=alt.Axis(tickMinStep=1, format="d"),
-        ),
-        tooltip=[
-            alt.Tooltip("layer:Q"),
-            alt.Tooltip("ancestor:N"),
-            alt.Tooltip("source_layer:Q", title="its layer"),
-            alt.Tooltip("attention_gain:Q", format=".4f"),
-            alt.Tooltip("mlp_gain:Q", format=".4f"),
-        ],
-    )
-    colour = alt.Color("ancestor:N", title=None, legend=alt.Legend(orient="top"))
-    chart = alt.layer(
-        base.mark_line(color="#7b8794", strokeWidth=1).encode(order="layer:Q"),
-        base.mark_point(filled=True, size=110, opacity=1).encode(color=colour, shape="ancestor:N"),
-    )
-    return finish(
-        chart, height=280, says="The path of the child through the layers of its ancestors."
-    )

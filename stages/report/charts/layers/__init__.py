@@ -1,0 +1,1 @@
+"""Charts of what layers are made of: weights by layer, paths, and the maps of a scan."""
