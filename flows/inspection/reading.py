@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.inspection.project_folder import project_folder
-from flows.inspection.stored_lineage import StoredLineage, read_lineage
+from flows.inspection.stored_lineage import StoredLineage, read_half, read_lineage
 from flows.inspection.terminal_text import plain_console, printable
 from stages.errors import GermlineError
+from stages.params.space.space_params import Half
 
 
 @contextmanager
-def reading() -> Iterator[StoredLineage]:
-    """Give the lineage of the project around the working folder.
+def reading(half: Half | None = None) -> Iterator[StoredLineage]:
+    """Give the lineage of the project around the working folder, or of its search in a half.
 
     A fault in the block, or before it, is one line on stderr, and the exit code is 1.
     """
     with one_line_faults():
-        yield read_lineage(project_folder())
+        folder = project_folder()
+        yield read_lineage(folder) if half is None else read_half(folder, half)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The lineage of a project as it lies on disk: rows, selection, and the items behind a score."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from stages.lineage.outcome import Outcome
 from stages.lineage.queries import row_named
 from stages.lineage.rows import LINEAGE, Row, read_rows
 from stages.lineage.selection import Selection
+from stages.params.space.space_params import Half
 
 SELECTION = Path("data/selection")
 CHAMPION_WORD = "champion"
@@ -23,13 +24,14 @@ class StoredLineage:
     """The rows of the project in ``folder``, with the scores of all splits that they have.
 
     ``source`` is the file of the rows. ``selection`` is None where no champion was chosen from
-    these rows yet.
+    these rows yet; ``task_weights`` are then those of the tasks, where they are known.
     """
 
     folder: Path
     source: Path
     rows: tuple[Row, ...]
     selection: Selection | None
+    task_weights: Mapping[str, float] = field(default_factory=dict)
 
     def row(self, word: str) -> Row:
         """Return the row that ``word`` means: a name, the start of an id, or ``champion``.
@@ -45,7 +47,7 @@ class StoredLineage:
     @property
     def weights(self) -> Mapping[str, float]:
         """The tasks' weights in the fitness where a selection says them, else nothing."""
-        return self.selection.task_weights if self.selection is not None else {}
+        return self.task_weights if self.selection is None else self.selection.task_weights
 
     @property
     def is_alone(self) -> bool:
@@ -118,6 +120,22 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
     selection = Selection.read(later.parent / "selection.json")
     _check_champion(scored, selection, later.parent)
     return StoredLineage(folder, later, tuple(scored), selection)
+
+
+def read_half(folder: Path, half: Half) -> StoredLineage:
+    """Return the lineage of the search in one half of the space, a tuned baseline of a run.
+
+    Raises:
+        LineageError: the run in ``folder`` has none, or a file of it is damaged.
+    """
+    source = folder / SELECTION / half / "genomes.jsonl"
+    if not source.is_file():
+        raise LineageError(
+            f"{source}: no such file. The last run searched no {half} alone; set "
+            f"select.tuned_baselines.{half} in params.yaml, and run `dvc repro`."
+        )
+    weights = Selection.read(folder / SELECTION / "selection.json").task_weights
+    return StoredLineage(folder, source, tuple(read_rows(source)), None, weights)
 
 
 def _check_champion(rows: Sequence[Row], selection: Selection | None, folder: Path) -> None:

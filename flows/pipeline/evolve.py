@@ -26,7 +26,7 @@ from flows.pipeline.session import (
     write_json_lines,
     write_records,
 )
-from flows.prefect_runtime.console import SearchProgress, say
+from flows.prefect_runtime.console import SearchProgress, counted, say
 from stages.download.stage import PARENTS
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
@@ -175,7 +175,8 @@ def run() -> None:
     """Check params.yaml, then evolve with as many threads as there are workers."""
     params = load_params()
     say(
-        f"evolve: {params.select.generations} generations of {params.select.population} "
-        f"candidates on {len(params.evaluate.tasks)} tasks, {_at_once(params)} at a time"
+        f"evolve: {counted(params.select.generations, 'generation')} of "
+        f"{params.select.population} candidates on {counted(len(params.evaluate.tasks), 'task')}, "
+        f"{_at_once(params)} at a time"
     )
     conduct(evolve, params)

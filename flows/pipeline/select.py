@@ -20,7 +20,7 @@ from flows.pipeline.session import (
     open_session,
     write_records,
 )
-from flows.prefect_runtime.console import SearchProgress, say
+from flows.prefect_runtime.console import SearchProgress, counted, say
 from stages.evaluate.backends.model_strings import identity
 from stages.lineage.records.question_answers import ANSWERS
 from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
@@ -84,7 +84,7 @@ def run() -> None:
     """Check params.yaml, then choose with as many threads as there are workers."""
     params = load_params()
     num_listed = params.select.shortlist
-    listed = f"{num_listed} candidates" if num_listed else "the search's mean"
+    listed = counted(num_listed, "candidate") if num_listed else "the search's mean"
     say(f"select: {listed} on validation items, one on test items")
     for half in halves_asked(params.select):
         say(f"select: a search in {half} alone, as a tuned baseline")

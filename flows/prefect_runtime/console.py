@@ -98,6 +98,11 @@ def say(text: str) -> None:
     Console(highlight=False, soft_wrap=True).print(text, markup=False)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return ``1 task``, ``3 tasks``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 class SearchProgress:
     """A bar with the best fitness and time left at a terminal; a line per generation elsewhere."""
 

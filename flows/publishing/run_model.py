@@ -1,15 +1,16 @@
 """Which model of a run a word means: a candidate, the champion, a parent or a baseline."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stages.errors import LineageError, at
 from stages.lineage.queries import row_named
-from stages.lineage.rows import LINEAGE, read_rows
+from stages.lineage.rows import LINEAGE, Row, read_rows
 from stages.lineage.selection import Selection, TestedModel
 from stages.recipe.recipe import Recipe
+from stages.select.final.half_searches import HALVES
 
 SELECTION = Path("data/selection")
 CHAMPION = "champion"
@@ -35,7 +36,8 @@ def run_model(word: str) -> RunModel:
     """Return the model of the run in the working directory that ``word`` means.
 
     That is ``champion``, the name of a candidate or the start of its id or weights hash, or the
-    name of a parent or baseline of the selection.
+    name of a parent or baseline of the selection. A candidate of a search in one half of the space
+    is called ``layers g00-c03``.
 
     Raises:
         LineageError: it means none, or one that has no weights.
@@ -52,7 +54,7 @@ def run_model(word: str) -> RunModel:
         if entry.name == name:
             return _of_entry(entry)
     source = _SELECTION.with_name("genomes.jsonl") if selection is not None else _LINEAGE
-    rows = read_rows(source)
+    rows = [*read_rows(source), *_rows_of_halves()]
     with at(f"model {word}"):
         row = row_named(rows, name, source)
         if row.weights_hash is None:
@@ -67,6 +69,14 @@ def run_model(word: str) -> RunModel:
 
 _SELECTION = SELECTION / "selection.json"
 _LINEAGE = LINEAGE / "genomes.jsonl"
+
+
+def _rows_of_halves() -> Iterator[Row]:
+    """Yield the rows of the searches in one half of the space, as ``layers g00-c03``."""
+    for half in HALVES:
+        path = SELECTION / half / "genomes.jsonl"
+        for row in read_rows(path) if path.is_file() else ():
+            yield replace(row, name=f"{half} {row.name}")
 
 
 def _of_entry(entry: TestedModel) -> RunModel:

@@ -2,12 +2,15 @@
 
 import click
 
+from flows.cli.lineage.half_option import Half, half_option
+
 
 @click.command("ancestors")
 @click.argument("candidate", metavar="ID")
 @click.option("--depth", type=click.IntRange(min=1), help="Only so many steps back.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def ancestors_command(candidate: str, depth: int | None, as_json: bool) -> None:
+@half_option
+def ancestors_command(candidate: str, depth: int | None, as_json: bool, half: Half | None) -> None:
     """Show the candidates that ID was drawn from, back to the warm starts, with their fitness.
 
     A candidate that comes more than once is spelled out where it is nearest to ID.
@@ -18,7 +21,7 @@ def ancestors_command(candidate: str, depth: int | None, as_json: bool) -> None:
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
 
-    with reading() as lineage:
+    with reading(half) as lineage:
         from flows.inspection.rows.family_tree import family_data, family_of, print_family
         from flows.inspection.terminal_text import json_text, plain_console
 

@@ -2,13 +2,16 @@
 
 import click
 
+from flows.cli.lineage.half_option import Half, half_option
+
 
 @click.command("diff")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--text", is_flag=True, help="Show what the items ask; loads the tasks, in seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def diff_command(first: str, second: str, text: bool, as_json: bool) -> None:
+@half_option
+def diff_command(first: str, second: str, text: bool, as_json: bool, half: Half | None) -> None:
     """Compare two candidates: scores item by item, genes, recipe, and items gained and lost.
 
     Differences are A less B, on the items that both answered. Exit code 1 says that they differ.
@@ -20,7 +23,7 @@ def diff_command(first: str, second: str, text: bool, as_json: bool) -> None:
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
 
-    with reading() as lineage:
+    with reading(half) as lineage:
         from flows.inspection.rows.difference_text import difference_data, print_difference
         from flows.inspection.rows.item_texts import item_texts
         from flows.inspection.rows.row_difference import difference_of

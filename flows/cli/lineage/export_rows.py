@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from flows.cli.lineage.half_option import Half, half_option
+
 
 @click.command("export")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -14,7 +16,8 @@ import click
     help="[default: as FILE ends]",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it is there.")
-def export_rows_command(file: Path, kind: str | None, force: bool) -> None:
+@half_option
+def export_rows_command(file: Path, kind: str | None, force: bool, half: Half | None) -> None:
     """Write every row of the lineage to FILE, with all scores that are known.
 
     CSV and Parquet are flat, one column for each gene, parent and score; JSON lines are the rows
@@ -26,7 +29,7 @@ def export_rows_command(file: Path, kind: str | None, force: bool) -> None:
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
 
-    with reading() as lineage:
+    with reading(half) as lineage:
         from flows.inspection.rows.lineage_export import export_rows, kind_of
 
         export_rows(lineage.rows, file, kind_of(file, kind), force=force)

@@ -3,6 +3,7 @@
 import click
 
 from flows.cli.lineage.generation_range import GenerationRange
+from flows.cli.lineage.half_option import Half, half_option
 
 
 @click.command("list")
@@ -36,6 +37,7 @@ from flows.cli.lineage.generation_range import GenerationRange
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole rows as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print whole rows as CSV.")
+@half_option
 def list_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     sort: str | None,
     reverse: bool,
@@ -47,6 +49,7 @@ def list_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     limit: int | None,
     as_json: bool,
     as_csv: bool,
+    half: Half | None,
 ) -> None:
     """List the candidates of the lineage, the best first.
 
@@ -65,7 +68,7 @@ def list_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
 
     from flows.inspection.reading import reading
 
-    with reading() as lineage:
+    with reading(half) as lineage:
         from flows.inspection.rows.listing import RowQuery, listed_rows
 
         query = RowQuery(

@@ -2,11 +2,14 @@
 
 import click
 
+from flows.cli.lineage.half_option import Half, half_option
+
 
 @click.command("show")
 @click.argument("candidate", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_command(candidate: str, as_json: bool) -> None:
+@half_option
+def show_command(candidate: str, as_json: bool, half: Half | None) -> None:
     """Show one candidate: scores, genes, ancestors, recipe, inputs, and how to rebuild it.
 
     ID is a name, at least 4 digits with which a recipe id or weights hash begins, or champion.
@@ -18,7 +21,7 @@ def show_command(candidate: str, as_json: bool) -> None:
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
 
-    with reading() as lineage:
+    with reading(half) as lineage:
         from flows.inspection.rows.row_details import details_of, print_details
         from flows.inspection.terminal_text import json_text, plain_console
 

@@ -12,7 +12,7 @@ from flows.inspection.rows.difference_text import print_pairs, scores_table
 from flows.inspection.runs.run_comparison import RunComparison, RunFigures
 from flows.inspection.terminal_text import printable
 from stages.lineage.evaluation import SPLITS
-from stages.lineage.paired_tests import p_text
+from stages.lineage.paired_tests import Comparison, p_text
 
 _NONE = "-"
 
@@ -36,6 +36,7 @@ def _run_data(run: RunFigures) -> dict[str, Any]:
         "is_champion": run.is_champion,
         "figures": {split: asdict(figure) for split, figure in run.figures.items()},
         "lead": asdict(run.lead) if run.lead is not None else None,
+        "tuned_lead": asdict(run.tuned_lead) if run.tuned_lead is not None else None,
         "expected": run.expected,
         "candidates": run.num_candidates,
         "failed": run.num_failed,
@@ -77,7 +78,8 @@ def _lines() -> Sequence[tuple[str, Callable[[RunFigures], str]]]:
         ("best of the search", lambda run: _NONE if run.is_champion else printable(run.best.name)),
         *((f"{split} fitness", _fitness(split)) for split in reversed(SPLITS)),
         ("expected on new items", lambda run: _number(run.expected)),
-        ("lead over the best parent", _lead),
+        ("lead over the best parent", lambda run: _lead(run.lead)),
+        ("lead over the best tuned baseline", lambda run: _lead(run.tuned_lead)),
         ("candidates", lambda run: f"{run.num_candidates} ({run.num_failed} failed)"),
         *((f"{split} items", _items(split)) for split in SPLITS),
         ("seed", lambda run: _NONE if run.seed is None else str(run.seed)),
@@ -97,10 +99,10 @@ def _items(split: str) -> Callable[[RunFigures], str]:
     return lambda run: str(run.items.get(split, _NONE))
 
 
-def _lead(run: RunFigures) -> str:
-    if run.lead is None:
+def _lead(lead: Comparison | None) -> str:
+    if lead is None:
         return _NONE
-    return f"{run.lead.difference:+.4f} ± {run.lead.stderr:.4f}, p {p_text(run.lead.p_value)}"
+    return f"{lead.difference:+.4f} ± {lead.stderr:.4f}, p {p_text(lead.p_value)}"
 
 
 def _number(value: float | None) -> str:

@@ -16,15 +16,16 @@ from stages.errors import LineageError
 from stages.lineage.evaluation import SPLITS, Evaluation
 from stages.lineage.paired_tests import Comparison, compare
 from stages.lineage.rows import Row, finished
-from stages.lineage.selection import Selection
+from stages.lineage.selection import EntryKind, Selection
 
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
     """The figures of one run; ``best`` is its champion, or the best of its search without one.
 
-    ``lead`` is the champion's over the best parent on the test split, ``expected`` its validation
-    fitness without the luck of having been chosen on it. ``items`` were asked for, by split.
+    ``lead`` is the champion's over the best parent on the test split, ``tuned_lead`` that over the
+    best tuned baseline, ``expected`` its validation fitness without the luck of having been chosen
+    on it. ``items`` were asked for, by split.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RunFigures:
     is_champion: bool
     figures: Mapping[str, SplitFigure]
     lead: Comparison | None
+    tuned_lead: Comparison | None
     expected: float | None
     num_candidates: int
     num_failed: int
@@ -102,7 +104,8 @@ def _figures(run: StoredRun) -> RunFigures:
         best=best,
         is_champion=selection is not None,
         figures=figures_of(best, lineage.weights),
-        lead=_lead(selection) if selection is not None else None,
+        lead=_lead(selection, "parent"),
+        tuned_lead=_lead(selection, "tuned"),
         expected=selection.corrected_validation if selection is not None else None,
         num_candidates=len(lineage.rows),
         num_failed=sum(row.fitness is None for row in lineage.rows),
@@ -111,12 +114,12 @@ def _figures(run: StoredRun) -> RunFigures:
     )
 
 
-def _lead(selection: Selection) -> Comparison | None:
-    """Return the champion's lead over the parent that is best on the test split."""
-    parents = [entry.evaluation for entry in selection.of_kind("parent")]
-    if not parents:
+def _lead(selection: Selection | None, kind: EntryKind) -> Comparison | None:
+    """Return the champion's lead over the model of a kind that is best on the test split."""
+    rivals = [] if selection is None else [one.evaluation for one in selection.of_kind(kind)]
+    if selection is None or not rivals:
         return None
-    best = max(parents, key=lambda one: one.fitness(selection.task_weights))
+    best = max(rivals, key=lambda one: one.fitness(selection.task_weights))
     return compare(selection.winner.evaluation, best, selection.task_weights)
 
 

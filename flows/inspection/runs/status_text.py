@@ -10,7 +10,7 @@ from flows.inspection.row_scores import figures_of
 from flows.inspection.runs.run_status import RunStatus, StageProgress
 from flows.inspection.stored_lineage import StoredLineage
 from flows.inspection.terminal_text import printable
-from stages.lineage.evaluation import SPLITS
+from stages.lineage.evaluation import SPLITS, fitness_error
 from stages.lineage.rows import Row
 
 
@@ -27,6 +27,7 @@ def status_data(status: RunStatus) -> dict[str, Any]:
         "candidates": len(lineage.rows) if lineage is not None else None,
         "champion": selection.champion if selection is not None else None,
         "champion_figures": _champion(lineage) if lineage is not None else {},
+        "tuned_baselines": _tuned(lineage) if lineage is not None else {},
         "page": str(status.page) if status.page is not None else None,
     }
 
@@ -112,6 +113,25 @@ def _print_result(console: Console, lineage: StoredLineage) -> None:
     console.print(printable(f"  champion {selection.champion}"))
     for split, figure in _champion(lineage).items():
         console.print(f"  {split} fitness {figure['fitness']:.4f} ± {figure['error']:.4f}")
+    for name, figure in _tuned(lineage).items():
+        said = f"{figure['fitness']:.4f} ± {figure['error']:.4f}"
+        console.print(
+            f"  tuned baseline {name}, {figure['evaluations']} evaluations: test fitness {said}"
+        )
+
+
+def _tuned(lineage: StoredLineage) -> dict[str, dict[str, float]]:
+    """Return the test fitness of each tuned baseline, its error, and what it took."""
+    if lineage.selection is None:
+        return {}
+    return {
+        entry.name: {
+            "fitness": entry.evaluation.fitness(lineage.weights),
+            "error": fitness_error(entry.evaluation, lineage.weights),
+            "evaluations": entry.num_evaluations or 0,
+        }
+        for entry in lineage.selection.of_kind("tuned")
+    }
 
 
 def _champion(lineage: StoredLineage) -> dict[str, dict[str, float]]:

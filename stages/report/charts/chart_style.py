@@ -7,6 +7,8 @@ import altair as alt
 PICKED = "picked"  # the name of the candidate that the reader has clicked
 IS_PICKED = f"datum.name === {PICKED}"
 COLOURS = {"win": "#1a7f5a", "loss": "#c2410c", "undecided": "#7b8794", "other": "#5b7fa6"}
+# A scale of few generations has ticks between them; a scan is generation -1.
+GENERATION_LABELS = "datum.value === -1 ? 'scan' : datum.value % 1 === 0 ? datum.label : ''"
 # From poor to good, readable on white and on black, also for the colour-blind.
 SCORE_RANGE = ["#7a6a9b", "#3f8fa8", "#58b368", "#e3b505"]
 

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 
 from stages.report.charts.chart_style import (
+    GENERATION_LABELS,
     IS_PICKED,
     candidate_tooltip,
     candidates,
@@ -64,7 +65,7 @@ def slice_chart(genes: Sequence[str]) -> dict[str, Any]:
             color=alt.Color(
                 "generation:Q",
                 scale=alt.Scale(range=["#aab4bf", "#3f6f96"]),
-                legend=alt.Legend(orient="top", gradientLength=160, format="d"),
+                legend=alt.Legend(orient="top", gradientLength=160, labelExpr=GENERATION_LABELS),
             ),
             tooltip=[
                 alt.Tooltip("gene_value:Q", title="gene", format=".4f"),

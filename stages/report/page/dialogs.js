@@ -31,12 +31,16 @@ function showCandidate(row, pick) {
   history.replaceState(null, "", `#candidate=${encodeURIComponent(row.name)}`);
 }
 
+function generationOf(row) {
+  return row.generation === -1 ? "Scan before the search" : `Generation ${row.generation}`;
+}
+
 function standing(row) {
-  if (row.fitness === null) return `Generation ${row.generation}. It failed and has no scores.`;
+  if (row.fitness === null) return `${generationOf(row)}. It failed and has no scores.`;
   const score = `fitness ${fixed(row.fitness)} ± ${fixed(row.stderr)} on ${row.items} search items`;
-  if (!row.ended) return `Generation ${row.generation}: ${score}. A race stopped it early.`;
+  if (!row.ended) return `${generationOf(row)}: ${score}. A race stopped it early.`;
   const order = page.is_raced ? "" : `, number ${row.rank} of ${ended.length} by search fitness`;
-  return `Generation ${row.generation}: ${score}${order}${row.unbeaten ? "; no other is at least as good in every task and better in one" : ""}.`;
+  return `${generationOf(row)}: ${score}${order}${row.unbeaten ? "; no other is at least as good in every task and better in one" : ""}.`;
 }
 
 function commandLine(text) {

@@ -39,7 +39,7 @@ function drawCandidates(host) {
     isMarked: (row) => row.name === picked,
     columns: [
       { key: "name", title: "candidate", value: (row) => row.name },
-      { key: "generation", title: "generation", number: true, value: (row) => row.generation },
+      { key: "generation", title: "generation", number: true, value: (row) => row.generation, text: (row) => (row.generation === -1 ? "scan" : String(row.generation)) },
       { key: "fitness", title: "fitness", number: true, value: (row) => row.fitness, text: (row) => (row.fitness === null ? "failed" : fixed(row.fitness)) },
       { key: "stderr", title: "±", number: true, value: (row) => row.stderr, text: (row) => fixed(row.stderr) },
       { key: "items", title: "items", number: true, value: (row) => row.items },

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_half, read_lineage
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, write_rows
 from tests.flows.inspection.small_run import CHAMPION, RIGHT, evaluation_of, write_run
@@ -33,6 +33,21 @@ def test_a_folder_of_rows_alone_is_read(tmp_path: Path) -> None:
     """A lineage that somebody sent, without a project."""
     write_run(tmp_path)
     assert len(RIGHT) == len(read_lineage(tmp_path / LINEAGE).rows)
+
+
+def test_a_search_in_a_half_is_read_with_its_items(tmp_path: Path) -> None:
+    """Its items are those of the project; of a half that was not searched the key is named."""
+    rows = write_run(tmp_path)
+    write_rows(tmp_path / SELECTION / "layers" / "genomes.jsonl", rows[:4])
+    stored = read_half(tmp_path, "layers")
+    assert (4, None, {"maths": 2.0, "words": 1.0}) == (
+        len(stored.rows),
+        stored.selection,
+        stored.weights,
+    )
+    assert evaluation_of("search", ("1000", "0000")) == stored.evaluation(rows[0], "search")
+    with pytest.raises(LineageError, match="searched no parameters alone; set select"):
+        read_half(tmp_path, "parameters")
 
 
 def test_item_scores_are_those_of_the_row(stored: StoredLineage) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.execution.error_log import ERROR_LOG
-from flows.prefect_runtime.console import SearchProgress, main, only_run
+from flows.prefect_runtime.console import SearchProgress, counted, main, only_run
 from stages.errors import GermlineError, ParamsError
 
 
@@ -16,6 +16,11 @@ from stages.errors import GermlineError, ParamsError
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a checkout of its own."""
     monkeypatch.chdir(tmp_path)
+
+
+def test_one_is_not_many() -> None:
+    """Nouns go with their numbers."""
+    assert ["0 tasks", "1 task", "2 tasks"] == [counted(count, "task") for count in range(3)]
 
 
 def test_main_prints_each_fault_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:

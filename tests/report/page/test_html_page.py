@@ -118,6 +118,8 @@ def test_page_of_a_run_under_way_says_that_nothing_is_selected() -> None:
     rows = rows_of()[:8]
     page = render_page(search_story(rows, is_raced=False), None, title=TITLE, num_generations=3)
     assert "The run is under way: 2 of 3 generations done, 8 candidates, 1 failed." in page
+    alone = render_page(search_story(rows[:1], is_raced=False), None, title=TITLE)
+    assert "The run is under way: 1 generation done, 1 candidate, 0 failed." in alone
     assert "Nothing is selected yet" in page
     assert 'data-chart="fitness"' in page
     assert not any(part in page for part in ('id="verdict"', 'id="items"', 'id="rebuild"'))

@@ -1,6 +1,7 @@
 """The page in a real Chromium: drawn, hovered, filtered, clicked, and silent on the network."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.report.page.html_page import render_page
 from stages.report.story import Story
-from tests.report.conftest import raced_rows, selection_of, told
+from tests.report.conftest import raced_rows, rows_of, selection_of, told
 from tests.report.page.browsing import CHROMIUM, OpenPage, chromium, opened
 from tests.report.page.large_run import large_story
 from tests.report.paths_run import path_story
@@ -143,6 +144,33 @@ def test_a_link_names_a_candidate(browser: Browser, tmp_path: Path) -> None:
         shown.page.goto(f"{path.as_uri()}#candidate=g01-c02")
         expect(shown.page.locator("dialog h2")).to_have_text("g01-c02")
         expect(shown.page.locator("dialog")).to_contain_text("It failed and has no scores.")
+
+
+def labels_that_repeat(page: Page) -> object:
+    """Return each axis and legend on the page that says one label twice, with its labels."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("[data-chart]")].flatMap((host) =>
+        [...host.querySelectorAll(".role-axis-label, .role-legend-label")].map((labels) => [
+          host.dataset.chart,
+          [...labels.querySelectorAll("text")].filter((one) => one.getAttribute("opacity") !== "0")
+            .map((one) => one.textContent).filter(Boolean),
+        ]).filter(([, texts]) => new Set(texts).size < texts.length))"""
+    )
+
+
+def test_no_axis_repeats_a_label(browser: Browser, tmp_path: Path) -> None:
+    """Of few generations, a scan, equal scores, and when zoomed in far."""
+    equal = [replace(row, fitness=row.fitness and 0.5) for row in rows_of()]
+    for story in (told(), told(equal), path_story(), large_story(10)):
+        with opened(browser, written(tmp_path, story), width=400) as shown:
+            assert [] == labels_that_repeat(shown.page)
+            shown.page.locator("[data-chart=fitness] svg").hover()
+            shown.page.keyboard.down("Shift")
+            for _ in range(12):
+                shown.page.mouse.wheel(0, -100)
+            shown.page.wait_for_timeout(200)
+            assert [] == labels_that_repeat(shown.page)
+            assert [] == shown.said
 
 
 def test_races_and_runs_under_way_are_drawn(browser: Browser, tmp_path: Path) -> None:

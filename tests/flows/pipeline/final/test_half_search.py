@@ -77,6 +77,10 @@ def test_halves_are_searched_and_compared_however_they_are_run(
 
     monkeypatch.chdir(whole.folder)
     assert run_model("layers").recipe.to_dict() == tuned["layers"]["recipe"]
+    assert run_model("layers s00-c03").recipe == layers[3].recipe
+    assert run_model(layers[3].id[:12]).recipe == layers[3].recipe
+    assert "s00-c03" in whole.germline("lineage", "list", "--half", "layers", "--json")
+    assert "tuned baseline layers, " in whole.germline("status")
     for check in (choice_check.check, recipes_check.check, libraries_check.check):
         assert [] == [str(one) for one in check(RecordedRun()).differences]
     path = whole.folder / "data/selection/layers/genomes.jsonl"
