@@ -51,9 +51,10 @@ check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tes
 	@lint-imports
 	@interrogate tests
 
-docs: $(STAMP)  ## write the tables in docs that come from specs and tests
+docs: $(STAMP)  ## write what docs take from specs, encodings and tests
 	@python -m tools.method_tables
 	@python -m tools.numeral_table
+	@python -m tools.genome_pictures
 
 site: $(STAMP)  ## build the site of docs/ in .scratch/site; a warning, such as a broken link, ends it
 	@sphinx-build -q -W --keep-going -b html -d .scratch/site-pages docs .scratch/site
