@@ -10,6 +10,9 @@ from stages.params.select_params import SelectParams
 from stages.recipe.recipe import Model, Recipe
 from stages.select.final.baselines import baselines
 from stages.select.final.tuned_baselines import drawn, swept
+from tests.select.space.layers.paths import BASE as PATH_BASE
+from tests.select.space.layers.paths import MODELS as PATH_MODELS
+from tests.select.space.layers.paths import paths
 from tests.select.specs import SPECS, space_of
 
 BASE = Model("base", "00")
@@ -76,3 +79,29 @@ def test_random_draws_are_uniform_in_the_space() -> None:
     assert all(60 <= sum(low <= w < low + 0.3 for w in weights) <= 100 for low in (0.0, 0.6, 1.2))
     other = params_of(random=5).model_copy(update={"seed": 2})
     assert {r.id for r in few}.isdisjoint(r.id for r in drawn(other, space, **MODELS))
+
+
+@pytest.mark.parametrize("methods", [(), ("linear",)])
+def test_random_draws_are_of_paths_where_these_are_searched(methods: tuple[str, ...]) -> None:
+    """Cuts and models are drawn, the genome's own merge among them where there is one."""
+    space = paths("splice", methods=methods)
+    params = params_of(random=300)
+    models: dict[str, Any] = {**MODELS, "base": PATH_BASE, "parents": PATH_MODELS[:2]}
+    recipes = drawn(params, space, **models)
+    assert recipes == drawn(params, space, **models)
+    pool = len(space.layers.pool) if space.layers else 0
+    routes = [recipe for recipe in recipes if recipe.layers]
+    assert 0.9 > len(routes) / 300 > 0.9 * (1 - 1 / pool)  # the rest is one whole model
+    through = [{one.name for one in r.merged} for r in routes]
+    assert {"a", "b", *(["merge"] if methods else [])} == set().union(*through)
+    assert (len(methods) > 0) == any("merge" in names for names in through)
+
+
+def test_a_sweep_needs_no_method_in_the_space() -> None:
+    """A run in paths alone has it, too: fixed merges of its parents, up to the usual bound."""
+    layers = {"encoding": "splice"}
+    params = SelectParams.model_validate(
+        {"space": {"methods": [], "layers": layers}, "tuned_baselines": {"sweep": 4}}
+    )
+    recipes = swept(params, specs=SPECS, **MODELS)
+    assert [0.5, 1.0, 1.5, 2.0] == [values_of(recipe, "weight") for recipe in recipes]
