@@ -24,7 +24,7 @@ def family_chart(tallest: int) -> dict[str, Any]:
     across = alt.X(
         "generation:Q",
         title="generation",
-        axis=alt.Axis(tickMinStep=1, labelExpr=GENERATION_LABELS, grid=False),
+        axis=alt.Axis(tickMinStep=1, format="d", labelExpr=GENERATION_LABELS, grid=False),
         scale=alt.Scale(nice=False, padding=12),
     )
     down = alt.Y(

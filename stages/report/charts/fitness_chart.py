@@ -28,7 +28,7 @@ def fitness_chart(*, is_raced: bool, is_crowded: bool = False) -> dict[str, Any]
     generation = alt.X(
         "generation:Q",
         title="generation: each a race on other items" if is_raced else "generation",
-        axis=alt.Axis(tickMinStep=1, labelExpr=GENERATION_LABELS),
+        axis=alt.Axis(tickMinStep=1, format="d", labelExpr=GENERATION_LABELS),
         scale=alt.Scale(nice=False, padding=12),
     )
     fitness = alt.Y("fitness:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=10))

@@ -65,7 +65,9 @@ def slice_chart(genes: Sequence[str]) -> dict[str, Any]:
             color=alt.Color(
                 "generation:Q",
                 scale=alt.Scale(range=["#aab4bf", "#3f6f96"]),
-                legend=alt.Legend(orient="top", gradientLength=160, labelExpr=GENERATION_LABELS),
+                legend=alt.Legend(
+                    orient="top", gradientLength=160, format="d", labelExpr=GENERATION_LABELS
+                ),
             ),
             tooltip=[
                 alt.Tooltip("gene_value:Q", title="gene", format=".4f"),

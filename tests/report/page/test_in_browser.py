@@ -164,6 +164,9 @@ def test_no_axis_repeats_a_label(browser: Browser, tmp_path: Path) -> None:
     for story in (told(), told(equal), path_story(), large_story(10)):
         with opened(browser, written(tmp_path, story), width=400) as shown:
             assert [] == labels_that_repeat(shown.page)
+            generations = shown.page.locator("[data-chart=fitness] .role-axis-label").first
+            texts = generations.locator("text").all_text_contents()
+            assert all(text in ("", "scan") or text.isdecimal() for text in texts), texts
             shown.page.locator("[data-chart=fitness] svg").hover()
             shown.page.keyboard.down("Shift")
             for _ in range(12):
