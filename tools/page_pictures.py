@@ -10,13 +10,18 @@ PAGE = Path("reports/index.html").absolute()
 IMAGES = Path("docs/images")
 PICTURES = {"page-verdict": "#verdict .chart", "page-search": "#search .chart"}
 SECTIONS = {"page-layers": "#layers", "page-family": "#family"}
+WHERE_THERE_ARE = {"page-paths": "#paths", "page-scan": "#scan"}
 _WIDTH = 1000
 
 
 def take(page: Page) -> None:
-    """Write a picture of each part."""
-    for name, selector in {**PICTURES, **SECTIONS}.items():
-        page.locator(selector).first.screenshot(path=IMAGES / f"{name}.png")
+    """Write a picture of each part that the page has; some runs have no paths."""
+    for name, selector in {**PICTURES, **SECTIONS, **WHERE_THERE_ARE}.items():
+        if name in WHERE_THERE_ARE and not page.locator(selector).count():
+            continue
+        page.locator(selector).first.screenshot(
+            path=IMAGES / f"{name}.png", style="nav { display: none }"
+        )
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows.pipeline.pipeline_file import PIPELINE, watches
+from flows.prefect_runtime.console import counted
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import read_entries
 from stages.download.sources.model_places import locate
@@ -200,7 +201,8 @@ def _halves(params: Params) -> None:
             space = space_on(alone, layout) if is_known else None
             num_scanned = 0 if space is None else len(scanned(space, own.scan.budget))
             own = with_budget(own, half, num_scanned)
-            with faults.at(f"select.tuned_baselines.{half}"):
+            length = f"a search of {counted(own.generations, 'generation')}"
+            with faults.at(f"select.tuned_baselines.{half}, {length}"):
                 check_strategy(own)
                 if space is not None:
                     check_tasks(space, own, [task.label for task in params.evaluate.tasks])

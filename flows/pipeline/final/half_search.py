@@ -64,8 +64,14 @@ def session_of_half(session: SearchSession, half: Half) -> SearchSession:
 
 def num_candidates(session: SearchSession) -> int:
     """Return how many candidates the searches in halves have at most, their centres included."""
-    tuned = session.params.select.tuned_baselines
-    return tuned.parameters + tuned.layers + len(halves_asked(session.params.select))
+    halves = halves_asked(session.params.select)
+    return sum(_num_candidates(session_of_half(session, half)) for half in halves)
+
+
+def _num_candidates(session: SearchSession) -> int:
+    params = session.params.select
+    num_scanned = len(scanned(space_of(session), params.scan.budget))
+    return num_scanned + params.generations * params.population + 1
 
 
 def _rows(session: SearchSession, advance: Advance) -> Sequence[Row]:

@@ -106,3 +106,8 @@ def test_halves_that_cannot_be_searched_are_refused(make_project: Maker) -> None
     said = project.germline("evolve", code=1)
     assert "select.tuned_baselines.parameters is 3, and one generation of 4 candidates is" in said
     assert "a path through a merge needs a method" in said.lower()
+    islands = {"optimizers": ["CMA", "CMA"], "exchange_every": 1}
+    settings: dict[str, Any] = {"optimizer": "islands", "islands": islands, "warm_start": []}
+    settings |= {"population": 4, "tuned_baselines": {"layers": 8}}
+    said = joint(make_project, "islands", **settings).germline("evolve", code=1)
+    assert "tuned_baselines.layers, a search of 1 generation: params.yaml: select.islands" in said
