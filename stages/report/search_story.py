@@ -21,19 +21,19 @@ class FailedCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SearchStory:
-    """What a search has tried so far.
+    """What a search has tried so far, its ``scan`` before the first generation included.
 
     ``tasks`` are those of the search items, by name. ``is_raced``: each generation answered items
     of its own. ``ended`` are the candidates that answered as much as any: the only ones whose
     fitness may be compared, if not raced. ``unbeaten`` are those of them that no other beats in
     every task; none where races or a single task leave nothing to compare. ``costs`` are what
     children cost where that is an objective, which then counts as a task does. ``num_layers`` is
-    how many layers the recipes tell apart. ``scan`` is what was tried before the search.
-    ``lineage`` is the record of every candidate.
+    how many layers the recipes tell apart. ``lineage`` is the record of every candidate.
     """
 
     tasks: tuple[str, ...]
     is_raced: bool
+    scan: ScanStory
     generations: tuple[GenerationFigures, ...]
     failed: tuple[FailedCandidate, ...]
     num_candidates: int
@@ -43,7 +43,6 @@ class SearchStory:
     ended: frozenset[str]
     gene_effects: tuple[GeneEffect, ...]
     unbeaten: tuple[str, ...]
-    scan: ScanStory
     lineage: tuple[Row, ...]
     costs: tuple[str, ...] = ()
 
@@ -57,6 +56,7 @@ def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
     return SearchStory(
         tasks=tasks,
         is_raced=is_raced,
+        scan=scan_story(rows),
         generations=generations_of(rows, is_raced=is_raced),
         failed=tuple(
             FailedCandidate(row.name, row.error or "") for row in rows if row.status == "failed"
@@ -68,7 +68,6 @@ def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
         ended=frozenset(row.name for row in ended),
         gene_effects=gene_effects(compared),
         unbeaten=unbeaten(compared) if len(tasks) + len(costs) > 1 else (),
-        scan=scan_story(rows),
         lineage=tuple(rows),
         costs=costs,
     )
