@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from stages.params.space.layers_params import LayersParams
+from stages.params.space.space_params import SpaceParams
 from stages.select.space.layers.encoding import Encoding, Values
-from stages.select.space.layers.encodings import encoding_of
 from stages.select.space.layers.hops import Hop
+from stages.select.space.space import Space
 
 DOCS = Path("docs/search.md")
 BEGIN, END = "<!-- from the encodings, by `make docs` -->", "<!-- end -->"
 _BLOCK = re.compile(rf"(?s){re.escape(BEGIN)}\n.*?{re.escape(END)}")
 _SLOT = re.compile(r"pass\d+\.(\w+)\.layer0*(\d+)")
-MODELS, NUM_LAYERS, _DECIMALS = ("a", "b"), 6, 4
+MODELS, NUM_LAYERS = ("a", "b"), 6
 _CELL, _LABEL, _WIDTH = 6, 11, 96  # characters
 
 
@@ -84,8 +82,11 @@ def updated(text: str) -> str:
 
 def encoding_named(name: str, genome: PicturedGenome) -> Encoding:
     """Return the encoding over the models of the pictures."""
-    params: Any = TypeAdapter(LayersParams).validate_python({"encoding": name, **genome.keys})
-    return encoding_of(params, MODELS, NUM_LAYERS, _DECIMALS, merges=False)
+    layers = {"encoding": name, **genome.keys}
+    params = SpaceParams.model_validate({"methods": [], "layers": layers})
+    space = Space(params, specs={}, num_parents=2, num_layers=NUM_LAYERS, parent_names=MODELS)
+    assert space.layers is not None  # noqa: S101  what the params say
+    return space.layers
 
 
 def picture(name: str, genome: PicturedGenome) -> str:
