@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from flows.merging.merge_job import Job, write
 from flows.merging.model_cache import Resolver
+from flows.merging.weights_hashes import known_hash
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, RecipeError
 from stages.files import check_room
@@ -123,7 +124,7 @@ class _Models:
         size = sum(info.num_bytes for info in checkpoint.tensors.values())
         if size <= QUICK_BYTES:
             return self._resolver.hash(checkpoint)
-        return self._resolver.known_hash(checkpoint) or ""
+        return known_hash(checkpoint.folder) or ""
 
 
 @contextmanager

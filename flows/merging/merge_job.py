@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.merging.kept_weights import kept_weights
-from flows.merging.model_cache import Resolver, remember
+from flows.merging.model_cache import Resolver
+from flows.merging.weights_hashes import remember
 from flows.prefect_runtime.console import say
 from stages.errors import CheckpointError
 from stages.files import check_room
@@ -85,7 +86,9 @@ def write(job: Job, plan: Plan, folder: Path) -> str:
             )
     for line in remarks(licences_in(plan)):
         job.say(f"note: {line}")
-    remember(folder, weights_hash)
+    unkept = remember(folder, weights_hash)
+    if unkept is not None:
+        job.say(f"note: {unkept}")
     return weights_hash
 
 

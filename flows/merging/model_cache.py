@@ -3,18 +3,23 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
-from platformdirs import user_cache_path
 
+from flows.merging.weights_hashes import (
+    cache_folder,
+    keep_hash,
+    known_hash,
+    stamp_of,
+    weights_stamp,
+)
 from stages.checkpoint.reader import Checkpoint, digest
 from stages.checkpoint.staging_folder import claim, sweep
-from stages.checkpoint.weight_files import WeightFiles
 from stages.download.build import ModelJob, build
 from stages.download.sources.hub import Repository, is_offline
 from stages.download.sources.model_places import Located, adapter_among, files_in, model_among
@@ -29,11 +34,6 @@ from stages.recipe.model_reference import ModelReference
 
 KEY_DIGITS = 32
 CONVERSION = 2  # raised when the same files would be converted to others: part of every key
-
-
-def cache_folder() -> Path:
-    """Return the folder of what can be computed again; ``GERMLINE_CACHE`` moves it."""
-    return Path(os.environ.get("GERMLINE_CACHE") or user_cache_path("germline"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +86,14 @@ class Resolver:
 
     def hash(self, model: Checkpoint) -> str:
         """Return a model's weights hash, read from the cache where its files are as they were."""
-        stamp = _weights_stamp(model.folder)
-        known = self.known_hash(model)
+        known = known_hash(model.folder)
         if known is not None:
             return known
+        stamp = weights_stamp(model.folder)
         weights = self._hashed(model)
-        if _weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
-            with _cache_faults():
-                write_whole(_hash_file(stamp), f"{weights}\n")
+        if weights_stamp(model.folder) == stamp:  # nobody wrote to it meanwhile
+            keep_hash(stamp, weights)
         return weights
-
-    def known_hash(self, model: Checkpoint) -> str | None:
-        """Return a model's weights hash where the cache has it; no weight is read."""
-        path = _hash_file(_weights_stamp(model.folder))
-        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
-        return text if len(text) == 64 else None
 
     def _hashed(self, model: Checkpoint) -> str:
         with ThreadPoolExecutor(self.threads) as pool:
@@ -141,17 +134,6 @@ class Resolver:
         return Located(repository.names, repository=repository)
 
 
-def remember(folder: Path, weights_hash: str) -> None:
-    """Keep the weights hash of a model folder, for as long as its files stay as they are."""
-    stamp = _weights_stamp(folder)
-    with _cache_faults():
-        write_whole(_hash_file(stamp), f"{weights_hash}\n")
-
-
-def _hash_file(stamp: str) -> Path:
-    return cache_folder() / "weights" / f"{stamp}.txt"
-
-
 def _fetched(model: Located, where: str) -> Path:
     """Return the folder of a model's files; those of the hub are checked when they are new."""
     if model.repository is None:
@@ -160,17 +142,17 @@ def _fetched(model: Located, where: str) -> Path:
         return folder
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # damaged: written again
+    with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: written again
         note = read_json(path)
         folder = Path(note["folder"])
-        if folder.is_dir() and note["stamp"] == _stamp(folder, model.names):
+        if folder.is_dir() and note["stamp"] == stamp_of(folder, model.names):
             model.repository.remember(folder)
             return folder
     folder = model.fetch(model.names)
     check_files(folder, model.light, where=where)
     model.repository.remember(folder)
-    known = {"folder": str(folder), "stamp": _stamp(folder, model.names)}
-    with _cache_faults():
+    known = {"folder": str(folder), "stamp": stamp_of(folder, model.names)}
+    with suppress(OSError):  # else its files are checked again next time
         write_whole(path, json.dumps(known) + "\n")
     return folder
 
@@ -200,10 +182,11 @@ def _built(reference: ModelReference, model: Located, adapter: Located | None, w
     parts = [located for located in (model, adapter) if located is not None]
     request = ModelRequest("model", _source_of(reference, model), where)
     folders = [_fetched(located, request.at) for located in parts]
-    stamps = [_stamp(f, part.names) for f, part in zip(folders, parts, strict=True)]
+    stamps = [stamp_of(f, part.names) for f, part in zip(folders, parts, strict=True)]
     out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
-    if out.is_dir():
-        return out
+    with _cache_faults():
+        if out.is_dir():
+            return out
     job = ModelJob(request, folders[0], model=model, adapter=adapter)
     with _cache_faults():
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -264,19 +247,3 @@ def _make(job: ModelJob, out: Path) -> None:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         os.close(lock)
-
-
-def _weights_stamp(folder: Path) -> str:
-    files = WeightFiles.in_folder(folder)
-    return _stamp(folder, files.names if files else ())
-
-
-def _stamp(folder: Path, names: Iterable[str]) -> str:
-    """Return a hash that changes when one of the named files is written to; none is read."""
-    parts: list[list[str | int]] = []
-    for name in sorted(names):
-        real = (folder / name).resolve()
-        stat = real.stat() if real.is_file() else None
-        times = [stat.st_size, stat.st_mtime_ns, stat.st_ino] if stat else []
-        parts.append([name, str(real), *times])
-    return content_hash(parts)

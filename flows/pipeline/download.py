@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from flows.pipeline.pipeline_file import watches
-from flows.pipeline.preflight import check
+from flows.pipeline.preflight import check, legal_params
 from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.content_check import check_content
@@ -21,7 +21,7 @@ from stages.store.watched_folders import watch
 
 def run() -> None:
     """Check what can be checked before the first byte is fetched, then fetch."""
-    params = load_params()
+    params = legal_params(fetches=True)
     check(params, fetches=True)
     say(f"download: the base and {len(params.download.parents)} parents")
     fetch(params)

@@ -15,6 +15,7 @@ from flows.inspection.runs.journal import Journal
 from flows.inspection.runs.page_so_far import PageSoFar
 from flows.inspection.runs.run_log import JOURNAL
 from flows.pipeline.origins import record_origins
+from flows.pipeline.preflight import legal_params
 from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import SPLIT, Evolution
 from flows.pipeline.session import (
@@ -32,7 +33,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.outcome import Outcome
 from stages.lineage.rows import LINEAGE, SCAN, Row, equal_scores, finished, write_rows
-from stages.params.load import Params, load_params
+from stages.params.load import Params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 from stages.select.space.scan import scanned
@@ -173,7 +174,7 @@ def _at_once(params: Params) -> int:
 
 def run() -> None:
     """Check params.yaml, then evolve with as many threads as there are workers."""
-    params = load_params()
+    params = legal_params()
     say(
         f"evolve: {counted(params.select.generations, 'generation')} of "
         f"{params.select.population} candidates on {counted(len(params.evaluate.tasks), 'task')}, "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.pipeline.preflight import space_on
+from flows.pipeline.search.search_checks import space_on
 from flows.pipeline.session import SearchSession
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults, ParamsError

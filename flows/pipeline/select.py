@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from flows.pipeline.final.final_choice import choose, listed_rows, num_scored
 from flows.pipeline.final.recorded_answers import models_asked, recorded_answers
 from flows.pipeline.origins import record_origins
+from flows.pipeline.preflight import legal_params
 from flows.pipeline.session import (
     Session,
     conduct,
@@ -25,7 +26,7 @@ from stages.evaluate.backends.model_strings import identity
 from stages.lineage.records.question_answers import ANSWERS
 from stages.lineage.rows import LINEAGE, Row, read_rows, write_rows
 from stages.lineage.selection import Selection, TestedModel
-from stages.params.load import Params, load_params
+from stages.params.load import Params
 from stages.report.story import story_of
 from stages.select.final.half_searches import halves_asked
 
@@ -82,7 +83,7 @@ def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:
 
 def run() -> None:
     """Check params.yaml, then choose with as many threads as there are workers."""
-    params = load_params()
+    params = legal_params()
     num_listed = params.select.shortlist
     listed = counted(num_listed, "candidate") if num_listed else "the search's mean"
     say(f"select: {listed} on validation items, one on test items")

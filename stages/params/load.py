@@ -5,10 +5,12 @@ through ``flows.pipeline.preflight``, before any long work starts.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from stages.errors import ParamsError
 from stages.files import text_of
@@ -18,11 +20,13 @@ from stages.params.evaluate_params import EvaluateParams
 from stages.params.merge_params import MergeParams
 from stages.params.report_params import ReportParams
 from stages.params.section import Section
+from stages.params.section_keys import legal_keys, sections_at, tags, without, without_tags
 from stages.params.select_params import SelectParams
 from stages.yaml_text import Node, document_in
 
 PARAMS_PATH = Path("params.yaml")
 S = TypeVar("S", bound=Section)
+Location = tuple[str | int, ...]
 
 # By pydantic's names of faults; the braces are what it says about the limits.
 _WORDS = {
@@ -93,7 +97,62 @@ def load_params(path: str | Path = PARAMS_PATH) -> Params:
         ParamsError: the file is missing, is not YAML, or a key or value is not legal; the message
             lists every fault at once.
     """
-    path = Path(path)
+    data, document = _read(Path(path))
+    return validated(Params, data, str(path), document)
+
+
+@dataclass(frozen=True, slots=True)
+class LegalPart:
+    """The keys of params.yaml that are legal where others are not."""
+
+    params: Params  # what is not legal has its default
+    wrong: frozenset[Location]
+
+    def holds(self, *keys: str) -> bool:
+        """Return whether nothing is wrong at, above or below these dotted keys."""
+        wanted = [tuple(key.split(".")) for key in keys]
+        return not any(a[: len(b)] == b[: len(a)] for a in self.wrong for b in wanted)
+
+
+def legal_part(path: str | Path = PARAMS_PATH) -> LegalPart | None:
+    """Return what is legal of a file that ``load_params`` refuses; None where that is too little.
+
+    A key that is missing, or that has no default, takes the section around it along.
+    """
+    try:
+        data, _ = _read(Path(path))
+    except ParamsError:
+        return None
+    wrong: set[Location] = set()
+    while () not in wrong:
+        try:
+            params = Params.model_validate(without(data, sorted(wrong, key=str)))
+        except ValidationError as error:
+            wrong |= {_outside(wrong, fault) for fault in error.errors(include_url=False)}
+        else:
+            return LegalPart(params, frozenset(wrong | _meant(wrong)))
+    return None
+
+
+def _outside(wrong: set[Location], fault: Mapping[str, Any]) -> Location:
+    """Return the key of a fault; of one known as wrong, the nearest one around it."""
+    location = tuple(without_tags(Params, fault["loc"]))
+    while location in wrong:
+        location = location[:-1]
+    return location
+
+
+def _meant(wrong: set[Location]) -> set[Location]:
+    """Return the keys that unknown ones are perhaps slips of."""
+    meant: set[Location] = set()
+    for *section, key in wrong:
+        close = get_close_matches(str(key), legal_keys(Params, section), n=1, cutoff=0.5)
+        meant |= {(*section, word) for word in close}
+    return meant
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Node]:
+    """Return the data of a file, and the document that has its lines."""
     try:
         document = document_in(text_of(path))
     except FileNotFoundError as error:
@@ -107,7 +166,7 @@ def load_params(path: str | Path = PARAMS_PATH) -> Params:
     if document is None or not isinstance(data, dict):
         kind = "nothing" if data is None else f"a {type(data).__name__}"
         raise ParamsError(f"{path}: holds {kind}. It must hold sections: {_sections()}.")
-    return validated(Params, data, str(path), document)
+    return data, document
 
 
 def validated(
@@ -126,7 +185,7 @@ def validated(
         faults = error.errors(include_url=False)
         unknown = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
         if unknown:  # what contradicts what is checked last, where there is no unknown key
-            faults += _others(kind, _without(data, unknown), [fault["loc"] for fault in faults])
+            faults += _others(kind, without(data, unknown), [fault["loc"] for fault in faults])
         lines = [_explain(kind, f"{source}{_line(document, f['loc'])}", f) for f in faults]
         raise ParamsError("\n".join(lines)) from error
 
@@ -137,20 +196,6 @@ def _others(kind: type[Section], data: Any, known: list[tuple[Any, ...]]) -> lis
     except ValidationError as error:
         return [f for f in error.errors(include_url=False) if f["loc"] not in known]
     return []
-
-
-def _without(data: Any, locations: Sequence[tuple[Any, ...]]) -> Any:
-    """Return plain data without the keys at ``locations``."""
-    heads = {location[0] for location in locations if len(location) == 1}
-    inner = {
-        key: [rest[1:] for rest in locations if rest[0] == key and len(rest) > 1]
-        for key in {location[0] for location in locations}
-    }
-    if isinstance(data, dict):
-        return {k: _without(v, inner.get(k, [])) for k, v in data.items() if k not in heads}
-    if isinstance(data, list):
-        return [_without(value, inner.get(index, [])) for index, value in enumerate(data)]
-    return data
 
 
 def _line(document: Node | None, location: Sequence[str | int]) -> str:
@@ -171,21 +216,21 @@ def _sections() -> str:
 
 
 def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
-    location = _without_tags(kind, fault["loc"])
+    location = without_tags(kind, fault["loc"])
     where = f"{source}: {'.'.join(map(str, location)) or 'the file'}"
     if fault["type"] == "extra_forbidden":
-        legal = _legal_keys(kind, fault["loc"][:-1])
+        legal = legal_keys(kind, fault["loc"][:-1])
         hint = nearest(str(location[-1]), legal)
         return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
     if fault["type"] == "missing":
         return f"{where}: missing. This key is required; add it."
     if fault["type"].startswith("union_tag"):
         key = fault["ctx"]["discriminator"].strip("'")
-        tags = [tag for model in _sections_at(kind, fault["loc"]) for tag in _tags(model)]
+        kinds = [tag for model in sections_at(kind, fault["loc"]) for tag in tags(model)]
         tag = fault["ctx"].get("tag")
         said = "missing, this key is required" if tag is None else f"got {tag!r}"
-        hint = nearest(str(tag), tags) if tag is not None else ""
-        return f"{where}.{key}: {said}. Legal: {', '.join(tags)}.{hint}"
+        hint = nearest(str(tag), kinds) if tag is not None else ""
+        return f"{where}.{key}: {said}. Legal: {', '.join(kinds)}.{hint}"
     message = _words(fault)
     got = fault["input"]
     shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
@@ -198,47 +243,3 @@ def _words(fault: Mapping[str, Any]) -> str:
     if words is None:
         return str(fault["msg"]).removeprefix("Value error, ")
     return words.format(**fault.get("ctx", {}))
-
-
-def _legal_keys(kind: type[Section], location: Sequence[str | int]) -> list[str]:
-    """Return the keys that are legal at ``location``; numbers in it index lists."""
-    models = _sections_at(kind, location)
-    return sorted(models[0].model_fields) if models else []
-
-
-def _without_tags(kind: type[Section], location: Sequence[str | int]) -> list[str | int]:
-    """Return a place as it is written in the file, where pydantic also names a section's kind."""
-    return [
-        part
-        for index, part in enumerate(location)
-        if not _tagged(_sections_at(kind, location[:index]), part)
-    ]
-
-
-def _sections_at(kind: type[Section], location: Sequence[str | int]) -> list[type[BaseModel]]:
-    """Return the section class at ``location``; several where its tag tells which of them."""
-    models: list[type[BaseModel]] = [kind]
-    for part in location:
-        if isinstance(part, int):
-            continue
-        tagged = _tagged(models, part)
-        field = models[0].model_fields.get(part) if models else None
-        models = tagged or (_models_in(field.annotation) if field else [])
-    return models
-
-
-def _tagged(models: Sequence[type[BaseModel]], part: str | int) -> list[type[BaseModel]]:
-    return [model for model in models if part in _tags(model)] if len(models) > 1 else []
-
-
-def _tags(model: type[BaseModel]) -> tuple[str, ...]:
-    """Return the names of a section that is one of several kinds: what its literal keys may be."""
-    literals = (f.annotation for f in model.model_fields.values() if f.is_required())
-    return tuple(tag for hint in literals if get_origin(hint) is Literal for tag in get_args(hint))
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the section classes inside an annotation such as ``list[TaskParams]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for inner in getattr(annotation, "__args__", ()) for m in _models_in(inner)]

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import torch
 
-from flows.pipeline.preflight import specs
+from flows.pipeline.search.search_checks import specs
 from stages.checkpoint.reader import Checkpoint
 from stages.download import stage as download_stage
 from stages.download.manifest import Parents

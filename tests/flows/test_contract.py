@@ -23,7 +23,8 @@ import stages.download.stage
 import stages.lineage.rows
 import stages.report.stage
 from stages.merge.methods import METHODS
-from stages.params.load import Params, _models_in, load_params
+from stages.params.load import Params, load_params
+from stages.params.section_keys import models_in
 
 ROOT = Path(__file__).parents[2]
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -253,7 +254,7 @@ def keys_of(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
             yield from keys_of(inner, f"{prefix}{name}.")
             continue
         yield f"{prefix}{name}", "required" if field.is_required() else spell(field)
-        for section_inside in _models_in(inner):
+        for section_inside in models_in(inner):
             yield from keys_of(section_inside, f"{prefix}{name}.")
 
 

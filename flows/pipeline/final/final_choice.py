@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flows.pipeline.final.half_search import HalfSearch, half_searches, num_candidates
 from flows.pipeline.final.tuning import num_evaluations, recipes_to_try, tune
-from flows.pipeline.preflight import specs
+from flows.pipeline.search.search_checks import specs
 from flows.pipeline.session import SearchSession, evaluate_all
 from stages.errors import EvaluationError, LineageError, at
 from stages.evaluate.tasks.public_benchmarks import cautions

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from flows.pipeline.evolve import generations, refuse_silence, score_centre, select
+from flows.pipeline.evolve import refuse_silence, select
+from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import Evolution, space_of
 from flows.pipeline.session import SearchSession
 from flows.prefect_runtime.console import SearchProgress

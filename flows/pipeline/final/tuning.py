@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from flows.pipeline.preflight import specs
+from flows.pipeline.search.search_checks import specs
 from flows.pipeline.search_state import SPLIT, space_of
 from flows.pipeline.session import SearchSession, evaluate_all
 from stages.errors import EvaluationError

@@ -8,7 +8,7 @@ in a fixed order: a replay fits the same and tells the same.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from flows.pipeline.preflight import specs
+from flows.pipeline.search.search_checks import specs
 from flows.pipeline.session import SearchSession, evaluate_all
 from stages.errors import EvaluationError
 from stages.evaluate.estimators.estimator import Estimator

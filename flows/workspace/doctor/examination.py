@@ -34,17 +34,17 @@ def examine(folder: Path | None) -> Iterator[Finding]:
             "warning", "project", "none here", "`germline new DIR` makes one, or change to one."
         )
         return
+    from flows.pipeline.preflight import legal_params
     from flows.workspace.doctor.project_checks import (
         cache_findings,
         names_hub,
         params_findings,
     )
-    from stages.params.load import load_params
 
     yield from cache_findings(folder)
     with chdir(folder):
         try:
-            params = load_params()
+            params = legal_params(fetches=True)
         except ParamsError as error:
             for line in str(error).splitlines():
                 yield Finding("fault", "params", line.rstrip("."))

@@ -13,7 +13,8 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
 - A sign counts unless the end of a value or a name stands before it: 5-3 ends in 3, GPT-4 in 4.
 - Percent and currency signs and units are not part of the number: 42 % is 42, 25 cm^2 is 25.
 - 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015;
-  10^3 by itself is 1000; other powers of digits are two numbers.
+  10^3 by itself is 1000; exponents may stand in brackets, 10^(3); other
+  powers of digits are two numbers.
 - Digits right after a Latin, Greek or Cyrillic letter are part of a name: H2O holds no number.
 
 The spellings of digits, minus, exponents and indices are in ``number_spelling.py``; a table of
@@ -26,7 +27,7 @@ from decimal import Decimal
 from stages.evaluate.measures.number_spelling import CURRENCY, LETTERS, plainly_spelled
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 4  # raised when texts would be read differently; part of the suite's key
+NUMERALS_VERSION = 5  # raised when texts would be read differently; part of the suite's key
 _SPACES = "\u00a0\u202f\u2009"  # no-break, narrow no-break, thin
 _GROUPING = f"'_\u2019{_SPACES}"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -42,13 +43,13 @@ _NUMBER = re.compile(
     )?
     (?:\\?[{CURRENCY}][\ {_SPACES}]?)?
     (?<![{_NAMES}_0-9])(?<![0-9][.,])
-    (?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+|_\d{{3}}(?!\d))*|[.,]\d+)
+    (?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+|_\d{{3}}(?!\d))*|(?<!\.\.)[.,]\d+)
     (?:
         [eE](?P<e>[-+]?\d{{1,4}})(?!\d)
-      | \s*(?:[×*·x]|\\times|\\cdot)\s*10
-        (?:(?:\^|\*\*)\s*\{{?(?P<power>[-+]?\d{{1,4}})(?!\d)|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
+      | \s*(?:[×*·xX✕⋅∙]|\\times|\\cdot)\s*10
+        (?:(?:\^|\*\*)\s*[{{(]?\s*(?P<power>[-+]?\d{{1,4}})(?!\d)|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
       | (?<=10)(?<![\d.,{_GROUPING}]10)(?P<of_ten>
-            (?:\^|\*\*)\s*\{{?[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
+            (?:\^|\*\*)\s*[{{(]?\s*[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
         )
     )?
     """,
@@ -71,7 +72,8 @@ def last_number(text: str, decimal: str = ".") -> Decimal | None:
 def _read(match: re.Match[str], decimal: str) -> Decimal:
     sign = "-" if match["sign"] == "-" else ""
     if match["of_ten"]:
-        return Decimal(f"{sign}1E{match['of_ten'].translate(_RAISED).lstrip('^*{ ')}")
+        power = re.sub(r"[^-+\d]", "", match["of_ten"].translate(_RAISED))
+        return Decimal(f"{sign}1E{power}")
     raised = (match["raised"] or "").translate(_RAISED)
     exponent = match["e"] or match["power"] or raised or "0"
     return Decimal(f"{sign}{_plain(match['digits'], decimal)}E{exponent}")

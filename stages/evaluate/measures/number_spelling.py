@@ -6,10 +6,12 @@ r"""Bring the numerals of a text to one spelling, before ``number_reading.py`` r
   text, and where U+2212, which makes no bullets, begins a line. Two hyphens are a dash: 3--5.
 - An exponent of a letter belongs to a name, as of a unit, and so does an index: 25 cm^2, m/s**2,
   25 \text{ cm}^{2}, 25 cm<sup>2</sup>, 5 m s-1 and x_{10}. An index of digits is their base.
+- A fraction of one sign is a decimal one, by itself or after a whole number: ½ is 0.5, 1 ½ is 1.5.
 - Underscores around a number are emphasis: _42_ and __42__.
 """
 
 import re
+import unicodedata
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
 LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u1000-\u1fff"  # of scripts with spaces
@@ -33,6 +35,8 @@ _UNIT = (
     r"(?:[kcdmnpMGhµμ]?(?:mol|eV|Hz|Pa|bit|[mgsAKLlWJNVCFTBΩ])|cd|min|ha|yr|[hdt])(?![A-Za-zµμΩ])"
 )
 _UNITS = rf"(?:{_UNIT}(?:(?:\^|\*\*)?-?[1-9])?[ ·⋅.*/]{{1,2}}){{0,5}}"
+
+_FRACTION = re.compile(r"(?:(\d)[ \u00a0\u202f\u2009]?)?([¼½¾⅐-⅞])")
 
 _Rule = tuple[re.Pattern[str], str]
 _BEFORE: tuple[_Rule, ...] = (
@@ -78,6 +82,7 @@ _AFTER: tuple[_Rule, ...] = (
 
 def plainly_spelled(text: str) -> str:
     """Return ``text`` with its numerals in the one spelling that ``number_reading.py`` knows."""
+    text = _FRACTION.sub(_as_decimal, text)
     for pattern, new in _BEFORE:
         text = pattern.sub(new, text)
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text.translate(_ALIKE))
@@ -86,3 +91,9 @@ def plainly_spelled(text: str) -> str:
         while previous != text:  # units stand in chains: kg m**2 s**-2
             previous, text = text, pattern.sub(new, text)
     return text
+
+
+def _as_decimal(match: re.Match[str]) -> str:
+    """Return ⅛ as 0.125 and zeros, so that no decimal mark is taken for one of thousands."""
+    fraction = f"{unicodedata.numeric(match[2]):.16f}".removeprefix("0")
+    return f"{match[1] or 0}{fraction}"

@@ -13,6 +13,15 @@ from stages.select.strategies.strategy import Strategy
 STRATEGIES: dict[str, type[Strategy]] = {**SINGLE, "islands": IslandsStrategy}
 
 
+def check_optimizer(name: str) -> None:
+    """Return if there is a strategy of this name.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    check_name(name, list(STRATEGIES), "select.optimizer")
+
+
 def check_strategy(params: SelectParams) -> None:
     """Return if there is a strategy ``params.optimizer`` and it can search as ``params`` say.
 
@@ -20,7 +29,7 @@ def check_strategy(params: SelectParams) -> None:
         ParamsError: there is no such strategy, or it cannot; the message says why.
     """
     name = params.optimizer
-    check_name(name, list(STRATEGIES), "select.optimizer")
+    check_optimizer(name)
     strategy = STRATEGIES[name]
     check_schedule(params)
     strategy.check(params)

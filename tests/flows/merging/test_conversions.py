@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flows.merging.model_cache import Resolver, cache_folder
+from flows.merging.model_cache import Resolver
+from flows.merging.weights_hashes import cache_folder
 from stages.checkpoint.reader import Checkpoint
 from stages.recipe.model_reference import ModelReference
 from tests.flows.conftest import environment

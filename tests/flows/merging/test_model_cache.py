@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from flows.merging.model_cache import Resolver
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import CheckpointError
 from tests.flows.cli.test_merge_command import TIES, Q
 from tests.flows.typed import merged, said_by
 from tests.hub_server import HubServer
@@ -129,15 +127,31 @@ def test_models_that_are_not_there_aresaid_by(model: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("cache", ["file/cache", "/proc/no-such-process/cache"])
-def test_a_cache_that_cannot_be_written_is_blamed(
+def test_a_cache_that_cannot_be_written_stops_no_merge(
     here: Path, monkeypatch: pytest.MonkeyPatch, cache: str
 ) -> None:
-    """The message names the cache's folder, not that of the merge, and what to do."""
+    """The child is as ever, and a note names the cache's folder and what to do."""
     (here / "file").write_text("in the way")
+    text = "merge_method: passthrough\nmodels: [{model: one}]"
+    merged(text, out="usual")
     monkeypatch.setenv("GERMLINE_CACHE", cache)
+    said = merged(text, out="without").output.replace("\n", " ")
+    for file in Path("usual").iterdir():
+        assert file.read_bytes() == (Path("without") / file.name).read_bytes()
+    assert 1 == said.count(f"note: {cache}: the cache of germline merge cannot be written")
+    assert "Set GERMLINE_CACHE" in said
 
-    with pytest.raises(CheckpointError) as caught:
-        Resolver("merge.yml").hash(Checkpoint(Path("one")))
 
-    assert str(caught.value).startswith(str(Path(cache).absolute()))
-    assert "Set GERMLINE_CACHE" in str(caught.value)
+def test_a_conversion_needs_the_cache_and_blames_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One error names the cache's folder, not that of the merge."""
+    torch.save(load_file("one/model.safetensors"), "one/pytorch_model.bin")
+    Path("one/model.safetensors").unlink()
+    (here / "file").write_text("in the way")
+    monkeypatch.setenv("GERMLINE_CACHE", "file/cache")
+    result = merged("merge_method: passthrough\nmodels: [{model: one}]", code=1)
+    said = result.stderr.replace("\n", " ")
+    assert f"{here}/file/cache: the cache of germline merge cannot be written" in said
+    assert "Set GERMLINE_CACHE" in said
+    assert not Path("out").exists()

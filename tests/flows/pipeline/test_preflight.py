@@ -1,5 +1,6 @@
 """What is wrong in params.yaml is said at once, all of it, before any work."""
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from flows.pipeline.preflight import check
+from flows.pipeline.preflight import check, legal_params
 from stages.errors import ParamsError
 from stages.params.load import Params
+from stages.select.final.baselines import BASELINES
 
 GOOD: dict[str, dict[str, Any]] = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math", "order": "zoo:order"}},
@@ -129,6 +131,56 @@ def test_check_lists_every_fault_at_once() -> None:
         check(wrong)
 
     assert 3 == len(str(caught.value).splitlines())
+
+
+def test_types_hide_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message has keys, types and the names that only a room can judge, and nothing untrue."""
+    wrong = {
+        "download": GOOD["download"],
+        "merge": {"tokenizer": "mth", "sed": 1},
+        "evaluate": {
+            "include_path": "data/tasks",
+            "tasks": [{"task": "no_such_task"}],
+            "workers": "two",
+            "device": "cuda:77",
+        },
+        "select": {
+            "population": "4",
+            "optimizer": "CAM",
+            "space": {"methods": ["tise"]},
+        },
+    }
+    for folder in ("data/zoo", "data/tasks"):
+        shutil.copytree(folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(json.dumps(wrong), encoding="utf-8")
+    with pytest.raises(ParamsError) as caught:
+        legal_params(fetches=True)
+    lines = str(caught.value).splitlines()
+    said = ("merge.sed", "evaluate.workers", "select.population", "'mth'", "no_such_task")
+    for part in (*said, "cuda:77", "CAM", "tise"):
+        assert 1 == sum(part in line for line in lines), (part, lines)
+    assert 8 == len(lines), lines
+
+
+@pytest.mark.parametrize(
+    ("section", "hidden"),
+    [
+        ({"population": "24", "warm_start": ["uniform", "parents"]}, "gives"),
+        ({"populaton": 24, "warm_start": [*BASELINES, "parents"]}, "gives"),
+        ({"space": {"weight": ["0", 1], "methods": ["tise"]}}, "tise"),
+    ],
+)
+def test_nothing_is_said_of_defaults(
+    section: dict[str, object], hidden: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs on a value that is not legal is not judged by the default of it."""
+    wrong = {**GOOD, "evaluate": GOOD["evaluate"] | {"include_path": None}, "select": section}
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(json.dumps(wrong), encoding="utf-8")
+    with pytest.raises(ParamsError) as caught:
+        legal_params()
+    assert hidden not in str(caught.value)
 
 
 def test_check_finds_what_cannot_be_written(
