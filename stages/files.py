@@ -21,6 +21,9 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
 
     Folders are made where they are missing. Text is UTF-8 with its line ends as they are.
     ``mode`` is that of the file; None: what the umask leaves.
+
+    Raises:
+        OSError: it cannot be written; the error names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = scratch_name(path)
@@ -29,6 +32,8 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
         if mode is not None:
             scratch.chmod(mode)
         scratch.replace(path)
+    except OSError as error:  # a full disk names no file, another fault the temporary one
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         scratch.unlink(missing_ok=True)  # gone where it was renamed
 
@@ -92,11 +97,19 @@ def check_room(needs: Mapping[Path, int], where: str) -> None:
         wanted = sum(needs[folder] for folder in folders)
         free = shutil.disk_usage(_nearest_folder(folders[0])).free
         if wanted > free:
-            shown = " and ".join(f"{needs[f] / 1e9:.2f} GB in {f}" for f in folders)
+            shown = " and ".join(f"{size_text(needs[f])} in {f}" for f in folders)
             raise CheckpointError(
-                f"{where}: needs {shown}, the disk has {free / 1e9:.2f} GB free. Free some, or "
-                "use another disk."
+                f"{where}: needs {shown}, the disk has {size_text(free)} free. Free some, or use "
+                "another disk."
             )
+
+
+def size_text(num_bytes: float) -> str:
+    """Return a number of bytes in the largest unit of which there is one, as 5.88 MB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.2f} {unit}"
+    return f"{num_bytes:.0f} bytes"
 
 
 def is_same_disk(folder: Path, other: Path) -> bool:

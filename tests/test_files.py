@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.files import can_be_path, inside_project, leaving_link, text_of
+from stages.files import (
+    can_be_path,
+    inside_project,
+    leaving_link,
+    size_text,
+    text_of,
+    write_whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +90,21 @@ def test_text_that_no_disk_takes_is_no_path(text: str) -> None:
     """Asking for such a name is an error on every disk."""
     assert not can_be_path(text)
     assert can_be_path("models/mine")
+
+
+def test_a_size_has_the_unit_that_shows_it() -> None:
+    """A tiny disk has kilobytes free, not 0.00 GB."""
+    sizes = (0, 999, 4096, 5.88e6, 1e9, 8.64e12)
+    assert [size_text(size) for size in sizes] == [
+        *("0 bytes", "999 bytes", "4.10 kB", "5.88 MB", "1.00 GB", "8640.00 GB")
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The error names the file that was asked for, not the one that it is written under."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_whole(tmp_path / "folder", "text")
+
+    assert str(tmp_path / "folder") == caught.value.filename
+    assert ["folder"] == [path.name for path in tmp_path.iterdir()]

@@ -2,16 +2,14 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from flows.merging.disk_faults import fault_of_disk
-from flows.prefect_runtime.console import say, stop
-from stages.errors import GermlineError
+from flows.prefect_runtime.console import say, telling
+from stages.errors import CheckpointError, GermlineError
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kMGT]?)B?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -151,17 +149,14 @@ def _say_merged(out: Path, weights_hash: str, plugins: tuple[Path, ...]) -> None
 
 
 def _guarded(job: Callable[[], None], out: Path) -> None:
-    """Run ``job``; where it fails, say why on one line each and exit."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        job()
-    except GermlineError as error:
-        for line in str(error).splitlines():
-            console.print(f"error: {line}", markup=False)
-    except KeyboardInterrupt as error:  # a download says itself what is kept
-        stop(console, str(error) or f"stopped: {out} was not written")
-    except OSError as error:
-        console.print(f"error: {fault_of_disk(error, out)}", markup=False)
-    else:
-        return
-    sys.exit(1)
+    """Run ``job``; what the system refuses is said of ``out``, or of the model that was read."""
+
+    def work() -> None:
+        try:
+            job()
+        except GermlineError:
+            raise
+        except OSError as error:
+            raise CheckpointError(fault_of_disk(error, out)) from error
+
+    telling(work, stopped=f"{out} was not written")

@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from flows.execution.error_log import explained
+from flows.inspection.terminal_faults import fault_of_system
 
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full. Free some.",
@@ -23,7 +23,7 @@ def fault_of_disk(error: OSError, out: Path) -> str:
     if error.errno in _NO_PLACE:
         where = f"{error.strerror}: {error.filename}"
         return f"{out}: cannot be written: {where}. Give another OUT."
-    return f"{out}: {explained(error)} Remove the cause and run the same command again."
+    return f"{out}: {fault_of_system(error)}"
 
 
 def is_part_of(out: Path, path: Path) -> bool:

@@ -5,34 +5,34 @@ from html import escape
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from flows.inspection.search_bar import SearchBar, SearchCount
 
 _STAGE = re.compile(r"(Running stage|Stage) '([a-z]+)'")
-_GENERATION = re.compile(r"generation (\d+): (.*)")
 HTML_TYPE = "text/html"
 _MOST_LINES = 8  # of a notebook's view
 
 
 class RunView:
-    """Takes the lines that a run prints; shows its stage, the generations done and the best."""
+    """Takes the lines that a run prints; shows its stage, the candidates done and the best.
 
-    def __init__(self, num_generations: int, *, is_shown: bool) -> None:
-        self._total = num_generations
-        self._stage, self._best, self._num_done = "starting", "", 0
+    The bar is that of `germline run`.
+    """
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._count = SearchCount("starting", 0, 0)
         self._lines: list[str] = []
         self._console = Console(highlight=False, soft_wrap=True)
         self._display: Any = None  # of a notebook
         self._is_notebook = is_shown and self._console.is_jupyter
         self._is_printed = is_shown and not self._is_notebook
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[best]}"),
-            TimeElapsedColumn(),
-        )
-        is_terminal = self._is_printed and self._console.is_terminal
-        self._bar = Progress(*columns, console=self._console, disable=not is_terminal)
-        self._task = self._bar.add_task(self._stage, total=num_generations, best="")
+        self._is_terminal = self._is_printed and self._console.is_terminal
+        self._bar = SearchBar(self._console, "starting", None, is_shown=self._is_terminal)
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether the view shows each count; elsewhere all lines are printed."""
+        return self._is_notebook or self._is_terminal
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -45,33 +45,36 @@ class RunView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stage = "ended"
+        self._count = SearchCount(
+            "ended", self._count.num_done, self._count.total, self._count.best
+        )
         self._show()
         self._bar.stop()
 
     def take(self, line: str) -> None:
         """Show what a line of the run says."""
-        stage, generation = _STAGE.match(line), _GENERATION.match(line)
+        stage, count = _STAGE.match(line), SearchCount.read(line)
         if stage:
-            self._stage = stage[2]
-        if generation:
-            self._num_done, self._best = int(generation[1]) + 1, generation[2]
-        if not line.strip() or line.startswith("> "):  # a stage's command, of DVC
-            return
-        self._lines = [*self._lines[1 - _MOST_LINES :], line]
-        if self._is_printed:
-            self._bar.console.print(line, markup=False)
+            self._count = SearchCount(stage[2], 0, 0)
+        if count:
+            self._count = count
+        is_counted = count is not None and self.has_bar
+        if line.strip() and not line.startswith("> ") and not is_counted:  # `> `: of DVC
+            self._lines = [*self._lines[1 - _MOST_LINES :], line]
+            if self._is_printed:
+                self._console.print(line, markup=False)
         self._show()
 
     def html(self) -> str:
         """Return the view as a notebook shows it."""
         lines = "\n".join(escape(line) for line in self._lines)
-        title = f"{escape(self._stage)}: {self._num_done} of {self._total} generations"
-        bar = f'<progress value="{self._num_done}" max="{self._total}"></progress>'
-        return f"<div><b>{title}</b> {bar} {escape(self._best)}<pre>{lines}</pre></div>"
+        count = self._count
+        if not count.total:
+            return f"<div><b>{escape(count.stage)}</b><pre>{lines}</pre></div>"
+        bar = f'<progress value="{count.num_done}" max="{count.total}"></progress>'
+        return f"<div><b>{escape(str(count))}</b> {bar}<pre>{lines}</pre></div>"
 
     def _show(self) -> None:
-        best = self._best
-        self._bar.update(self._task, description=self._stage, completed=self._num_done, best=best)
+        self._bar.show(self._count)
         if self._display is not None:
             self._display.update({HTML_TYPE: self.html()}, raw=True)

@@ -14,6 +14,7 @@ from flows.inspection.stored_lineage import SELECTION
 from flows.notebook.params_file import project_of
 from flows.notebook.project_lineage import Lineage, load_lineage
 from flows.notebook.run_view import RunView
+from flows.prefect_runtime.console import PACE
 from stages.errors import GermlineError
 from stages.lineage.records.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import Row
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 _END_LIMIT_S = 120.0  # a run that was told to stop writes down what it has
 _LINES_OF_A_FAILURE = 15
+_PACE_S = "0.5"  # between two counts of candidates
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,9 +119,9 @@ def search(
         GermlineError: the params are not legal, or the run failed; its reasons are the message.
     """
     project, wanted = project_of(params, folder, overwrite=overwrite)
-    with RunView(wanted.select.generations, is_shown=progress) as view:
+    with RunView(is_shown=progress) as view:
         lines = []
-        with _run(project) as process:
+        with _run(project, {PACE: _PACE_S} if view.has_bar else {}) as process:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
                 view.take(lines[-1])
@@ -129,14 +131,23 @@ def search(
 
 
 @contextmanager
-def _run(project: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start the run and wait for its end; where the block is left early, stop it first."""
+def _run(project: Path, more: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start the run and wait for its end; where the block is left early, stop it first.
+
+    ``more`` are variables of its environment.
+    """
     # The commands in dvc.yaml say `python`: that of this process.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.notebook.run_process", str(project.absolute())],
         cwd=_ROOT,  # where flows is germline's own
-        env={**os.environ, "PATH": path, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": _python_path(),
+            "PYTHONUNBUFFERED": "1",
+            **more,
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,19 +1,18 @@
 """What a person sees: progress while a flow runs, one clear message when it cannot go on."""
 
-import gc
-import sys
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from filelock import FileLock, Timeout
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.execution.error_log import explained
-from flows.inspection.terminal_text import printable
+from flows.inspection.search_bar import SearchBar, SearchCount
+from flows.inspection.terminal_faults import GOES_ON, one_line_faults
 from stages.errors import GermlineError
 from stages.scratch_folder import clear_scratch
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:  # help loads this module, and must not wait for these
     from stages.lineage.rows import Row
 
 LOCK_PATH = Path(".scratch/run.lock")
-_GOES_ON = "what was evaluated is kept; the same command goes on from there"
+PACE = "GERMLINE_PROGRESS_S"
+_PACE_S = 60.0
 
 
 @contextmanager
@@ -63,34 +63,10 @@ def main(job: Callable[[], None]) -> None:
     telling(locked)
 
 
-def telling(job: Callable[[], None], stopped: str = _GOES_ON) -> None:
-    """Run ``job``; print one line per fault and exit with 1, or 130 for Ctrl-C.
-
-    ``stopped`` says what Ctrl-C leaves.
-    """
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
+def telling(job: Callable[[], None], stopped: str = GOES_ON) -> None:
+    """Run ``job``; say its faults on one line each, and after Ctrl-C what it leaves."""
+    with one_line_faults(stopped):
         job()
-    except GermlineError as error:
-        for line in str(error).splitlines():
-            console.print(f"error: {printable(line)}", markup=False)
-        sys.exit(1)
-    except (OSError, ImportError, MemoryError) as error:  # the machine's: no candidate's fault
-        console.print(
-            f"error: {explained(error)} Remove the cause and run the same command again; what was "
-            "evaluated is kept.",
-            markup=False,
-        )
-        sys.exit(1)
-    except KeyboardInterrupt as error:  # a download says itself what is kept
-        stop(console, str(error) or f"stopped: {stopped}")
-
-
-def stop(console: Console, text: str) -> NoReturn:
-    """Print one line and exit with 130, as after Ctrl-C."""
-    console.print(text, markup=False)
-    gc.freeze()  # Python's last collection walks all of torch: 4 s on a busy machine
-    sys.exit(130)
 
 
 def say(text: str) -> None:
@@ -104,30 +80,30 @@ def counted(count: int, noun: str) -> str:
 
 
 class SearchProgress:
-    """A bar with the best fitness and time left at a terminal; a line per generation elsewhere."""
+    """A bar with the best fitness and time left at a terminal; lines elsewhere.
+
+    Elsewhere a line says each minute how far the search is, or as often as ``GERMLINE_PROGRESS_S``
+    says, and another each generation.
+    """
 
     def __init__(self, total: int, label: str, *, is_quiet: bool = False) -> None:
         self._console = Console(highlight=False, quiet=is_quiet)
-        self._label, self._total = label, total
+        self._label, self._total, self._done = label, total, 0
         self._log: RunLog | None = None
         self._best: float | None = None
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("best {task.fields[best]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=False,
-        )
-        self._task = self._bar.add_task(label, total=total, best="-")
+        self._bar = SearchBar(self._console, label, total, is_shown=self._console.is_terminal)
+        self._pace_s = float(os.environ.get(PACE, _PACE_S))
+        self._last_s = time.monotonic()
 
     def __enter__(self) -> Self:
         from flows.inspection.runs.run_log import RunLog
 
         if not self._console.quiet:
             self._log = RunLog(self._label, self._total)
+            self.say(
+                f"{self._label}: {self._total} evaluations to look up or to compute; before they "
+                "compute, workers load PyTorch and a model"
+            )
         self._bar.start()
         return self
 
@@ -140,8 +116,7 @@ class SearchProgress:
         """Show the best fitness so far, with ``fitness`` taken into account."""
         if fitness is not None and (self._best is None or fitness > self._best):
             self._best = fitness
-        shown = "-" if self._best is None else f"{self._best:.4f}"
-        self._bar.update(self._task, best=shown)
+        self._bar.show(self._count)
 
     def forget(self) -> None:
         """Drop the best fitness: later ones rest on other items."""
@@ -150,9 +125,18 @@ class SearchProgress:
 
     def advance(self, count: int) -> None:
         """Count candidates as done."""
-        self._bar.update(self._task, advance=count)
+        self._done += count
+        self._bar.show(self._count)
         if self._log is not None:
             self._log.candidates(count)
+        if not self._console.is_terminal and time.monotonic() - self._last_s >= self._pace_s:
+            self._last_s = time.monotonic()
+            self.say(str(self._count))
+
+    @property
+    def _count(self) -> SearchCount:
+        shown = "-" if self._best is None else f"{self._best:.4f}"
+        return SearchCount(self._label, self._done, self._total, shown)
 
     def generation(self, rows: "Sequence[Row]", num_computed: int) -> None:
         """Log a whole generation, and how many evaluations were computed so far."""

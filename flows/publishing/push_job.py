@@ -11,6 +11,7 @@ from flows.publishing.hub_upload import HubUpload, push, upload_of
 from flows.publishing.materialized_folder import materialize
 from flows.publishing.run_model import run_model
 from stages.errors import CheckpointError
+from stages.files import size_text
 from stages.params.load import load_params
 from stages.scratch_folder import scratch_folder
 
@@ -63,8 +64,8 @@ def _lines(upload: HubUpload) -> list[str]:
     where = f"the new {kind} repository" if upload.is_new else f"the {kind} repository"
     equal = f"; {upload.num_equal} are there already" if upload.num_equal else ""
     return [
-        f"to {where} {upload.url}: {len(upload.sends)} files, {total / 1e6:.1f} MB{equal}",
-        *(f"  {size / 1e6:10.3f} MB  {name}" for name, size in upload.sends.items()),
+        f"to {where} {upload.url}: {len(upload.sends)} files, {size_text(total)}{equal}",
+        *(f"  {size_text(size):>12}  {name}" for name, size in upload.sends.items()),
         *(f"  removes        {name}" for name in upload.removes),
     ]
 

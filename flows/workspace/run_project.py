@@ -15,7 +15,7 @@ from stages.errors import GermlineError
 METRICS = Path("reports/metrics.json")
 PAGE = Path("reports/index.html")
 CHAMPION = Path("data/champion")
-_STOPPED = 130
+_STOPPED_BETWEEN_STAGES = 252  # of DVC; while a stage runs, DVC leaves Ctrl-C to it
 _STDERR = 2  # the descriptor: sys.stderr may be a text without one
 
 
@@ -53,7 +53,8 @@ def run_project(
 
     Raises:
         GermlineError: DVC or a stage failed; its own words came before.
-        KeyboardInterrupt: the run was stopped.
+        KeyboardInterrupt: the run was stopped between its stages.
+        SystemExit: it was stopped in a stage, which said what is kept.
     """
     begin = time.monotonic()
     say(f"running {stage or 'all stages'} of {Path.cwd()}; what did not change is skipped")
@@ -64,10 +65,11 @@ def run_project(
     child = subprocess.Popen(command, env=environment, stdout=_STDERR if quiet else None)
     try:
         code = child.wait()
-    except KeyboardInterrupt:  # the stage has it, too, and says what is kept
-        child.wait()
-        raise
-    if code == _STOPPED:
+    except KeyboardInterrupt:
+        if child.wait() == _STOPPED_BETWEEN_STAGES:
+            raise
+        raise SystemExit(130) from None
+    if code == _STOPPED_BETWEEN_STAGES:
         raise KeyboardInterrupt
     if code:
         raise GermlineError(

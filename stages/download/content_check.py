@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stages.download.manifest import MANIFEST, FileEntry, Parents
 from stages.errors import CheckpointError, Faults
-from stages.files import write_whole
+from stages.files import size_text, write_whole
 from stages.hashing import file_hash
 from stages.json_text import read_json
 from stages.scratch_folder import SCRATCH
@@ -44,12 +44,12 @@ class ContentCheck:
 
     def __str__(self) -> str:
         if not self.num_bytes:
-            return f"{_size(self.total_bytes)} unchanged since they were last checked"
+            return f"{size_text(self.total_bytes)} unchanged since they were last checked"
         rest = self.total_bytes - self.num_bytes
-        unread = f", {_size(rest)} unchanged since the last check" if rest else ""
+        unread = f", {size_text(rest)} unchanged since the last check" if rest else ""
         pace = f" ({self.seconds * 1e9 / self.num_bytes:.1f} s/GB)"
         shown = pace if self.num_bytes >= _WORTH_A_PACE else ""
-        return f"{_size(self.num_bytes)} checked in {self.seconds:.1f} s{shown}{unread}"
+        return f"{size_text(self.num_bytes)} checked in {self.seconds:.1f} s{shown}{unread}"
 
     def check_unchanged(self) -> None:
         """Check that nobody wrote to the files since; none is read.
@@ -145,7 +145,3 @@ def _read(record: Path) -> dict[str, object]:
 
 def _write(record: Path, entries: Mapping[str, object]) -> None:
     write_whole(record, json.dumps(entries, sort_keys=True) + "\n")
-
-
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"

@@ -158,7 +158,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Node]:
     except FileNotFoundError as error:
         raise ParamsError(
             f"{path}: no such file. germline runs in a project folder that holds {path.name}; "
-            "change to it, or copy the one from the repository."
+            "change to it, or make one with `germline new DIR`."
         ) from error
     except ValueError as error:
         raise ParamsError(f"{path}: {error}. Fix the file there.") from error

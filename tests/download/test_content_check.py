@@ -43,7 +43,7 @@ def test_content_is_read_once_a_day(parents: Parents) -> None:
     assert 0 == second.num_bytes
     assert "unchanged since they were last checked" in str(second)
     assert "checked in" in str(first)
-    assert "1.0 GB checked in 2.0 s (2.0 s/GB)" == str(ContentCheck({}, 10**9, 10**9, 2.0))
+    assert "1.00 GB checked in 2.0 s (2.0 s/GB)" == str(ContentCheck({}, 10**9, 10**9, 2.0))
 
 
 def test_flipped_bits_are_seen_under_an_unchanged_time_of_writing(parents: Parents) -> None:

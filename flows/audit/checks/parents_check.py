@@ -15,6 +15,7 @@ from stages.download.sources.model_requests import ModelRequest, requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, GermlineError
+from stages.files import size_text
 from stages.params.load import load_params
 from stages.scratch_folder import scratch_folder
 
@@ -26,7 +27,7 @@ def check(run: RecordedRun) -> Verdict:
     size = sum(file.size for entry in parents.entries for file in entry.files)
     return Verdict(
         "parents",
-        f"{len(parents.entries)} models, {size / 1e6:.1f} MB, read byte by byte; their weights; "
+        f"{len(parents.entries)} models, {size_text(size)}, read byte by byte; their weights; "
         f"params.yaml, {LOCK}; the models of {len(run.rows)} recipes",
         tuple(differences),
     )

@@ -20,9 +20,9 @@ def compare_command(first: str, second: str, as_json: bool) -> None:
       germline compare HEAD~1 HEAD
       germline compare . dusky-boat
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
-    from flows.inspection.reading import one_line_faults
+    from flows.inspection.terminal_faults import one_line_faults
 
-    with one_line_faults():
+    with one_line_faults(stopped="nothing was changed"):
         from flows.inspection.runs.comparison_text import comparison_data, print_comparison
         from flows.inspection.runs.run_comparison import compare_runs
         from flows.inspection.runs.run_source import stored_run

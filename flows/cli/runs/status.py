@@ -32,9 +32,9 @@ def status_command(folder: Path, as_json: bool, serve: bool, port: int) -> None:
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     if serve and as_json:
         raise click.UsageError("--serve and --json exclude each other. Give one of them.")
-    from flows.inspection.reading import one_line_faults
+    from flows.inspection.terminal_faults import one_line_faults
 
-    with one_line_faults():
+    with one_line_faults(stopped="nothing was changed"):
         from flows.inspection.project_folder import project_folder
         from flows.inspection.runs.run_status import status_of
         from flows.inspection.runs.status_text import print_status, status_data

@@ -12,9 +12,9 @@ import psutil
 from huggingface_hub import constants
 
 from flows.workspace.doctor.finding import Finding
+from stages.files import size_text
 
-_GB = 1e9
-_LEAST_FREE_GB = 1.0
+_LEAST_FREE_BYTES = 1e9
 _HUB_LIMIT_S = 5.0
 
 
@@ -22,8 +22,8 @@ def machine_findings(folder: Path) -> Iterator[Finding]:
     """Give what the machine has; ``folder`` is where results will be."""
     yield Finding("ok", "cores", str(psutil.cpu_count()))
     memory = psutil.virtual_memory()
-    shown = f"{memory.available / _GB:.1f} of {memory.total / _GB:.1f} GB are free"
-    if memory.available < _LEAST_FREE_GB * _GB:
+    shown = f"{size_text(memory.available)} of {size_text(memory.total)} are free"
+    if memory.available < _LEAST_FREE_BYTES:
         yield Finding("warning", "memory", shown, "End other programs; a worker needs 0.5 GB.")
     else:
         yield Finding("ok", "memory", shown)
@@ -33,8 +33,8 @@ def machine_findings(folder: Path) -> Iterator[Finding]:
 
 def disk_findings(folder: Path, free: int) -> Iterator[Finding]:
     """Give whether ``free`` bytes are enough to begin with."""
-    shown = f"{free / _GB:.1f} GB are free in {folder}"
-    if free < _LEAST_FREE_GB * _GB:
+    shown = f"{size_text(free)} are free in {folder}"
+    if free < _LEAST_FREE_BYTES:
         yield Finding("fault", "disk", shown, "Free some, or work on another disk.")
     else:
         yield Finding("ok", "disk", shown)

@@ -16,7 +16,7 @@ from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
 from stages.download.stage import PARENTS
 from stages.errors import GermlineError
-from stages.files import is_same_disk
+from stages.files import is_same_disk, size_text
 from stages.params.load import Params
 
 
@@ -64,15 +64,16 @@ def size_findings(
         yield Finding(
             "warning",
             "run",
-            f"its workers need about {size.memory_gb:.2g} GB of memory, {free_memory / 1e9:.2g} "
-            "are free",
+            f"its workers need about {size_text(size.memory_gb * 1e9)} of memory, "
+            f"{size_text(free_memory)} are free",
             "Lower evaluate.workers, or set `model_args: {dtype: bfloat16}`.",
         )
     if size.disk_gb * 1e9 > free_disk:
         yield Finding(
             "fault",
             "run",
-            f"it needs about {size.disk_gb:.2g} GB of disk, {free_disk / 1e9:.2g} are free",
+            f"it needs about {size_text(size.disk_gb * 1e9)} of disk, "
+            f"{size_text(free_disk)} are free",
             "Free some, or set `merge.keep: none`.",
         )
 

@@ -15,6 +15,7 @@ from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import ModelRequest, gather, requests
 from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults
+from stages.files import size_text
 from stages.params.download_params import DownloadParams
 
 _BYTES = {"float32": 4, "float64": 8, "float8_e4m3fn": 1}
@@ -80,7 +81,7 @@ class Survey:
         tokens = "share one vocabulary" if self.tokenizer == "base" else "differ in their tokens"
         return [
             f"base {base.source}: {kind}, {size}, {', '.join(shape)}",
-            *(f"parent {p.name}: {p.source}, {p.num_bytes / 1e9:.2g} GB" for p in self.parents),
+            *(f"parent {p.name}: {p.source}, {size_text(p.num_bytes)}" for p in self.parents),
             f"all are of one architecture and {tokens}"
             + ("" if self.tokenizer == "base" else ": merge.tokenizer is set to union"),
             *(f"note: {note}" for note in self.notes),

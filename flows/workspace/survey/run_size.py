@@ -8,6 +8,7 @@ import numpy as np
 
 from flows.workspace.survey.parent_survey import Survey
 from flows.workspace.survey.question_survey import SurveyedTask
+from stages.files import size_text
 from stages.params.load import Params
 from stages.select.final.baselines import BASELINES
 
@@ -34,8 +35,8 @@ class RunSize:
         """Return the size for a person."""
         return [
             f"a run tries {self.candidates} candidates and asks {self.items:,} items in all: "
-            f"about {_duration(self.minutes)} on this machine, {self.memory_gb:.2g} GB of memory "
-            f"and {self.disk_gb:.2g} GB of disk",
+            f"about {_duration(self.minutes)} on this machine, {size_text(self.memory_gb * 1e9)} "
+            f"of memory and {size_text(self.disk_gb * 1e9)} of disk",
             "these are estimates; a first run with `select.generations: 1` shows the time of a "
             "candidate",
         ]

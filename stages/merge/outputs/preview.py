@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from stages.checkpoint.reader import Checkpoint
+from stages.files import size_text
 from stages.merge.engine.tensor_ranges import LONG_CHUNK
 from stages.merge.plan.plan import Plan, TensorPlan
 from stages.recipe.recipe import Ancestor, Model, Recipe
@@ -75,7 +76,7 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     shown = [f"{count} by {name}" for name, count in sorted(merged.items())]
     yield f"  {', '.join([*shown, f'{num_copied} copied as they are'])}"
     read, written = bytes_read(plan), bytes_written(plan)
-    yield f"  reads {_shown(read)}, writes {_shown(written)}"
+    yield f"  reads {size_text(read)}, writes {size_text(written)}"
     memory = peak_bytes(plan, threads) / 1e6
     yield f"  memory about {memory:.0f} MB with {threads} threads, mapped files not counted"
     yield f"  time about {seconds(plan):.0f} s, at {BYTES_PER_S / 1e9:g} GB/s (a rough guess)"
@@ -102,7 +103,7 @@ def _row(tensor: TensorPlan) -> str:
         plus = f" {tensor.fold.plus:+.6g}" if tensor.fold.plus else ""
         how += f"  times {tensor.fold.times:.6g}{plus}"
     sources = "+".join(str(source.model) for source in tensor.sources)
-    sizes = f"{tensor.info.dtype:4} {shape:>14} {_shown(tensor.info.num_bytes):>9}"
+    sizes = f"{tensor.info.dtype:4} {shape:>14} {size_text(tensor.info.num_bytes):>9}"
     return f"{sizes}  of {sources}  {how}"
 
 
@@ -117,11 +118,4 @@ def _settings(tensor: TensorPlan) -> str:
 def _size_of(model: Checkpoint) -> str:
     total = sum(info.num_bytes for info in model.tensors.values())
     dtypes = ", ".join(sorted({info.dtype for info in model.tensors.values()}))
-    return f"{len(model.tensors)} tensors, {dtypes}, {_shown(total)}"
-
-
-def _shown(num_bytes: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if num_bytes >= size:
-            return f"{num_bytes / size:.2f} {unit}"
-    return f"{num_bytes} B"
+    return f"{len(model.tensors)} tensors, {dtypes}, {size_text(total)}"

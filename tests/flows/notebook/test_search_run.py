@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import germline
+from flows.inspection.search_bar import SearchCount
 from flows.notebook.run_view import RunView
 from tests.flows.conftest import Maker, wait_until
 
@@ -101,17 +102,17 @@ def test_the_end_of_the_caller_ends_the_run(project: Path) -> None:
 
 
 def test_a_notebook_shows_how_far_a_run_is() -> None:
-    """The view has the stage, the generations done, the best, and the last lines, escaped."""
-    view = RunView(12, is_shown=False)
+    """The view has what the run counts, the best, and the last lines, escaped."""
+    view = RunView(is_shown=False)
     view.take("Running stage 'evolve':")
     for number in range(9):
         view.take(f"generation {number}: best 0.{number}, mean 0.1")
+    view.take(str(SearchCount("evolve", 9, 12, "0.8")))
     view.take("  g00-c01 failed: <b>memory</b>")
     shown = view.html()
 
-    assert "evolve: 9 of 12 generations" in shown
+    assert "<b>evolve: 9 of 12 candidates done, best 0.8</b>" in shown
     assert 'value="9" max="12"' in shown
-    assert "best 0.8, mean 0.1" in shown
     assert "generation 0:" not in shown
     assert "&lt;b&gt;memory" in shown
 

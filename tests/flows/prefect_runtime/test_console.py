@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows.execution.error_log import ERROR_LOG
-from flows.prefect_runtime.console import SearchProgress, counted, main, only_run
+from flows.inspection.search_bar import SearchCount
+from flows.prefect_runtime.console import PACE, SearchProgress, counted, main, only_run
 from stages.errors import GermlineError, ParamsError
 
 
@@ -66,8 +67,25 @@ def test_progress_keeps_the_best(capsys: pytest.CaptureFixture[str]) -> None:
         progress.advance(4)
         progress.say("generation 0: best 0.5")
 
-    assert "generation 0: best 0.5\n" == capsys.readouterr().out
+    begin, end = capsys.readouterr().out.splitlines()
+    assert begin.startswith("evolve: 4 evaluations to look up or to compute")
+    assert "generation 0: best 0.5" == end
     assert 0.5 == progress._best
+
+
+def test_progress_is_counted_off_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no bar, lines say how far a generation is, and a notebook reads them."""
+    monkeypatch.setenv(PACE, "0")
+    with SearchProgress(4, "evolve") as progress:
+        progress.best(0.25)
+        progress.advance(3)
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "evolve: 3 of 4 candidates done, best 0.2500" == last
+    assert SearchCount("evolve", 3, 4, "0.2500") == SearchCount.read(last)
+    assert SearchCount.read(f"{last}.") is None
 
 
 def test_progress_forgets_the_best_of_other_items() -> None:
@@ -83,18 +101,19 @@ def test_progress_forgets_the_best_of_other_items() -> None:
 def test_main_says_in_one_line_what_the_machine_lacks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A full disk or a missing library is one line; its traceback is in the file named there."""
+    """A missing library is one line; its traceback is in the file named there."""
 
     def fail() -> None:
-        raise OSError(28, "No space left on device", "data/lineage/genomes.jsonl")
+        raise ImportError("libgomp.so.1: cannot open shared object file")
 
     with pytest.raises(SystemExit) as ended:
         main(fail)
 
     (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith("error: OSError: [Errno 28] No space left on device")
+    assert said.startswith("error: ImportError: libgomp.so.1")
     assert "Traceback" in ERROR_LOG.read_text(encoding="utf-8")
     assert str(ERROR_LOG) in said
+    assert said.endswith("What was evaluated is kept.")
     assert 1 == ended.value.code
 
 

@@ -1,6 +1,8 @@
 """`germline run`: `dvc repro` with words, a summary and exit codes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import yaml
 
 from flows.workspace.repository import start_repository
 from flows.workspace.workspace_files import pipeline_text
+from tests.flows.conftest import environment, wait_until
 from tests.flows.workspace.conftest import Typed
 
+ROOT = Path(__file__).parents[3]
 METRICS = '{"test_fitness": 0.5, "test_error": 0.01}'
 
 
@@ -53,6 +57,34 @@ def test_a_run_ends_with_a_summary_or_a_reason(small_pipeline: Path, typed: Type
     failed = typed("run", code=1)
     assert "exit code" in failed.stderr
     assert "running all stages of" in failed.stdout
+
+
+def test_ctrl_c_in_a_stage_is_told_once(small_pipeline: Path) -> None:
+    """The stage says what is kept; `germline run` adds no second sentence, and ends with 130."""
+    stage = (
+        "import pathlib, time\n"
+        "from flows.prefect_runtime.console import telling\n"
+        "def job():\n    pathlib.Path('begun').touch()\n    time.sleep(600)\n"
+        "telling(job)\n"
+    )
+    (small_pipeline / "stage.py").write_text(stage)
+    pipeline = {"stages": {"evolve": {"cmd": "python stage.py", "always_changed": True}}}
+    (small_pipeline / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    child = subprocess.Popen(
+        [sys.executable, "-m", "germline", "run"],
+        cwd=small_pipeline,
+        env={**environment(), "PATH": path, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until((small_pipeline / "begun").exists)
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate()[0]
+    assert 130 == child.returncode, said
+    assert 1 == said.count("stopped: what was evaluated is kept"), said
 
 
 def test_own_folders_of_germlines_names_come_last(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What a command says when it cannot go on."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from flows.execution.error_log import ERROR_LOG
+from flows.inspection.terminal_faults import fault_of_system, one_line_faults
+from stages.errors import CheckpointError
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracebacks go to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.EISDIR, "A file is needed there."),
+        (errno.EACCES, "Give yourself the right to it"),
+        (errno.ENOSPC, "Free some of the disk"),
+        (errno.ENOTDIR, "A part of the path is a file, not a folder."),
+        (errno.ENOENT, "Put it there"),
+    ],
+)
+def test_a_refusal_of_the_system_names_path_and_remedy(code: int, remedy: str) -> None:
+    """The path comes first, no error number is shown, and no traceback is written."""
+    said = fault_of_system(OSError(code, "Refused", "a/file"))
+    assert said.startswith("a/file: Refused. ")
+    assert remedy in said
+    assert "Errno" not in said
+    assert not ERROR_LOG.exists()
+
+
+def test_a_refusal_without_a_path_names_its_traceback() -> None:
+    """What no path is known of can be looked up, and the remedy is given all the same."""
+    said = fault_of_system(OSError(errno.ENOSPC, "No space left on device"))
+    assert str(ERROR_LOG) in said
+    assert ERROR_LOG.is_file()
+    assert "Free some of the disk" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (CheckpointError("a: gone.\nb: \x1b[2J"), 1, ["error: a: gone.", "error: b: \\x1b[2J"]),
+        (KeyboardInterrupt(), 130, ["stopped: nothing was written"]),
+        (KeyboardInterrupt("stopped: 2 files are kept"), 130, ["stopped: 2 files are kept"]),
+    ],
+)
+def test_a_fault_ends_a_command_with_one_line(
+    error: BaseException, code: int, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each fault is a line that steers no terminal; Ctrl-C ends with 130."""
+    with pytest.raises(SystemExit) as ended, one_line_faults(stopped="nothing was written"):
+        raise error
+    assert code == ended.value.code
+    assert said == capsys.readouterr().err.splitlines()
+
+
+def test_a_closed_pipe_is_left_to_click() -> None:
+    """`germline lineage list | head` ends without a word."""
+    with pytest.raises(BrokenPipeError), one_line_faults():
+        raise BrokenPipeError
