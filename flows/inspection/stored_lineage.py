@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.inspection.other_models import other_model
 from stages.errors import LineageError, at
 from stages.files import text_in
 from stages.json_text import json_in
@@ -37,11 +38,16 @@ class StoredLineage:
         """Return the row that ``word`` means: a name, the start of an id, or ``champion``.
 
         Raises:
-            LineageError: it means none, or several.
+            LineageError: it means none, or several; of the name of a parent or of another model
+                the message says what it is.
         """
         if word == CHAMPION_WORD and self.selection is not None:
             word = self.selection.champion
         with at(f"candidate {word}"):
+            if word not in {row.name for row in self.rows}:
+                other = other_model(word, self.rows, self.selection, self.folder)
+                if other is not None:
+                    raise LineageError(f"{other} `germline lineage list` lists the candidates.")
             return row_named(self.rows, word, self.source.relative_to(self.folder))
 
     @property

@@ -12,9 +12,10 @@ from flows.workspace.budget import Budget
 from flows.workspace.bundled_files import bundled
 from flows.workspace.fitting_params import FittingParams, fitting_params, named_tasks
 from flows.workspace.repository import check_tools, start_repository
-from flows.workspace.survey.parent_survey import survey
-from flows.workspace.survey.question_survey import survey_tasks
+from flows.workspace.survey.parent_survey import Survey, survey
+from flows.workspace.survey.question_survey import SurveyedTask, survey_tasks
 from flows.workspace.survey.run_size import size_of
+from flows.workspace.typed_source import is_of_hub, source_fault
 from flows.workspace.versions_file import write_versions
 from flows.workspace.workspace_files import (
     DVCIGNORE,
@@ -25,7 +26,7 @@ from flows.workspace.workspace_files import (
     pipeline_text,
     readme_text,
 )
-from stages.errors import Faults, ParamsError
+from stages.errors import Faults, ParamsError, at
 from stages.files import text_of, write_whole
 from stages.params.download_params import DownloadParams
 from stages.params.load import load_params, validated
@@ -61,6 +62,9 @@ def make_workspace(wanted: NewWorkspace, say: Callable[[str], None]) -> FittingP
     check_free(wanted.folder)
     check_tools()
     answers = _answers(wanted)
+    for text in dict.fromkeys((wanted.base, *(source for _, source in wanted.parents))):
+        if text and is_of_hub(text):
+            say(f"{text}: there is no such folder here; it is looked for on the hub")
     with _whole(wanted.folder):
         fitting = _filled(answers, say)
         say("checking params.yaml")
@@ -146,7 +150,7 @@ def _filled(answers: "_Answers", say: Callable[[str], None]) -> FittingParams:
         tasks = answers.tasks or [{"data": EXAMPLE.as_posix()}]
         say("looking at the models and the questions")
         models = survey(validated(DownloadParams, answers.download, "download"))
-        questions = survey_tasks(named_tasks(tasks), models.base.folder, models.context)
+        questions = _questions(tasks, answers.files, models)
         fitting = fitting_params(title, answers.download, models, tasks, questions, answers.budget)
         write_whole(Path("params.yaml"), fitting.text)
     for line in (*models.lines(), *(question.line() for question in questions)):
@@ -154,6 +158,18 @@ def _filled(answers: "_Answers", say: Callable[[str], None]) -> FittingParams:
     for line in fitting.size.lines():
         say(line)
     return fitting
+
+
+def _questions(
+    tasks: list[dict[str, Any]], files: list[tuple[Path, Path]], models: Survey
+) -> list[SurveyedTask]:
+    """Look at the tasks; a fault names the file that was given, not its copy alone."""
+    typed = {target.as_posix(): source for source, target in files}
+    questions: list[SurveyedTask] = []
+    for task in named_tasks(tasks):
+        with at(f"task {typed.get(task.data or '', task.label)}"):
+            questions += survey_tasks([task], models.base.folder, models.context)
+    return questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ def _answers(wanted: NewWorkspace) -> _Answers:
     """Return what was answered, from the working directory.
 
     Raises:
-        ParamsError: a name is given twice, or a file is missing.
+        ParamsError: a name is given twice, or a file or a folder is missing.
     """
     faults = Faults()
     tasks: list[dict[str, Any]] = []
@@ -191,6 +207,11 @@ def _answers(wanted: NewWorkspace) -> _Answers:
                 faults.add("two files have this name. Rename one.")
             files.append((Path(text).absolute(), target))
             tasks.append({"data": target.as_posix()})
+    typed = [] if wanted.zoo else [("base", wanted.base)]
+    for called, text in [*typed, *((f"parent {name}", text) for name, text in wanted.parents)]:
+        fault = source_fault(text)
+        if fault is not None:
+            faults.add(f"{called}: {text}: {fault}.")
     faults.raise_as(ParamsError)
     zoo = {name: f"{_ZOO}{name}" for name in ("base", "math", "spanish", "order")}
     base = zoo.pop("base") if wanted.zoo else _source(wanted.base)

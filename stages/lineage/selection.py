@@ -121,7 +121,16 @@ class Selection:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the selection that ``to_dict`` wrote."""
+        """Return the selection that ``to_dict`` wrote.
+
+        Raises:
+            ValueError: the data is not an object, or its parts contradict each other.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError(  # noqa: TRY004  # of a file, as every other fault of it
+                f"it holds a {type(data).__name__}, and a selection is an object with the keys "
+                "champion, shortlist and entries"
+            )
         return cls(
             cautions=tuple(data.get("cautions", ())),
             ending=data.get("ending"),

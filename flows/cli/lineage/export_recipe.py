@@ -12,12 +12,11 @@ import click
     "--format",
     "kind",
     type=click.Choice(["recipe", "mergekit"]),
-    default="recipe",
-    show_default=True,
-    help="germline's recipe (JSON), or a MergeKit file (YAML) where one can say it.",
+    help="germline's recipe (JSON), or a MergeKit file (YAML) where one can say it.  "
+    "[default: as FILE ends, .json or .yml; else recipe]",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it is there.")
-def export_command(candidate: str, file: Path | None, kind: str, force: bool) -> None:
+def export_command(candidate: str, file: Path | None, kind: str | None, force: bool) -> None:
     """Write the recipe of a candidate of the lineage to FILE, or print it.
 
     ID is a name, at least 4 digits with which a recipe id or weights hash begins, or champion.
@@ -26,17 +25,18 @@ def export_command(candidate: str, file: Path | None, kind: str, force: bool) ->
     \b
     Example:
       germline export champion champion.json
+      germline export g05-c03 g05-c03.yml
       germline export g05-c03 --format mergekit
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
 
     with reading() as lineage:
         from flows.inspection.rows.lineage_export import write_new
-        from flows.inspection.rows.recipe_export import recipe_json, recipe_mergekit
+        from flows.inspection.rows.recipe_export import export_kind, recipe_json, recipe_mergekit
         from flows.inspection.terminal_text import printable
 
         row = lineage.row(candidate)
-        if kind == "mergekit":
+        if export_kind(file, kind) == "mergekit":
             text = recipe_mergekit(lineage, row.recipe, row.name)
         else:
             text = recipe_json(row.recipe)

@@ -10,7 +10,6 @@ import click
 if TYPE_CHECKING:
     from flows.workspace.budget import Budget
 
-_HUB_PARTS = 2  # ORG/NAME
 _QUESTIONS = {".csv", ".tsv", ".json", ".jsonl", ".parquet"}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(m|min|h)")
 
@@ -142,15 +141,12 @@ def _checked_tasks(text: str) -> tuple[str, ...]:
 
 def _checked_source(text: str) -> str:
     """Return the source ``text`` of a model; one that can only be a folder must be there."""
-    folder = Path(text.split("+", maxsplit=1)[0].strip()).expanduser()
-    is_path = text.startswith((".", "/", "~")) or len(folder.parts) > _HUB_PARTS
-    is_word = not is_path and not set("/:@") & set(text)
-    if not (is_path or is_word) or folder.is_dir():
-        return text
-    more = " a model of the hub is ORG/NAME, or NAME@REVISION;" if is_word else ""
-    near = sorted(path.name for path in Path().iterdir() if (path / "config.json").is_file())
-    listed = f" models here: {', '.join(near[:8])}" if near else " no model is in this folder"
-    raise click.BadParameter(f"{text}: no such folder;{more}{listed}")
+    from flows.workspace.typed_source import source_fault
+
+    fault = source_fault(text)
+    if fault is not None:
+        raise click.BadParameter(f"{text}: {fault}")
+    return text
 
 
 def _checked_budget(text: str) -> str:

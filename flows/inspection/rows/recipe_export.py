@@ -6,8 +6,27 @@ from tempfile import TemporaryDirectory
 
 from flows.inspection.project_folder import at_project
 from flows.inspection.stored_lineage import StoredLineage
+from stages.errors import LineageError
 from stages.params.load import PARAMS_PATH, load_params
 from stages.recipe.recipe import Recipe
+
+_KINDS = {".json": "recipe", ".yml": "mergekit", ".yaml": "mergekit"}
+
+
+def export_kind(file: Path | None, given: str | None) -> str:
+    """Return what is written to ``file``: as given, else as its name ends, else the recipe.
+
+    Raises:
+        LineageError: the name ends as that of another kind than was given.
+    """
+    ending = "" if file is None else file.suffix.lower()
+    by_name = _KINDS.get(ending)
+    if given is not None and by_name not in (None, given):
+        raise LineageError(
+            f"{file}: --format {given} is not what a file that ends in {ending} holds. Give it "
+            "another ending, or leave --format out."
+        )
+    return given or by_name or "recipe"
 
 
 def recipe_json(recipe: Recipe) -> str:

@@ -84,9 +84,11 @@ def test_nothing_is_left_of_a_project_that_cannot_be(typed: Typed) -> None:
     config = Path("sorter/config.json")
     config.write_text(config.read_text().replace('"rope_theta"', '"rope_thata"'))
     Path("few.csv").write_text("prompt,answer\n1 + 1 =,2\n")
+    Path("odd.csv").write_text("left,right\n1,2\n")
     Path("empty").mkdir()
     for more, message in (
-        (["--parent", "gone=./gone"], "gone: no such folder"),
+        (["--parent", "gone=./gone"], "parent gone: ./gone: no such folder; models here: adder,"),
+        (["--task", "odd.csv"], f"task {Path('odd.csv').absolute()}: data/tasks/odd.csv: its col"),
         (["--task", "few.csv"], "few: holds 1 different questions"),
         (["--task", "sums.csv", "--task", "./gone.csv"], "task ./gone.csv: no such file"),
         (["--task", "english_sortin"], "english_sortin"),

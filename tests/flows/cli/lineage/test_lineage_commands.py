@@ -132,6 +132,10 @@ def test_export_of_a_recipe_is_the_recipe(at_run: Path) -> None:
     assert "already there" in germline("export", row.name, "recipe.json", code=1).stderr
     said = germline("export", row.name, "--format", "mergekit", code=1).stderr
     assert said.count("error: ") == len(said.splitlines())
+    assert said == germline("export", row.name, "recipe.yml", code=1).stderr
+    both = germline("export", row.name, "recipe.yml", "--format", "recipe", code=1).stderr
+    assert "ends in .yml" in both
+    assert not (at_run / "data/recipe.yml").exists()
 
 
 def test_faults_are_one_line_that_steers_no_terminal(at_run: Path) -> None:
@@ -140,6 +144,19 @@ def test_faults_are_one_line_that_steers_no_terminal(at_run: Path) -> None:
     assert "Did you mean 'g02-c01'" in said
     assert "holds 8 candidates, g00-c00 to g02-c01" in said
     assert "\x1b" not in germline("lineage", "show", "a\x1b[31m", code=1).stderr
+    for word, kind in (("two", "a parent"), ("one", "a parent"), ("base", "the base")):
+        said = germline("lineage", "show", word, code=1).stderr
+        assert f"candidate {word}: it is {kind} of this run, not a candidate." in said
+    assert (
+        "On the test items its fitness is 0.3333 (maths 0.5000, words 0.0000)."
+        in germline("lineage", "show", "one", code=1).stderr
+    )
+    (at_run / "data/parents/two").mkdir(parents=True)
+    said = germline("lineage", "show", "two", code=1).stderr
+    assert "`germline evaluate data/parents/two` scores it" in said
+    (at_run / "data/selection/selection.json").write_text("[]")
+    said = germline("lineage", "list", code=1).stderr
+    assert "selection.json: not a selection (it holds a list, and a selection is an object" in said
     shutil.rmtree(at_run / "data/selection")
     path = at_run / LINEAGE / "genomes.jsonl"
     text = path.read_text()
