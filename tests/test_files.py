@@ -22,7 +22,7 @@ from stages.files import (
         ("a".encode("utf-16"), "line 1: it is UTF-16"),
     ],
 )
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     """The message names the line."""
     (tmp_path / "f").write_bytes(data)
 
@@ -70,7 +70,7 @@ def test_link_leaves_unless_a_cache_holds_it(
     assert leaving_link(folder) == (path if leaves else None)
 
 
-def test_file_of_the_project_is_no_link_out_of_it(
+def test_file_of_the_project_is_not_a_link_out_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder on another disk may be linked; a file that somebody linked elsewhere may not."""
@@ -86,7 +86,7 @@ def test_file_of_the_project_is_no_link_out_of_it(
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\nb", "x" * 256, "a/" * 3000, "\ud800"])
-def test_text_that_no_disk_takes_is_no_path(text: str) -> None:
+def test_text_that_no_disk_takes_is_not_a_path(text: str) -> None:
     """Asking for such a name is an error on every disk."""
     assert not can_be_path(text)
     assert can_be_path("models/mine")

@@ -34,7 +34,7 @@ PLAIN = st.recursive(
         ("[1] 2", "line 1: Extra data"),
     ],
 )
-def test_text_that_is_no_json_is_refused(text: str, message: str) -> None:
+def test_text_that_is_not_json_is_refused(text: str, message: str) -> None:
     """Each message says what is wrong, and where that can be told."""
     with pytest.raises(ValueError, match=f"^{message}"):
         json_in(text)

@@ -35,7 +35,7 @@ BOMB = "a0: &a0 [1]\n" + "".join(
         ("a: 1\n" * 200_000, "line 1: more than 500000 characters"),
     ],
 )
-def test_text_that_is_no_plain_data_is_refused(text: str, message: str) -> None:
+def test_text_that_is_not_plain_data_is_refused(text: str, message: str) -> None:
     """Each message begins with the line."""
     with pytest.raises(ValueError, match=f"^{message}"):
         document_in(text)

@@ -96,7 +96,7 @@ def test_adapter_in_half_precision_is_multiplied_in_float32(project: Path) -> No
 
 
 @pytest.mark.usefixtures("project")
-def test_a_changed_adapter_is_applied_anew() -> None:
+def test_a_changed_adapter_is_applied_again() -> None:
     """The adapter's bytes count as the source's: other bytes, another parent."""
     make_adapter(Path("data/zoo/base"))
     source = f"zoo:base+./{ADAPTER}"

@@ -190,7 +190,7 @@ def test_damaged_and_hostile_files_are_named(fault: str, project: Path) -> None:
 
 @pytest.mark.parametrize("said", ["awq", ["awq"], {"quant_method": "awq"}, {}, 1, True, None, 0.0])
 @pytest.mark.parametrize("key", ["quantization_config", "text_config", "rope_parameters"])
-def test_configs_of_odd_values_are_no_crash(project: Path, key: str, said: object) -> None:
+def test_configs_of_odd_values_do_not_crash(project: Path, key: str, said: object) -> None:
     """A section that is not an object is passed over, or refused in a sentence."""
     path = project / "data/zoo/math/config.json"
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -87,7 +87,7 @@ def test_a_new_parent_leaves_the_others_as_they_are() -> None:
     assert ["math", "lang"] == [model.name for model in Parents.read(OUT).models]
 
 
-def test_a_changed_source_is_fetched_anew(project: Path) -> None:
+def test_a_changed_source_is_fetched_again(project: Path) -> None:
     """A source whose bytes changed under an unchanged name gives another hash."""
     run(params(), OUT)
     before = Parents.read(OUT).models[0].hash
@@ -99,7 +99,7 @@ def test_a_changed_source_is_fetched_anew(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_a_damaged_output_is_mended() -> None:
+def test_a_damaged_output_is_repaired() -> None:
     """A file of the output that lost its bytes is put right by the next run."""
     run(params(), OUT)
     expected = Checkpoint(OUT / "math").hash()

@@ -43,7 +43,7 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     assert [] == list((project.folder / ".scratch").glob(".work.*"))
 
 
-def test_reference_is_measured_beside_parents_and_baselines(
+def test_reference_is_measured_with_parents_and_baselines(
     make_project: Callable[[str], Project],
 ) -> None:
     """A server's model is a row of the report; its outage loses nothing; a rerun asks nothing."""

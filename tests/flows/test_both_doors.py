@@ -158,7 +158,7 @@ def test_both_doors_accept(case: str) -> None:
 
 
 @pytest.mark.usefixtures("zoo")
-def test_padding_of_the_embedding_is_no_fault() -> None:
+def test_padding_of_the_embedding_is_not_a_fault() -> None:
     """Rows that stand for no token may be more or fewer; the tokenizer is still the base's."""
     make_model(MATH, seed=1, tie_word_embeddings=True, vocab_size=40)
     text = LINEAR.replace("dtype:", "tokenizer_source: base\ndtype:")

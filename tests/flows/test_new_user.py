@@ -51,7 +51,7 @@ def test_a_fault_of_the_file_is_one_line(text: str, message: str) -> None:
         ("one/model.safetensors", "is not UTF-8 text. Give a MergeKit YAML file."),
     ],
 )
-def test_what_is_no_file_of_text_is_one_line(config: str, message: str) -> None:
+def test_what_is_not_a_file_of_text_is_one_line(config: str, message: str) -> None:
     """A path that leads nowhere, to a folder, or to weights."""
     result = CliRunner().invoke(main, ["merge", config, "out"])
     assert 1 == result.exit_code

@@ -56,7 +56,7 @@ def test_legal_input_gives_a_finite_child(data: st.DataObject, name: str) -> Non
     poison=st.sampled_from([math.nan, math.inf, -math.inf]),
     place=st.sampled_from([0, 1]),
 )
-def test_what_is_no_number_shows(
+def test_what_is_not_a_number_shows(
     data: st.DataObject, name: str, poison: float, place: int
 ) -> None:
     """An infinity or NaN in a parent shows, also where its entries are dropped."""

@@ -27,7 +27,7 @@ def _models(size: int, *, digits: int = 9) -> list[Tensor]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("digits", [1, 9])
 @pytest.mark.parametrize("share", [0.02, 0.7])
-def test_variances_are_the_same_held_or_found_anew(
+def test_variances_are_the_same_kept_or_computed_again(
     size: int, digits: int, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SCE selects the same entries of a tensor too large for its variances to be kept."""

@@ -199,7 +199,7 @@ def test_unknown_key_hides_no_other_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", ""])
-def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+def test_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     """Broken YAML and other shapes are named for what they are."""
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")

@@ -147,7 +147,7 @@ def test_a_lost_object_is_a_miss(store: CandidateStore) -> None:
     assert store.put_folder(KEY, folder) == store.find(KEY)
 
 
-def test_damage_is_a_miss_and_is_mended(store: CandidateStore) -> None:
+def test_damage_is_a_miss_and_is_repaired(store: CandidateStore) -> None:
     """A cached file that was written to is never handed out; to put it again repairs it."""
     folder = _folder(store, "one", "first")
     record, document = store.put_folder(KEY, folder), store.put_json(OTHER, [1])
@@ -164,7 +164,7 @@ def test_damage_is_a_miss_and_is_mended(store: CandidateStore) -> None:
     assert [1] == store.read_json(store.put_json(OTHER, [1]))
 
 
-def test_put_mends_a_damaged_object(store: CandidateStore) -> None:
+def test_put_repairs_a_damaged_object(store: CandidateStore) -> None:
     """Content that meets a damaged copy of itself in the cache replaces it."""
     folder = _folder(store, "one", "first")
     record = store.put_folder(KEY, folder)

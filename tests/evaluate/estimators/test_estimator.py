@@ -192,7 +192,7 @@ def test_models_of_different_items_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("at_project")
-def test_metrics_that_are_no_means_are_refused_before_any_work(make_params: MakeParams) -> None:
+def test_metrics_that_are_not_means_are_refused_before_any_work(make_params: MakeParams) -> None:
     """Perplexity over a text is not a mean of its parts; without an estimator it is fine."""
     few = {"kind": "stratified", "num_items": 5}
     Suite.load(make_params("prose"))
@@ -202,7 +202,7 @@ def test_metrics_that_are_no_means_are_refused_before_any_work(make_params: Make
 
 
 @pytest.mark.usefixtures("at_project")
-def test_estimator_is_no_part_of_a_key(make_params: MakeParams) -> None:
+def test_estimator_is_not_a_part_of_a_key(make_params: MakeParams) -> None:
     """What an item scores does not depend on whether it was asked for an estimate."""
     few = {"kind": "stratified", "num_items": 5}
     keys = {Suite.load(make_params("sums", **c)).key("search") for c in ({}, {"estimator": few})}

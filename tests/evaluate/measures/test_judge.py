@@ -70,7 +70,7 @@ def test_reply_is_one_number(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["seven", "7/10", "Score: 7", "7.", "1e1", "", "11", "-1", "nan", None, ["7"]]
 )
-def test_reply_that_is_no_number_on_the_scale_is_a_failure(text: Any) -> None:
+def test_reply_that_is_not_a_number_on_the_scale_is_a_failure(text: Any) -> None:
     """Nothing is guessed from a malformed reply; it is asked again, then named with its item."""
     with judging(lambda *_: verdict(text)) as server:
         message = r"^task t, item 0: judge m: replied .*, tried 3 times\. .*from 0 to 10"

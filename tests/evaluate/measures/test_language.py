@@ -131,7 +131,7 @@ def test_close_relatives_count_as_the_language(codes: str, answer: str) -> None:
         ("zh", "答えは四十二です。"),
     ],
 )
-def test_other_languages_are_no_relatives(code: str, answer: str) -> None:
+def test_other_languages_are_not_relatives(code: str, answer: str) -> None:
     """Languages that a reader of one tells apart at once are told apart."""
     assert not Language(code).allows(answer)
 
@@ -164,6 +164,6 @@ def test_identity_names_detector_and_version() -> None:
     assert identity["version"][0].isdigit()
 
 
-def test_broken_text_is_no_error() -> None:
+def test_broken_text_is_not_an_error() -> None:
     """A lone surrogate, as a damaged file may hold, is judged like any other text."""
     assert isinstance(Language("es").allows("\ud800 abcdefghijklmnop"), bool)

@@ -32,7 +32,7 @@ def test_docs_show_the_readings_that_are_tested() -> None:
 @pytest.mark.parametrize(
     "power", ["^2", "^{2}", "²", "^-1", "^{-3}", "^−2", "^+2", "^(2)", "$^2$", "<sup>3</sup>"]
 )
-def test_exponent_of_a_unit_is_no_number(unit: str, power: str) -> None:
+def test_exponent_of_a_unit_is_not_a_number(unit: str, power: str) -> None:
     """Whatever the unit, in words or in LaTeX, its exponent is part of it."""
     for text in (f"25 {unit}{power}", f"25\\,\\text{{ {unit}}}{power}.", f"= 25/{unit}{power}"):
         assert Decimal(25) == last_number(text), text

@@ -109,7 +109,7 @@ def test_filters_metrics_and_aggregations_that_remember_are_refused(
         load()
 
 
-def test_caches_are_no_memory(own: Path, load: MakeSuite) -> None:
+def test_caches_are_not_memory(own: Path, load: MakeSuite) -> None:
     """What settles changes no score: a cache, and a tool that is made at the first call."""
     python = (
         "import functools\nTOOL = None\nKNOWN = {}\n"

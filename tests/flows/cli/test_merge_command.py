@@ -343,7 +343,7 @@ def test_an_unknown_error_is_not_hidden(
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("out", [".", "", "/", "..", "link", "hanging", "ties.yml", "new/../.."])
-def test_out_that_is_no_new_folder_is_refused(out: str) -> None:
+def test_out_that_is_not_a_new_folder_is_refused(out: str) -> None:
     """Nothing is merged into the working directory, through a link or over a file."""
     Path("ties.yml").write_text(TIES, encoding="utf-8")
     Path("elsewhere").mkdir()

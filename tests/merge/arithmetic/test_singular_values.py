@@ -85,7 +85,7 @@ def test_threads_change_no_bit_of_a_decomposition(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BY_MATRIX)
-def test_what_is_no_linear_map_gets_the_mean(name: str) -> None:
+def test_what_is_not_a_linear_map_gets_the_mean(name: str) -> None:
     """A vector, a convolution and a matrix outside the layers get the weighted mean."""
     for shape, is_in_layer in (((6,), True), ((2, 3, 1, 1), True), ((2, 3), False)):
         base, first, second = (_random(*shape, seed=seed) for seed in range(3))

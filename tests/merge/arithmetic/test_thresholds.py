@@ -62,7 +62,7 @@ def test_a_cut_reads_a_smooth_vector_once() -> None:
     assert SIZE == sum(read)
 
 
-def test_what_is_no_number_ends_no_search() -> None:
+def test_what_is_not_a_number_ends_no_search() -> None:
     """Where NaN and infinities fill most of a vector a cut is given all the same."""
     values = _values("smooth")
     values[1::3], values[2::3] = np.nan, np.inf

@@ -63,7 +63,7 @@ def test_lists_of_kinds_follow_the_layers(root: Path, tmp_path: Path) -> None:
     assert [1, 2, 3, 4, 2, 3, 4] == made.config["intermediate_size"]
 
 
-def test_flags_of_layers_are_no_numbers_of_layers() -> None:
+def test_flags_of_layers_are_not_numbers_of_layers() -> None:
     """A list of as many flags as layers has an entry for each; one that rises names them."""
     section = {"no_rope_layers": [0, 1], "window_list": [1, 2]}
     assert ["no_rope_layers"] == entry_lists(section, 2)

@@ -176,7 +176,7 @@ def test_faults_are_one_line_that_steers_no_terminal(at_run: Path) -> None:
 
 
 @pytest.mark.usefixtures("at_run")
-def test_a_closed_pipe_is_no_fault() -> None:
+def test_a_closed_pipe_is_not_a_fault() -> None:
     """As with ``| head -1``: nothing is said."""
     pipe = subprocess.Popen(
         [sys.executable, "-m", "germline", "lineage", "list", "--json"],
