@@ -17,6 +17,7 @@ CATALOGUES = {"methods", "estimators", "arithmetic", "strategies", "mergekit", "
 SHARED_NAMES = {"__init__.py", "__main__.py", "stage.py"}
 FOLDERS = ("germline", "flows", "stages", "tools", "zoo", "examples")
 CODE = [p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 VAGUE_NAMES = {"chosen", "found", "held", "made", "place", "theirs", "told"}
 # "there is no file" and "no longer" are plain; "is no file" is not, neither in a sentence, over
 # the end of a line, nor in a name with underscores.
@@ -105,7 +106,7 @@ def test_no_variable_has_a_vague_name() -> None:
     """A variable says what it holds, not that it was found, made or chosen."""
     vague = {
         path.relative_to(ROOT).as_posix(): names
-        for path in CODE
+        for path in [*CODE, *TESTS]
         if (
             names := VAGUE_NAMES.intersection(
                 bound_names(ast.parse(path.read_text(encoding="utf-8")))
@@ -141,5 +142,4 @@ def test_stilted_sentences_are_told_from_plain_ones(text: str, is_stilted: bool)
 def test_click_is_the_only_library_for_command_lines() -> None:
     """Every command, of the package, the zoo, the examples and the studies, is click's."""
     imports = re.compile(r"^\s*(?:import|from) (?:argparse|optparse|getopt|typer)\b", re.MULTILINE)
-    files = [*CODE, *sorted((ROOT / "tests").rglob("*.py"))]
-    assert [p.name for p in files if imports.search(p.read_text(encoding="utf-8"))] == []
+    assert [p.name for p in [*CODE, *TESTS] if imports.search(p.read_text(encoding="utf-8"))] == []

@@ -94,13 +94,13 @@ def test_candidates_are_timed_against_two_command_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The table shows candidates per hour and what is not a forward pass; no time is asserted."""
-    chosen = os.environ.get("GERMLINE_BENCH_CASES", ",".join(CASES)).split(",")
+    cases = os.environ.get("GERMLINE_BENCH_CASES", ",".join(CASES)).split(",")
     lines = [
-        _row(CASES[name](), int(os.environ.get("GERMLINE_BENCH_ROUNDS", "2"))) for name in chosen
+        _row(CASES[name](), int(os.environ.get("GERMLINE_BENCH_ROUNDS", "2"))) for name in cases
     ]
     with capsys.disabled():
         print("", HEADER, *lines, sep="\n")  # noqa: T201  # the table is what it is run for
-    assert len(chosen) == len(lines)
+    assert len(cases) == len(lines)
 
 
 HEADER = """\
@@ -117,15 +117,15 @@ def _row(case: Case, rounds: int) -> str:
     candidates = Candidates(case)
     started = time.perf_counter() - start
     candidates.ours(0.2)  # the first forward pass of a process is slower
-    found = [candidates.time(0.3 + 0.1 * i) for i in range(rounds)]
-    theirs = min(found, key=lambda t: t.theirs)
-    ours = min(found, key=lambda t: t.ours)
+    timings = [candidates.time(0.3 + 0.1 * i) for i in range(rounds)]
+    command = min(timings, key=lambda t: t.theirs)
+    ours = min(timings, key=lambda t: t.ours)
     outside = 1 - ours.forward / ours.ours
     both = [" ".join(f"{score:.3f}" for score in s.values()) for s in ours.scores]
     return (
-        f"| {case.name} | {theirs.merge:.1f} | {theirs.lm_eval:.1f} | {ours.ours:.2f} "
-        f"| {3600 / theirs.theirs:.0f} | {3600 / ours.ours:.0f} "
-        f"| {theirs.theirs / ours.ours:.1f} | {WANTED[case.name]:.0f} | {outside:.1%} "
+        f"| {case.name} | {command.merge:.1f} | {command.lm_eval:.1f} | {ours.ours:.2f} "
+        f"| {3600 / command.theirs:.0f} | {3600 / ours.ours:.0f} "
+        f"| {command.theirs / ours.ours:.1f} | {WANTED[case.name]:.0f} | {outside:.1%} "
         f"| {both[0]} | {both[1]} | {started:.1f} |"
     )
 
@@ -168,11 +168,11 @@ class Candidates:
         config.write_text(yaml.safe_dump(self._config(weight)), encoding="utf-8")
         merge = _run(str(THEIRS), str(config), str(model), "--quiet")
         lm_eval = _run(sys.executable, "-m", "lm_eval", "run", *self._arguments(model, out))
-        found = json.loads(next(out.rglob("results_*")).read_text(encoding="utf-8"))["results"]
+        results = json.loads(next(out.rglob("results_*")).read_text(encoding="utf-8"))["results"]
         shutil.rmtree(folder)
         scores = {}
         for part in self._suite.parts[SPLIT]:
-            scores[part.label] = found[part.label][f"{part.loaded.metric},{part.loaded.filter}"]
+            scores[part.label] = results[part.label][f"{part.loaded.metric},{part.loaded.filter}"]
         return merge, lm_eval, scores
 
     def _config(self, weight: float) -> dict[str, Any]:

@@ -50,14 +50,14 @@ class Match:
     """One method, done by both, and the plain copy of the same files."""
 
     method: str
-    theirs: Cost
+    mergekit: Cost
     ours: Cost
     copy_seconds: float
 
     @property
     def ratio(self) -> float:
         """How many times faster ours is."""
-        return self.theirs.seconds / self.ours.seconds
+        return self.mergekit.seconds / self.ours.seconds
 
     @property
     def over_copy(self) -> float:
@@ -65,10 +65,10 @@ class Match:
         return self.ours.seconds / self.copy_seconds
 
     def __str__(self) -> str:
-        theirs, ours = self.theirs, self.ours
+        mergekit, ours = self.mergekit, self.ours
         return (
-            f"| {self.method} | {theirs.seconds:.2f} | {ours.seconds:.2f} | {self.ratio:.1f} "
-            f"| {theirs.peak_bytes / 1e6:.0f} | {ours.peak_bytes / 1e6:.0f} "
+            f"| {self.method} | {mergekit.seconds:.2f} | {ours.seconds:.2f} | {self.ratio:.1f} "
+            f"| {mergekit.peak_bytes / 1e6:.0f} | {ours.peak_bytes / 1e6:.0f} "
             f"| {self.copy_seconds:.2f} | {self.over_copy:.1f} |"
         )
 
@@ -83,19 +83,19 @@ def test_merges_are_timed_against_mergekit(capsys: pytest.CaptureFixture[str]) -
     """The table shows each method against MergeKit and a plain copy; no time is asserted."""
     shape = os.environ.get("GERMLINE_BENCH_SHAPE", "135M").upper()
     rounds = int(os.environ.get("GERMLINE_BENCH_ROUNDS", "3"))
-    chosen = os.environ.get("GERMLINE_BENCH_METHODS", ",".join(WANTED)).split(",")
+    methods = os.environ.get("GERMLINE_BENCH_METHODS", ",".join(WANTED)).split(",")
     root = SCRATCH / f"bench-{shape}"
     with _room(root, SHAPES[shape]):
         folders = write_models(root, SHAPES[shape])
         warm(folders)
-        with Program(*THEIRS) as theirs, Program(*OURS) as ours:
-            found = [_match(method, folders, theirs, ours, rounds) for method in chosen]
-    slow = [m.method for m in found if m.ratio < WANTED[m.method][0]]
-    slow += [m.method for m in found if m.method == "linear" and m.over_copy > MAX_OVER_COPY]
+        with Program(*THEIRS) as mergekit, Program(*OURS) as ours:
+            matches = [_match(method, folders, mergekit, ours, rounds) for method in methods]
+    slow = [m.method for m in matches if m.ratio < WANTED[m.method][0]]
+    slow += [m.method for m in matches if m.method == "linear" and m.over_copy > MAX_OVER_COPY]
     with capsys.disabled():
-        print("", HEADER, *found, sep="\n")  # noqa: T201  # the table is what it is run for
+        print("", HEADER, *matches, sep="\n")  # noqa: T201  # the table is what it is run for
         print(f"short of what is wanted: {', '.join(slow) or 'none'}")  # noqa: T201
-    assert len(chosen) == len(found)
+    assert len(methods) == len(matches)
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _room(root: Path, shape: Shape) -> Iterator[None]:
 
 
 def _match(
-    method: str, folders: dict[str, Path], theirs: Program, ours: Program, rounds: int
+    method: str, folders: dict[str, Path], mergekit: Program, ours: Program, rounds: int
 ) -> Match:
     """Run both and the copy in turn, and take the best of each."""
     jobs = _jobs(method, folders)
@@ -121,7 +121,7 @@ def _match(
     out = SCRATCH / "bench-out"
     for _ in range(rounds):
         for name, job in jobs.items():
-            program = theirs if name == "theirs" else ours
+            program = mergekit if name == "mergekit" else ours
             shutil.rmtree(out, ignore_errors=True)
             os.sync()  # what the job before left to be written is not this one's
             if name == "copy":
@@ -131,8 +131,8 @@ def _match(
                 job["out"] = str(out)
             costs[name].append(program.run(job))
     shutil.rmtree(out, ignore_errors=True)
-    best = {name: _best(found) for name, found in costs.items()}
-    return Match(method, best["theirs"], best["ours"], best["copy"].seconds)
+    best = {name: _best(runs) for name, runs in costs.items()}
+    return Match(method, best["mergekit"], best["ours"], best["copy"].seconds)
 
 
 def _best(costs: list[Cost]) -> Cost:
@@ -167,4 +167,4 @@ def _jobs(method: str, folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
         config["base_model"] = str(base)
     files = [str(folder / "model.safetensors") for folder in used]
     ours = {"recipe": recipe.to_dict(), "models": [str(folder) for folder in used]}
-    return {"theirs": {"config": config}, "ours": ours, "copy": {"copy": files}}
+    return {"mergekit": {"config": config}, "ours": ours, "copy": {"copy": files}}

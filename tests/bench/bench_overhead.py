@@ -33,12 +33,12 @@ def _seconds(root: Path, count: int) -> float:
     parents = [_save(root / f"{count}-{name}", count) for name in ("one", "two")]
     rules = (Rule({"weight": (0.5, 0.25)}),)
     recipe = Recipe.of_models("linear", [Model("one", "1"), Model("two", "2")], rules)
-    found = []
+    seconds = []
     for i in range(3):
         start = time.process_time()
         run(recipe, parents, root / f"{count}-child-{i}", shard_bytes=SHARD_BYTES)
-        found.append(time.process_time() - start)
-    return min(found)
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
 @pytest.mark.bench

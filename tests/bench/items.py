@@ -23,7 +23,7 @@ THINGS = ["a red bicycle", "three green apples", "an old clock", "a bag of flour
 DAYS = ("Monday", "Tuesday", "Friday")
 WEATHER = ("fine", "wet", "cold", "windy")
 VISIT = (
-    "On {day} {name} went to {place} and carried {thing} . The weather was {weather} "
+    "On {day} {name} went to {destination} and carried {thing} . The weather was {weather} "
     "and the walk took {minutes} minutes ."
 )
 ASKED = "Question : where did {name} go ? Answer :"
@@ -70,12 +70,12 @@ def _item(number: int) -> dict[str, object]:
         VISIT.format(
             day=day,
             name=name,
-            place=place,
+            destination=destination,
             thing=THINGS[rng.randint(len(THINGS))],
             weather=WEATHER[rng.randint(len(WEATHER))],
             minutes=rng.randint(5, 95),
         )
-        for day, name, place in zip(DAYS, names, places, strict=False)
+        for day, name, destination in zip(DAYS, names, places, strict=False)
     ]
     asked = int(rng.randint(len(DAYS)))
     choices = [places[i] for i in rng.permutation(len(places))]

@@ -67,8 +67,8 @@ class Program:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{' '.join(self._command)} ended (exit {self._process.wait()}).")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 def _anonymous_bytes(pid: int) -> int:

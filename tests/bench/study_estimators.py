@@ -44,13 +44,13 @@ class Candidate:
 
 def candidates(lineage: Path) -> list[Candidate]:
     """Return the candidates that were scored, in the order of the lineage."""
-    found = {}
+    evaluations = {}
     for path in sorted((lineage / "items").iterdir()):
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["evaluation"] and document["evaluation"]["split"] == "search":
-            found[document["recipe"]] = Evaluation.from_dict(document["evaluation"])
+            evaluations[document["recipe"]] = Evaluation.from_dict(document["evaluation"])
     rows = read_rows(lineage / "genomes.jsonl")
-    return [Candidate(row, found[row.id]) for row in rows if row.id in found]
+    return [Candidate(row, evaluations[row.id]) for row in rows if row.id in evaluations]
 
 
 def asked(evaluation: Evaluation, estimator: Estimator) -> Evaluation:

@@ -82,9 +82,9 @@ class Bench:
     def score(self, recipe: Recipe, split: str, items: Items | None = None) -> Evaluation:
         """Return what ``recipe`` scores."""
         self.sink.load(plan(recipe, [self.base, *self.models]))
-        found = self.evaluator.evaluate(split, items)
-        self.answered += len(found.items) if split == "search" else 0
-        return found
+        evaluation = self.evaluator.evaluate(split, items)
+        self.answered += len(evaluation.items) if split == "search" else 0
+        return evaluation
 
 
 class Run:
@@ -127,14 +127,14 @@ class Run:
         weights, before = self.bench.suite.weights, self.bench.answered
         for generation in range(self.arm.generations):
             recipes = {p.name: self.recipe(p.genome) for p in self.search.ask()}
-            found, rungs = self._generation(recipes, generation)
+            evaluations, rungs = self._generation(recipes, generation)
             self.search.tell(
                 [
                     Result(name, (evaluation.fitness(weights),), evaluation, rungs[name])
-                    for name, evaluation in found.items()
+                    for name, evaluation in evaluations.items()
                 ]
             )
-            for name, evaluation in found.items():
+            for name, evaluation in evaluations.items():
                 candidate = Candidate(name, (), recipes[name], generation)
                 self.rows.append(Row.of(candidate, {}, Outcome(None, evaluation), weights=weights))
         answered = self.bench.answered - before
@@ -146,8 +146,8 @@ class Run:
     ) -> tuple[dict[str, Evaluation], dict[str, int]]:
         items, weights = self.bench.suite.items("search"), self.bench.suite.weights
         if not self.arm.racing.rungs:
-            found = {n: self.bench.score(r, "search") for n, r in recipes.items()}
-            return found, dict.fromkeys(found, 0)
+            evaluations = {n: self.bench.score(r, "search") for n, r in recipes.items()}
+            return evaluations, dict.fromkeys(evaluations, 0)
         race = Race(
             list(recipes),
             items,
@@ -173,8 +173,8 @@ def work(seed: int) -> list[dict[str, Any]]:
     """Return every arm's result with one seed."""
     params = load_params()
     bench = Bench(params)
-    chosen = arms(params.select.generations, params.select.population)
-    return [Run(bench, params, arm, seed).result() for arm in chosen]
+    compared = arms(params.select.generations, params.select.population)
+    return [Run(bench, params, arm, seed).result() for arm in compared]
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -188,10 +188,10 @@ def table(results: list[dict[str, Any]]) -> str:
         by_arm.setdefault(result["arm"], {})[result["seed"]] = result
     full = by_arm["full evaluation"]
     whole = statistics.fmean(r["answered"] for r in full.values())
-    for name, found in by_arm.items():
-        tests = [r["test"] for r in found.values()]
-        gaps = [r["test"] - full[seed]["test"] for seed, r in found.items()]
-        answered = statistics.fmean(r["answered"] for r in found.values())
+    for name, by_seed in by_arm.items():
+        tests = [r["test"] for r in by_seed.values()]
+        gaps = [r["test"] - full[seed]["test"] for seed, r in by_seed.items()]
+        answered = statistics.fmean(r["answered"] for r in by_seed.values())
         root = len(gaps) ** 0.5
         lines.append(
             f"| {name} | {answered:.0f} | {answered / whole:.2f} "

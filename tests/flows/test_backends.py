@@ -57,13 +57,13 @@ def test_reference_is_measured_with_parents_and_baselines(
         return completion(request, "".join(numbers.findall(request.prompt)[-1:]))
 
     with serving(decide) as server:
-        told = {
+        arguments = {
             "base_url": f"{server.url}/chat/completions",
             "max_retries": 1,
             "model": "m",
             "timeout": 20,
         }
-        big = {"model": "local-chat-completions", "model_args": told}
+        big = {"model": "local-chat-completions", "model_args": arguments}
         project.set(
             {
                 "evaluate": {"tasks": [TASK], "references": {"big": big}, "retries": 0},
@@ -82,11 +82,18 @@ def test_reference_is_measured_with_parents_and_baselines(
     assert KEY not in failed
     assert 3 + 1 + 5 == num_asked == len(server.asked)
     assert first == project.files("data/selection")
-    found = entries(project)
-    assert ("reference", None) == (found["big"]["kind"], found["big"]["weights_hash"])
-    assert {"model": "m"} == {k: found["big"]["recipe"]["model_args"][k] for k in ("model",)}
-    assert server.url not in json.dumps(found)
-    items = {name: [row[1] for row in e["evaluation"]["items"]] for name, e in found.items()}
+    entries_by_name = entries(project)
+    assert ("reference", None) == (
+        entries_by_name["big"]["kind"],
+        entries_by_name["big"]["weights_hash"],
+    )
+    assert {"model": "m"} == {
+        k: entries_by_name["big"]["recipe"]["model_args"][k] for k in ("model",)
+    }
+    assert server.url not in json.dumps(entries_by_name)
+    items = {
+        name: [row[1] for row in e["evaluation"]["items"]] for name, e in entries_by_name.items()
+    }
     assert items["big"] == items["base"]
     project.germline("report")
     summary = (project.folder / "reports/summary.md").read_text()

@@ -156,9 +156,9 @@ def test_dvc_yaml_lists_every_module_that_decides_a_stage(stage: str) -> None:
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_dvc_yaml_names_files_that_are_there(stage: str) -> None:
     """A dep is a file or folder of the repository, or the out of another stage."""
-    made = {path for name in PIPELINE for path in declared(name)}
+    outputs = {path for name in PIPELINE for path in declared(name)}
 
-    missing = {p for p in declared(stage, ("deps",)) - made if not (ROOT / p).exists()}
+    missing = {p for p in declared(stage, ("deps",)) - outputs if not (ROOT / p).exists()}
 
     assert missing == set()
 
@@ -207,14 +207,14 @@ def test_every_merge_method_is_documented_with_its_parameters() -> None:
 @cache
 def imports_of(module: str) -> frozenset[str]:
     """Return the project's modules that ``module`` imports, directly or not."""
-    found: set[str] = set()
+    imported: set[str] = set()
     waiting = [module]
     while waiting:
         for name in direct_imports(waiting.pop()):
-            if name not in found | NOT_DECIDING:
-                found.add(name)
+            if name not in imported | NOT_DECIDING:
+                imported.add(name)
                 waiting.append(name)
-    return frozenset(found)
+    return frozenset(imported)
 
 
 def direct_imports(module: str) -> Iterator[str]:
@@ -273,14 +273,14 @@ def yaml_text(value: Any) -> str:
 
 def documented_keys() -> dict[str, str]:
     """Return {key: default} as docs/params.md has them."""
-    found, section = {}, ""
+    documented, section = {}, ""
     for line in (ROOT / "docs/params.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             section = line.removeprefix("## ").strip() + "."
         row = re.match(r"\| `([\w.]+)` \| `?([^|`]+)`? \|", line)
         if row:
-            found[section + row[1]] = row[2].strip()
-    return found
+            documented[section + row[1]] = row[2].strip()
+    return documented
 
 
 def test_experiments_are_one_screen() -> None:

@@ -93,12 +93,12 @@ def test_a_name_is_given_as_a_number_is() -> None:
     """A choice of names has a default and filters; the card holds it, and is read again."""
     Path("fade.py").write_text(CURVED, encoding="utf-8")
 
-    def made(given: str, out: str) -> str:
+    def weights_of(given: str, out: str) -> str:
         merged(TEXT.format("fade", given), "--plugin", "fade.py", out=out)
         return Checkpoint(Path(out)).hash()
 
-    soft, hard = made("{}", "soft"), made("{curve: hard}", "hard")
-    assert soft == made("{curve: soft}", "same")
+    soft, hard = weights_of("{}", "soft"), weights_of("{curve: hard}", "hard")
+    assert soft == weights_of("{curve: soft}", "same")
     assert soft != hard
     child = Checkpoint(Path("hard"))
     base, *parents = (Checkpoint(Path(name)) for name in ("base", "one", "two"))
@@ -111,7 +111,7 @@ def test_a_name_is_given_as_a_number_is() -> None:
     )
     for name, tensor in merge(planned(recipe, base, parents)):
         assert torch.equal(tensor, child.read(name))
-    made("{curve: [{filter: mlp, value: hard}, {value: soft}]}", "both")
+    weights_of("{curve: [{filter: mlp, value: hard}, {value: soft}]}", "both")
     for name in child.tensors:
         whose = Checkpoint(Path("hard" if "mlp" in name else "soft"))
         assert torch.equal(whose.read(name), Checkpoint(Path("both")).read(name))

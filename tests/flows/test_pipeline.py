@@ -57,12 +57,12 @@ def finished(project: Project) -> list[dict[str, Any]]:
 
 def tracked_results(project: Project) -> dict[str, bytes]:
     """Return what DVC tracks of lineage, selection and reports: not the log of runs."""
-    found = {
+    contents = {
         f"{folder}/{path}": content
         for folder in ("data/lineage", "data/selection", "reports")
         for path, content in project.files(folder).items()
     }
-    return {path: content for path, content in found.items() if "/runs/" not in path}
+    return {path: content for path, content in contents.items() if "/runs/" not in path}
 
 
 def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
@@ -193,14 +193,14 @@ def wait_for_a_generation(project: Project) -> None:
 
 def processes_in(folder: Path) -> list[int]:
     """Return the processes whose working folder is ``folder``."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and (entry / "cwd").resolve() == folder:
-                found.append(int(entry.name))
+                pids.append(int(entry.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:

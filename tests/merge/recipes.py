@@ -61,10 +61,10 @@ def models_of(
     """Return the models of a recipe in the order of its ancestors: one for each place."""
     given = [*([] if base is None else [base]), *parents]
     places = [*([] if recipe.base is None else [recipe.base]), *recipe.parents]
-    found: dict[int, Checkpoint] = {}
-    for place, model in zip(places, given, strict=False):
-        found.setdefault(place, model)
-    return [found[place] for place in sorted(found)]
+    by_place: dict[int, Checkpoint] = {}
+    for number, model in zip(places, given, strict=False):
+        by_place.setdefault(number, model)
+    return [by_place[number] for number in sorted(by_place)]
 
 
 def planned(recipe: Recipe, base: Checkpoint | None, parents: Sequence[Checkpoint]) -> Plan:

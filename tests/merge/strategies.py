@@ -41,7 +41,7 @@ def vectors(count: int, *, most: int = 40) -> st.SearchStrategy[list[Tensor]]:
 
 def matrices(count: int) -> st.SearchStrategy[list[Tensor]]:
     """Return ``count`` matrices of three rows, whose entries are multiples of 1/64."""
-    return vectors(count).map(lambda found: [torch.stack([t, t.flip(0), 2 * t]) for t in found])
+    return vectors(count).map(lambda rows: [torch.stack([t, t.flip(0), 2 * t]) for t in rows])
 
 
 def usual(name: str, num_parents: int) -> dict[str, Any]:

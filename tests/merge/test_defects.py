@@ -108,8 +108,8 @@ def test_karcher_takes_a_tolerance_of_zero() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_children_have_the_dtype_of_the_recipe(name: str, opened: list[Checkpoint]) -> None:
     """No method writes float32 where the recipe says bfloat16."""
-    made = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
-    assert {torch.bfloat16} == {tensor.dtype for _, tensor in merge(made)}
+    plan = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
+    assert {torch.bfloat16} == {tensor.dtype for _, tensor in merge(plan)}
 
 
 @pytest.mark.parametrize("name", METHODS)

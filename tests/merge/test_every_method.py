@@ -54,14 +54,14 @@ def test_legal_input_gives_a_finite_child(data: st.DataObject, name: str) -> Non
     data=st.data(),
     name=methods,
     poison=st.sampled_from([math.nan, math.inf, -math.inf]),
-    place=st.sampled_from([0, 1]),
+    poisoned=st.sampled_from([0, 1]),
 )
 def test_what_is_not_a_number_shows(
-    data: st.DataObject, name: str, poison: float, place: int
+    data: st.DataObject, name: str, poison: float, poisoned: int
 ) -> None:
     """An infinity or NaN in a parent shows, also where its entries are dropped."""
     base, *parents = data.draw(matrices(3))
-    parents[0 if name == "passthrough" else place][0, 0] = poison  # it takes the first alone
+    parents[0 if name == "passthrough" else poisoned][0, 0] = poison  # it takes the first alone
     dropping: dict[str, Any] = {
         key: 0.5 for key in ("density", "select_topk") if key in TAKES[name]
     }
@@ -82,12 +82,12 @@ def test_chunks_change_no_bit(data: st.DataObject, name: str, chunk: int) -> Non
 @pytest.mark.parametrize("name", METHODS)
 def test_order_and_threads_change_no_bit(name: str, opened: list[Checkpoint]) -> None:
     """Tensors merged last to first, on two threads of torch's, are those of the first to last."""
-    made = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
-    straight = [merge_tensor(made, tensor, memo=None) for tensor in made.tensors]
+    plan = planned(recipe_of(name, opened[0], opened[1:3]), opened[0], opened[1:3])
+    straight = [merge_tensor(plan, tensor, memo=None) for tensor in plan.tensors]
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        back = [merge_tensor(made, tensor, memo=None) for tensor in made.tensors[::-1]]
+        back = [merge_tensor(plan, tensor, memo=None) for tensor in plan.tensors[::-1]]
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(*pair) for pair in zip(straight, back[::-1], strict=True))

@@ -50,10 +50,10 @@ def test_weight_zero_everywhere_is_the_base(tensors: list[Tensor], name: str) ->
     tensors=vectors(4),
     name=st.sampled_from(WEIGHING),
     order=st.permutations(range(3)),
-    chosen=st.lists(positive_weights, min_size=3, max_size=3),
+    drawn=st.lists(positive_weights, min_size=3, max_size=3),
 )
 def test_order_of_parents_changes_rounding_only(
-    tensors: list[Tensor], name: str, order: list[int], chosen: list[float]
+    tensors: list[Tensor], name: str, order: list[int], drawn: list[float]
 ) -> None:
     """Parents in another order, each with its weight, give the child within rounding.
 
@@ -61,24 +61,24 @@ def test_order_of_parents_changes_rounding_only(
     """
     base, *parents = tensors
     values = _values(name, 3, density=1.0)
-    straight = merged(name, base, parents, **{**values, "weight": tuple(chosen)})
+    straight = merged(name, base, parents, **{**values, "weight": tuple(drawn)})
     moved = merged(
         name,
         base,
         [parents[i] for i in order],
-        **{**values, "weight": tuple(chosen[i] for i in order)},
+        **{**values, "weight": tuple(drawn[i] for i in order)},
     )
     assert _close(straight, moved)
 
 
-@given(tensors=vectors(3), place=st.integers(0, 2), weight=positive_weights)
+@given(tensors=vectors(3), number=st.integers(0, 2), weight=positive_weights)
 def test_linear_of_one_parent_is_that_parent(
-    tensors: list[Tensor], place: int, weight: float
+    tensors: list[Tensor], number: int, weight: float
 ) -> None:
     """A mean with one weight that is not 0 is that parent, bit for bit."""
-    chosen = tuple(weight if i == place else 0.0 for i in range(3))
-    child = merged("linear", None, tensors, weight=chosen)
-    assert tensors[place].numpy().tobytes() == child.numpy().tobytes()
+    weights = tuple(weight if i == number else 0.0 for i in range(3))
+    child = merged("linear", None, tensors, weight=weights)
+    assert tensors[number].numpy().tobytes() == child.numpy().tobytes()
 
 
 @given(tensors=vectors(2), factor=positive_weights)
@@ -170,19 +170,19 @@ def test_passthrough_copies_its_source(tensors: list[Tensor], source: int) -> No
     assert torch.equal(tensors[source] * 2, twice)
 
 
-@given(tensors=vectors(4), density=densities, chosen=st.lists(weights, min_size=3, max_size=3))
+@given(tensors=vectors(4), density=densities, drawn=st.lists(weights, min_size=3, max_size=3))
 def test_ties_agrees_with_its_plain_twin(
-    tensors: list[Tensor], density: float, chosen: list[float]
+    tensors: list[Tensor], density: float, drawn: list[float]
 ) -> None:
     """TIES equals a twin that follows the paper's algorithm entry by entry in Python."""
     base, *parents = tensors
-    child = merged("ties", base, parents, weight=tuple(chosen), density=density)
-    expected = _plain_ties(base.tolist(), [(p - base).tolist() for p in parents], chosen, density)
+    child = merged("ties", base, parents, weight=tuple(drawn), density=density)
+    expected = _plain_ties(base.tolist(), [(p - base).tolist() for p in parents], drawn, density)
     assert torch.allclose(torch.tensor(expected), child, rtol=1e-4, atol=1e-4)
 
 
 def _plain_ties(
-    base: list[float], tasks: list[list[float]], chosen: list[float], density: float
+    base: list[float], tasks: list[list[float]], weights: list[float], density: float
 ) -> list[float]:
     """Return TIES by sorting and looping, in double precision."""
     kept = max(1, int(density * len(base)))
@@ -192,7 +192,7 @@ def _plain_ties(
         trimmed.append([v if i in order[:kept] else 0.0 for i, v in enumerate(task)])
     child = []
     for i, value in enumerate(base):
-        terms = [(w * task[i], w) for w, task in zip(chosen, trimmed, strict=True)]
+        terms = [(w * task[i], w) for w, task in zip(weights, trimmed, strict=True)]
         plus = sum(term for term, _ in terms) >= 0
         agreed = [(term, w) for term, w in terms if term and (term > 0) == plus]
         divisor = sum(w for _, w in agreed)

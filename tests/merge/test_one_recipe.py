@@ -58,11 +58,15 @@ def opened_in(root: Path, recipe: Recipe) -> list[Checkpoint]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_file_and_the_json_of_its_recipe_are_one_merge(name: str, root: Path) -> None:
     """Written down and read again, a document's recipe has its id and its weights."""
-    found = translated(DOCUMENTS[name], root, seed=5)
-    again = Recipe.from_dict(json.loads(json.dumps(found.recipe.to_dict())))
-    assert again == found.recipe == canonical(again, spec_of)
-    plans = [plan(found.recipe, found.models), plan(again, opened_in(root, again))]
-    assert 1 == len({made.id for made in plans}) == len({hash_weights(made) for made in plans})
+    translation = translated(DOCUMENTS[name], root, seed=5)
+    again = Recipe.from_dict(json.loads(json.dumps(translation.recipe.to_dict())))
+    assert again == translation.recipe == canonical(again, spec_of)
+    plans = [plan(translation.recipe, translation.models), plan(again, opened_in(root, again))]
+    assert (
+        1
+        == len({merge_plan.id for merge_plan in plans})
+        == len({hash_weights(merge_plan) for merge_plan in plans})
+    )
 
 
 def test_constants_are_one_rule_and_gradients_are_runs_of_layers(root: Path) -> None:
@@ -103,8 +107,8 @@ def test_a_file_meets_the_candidate_of_a_search(method: str, root: Path) -> None
     candidate = space.make_recipe(
         genome, base=base, parents=(one, two), merge=MergeParams(dtype="bfloat16", seed=3)
     )
-    found = translated(text, root, seed=7)
-    assert candidate.id == found.recipe.id
+    translation = translated(text, root, seed=7)
+    assert candidate.id == translation.recipe.id
 
 
 def in_sequence(first: Recipe, second: Recipe, root: Path, scratch: Path) -> tuple[str, Plan]:
@@ -144,16 +148,16 @@ def test_a_nested_recipe_is_two_merges_in_sequence(
     ]
     alone = Recipe.of_models("linear", (inner, inner), (Rule({"weight": 0.5}),), dtype="float16")
     for number, second in enumerate([*seconds, alone] if whole else [alone]):
-        expected, made = in_sequence(first, second, root, tmp_path / str(number))
-        assert expected == hash_weights(made)
+        expected, nested = in_sequence(first, second, root, tmp_path / str(number))
+        assert expected == hash_weights(nested)
 
 
 def test_a_nested_recipe_is_read_as_a_model(root: Path, tmp_path: Path) -> None:
     """Its headers, config and hash are those of the folder that it would be."""
     recipe = translated(DOCUMENTS["slices"], root).recipe
-    made = plan(recipe, opened_in(root, recipe))
-    digest = write_model(made, tmp_path / "written", shard_bytes=10**9)
+    merge_plan = plan(recipe, opened_in(root, recipe))
+    digest = write_model(merge_plan, tmp_path / "written", shard_bytes=10**9)
     written = Checkpoint(tmp_path / "written")
-    merged = MergedModel(made, tmp_path / "merged")
+    merged = MergedModel(merge_plan, tmp_path / "merged")
     assert (written.tensors, written.config) == (merged.tensors, merged.config)
     assert digest == merged.hash()

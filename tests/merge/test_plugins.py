@@ -61,10 +61,10 @@ def path(write: Write) -> str:
 
 def test_the_documented_method_merges(path: str) -> None:
     """Of entries 1, -3 and 0 at half 1 the first is halved, the second three quarters."""
-    found = plugins.load([path])
-    assert ["fade"] == list(found)
+    methods = plugins.load([path])
+    assert ["fade"] == list(methods)
     task = torch.tensor([1.0, -3.0, 0.0])
-    child = merged(found["fade"], torch.ones(3), [task + 1], weight=2.0, half=1.0)
+    child = merged(methods["fade"], torch.ones(3), [task + 1], weight=2.0, half=1.0)
     assert [2.0, -3.5, 1.0] == child.tolist()
 
 
@@ -185,8 +185,8 @@ def install(write: Write, project: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_an_installed_package_offers_a_method(install: Callable[[str], None]) -> None:
     """An entry point needs no path; its file is hashed as any other."""
     install(FADE)
-    found = plugins.load([])
-    assert f"fade@{DIGEST}" == found["fade"].spec.name
+    methods = plugins.load([])
+    assert f"fade@{DIGEST}" == methods["fade"].spec.name
 
 
 @pytest.mark.parametrize(

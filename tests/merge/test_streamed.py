@@ -32,10 +32,10 @@ def test_variances_are_the_same_kept_or_computed_again(
 ) -> None:
     """SCE selects the same entries of a tensor too large for its variances to be kept."""
     base, *parents = _models(size, digits=digits)
-    held = merged("sce", base, parents, select_topk=share)
+    child = merged("sce", base, parents, select_topk=share)
     monkeypatch.setattr(sce, "MOST_STORED", 0)
     monkeypatch.setattr(sce, "in_memory", _refused)
-    assert torch.equal(held, merged("sce", base, parents, select_topk=share))
+    assert torch.equal(child, merged("sce", base, parents, select_topk=share))
 
 
 def _refused(*_: Any) -> Magnitudes:
@@ -75,7 +75,7 @@ def test_a_sample_of_a_task_vector_needs_a_base() -> None:
 def test_magnitudes_of_a_task_vector_sample_as_they_read() -> None:
     """What tells where a threshold lies is taken of the same magnitudes as the threshold."""
     base, parent, _ = _models(300_001)
-    found = Sources(base, [parent]).magnitudes(0)
-    held = in_memory((parent - base).abs().numpy())
-    assert np.array_equal(held.sample(1024, 64), found.sample(1024, 64))
-    assert cuts_of(held, [0.3, 0.9]) == cuts_of(found, [0.3, 0.9])
+    streamed = Sources(base, [parent]).magnitudes(0)
+    loaded = in_memory((parent - base).abs().numpy())
+    assert np.array_equal(loaded.sample(1024, 64), streamed.sample(1024, 64))
+    assert cuts_of(loaded, [0.3, 0.9]) == cuts_of(streamed, [0.3, 0.9])

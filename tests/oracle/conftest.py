@@ -37,15 +37,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     root = tmp_path_factory.mktemp("oracle")
     for seed, name in enumerate(("base", "one", "two", "three")):
         save_model(root / name, seed=seed, hidden=HIDDEN)
-    found = {name: Checkpoint(root / name) for name in ("base", "one", "two", "three")}
-    base, one = ({n: found[m].read(n) for n in found[m].tensors} for m in ("base", "one"))
+    checkpoints = {name: Checkpoint(root / name) for name in ("base", "one", "two", "three")}
+    base, one = (
+        {n: checkpoints[m].read(n) for n in checkpoints[m].tensors} for m in ("base", "one")
+    )
     config = (root / "base" / "config.json").read_text(encoding="utf-8")
     near = {n: base[n] + 0.01 * one[n] for n in base}
     steps = {n: base[n].mul(8).round().div(8) + one[n].mul(4).round().div(4) for n in base}
     even = {n: base[n].mul(8).round().div(8) for n in base}
     for name, tensors in {"near": near, "steps": steps, "even": even}.items():
-        found[name] = save_tensors(root / name, tensors, config)
-    return found
+        checkpoints[name] = save_tensors(root / name, tensors, config)
+    return checkpoints
 
 
 def theirs_of(
@@ -83,8 +85,8 @@ def ours_of(
     return dict(merge(planned(recipe, origin, opened)))
 
 
-def assert_close(theirs: Tensors, ours: Tensors, *, rtol: float = 1e-5) -> None:
+def assert_close(expected: Tensors, ours: Tensors, *, rtol: float = 1e-5) -> None:
     """The two hold the same tensors, within float32 rounding of values near 1."""
-    assert sorted(theirs) == sorted(ours)
-    for name, tensor in theirs.items():
+    assert sorted(expected) == sorted(ours)
+    for name, tensor in expected.items():
         torch.testing.assert_close(ours[name], tensor, rtol=rtol, atol=2e-6, msg=name)

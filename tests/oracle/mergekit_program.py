@@ -26,12 +26,13 @@ def main() -> None:
         for line in sys.stdin:
             job = json.loads(line)
             recipe = config.MergeConfiguration.model_validate(job["config"])
-            chosen = options.MergeOptions(
+            merge_options = options.MergeOptions(
                 copy_tokenizer=False, quiet=True, random_seed=job.get("seed")
             )
             start = time.perf_counter()
-            chosen.apply_global_options()  # sets the random seed, as MergeKit's own command does
-            merge.run_merge(recipe, job["out"], options=chosen)
+            # It sets the random seed, as MergeKit's own command does.
+            merge_options.apply_global_options()
+            merge.run_merge(recipe, job["out"], options=merge_options)
             answers.write(json.dumps({"seconds": time.perf_counter() - start}) + "\n")
             answers.flush()
 

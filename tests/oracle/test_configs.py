@@ -213,15 +213,15 @@ def test_a_file_means_what_it_means_to_mergekit(
     mergekit: Program, root: Path, tmp_path: Path, name: str
 ) -> None:
     """The same tensors, layer for layer, within rounding; config.json counts the same."""
-    theirs = theirs_of_file(mergekit, CONFIGS[name], root, tmp_path / "out")
+    mergekits = theirs_of_file(mergekit, CONFIGS[name], root, tmp_path / "out")
     plan = lowered(CONFIGS[name], root).plan
     ours = dict(merge(plan))
-    assert sorted(theirs) == sorted(ours)
-    for tensor, expected in theirs.items():
+    assert sorted(mergekits) == sorted(ours)
+    for tensor, expected in mergekits.items():
         torch.testing.assert_close(ours[tensor], expected, rtol=1e-4, atol=2e-6, msg=tensor)
-    told = Checkpoint(tmp_path / "out").config
+    config = Checkpoint(tmp_path / "out").config
     for key in ("num_hidden_layers", "hidden_size", "vocab_size", "tie_word_embeddings"):
-        assert told.get(key) == plan.config.get(key)
+        assert config.get(key) == plan.config.get(key)
 
 
 @pytest.mark.parametrize("name", BFLOAT16)
@@ -241,10 +241,10 @@ def test_compat_rounds_as_mergekit(
     base = "" if method == "linear" else "base_model: $base\n"
     text = f"merge_method: {method}\nmodels: {models}\n{base}{BFLOAT16[name]}\n"
     text += "dtype: bfloat16\ncompat: mergekit\n"
-    theirs = theirs_of_file(mergekit, text, root, tmp_path / "out")
+    mergekits = theirs_of_file(mergekit, text, root, tmp_path / "out")
     ours = dict(merge(lowered(text, root).plan))
-    assert sorted(theirs) == sorted(ours)
-    for tensor, expected in theirs.items():
+    assert sorted(mergekits) == sorted(ours)
+    for tensor, expected in mergekits.items():
         if method == "slerp":
             torch.testing.assert_close(ours[tensor], expected, rtol=2**-7, atol=0, msg=tensor)
             assert (ours[tensor] != expected).float().mean() < 0.02

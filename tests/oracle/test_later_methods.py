@@ -27,10 +27,10 @@ def test_nuslerp(
     config |= {"nuslerp_flatten": flatten, "nuslerp_row_wise": row_wise}
     if base:
         config["base"] = base
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
     values: dict[str, Value] = {"weight": (0.3, 0.9), "nuslerp_flatten": float(flatten)}
     values["nuslerp_row_wise"] = float(row_wise)
-    assert_close(theirs, ours_of(models, "nuslerp", base, values, "one", "two"), rtol=1e-4)
+    assert_close(expected, ours_of(models, "nuslerp", base, values, "one", "two"), rtol=1e-4)
 
 
 @pytest.mark.parametrize("base", [None, "base"])
@@ -48,9 +48,9 @@ def test_multislerp(
     if base:
         config["base"] = base
     parents = ("one", "two", "three")
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
     values: dict[str, Value] = {"weight": weight, "normalize": float(normalize)}
-    assert_close(theirs, ours_of(models, "multislerp", base, values, *parents), rtol=1e-4)
+    assert_close(expected, ours_of(models, "multislerp", base, values, *parents), rtol=1e-4)
 
 
 @pytest.mark.parametrize("parents", [("one", "two", "three"), ("base", "near")])
@@ -59,9 +59,9 @@ def test_karcher(
 ) -> None:
     """The Riemannian mean of directions far apart, or near, is MergeKit's once both converge."""
     config = {"method": "karcher", "max_iter": 100, "tol": 1e-7}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
     values: dict[str, Value] = {"max_iter": 100.0, "tol": 1e-7}
-    assert_close(theirs, ours_of(models, "karcher", None, values, *parents), rtol=1e-3)
+    assert_close(expected, ours_of(models, "karcher", None, values, *parents), rtol=1e-3)
 
 
 @pytest.mark.parametrize("t", [0.001, 0.1, 0.5])
@@ -69,8 +69,8 @@ def test_karcher(
 def test_nearswap(mergekit: Program, models: Models, tmp_path: Path, t: float, other: str) -> None:
     """Steps of at most t are MergeKit's; its base is our first parent."""
     config = {"method": "nearswap", "base": "base", "t": t}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
-    assert_close(theirs, ours_of(models, "nearswap", None, {"t": t}, "base", other))
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
+    assert_close(expected, ours_of(models, "nearswap", None, {"t": t}, "base", other))
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
@@ -78,9 +78,9 @@ def test_sce(mergekit: Program, models: Models, tmp_path: Path, share: float) ->
     """Selected by variance, weighted by energy and elected, the child is MergeKit's."""
     parents = ("one", "two", "three")
     config = {"method": "sce", "base": "base", "select_topk": share}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
     ours = ours_of(models, "sce", "base", {"select_topk": share}, *parents)
-    assert_close(theirs, ours, rtol=1e-3)
+    assert_close(expected, ours, rtol=1e-3)
 
 
 @pytest.mark.parametrize("epsilon", [1e-5, 0.2])
@@ -88,8 +88,8 @@ def test_ram(mergekit: Program, models: Models, tmp_path: Path, epsilon: float) 
     """Own changes added and shared ones averaged are MergeKit's."""
     parents = ("one", "two", "three")
     config = {"method": "ram", "base": "base", "epsilon": epsilon}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
-    assert_close(theirs, ours_of(models, "ram", "base", {"epsilon": epsilon}, *parents))
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    assert_close(expected, ours_of(models, "ram", "base", {"epsilon": epsilon}, *parents))
 
 
 @pytest.mark.parametrize(("r", "alpha"), [(0.1, 0.2), (0.5, 10.0)])
@@ -100,8 +100,8 @@ def test_ramplus_tl(
     parents = ("one", "two", "three")
     values: dict[str, Value] = {"epsilon": 0.2, "r": r, "alpha": alpha}
     config = {"method": "ramplus_tl", "base": "base", **values}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
-    assert_close(theirs, ours_of(models, "ramplus_tl", "base", values, *parents), rtol=1e-4)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    assert_close(expected, ours_of(models, "ramplus_tl", "base", values, *parents), rtol=1e-4)
 
 
 @pytest.mark.parametrize("other", ["one", "two"])
@@ -112,10 +112,10 @@ def test_arcee_fusion(mergekit: Program, models: Models, tmp_path: Path, other: 
     fall on either side.
     """
     config = {"method": "arcee_fusion", "base": "base"}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
     ours = ours_of(models, "arcee_fusion", None, {}, "base", other)
-    assert sorted(theirs) == sorted(ours)
-    num_same = sum(int((ours[n] - theirs[n]).abs().le(1e-5).sum()) for n in theirs)
+    assert sorted(expected) == sorted(ours)
+    num_same = sum(int((ours[n] - expected[n]).abs().le(1e-5).sum()) for n in expected)
     num_moved = sum(int((ours[n] != models["base"].read(n)).sum()) for n in ours)
     size = sum(tensor.numel() for tensor in ours.values())
     assert num_same >= 0.999 * size

@@ -28,9 +28,9 @@ def test_linear(
 ) -> None:
     """Weighted means and sums are MergeKit's."""
     config = {"method": "linear", "weight": weights, "normalize": normalize}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
     values: dict[str, Value] = {"weight": weights, "normalize": float(normalize)}
-    assert_close(theirs, ours_of(models, "linear", None, values, "one", "two"))
+    assert_close(expected, ours_of(models, "linear", None, values, "one", "two"))
 
 
 @pytest.mark.parametrize("t", [0.0, 0.3, 0.5, 1.0])
@@ -38,8 +38,8 @@ def test_linear(
 def test_slerp(mergekit: Program, models: Models, tmp_path: Path, t: float, other: str) -> None:
     """Arcs, and straight lines between near models, are MergeKit's; its base is our first."""
     config = {"method": "slerp", "base": "base", "t": t}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
-    assert_close(theirs, ours_of(models, "slerp", None, {"t": t}, "base", other))
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "base", other)
+    assert_close(expected, ours_of(models, "slerp", None, {"t": t}, "base", other))
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -55,10 +55,10 @@ def test_task_arithmetic(
     """Sums of task vectors are MergeKit's; its lambda is our scale."""
     config: dict[str, Any] = {"method": "task_arithmetic", "base": "base", "weight": weights}
     config |= {"normalize": normalize, "lambda": scale}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
     values: dict[str, Value] = {"weight": weights, "scale": scale}
     values["normalize"] = float(normalize)
-    assert_close(theirs, ours_of(models, "task_arithmetic", "base", values, "one", "two"))
+    assert_close(expected, ours_of(models, "task_arithmetic", "base", values, "one", "two"))
 
 
 @pytest.mark.parametrize("density", [0.1, 0.5, 1.0])
@@ -78,33 +78,33 @@ def test_ties(
     base = "base" if first == "one" else "even"
     config = {"method": "ties", "base": base, "weight": weights, "density": (density,) * 3}
     parents = (first, "two", "three")
-    theirs = theirs_of(
+    expected = theirs_of(
         mergekit, tmp_path / "out", models, {**config, "normalize": normalize}, *parents
     )
     values: dict[str, Value] = {"weight": weights, "density": density}
     values["normalize"] = float(normalize)
     ours = ours_of(models, "ties", base, values, *parents)
     compared = 0
-    for name, tensor in theirs.items():
+    for name, tensor in expected.items():
         is_clear = ~_ties(models, name, base, parents, density)
         compared += int(is_clear.sum())
-        theirs[name], ours[name] = tensor[is_clear], ours[name][is_clear]
+        expected[name], ours[name] = tensor[is_clear], ours[name][is_clear]
     assert compared > 0.5 * sum(i.num_bytes for i in models["base"].tensors.values()) / 4
-    assert_close(theirs, ours, rtol=1e-4)
+    assert_close(expected, ours, rtol=1e-4)
 
 
 def _ties(
     models: Models, name: str, base: str, parents: tuple[str, ...], density: float
 ) -> Tensor:
     """Return where a task vector's entry equals a threshold that not all its equals pass."""
-    found = torch.zeros(models[base].read(name).shape, dtype=torch.bool)
+    is_tied = torch.zeros(models[base].read(name).shape, dtype=torch.bool)
     for parent in parents:
         sizes = (models[parent].read(name) - models[base].read(name)).abs()
         kept = num_kept(sizes.numel(), density)
         threshold = sizes.flatten().sort(descending=True).values[kept - 1]
         if int((sizes >= threshold).sum()) > kept:
-            found |= sizes == threshold
-    return found
+            is_tied |= sizes == threshold
+    return is_tied
 
 
 @pytest.mark.parametrize("method", ["breadcrumbs", "breadcrumbs_ties"])
@@ -112,25 +112,25 @@ def test_breadcrumbs(mergekit: Program, models: Models, tmp_path: Path, method: 
     """Without its largest and smallest entries a task vector is MergeKit's."""
     values: dict[str, Value] = {"weight": (0.7, 0.4), "density": (0.5, 0.6), "gamma": (0.1, 0.05)}
     config = {"method": method, "base": "base", **values, "normalize": False}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
     ours = ours_of(models, method, "base", {**values, "normalize": 0.0}, "one", "two")
-    assert_close(theirs, ours, rtol=1e-4)
+    assert_close(expected, ours, rtol=1e-4)
 
 
 def test_model_stock(mergekit: Program, models: Models, tmp_path: Path) -> None:
     """The interpolation by the angle between three task vectors is MergeKit's."""
     parents = ("one", "two", "three")
     config = {"method": "model_stock", "base": "base"}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
-    assert_close(theirs, ours_of(models, "model_stock", "base", {}, *parents), rtol=1e-4)
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, *parents)
+    assert_close(expected, ours_of(models, "model_stock", "base", {}, *parents), rtol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_passthrough(mergekit: Program, models: Models, tmp_path: Path, scale: float) -> None:
     """A copy is a copy, and its scale a scale."""
     config = {"method": "passthrough", "scale": (scale,)}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one")
-    assert_close(theirs, ours_of(models, "passthrough", None, {"scale": scale}, "one"))
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one")
+    assert_close(expected, ours_of(models, "passthrough", None, {"scale": scale}, "one"))
 
 
 @pytest.mark.parametrize("method", ["dare_linear", "dare_ties", "della", "della_linear"])
@@ -143,11 +143,11 @@ def test_random_masks(
     DELLA's spread differs: ours divides an entry by its own chance, MergeKit's all by one number.
     """
     config = {"method": method, "base": "base", "weight": (1.0,), "density": (density,)}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one")
     ours = ours_of(models, method, "base", {"weight": 1.0, "density": density}, "one")
     steps = [
         torch.cat([(child[n] - models["base"].read(n)).flatten() for n in sorted(ours)])
-        for child in (theirs, ours)
+        for child in (expected, ours)
     ]
     their_step, our_step = steps
     deviation = (density * (1 - density) / our_step.numel()) ** 0.5
@@ -172,11 +172,11 @@ def test_l1_rescaling(
     """
     config = {"method": method, "base": "base", "weight": (1.0,), "density": (density,)}
     values: dict[str, Value] = {"weight": 1.0, "density": density, "rescale": "l1"}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one")
     ours = ours_of(models, method, "base", values, "one")
-    assert sorted(theirs) == sorted(ours)
+    assert sorted(expected) == sorted(ours)
     compared = 0
-    for name, tensor in theirs.items():
+    for name, tensor in expected.items():
         base = models["base"].read(name)
         their_step, our_step = tensor - base, ours[name] - base
         norm = float(their_step.abs().sum())
@@ -196,8 +196,8 @@ def test_l1_rescaling_of_what_is_trimmed(
     if method != "ties":
         values["gamma"] = (0.1, 0.05)
     config = {"method": method, "base": "base", **values, "normalize": False, "rescale": True}
-    theirs = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
+    expected = theirs_of(mergekit, tmp_path / "out", models, config, "one", "two")
     ours = ours_of(
         models, method, "base", {**values, "normalize": 0.0, "rescale": "l1"}, "one", "two"
     )
-    assert_close(theirs, ours, rtol=1e-4)
+    assert_close(expected, ours, rtol=1e-4)

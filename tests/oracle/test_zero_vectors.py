@@ -73,8 +73,8 @@ def test_compat_takes_zero_vectors_as_mergekit(
     text = FILES[name] + "\ndtype: float32\ncompat: mergekit\n"
     if "merge_method" not in text:
         text = f"merge_method: {name}\n{text}"
-    theirs = theirs_of_file(mergekit, text, root, tmp_path / "out")
+    mergekits = theirs_of_file(mergekit, text, root, tmp_path / "out")
     ours = dict(merge(lowered(text, root).plan))
-    assert sorted(theirs) == sorted(ours)
-    for tensor, expected in theirs.items():
+    assert sorted(mergekits) == sorted(ours)
+    for tensor, expected in mergekits.items():
         torch.testing.assert_close(ours[tensor], expected, rtol=1e-4, atol=2e-6, msg=tensor)

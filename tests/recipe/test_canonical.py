@@ -26,9 +26,9 @@ MODELS = (Model("a", "1"), Model("b", "2"))
 
 def simplest(recipe: Recipe) -> Recipe:
     """Return the one spelling of a recipe, which is its own spelling."""
-    found = canonical(recipe, SPECS.__getitem__)
-    assert found == canonical(found, SPECS.__getitem__)
-    return found
+    simple = canonical(recipe, SPECS.__getitem__)
+    assert simple == canonical(simple, SPECS.__getitem__)
+    return simple
 
 
 def recipe_of(method: str, *rules: Rule, **other: Any) -> Recipe:
@@ -74,8 +74,8 @@ def test_what_no_method_reads_is_left_out() -> None:
 def test_rules_after_one_for_all_are_left_out() -> None:
     """They are met by no tensor."""
     rules = (Rule({"weight": 1.0}, parts=("b", "a", "a")), Rule({"weight": 2.0}), Rule({}))
-    found = simplest(recipe_of("linear", *rules)).rules
-    assert (Rule({"weight": 1.0}, parts=("a", "b")), Rule({"weight": 2.0})) == found
+    left = simplest(recipe_of("linear", *rules)).rules
+    assert (Rule({"weight": 1.0}, parts=("a", "b")), Rule({"weight": 2.0})) == left
 
 
 def test_slices_that_continue_each_other_are_one() -> None:

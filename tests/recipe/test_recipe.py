@@ -143,7 +143,7 @@ _INNER = {"name": "x", "recipe": {**RECIPE.to_dict(), "rules": [{"values": {}, "
 
 
 @pytest.mark.parametrize(
-    ("change", "place", "legal", "near"),
+    ("change", "key", "legal", "near"),
     [
         (
             {"layers": [{"module": "m", "slices": [_GAIN]}]},
@@ -178,12 +178,12 @@ _INNER = {"name": "x", "recipe": {**RECIPE.to_dict(), "rules": [{"values": {}, "
     ],
 )
 def test_unknown_key_is_met_with_those_of_its_own_class(
-    change: dict[str, Any], place: str, legal: str, near: str
+    change: dict[str, Any], key: str, legal: str, near: str
 ) -> None:
     """The innermost class says which keys are legal and which is nearest."""
     with pytest.raises(RecipeError) as raised:
         Recipe.from_dict({**RECIPE.to_dict(), **change})
-    said = f"recipe, {place}: unknown key. Legal here: {legal}. Did you mean '{near}'?"
+    said = f"recipe, {key}: unknown key. Legal here: {legal}. Did you mean '{near}'?"
     assert said in str(raised.value).splitlines()
 
 

@@ -35,15 +35,15 @@ def rows_of() -> list[Row]:
     """Return three generations of four rows, one failed, and the mean."""
     rows = []
     for generation in range(3):
-        for place in range(4):
+        for number in range(4):
             recipe = Recipe.of_models(
-                "linear", (Model("p0", "aa"),), (Rule({"weight": (place / 10,)}),)
+                "linear", (Model("p0", "aa"),), (Rule({"weight": (number / 10,)}),)
             )
-            name = candidate_name(generation, place)
-            candidate = Candidate(name, (place / 10,), recipe, generation, ("p0",))
-            genes = {"weight.p0": place / 10}
-            outcome = Outcome("ff", evaluation_of("search", generation * 3 + place))
-            if (generation, place) == (1, 2):
+            name = candidate_name(generation, number)
+            candidate = Candidate(name, (number / 10,), recipe, generation, ("p0",))
+            genes = {"weight.p0": number / 10}
+            outcome = Outcome("ff", evaluation_of("search", generation * 3 + number))
+            if (generation, number) == (1, 2):
                 outcome = Outcome(None, None, ERROR)
             rows.append(Row.of(candidate, genes, outcome, weights=TASK_WEIGHTS))
     return [*rows, replace(rows[0], name=MEAN, generation=3, fitness=0.9)]

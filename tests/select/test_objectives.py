@@ -19,20 +19,20 @@ def test_search_follows_several_objectives(optimizer: str) -> None:
             optimizer=optimizer, population=8, generations=6, seed=2, objectives="separate"
         )
         search = search_of(space, params)
-        found = []
+        genomes = []
         for _ in range(6):
             proposals = search.ask()
             asked = [proposal.genome for proposal in proposals]
             units = [space.to_unit(genome) for genome in asked]
             points = [(-abs(u[0] - 0.2), -abs(u[1] - 0.8)) for u in units]
             tell(search, proposals, [None if i == 5 else point for i, point in enumerate(points)])
-            found += asked
+            genomes += asked
         assert (centre_of(search) is None) == (optimizer != "CMA")
-        return found
+        return genomes
 
-    found = run()
-    assert found == run()
-    units = [space_of("task_arithmetic", parents=3).to_unit(genome) for genome in found]
+    genomes = run()
+    assert genomes == run()
+    units = [space_of("task_arithmetic", parents=3).to_unit(genome) for genome in genomes]
     last = units[-8:]
     assert min(abs(u[0] - 0.2) + abs(u[1] - 0.8) for u in last) < 0.3
 

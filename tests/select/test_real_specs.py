@@ -82,17 +82,17 @@ def test_every_other_parameter_can_be_fixed_and_searched(
                 parents=tuple(map(model_of, parents)),
                 merge=MergeParams(),
             )
-            found = planned(recipe, base if SPECS[name].needs_base else None, parents)
+            merge_plan = planned(recipe, base if SPECS[name].needs_base else None, parents)
             given = recipe.rules[0].values.get(parameter.name, parameter.default)
             assert parameter.is_legal(given[0] if isinstance(given, tuple) else given)
-            assert recipe.id == found.id
+            assert recipe.id == merge_plan.id
 
 
 def test_references_give_their_methods_what_they_take() -> None:
     """The recipes of base, parents and baselines name only parameters of their method."""
     parents = (Model("a", "1"), Model("b", "2"), Model("c", "3"))
-    found = references(base=Model("z", "0"), parents=parents, merge=MergeParams(), specs=SPECS)
-    for reference in found:
+    recipes = references(base=Model("z", "0"), parents=parents, merge=MergeParams(), specs=SPECS)
+    for reference in recipes:
         spec = SPECS[reference.recipe.method]
         given = set(reference.recipe.rules[0].values)
         assert given <= {p.name for p in spec.parameters}, reference.name

@@ -98,15 +98,15 @@ def test_keys_of_the_resident_backend_do_not_change(make_params: MakeParams) -> 
 
 def test_identity_is_the_model_not_the_address(tmp_path: Path) -> None:
     """Another address or patience is the same model; a folder is its content."""
-    told: dict[str, Any] = {"model": "m", "base_url": "http://a/v1", "timeout": 3}
-    served = ModelParams(model="local-completions", model_args=told)
-    moved = served.model_copy(update={"model_args": {**told, "base_url": "http://b/v1"}})
-    other = served.model_copy(update={"model_args": {**told, "model": "n"}})
+    arguments: dict[str, Any] = {"model": "m", "base_url": "http://a/v1", "timeout": 3}
+    served = ModelParams(model="local-completions", model_args=arguments)
+    moved = served.model_copy(update={"model_args": {**arguments, "base_url": "http://b/v1"}})
+    other = served.model_copy(update={"model_args": {**arguments, "model": "n"}})
     assert identity(served) == identity(moved)
     assert identity(served) != identity(other)
-    held = ModelParams.model_validate(hf(pretrained=str(tmp_path)))
+    local = ModelParams.model_validate(hf(pretrained=str(tmp_path)))
     (tmp_path / "a.txt").write_text("1")
-    first = identity(held)
+    first = identity(local)
     (tmp_path / "a.txt").write_text("2")
-    assert first != identity(held)
+    assert first != identity(local)
     assert str(tmp_path) not in str(first)

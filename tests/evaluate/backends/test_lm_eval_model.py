@@ -35,14 +35,14 @@ def test_scores_of_lm_evals_own_class_are_the_resident_ones(
 ) -> None:
     """lm_eval's HFLM on the written folder gives the items and scores of the resident model."""
     resident = stage.run(model_folder, make_params(*ALL, num_fewshot=1), "search")
-    found = stage.run(model_folder, make_params(*ALL, num_fewshot=1, backend=HF), "search")
+    evaluation = stage.run(model_folder, make_params(*ALL, num_fewshot=1, backend=HF), "search")
 
-    assert rows(resident) == rows(found)
+    assert rows(resident) == rows(evaluation)
     assert [i.score for i in resident.items if i.task != "prose"] == [
-        i.score for i in found.items if i.task != "prose"
+        i.score for i in evaluation.items if i.task != "prose"
     ]
     assert pytest.approx([t.score for t in resident.tasks], rel=1e-5) == [
-        t.score for t in found.tasks
+        t.score for t in evaluation.tasks
     ]
 
 
@@ -66,13 +66,13 @@ def test_each_candidate_is_scored_afresh(
     assert params.backend is not None
     engine = NativeLM(params.backend, params, "evaluate.backend")
     evaluator = Evaluator(engine, params, suite)
-    found = []
+    evaluations = []
     for folder in (model_folder, other_model_folder, model_folder):
         engine.load(folder)
-        found.append(evaluator.evaluate("search").to_dict())
-    assert found[0] == found[2]
-    assert found[0] != found[1]
-    assert found[1] == stage.run(other_model_folder, params, "search").to_dict()
+        evaluations.append(evaluator.evaluate("search").to_dict())
+    assert evaluations[0] == evaluations[2]
+    assert evaluations[0] != evaluations[1]
+    assert evaluations[1] == stage.run(other_model_folder, params, "search").to_dict()
 
 
 def test_some_items_are_scored_as_in_the_whole(
@@ -177,12 +177,12 @@ class Engine:
 class StandIn:
     """lm_eval's VLLM, as far as it is called: an HFLM whose ``model`` is the engine."""
 
-    made = 0
+    count = 0
 
     def __init__(self, pretrained: str, **given: Any) -> None:
         from lm_eval.models.huggingface import HFLM
 
-        type(self).made += 1
+        type(self).count += 1
         self._lm = HFLM(pretrained, **given)
         self.model = Engine(self._lm)
 
@@ -206,25 +206,25 @@ def test_running_engine_is_given_each_candidates_weights(
     folders = (model_folder, other_model_folder, model_folder)
     expected = [stage.run(folder, alone, "search").to_dict() for folder in folders]
     monkeypatch.setattr(lm_eval_model, "model_class", lambda *_: StandIn)
-    monkeypatch.setattr(StandIn, "made", 0)
+    monkeypatch.setattr(StandIn, "count", 0)
     monkeypatch.delenv("VLLM_ENABLE_V1_MULTIPROCESSING", raising=False)
     params = make_params("colours", "sums")
-    chosen = make_params("colours", backend={**HF, "model": "vllm"}).backend
-    assert chosen is not None
-    engine = NativeLM(chosen, params, "evaluate.backend")
+    backend = make_params("colours", backend={**HF, "model": "vllm"}).backend
+    assert backend is not None
+    engine = NativeLM(backend, params, "evaluate.backend")
     evaluator = Evaluator(engine, params, Suite.load(params))
-    found = []
+    evaluations = []
     for folder in folders:
         engine.load(folder)
-        found.append(evaluator.evaluate("search").to_dict())
-    assert expected == found
-    assert 1 == StandIn.made
+        evaluations.append(evaluator.evaluate("search").to_dict())
+    assert expected == evaluations
+    assert 1 == StandIn.count
     assert 2 == engine._lm.model.resets
 
 
 def test_engine_that_keeps_its_prefix_cache_is_refused(model_folder: Path) -> None:
     """What was computed with the weights before may not answer for the weights now."""
-    made = StandIn(str(model_folder), device="cpu", batch_size=1)
-    made.model.drops = False
+    engine = StandIn(str(model_folder), device="cpu", batch_size=1)
+    engine.model.drops = False
     with pytest.raises(EvaluationError, match="enable_prefix_caching: false"):
-        reload_vllm(made, model_folder)
+        reload_vllm(engine, model_folder)

@@ -74,12 +74,12 @@ def test_texts_of_a_server_are_scored_item_for_item(
         params = asking(
             make_params, server, model, "sums", model_args={"num_concurrent": parallel}
         )
-        found = scored(params)
+        evaluation = scored(params)
         suite = Suite.load(params)
     (part,) = suite.parts["test"]
     questions = {i: part.loaded.task.eval_docs[p]["question"] for i, p in part.places.items()}
-    expected = [fingerprint(f"said {questions[row.item][:2]}") for row in found.items]
-    assert expected == [row.score for row in found.items]
+    expected = [fingerprint(f"said {questions[row.item][:2]}") for row in evaluation.items]
+    assert expected == [row.score for row in evaluation.items]
     assert 9 == len(server.asked)
     assert {"m"} == {asked.body["model"] for asked in server.asked}
     assert {("e", "3;")} == {tuple(asked.body["stop"][:2]) for asked in server.asked}
@@ -96,16 +96,19 @@ def test_likelihoods_of_a_server_are_those_of_its_model(
         (tokens,) = request.body["prompt"]
         with torch.no_grad():
             logits = model(torch.tensor([tokens])).logits[0].log_softmax(dim=-1)
-        told = [float(logits[i, t]) for i, t in enumerate(tokens[1:])]
+        values = [float(logits[i, t]) for i, t in enumerate(tokens[1:])]
         top = [{"x": float(logits[i].max())} for i in range(len(tokens))]
-        logprobs = {"token_logprobs": [None, *told, 0.0], "top_logprobs": [None, *top]}
+        logprobs = {
+            "token_logprobs": [None, *values, 0.0],
+            "top_logprobs": [None, *top],
+        }
         return Reply({"choices": [{"index": 0, "text": "", "logprobs": logprobs}]})
 
     own = {"tokenizer": str(model_folder), "tokenizer_backend": "huggingface"}
     with serving(decide) as server:
-        found = scored(asking(make_params, server, TEXT, "colours", model_args=own))
+        evaluation = scored(asking(make_params, server, TEXT, "colours", model_args=own))
     resident = stage.run(model_folder, make_params("colours"), "test")
-    assert resident.to_dict() == found.to_dict()
+    assert resident.to_dict() == evaluation.to_dict()
 
 
 def test_conversation_is_shown_as_messages(make_params: MakeParams) -> None:
@@ -128,12 +131,12 @@ def test_failure_loses_no_answer_and_may_be_tried_again(make_params: MakeParams)
         params = asking(make_params, server, CHAT, "sums")
         with pytest.raises(ServiceError, match=r"references\.big: HTTP status 503; .* are kept"):
             scored(params)
-        found = scored(params)
+        evaluation = scored(params)
         assert 5 + 1 + 4 == len(server.asked)
-        assert found == scored(params)
+        assert evaluation == scored(params)
         assert 10 == len(server.asked)
     with serving(echo) as server:
-        assert found == scored(asking(make_params, server, CHAT, "sums"))
+        assert evaluation == scored(asking(make_params, server, CHAT, "sums"))
         assert [] == server.asked
 
 
@@ -210,8 +213,8 @@ def test_server_that_is_not_there_is_named(make_params: MakeParams) -> None:
 def test_refused_content_is_an_empty_answer(make_params: MakeParams) -> None:
     """A reply with null as its text is an answer, and a wrong one, as lm_eval has it."""
     with serving(lambda request, _: completion(request, None)) as server:
-        found = scored(asking(make_params, server, CHAT, "sums"))
-    assert {0.0} == {row.score for row in found.items}
+        evaluation = scored(asking(make_params, server, CHAT, "sums"))
+    assert {0.0} == {row.score for row in evaluation.items}
 
 
 def test_nan_of_a_server_is_a_failure(make_params: MakeParams, model_folder: Path) -> None:
@@ -219,8 +222,11 @@ def test_nan_of_a_server_is_a_failure(make_params: MakeParams, model_folder: Pat
 
     def decide(request: Request, _: int) -> Reply:
         count = len(request.body["prompt"][0]) + 1
-        told = {"token_logprobs": [float("nan")] * count, "top_logprobs": [{"x": 0.0}] * count}
-        return Reply({"choices": [{"index": 0, "logprobs": told, "text": ""}]})
+        unknown = {
+            "token_logprobs": [float("nan")] * count,
+            "top_logprobs": [{"x": 0.0}] * count,
+        }
+        return Reply({"choices": [{"index": 0, "logprobs": unknown, "text": ""}]})
 
     own = {"tokenizer": str(model_folder), "tokenizer_backend": "huggingface"}
     with serving(decide) as server:

@@ -67,8 +67,8 @@ def test_key_changes_with_the_scorer(files: Path, make_params: MakeParams) -> No
 
 def test_files_may_serve_a_split_each(files: Path, make_params: MakeParams) -> None:
     """Three files, one label; a question in two of them is refused though other columns differ."""
-    for place, name in enumerate(("one", "two", "three")):
-        numbers = range(20 * place, 20 * place + 20)
+    for number, name in enumerate(("one", "two", "three")):
+        numbers = range(20 * number, 20 * number + 20)
         rows = [{"prompt": f"is {i} odd?", "answer": str(i % 2), "id": name} for i in numbers]
         write_lines(files / f"data/{name}.jsonl", rows)
     splits = {s: f"data/{n}.jsonl" for s, n in zip(SPLITS, ("one", "two", "three"), strict=True)}

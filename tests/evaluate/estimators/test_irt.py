@@ -30,16 +30,16 @@ def test_fit_is_where_the_posterior_is_flat() -> None:
         priors = (model.abilities**2).sum() + (model.slopes**2).sum() / 1.5**2
         return float(-likely.sum() + (priors + (model.difficulties**2).sum() / 3**2) / 2)
 
-    found = irt.fit(scores, 2)
+    fitted = irt.fit(scores, 2)
     draw = np.random.default_rng(0)
     for _ in range(200):
         moved = irt.ItemModel(
             *(
                 part + draw.normal(size=part.shape) * 0.01
-                for part in (found.slopes, found.difficulties, found.abilities)
+                for part in (fitted.slopes, fitted.difficulties, fitted.abilities)
             )
         )
-        assert surprise(found) <= surprise(moved)
+        assert surprise(fitted) <= surprise(moved)
 
 
 def test_all_right_and_all_wrong_stay_finite() -> None:

@@ -51,10 +51,10 @@ def prompts_of_lm_eval(folder: Path) -> list[str]:
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=str(folder), include_defaults=False)
-    found = simple_evaluate(
+    results = simple_evaluate(
         model="dummy", tasks=["own"], task_manager=manager, batch_size=1, bootstrap_iters=0
     )
-    return [row["arguments"][0][0] for row in found["samples"]["own"]]
+    return [row["arguments"][0][0] for row in results["samples"]["own"]]
 
 
 def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
@@ -63,15 +63,15 @@ def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
     write_task(own, doc_to_text="!function code.text")
     suite = load()
     before = RandomState.now()
-    ours: dict[int, Any] = {}
+    drawn: dict[int, Any] = {}
     for split in ("test", "search", "validation"):
         part = suite.parts[split][0]
         prompts = build("own", part.loaded, part.places, PARAMS)
-        ours |= {part.places[i]: asked[0].args[0] for i, asked in prompts.instances.items()}
+        drawn |= {part.places[i]: asked[0].args[0] for i, asked in prompts.instances.items()}
     assert before.is_now()
-    theirs = prompts_of_lm_eval(own / "tasks")
-    assert len(set(theirs)) == len(theirs)
-    assert ours == {place: theirs[place] for place in ours}
+    expected = prompts_of_lm_eval(own / "tasks")
+    assert len(set(expected)) == len(expected)
+    assert drawn == {document: expected[document] for document in drawn}
 
 
 def test_scores_do_not_depend_on_candidates_before(

@@ -54,21 +54,21 @@ def settings() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("place", ["module", "score", "text", "docs"])
-def test_process_is_as_before(own: Path, load: MakeSuite, place: str) -> None:
+@pytest.mark.parametrize("function", ["module", "score", "text", "docs"])
+def test_process_is_as_before(own: Path, load: MakeSuite, function: str) -> None:
     """Wherever a task's Python changes its process, others in it see nothing of it."""
     write_task(own, process_results=None, metric_list=[{"metric": "exact_match"}])
     load()  # the first imports lm-eval, which changes the environment
     python = HARM + "def score(doc, results):\n    return {'ok': 1.0}\n"
     python += "def text(doc):\n    return doc['q']\ndef docs(data):\n    return data\n"
-    if place == "module":
+    if function == "module":
         python += "harm()\nos.chdir('..')\n"  # its data are read after it
     else:
         python = python.replace(
-            f"def {place}(doc, results):", f"def {place}(doc, results):\n    harm()"
+            f"def {function}(doc, results):", f"def {function}(doc, results):\n    harm()"
         )
-        python = python.replace(f"def {place}(doc):", f"def {place}(doc):\n    harm()")
-        python = python.replace(f"def {place}(data):", f"def {place}(data):\n    harm()")
+        python = python.replace(f"def {function}(doc):", f"def {function}(doc):\n    harm()")
+        python = python.replace(f"def {function}(data):", f"def {function}(data):\n    harm()")
     (own / "tasks" / "code.py").write_text(python)
     write_task(own, doc_to_text="!function code.text", process_docs="!function code.docs")
     before = settings()
@@ -94,21 +94,21 @@ ENDS = ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys\n    sys.e
 @pytest.mark.parametrize(
     "end", [*ENDS, "class Stop(BaseException): pass\n    raise Stop('no more')"]
 )
-@pytest.mark.parametrize("place", ["module", "score", "text", "docs"])
+@pytest.mark.parametrize("function", ["module", "score", "text", "docs"])
 def test_wish_to_end_the_process_is_the_tasks_error(
-    own: Path, load: MakeSuite, place: str, end: str
+    own: Path, load: MakeSuite, function: str, end: str
 ) -> None:
     """It is told with the task's name; scoring may fail on texts that no model wrote."""
     python = "def score(doc, results):\n    return {'ok': 1.0}\n"
     python += "def text(doc):\n    return doc['q']\ndef docs(data):\n    return data\n"
-    if place == "module":
+    if function == "module":
         python += f"def end():\n    {end}\nend()\n"
     for head in ("score(doc, results)", "text(doc)", "docs(data)"):
-        if head.startswith(place):
+        if head.startswith(function):
             python = python.replace(f"def {head}:", f"def {head}:\n    {end}")
     (own / "tasks" / "code.py").write_text(python)
     write_task(own, doc_to_text="!function code.text", process_docs="!function code.docs")
-    if place == "score" and end == "1 / 0":
+    if function == "score" and end == "1 / 0":
         assert load().num_items("search") == 6
         return
     with pytest.raises(EvaluationError, match=r"^task own.*: \w+.*\. Fix"):

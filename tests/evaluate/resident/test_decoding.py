@@ -18,7 +18,7 @@ from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.requests import Request, seeds_of
 from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import pico_tokenizer
-from tests.evaluate.resident.test_tree_attention import KINDS, made
+from tests.evaluate.resident.test_tree_attention import KINDS, random_model
 
 PROMPTS = [f"{word * (1 + i % 3)}{i}" for i, word in enumerate(["ab", "bcd", "xyz", "q"] * 3)]
 GREEDY = {"until": ["e", "3;"], "max_gen_toks": 9, "do_sample": False}
@@ -64,8 +64,8 @@ def alone(folder: Path, asked: dict[str, Any]) -> list[str]:
     """Return what HFLM generates with a batch of one."""
     hflm = HFLM(str(folder), device="cpu", dtype="float32", batch_size=1)
     instances = [Instance("generate_until", {}, (prompt, asked), 0) for prompt in PROMPTS]
-    found: list[str] = hflm.generate_until(instances, disable_tqdm=True)
-    return found
+    texts: list[str] = hflm.generate_until(instances, disable_tqdm=True)
+    return texts
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -97,24 +97,24 @@ def test_a_sampled_text_is_the_prompts_own(
     asked = requests(SAMPLED)
     with sealed(), torch.random.fork_rng():
         lm = opened(folder)
-        found = dict(zip(PROMPTS, texts_of(lm, asked), strict=True))
+        texts = dict(zip(PROMPTS, texts_of(lm, asked), strict=True))
         mixed = random.Random(1).sample(asked, len(asked))
-        assert [found[r.arguments[0]] for r in mixed[:7]] == texts_of(lm, mixed[:7])
+        assert [texts[r.arguments[0]] for r in mixed[:7]] == texts_of(lm, mixed[:7])
         hflm = HFLM(str(folder), device="cpu", dtype="float32", batch_size=1)
         for request, seed in zip(asked, seeds_of(asked), strict=True):
             torch.manual_seed(seed)  # noqa: TID251  HFLM knows no other generator
             instance = Instance("generate_until", {}, request.arguments, 0)
             assert hflm.generate_until([instance], disable_tqdm=True) == [
-                found[request.arguments[0]]
+                texts[request.arguments[0]]
             ]
 
 
 def test_repeats_of_a_prompt_are_other_texts(model_folder: Path) -> None:
     """A prompt that an item asks several times draws each time from another generator."""
     asked = [Request("generate_until", ("abc", SAMPLED), "item 1")] * 6
-    found = texts_of(opened(model_folder), asked)
-    assert len(set(found)) > 3
-    assert found == texts_of(opened(model_folder, 2), asked)
+    texts = texts_of(opened(model_folder), asked)
+    assert len(set(texts)) > 3
+    assert texts == texts_of(opened(model_folder, 2), asked)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ def test_every_text_ends_as_if_alone(model_folder: Path) -> None:
             hflm = HFLM(str(model_folder), device="cpu", dtype="float32", batch_size=1)
             instances = [Instance("generate_until", {}, (p, dict(asked)), 0) for p in prompts]
             expected = hflm.generate_until(instances, disable_tqdm=True)
-            found = texts_of(opened(model_folder), requests(asked, prompts))
-        assert expected == found
-        assert "" not in until or max(map(len, found)) == 1
+            texts = texts_of(opened(model_folder), requests(asked, prompts))
+        assert expected == texts
+        assert "" not in until or max(map(len, texts)) == 1
 
 
 @pytest.mark.parametrize(
@@ -172,14 +172,14 @@ def test_every_text_ends_as_if_alone(model_folder: Path) -> None:
 )
 def test_models_that_mix_rows_write_apart(kind: str, rule: Together) -> None:
     """Padding that goes into a state, or a state that leaves its row, keep prompts apart."""
-    assert shareable(made(kind, KINDS[kind]), 0) == rule
+    assert shareable(random_model(kind, KINDS[kind]), 0) == rule
 
 
 @pytest.mark.parametrize("kind", ["gemma3_text", "llama4_text", "phi3", "qwen2"])
 def test_texts_of_models_with_windows(tmp_path: Path, kind: str) -> None:
     """Prompts and texts that outlast a window, next to short ones, are those of HFLM alone."""
     ids = {"vocab_size": 52, "bos_token_id": 1, "eos_token_id": 2}
-    model: Any = made(kind, KINDS[kind] | ids)
+    model: Any = random_model(kind, KINDS[kind] | ids)
     model.save_pretrained(tmp_path)
     pico_tokenizer().save_pretrained(tmp_path)
     prompts = ["abc" * (1 + i % 6) + str(i) for i in range(12)]

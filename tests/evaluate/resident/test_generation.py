@@ -9,7 +9,7 @@ from transformers import LogitsProcessorList, StoppingCriteriaList
 from stages.errors import EvaluationError
 from stages.evaluate.resident.generation import RefuseNaN, RowByRow, StopWatch, stops_at
 from tests.evaluate.conftest import pico_tokenizer
-from tests.evaluate.resident.test_tree_attention import READERS, made
+from tests.evaluate.resident.test_tree_attention import READERS, random_model
 
 
 def test_each_row_stops_at_its_own_string() -> None:
@@ -63,7 +63,7 @@ def test_rows_that_leave_say_what_they_said_in_the_batch(
 ) -> None:
     """Prompts of several lengths, ends at several steps: every token is that of ``generate``."""
     changes = {"vocab_size": 52, "eos_token_id": 2, "bos_token_id": 1}
-    model: Any = made(kind, READERS[kind] | changes, attn_implementation="eager")
+    model: Any = random_model(kind, READERS[kind] | changes, attn_implementation="eager")
     tokenizer = pico_tokenizer()
     prompts = torch.tensor([[0] * (i % 4) + list(range(5 + i, 11 + i - i % 4)) for i in range(24)])
 
@@ -72,7 +72,7 @@ def test_rows_that_leave_say_what_they_said_in_the_batch(
         stopping = StoppingCriteriaList([watch])
         seen: list[int] = []
         hook = model.register_forward_hook(lambda *a: seen.append(len(a[2].logits)))
-        found = model.generate(
+        written = model.generate(
             input_ids=prompts,
             attention_mask=(prompts != 0).long(),
             max_length=26,
@@ -85,7 +85,7 @@ def test_rows_that_leave_say_what_they_said_in_the_batch(
         )
         hook.remove()
         assert (min(seen) < 24) == is_pruned
-        rows: list[list[int]] = found.tolist()
+        rows: list[list[int]] = written.tolist()
         return [row[:6] + [token for token in row[6:] if token] for row in rows]
 
     assert said(is_pruned=False) == said(is_pruned=True)

@@ -56,17 +56,17 @@ def test_answers_equal_those_of_hflm(
         )
         resident = ResidentLM.open(model_folder, params)
         prepared = resident.prepare([Request(kind, request, "item") for request in asked])
-        found = resident.answer(prepared)
-        assert found == resident.answer(prepared)
+        answers = resident.answer(prepared)
+        assert answers == resident.answer(prepared)
     if kind == "generate_until":
-        assert expected == found
-        assert len(set(found)) > 10
+        assert expected == answers
+        assert len(set(answers)) > 10
     elif kind == "loglikelihood":
-        assert [greedy for _, greedy in expected] == [greedy for _, greedy in found]
-        assert {True, False} == {greedy for _, greedy in found}
-        assert pytest.approx([v for v, _ in expected], abs=1e-5) == [v for v, _ in found]
+        assert [greedy for _, greedy in expected] == [greedy for _, greedy in answers]
+        assert {True, False} == {greedy for _, greedy in answers}
+        assert pytest.approx([v for v, _ in expected], abs=1e-5) == [v for v, _ in answers]
     else:
-        assert pytest.approx(expected, rel=1e-5) == found
+        assert pytest.approx(expected, rel=1e-5) == answers
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
@@ -83,17 +83,19 @@ def test_answers_in_16_bits_are_those_of_hflm_but_for_rounding(
         expected = getattr(hflm, kind)(instances, disable_tqdm=True)
         resident = ResidentLM.open(model_folder, params)
         prepared = resident.prepare([Request(kind, r, "item") for r in REQUESTS[kind]])
-        found = resident.answer(prepared)
+        answers = resident.answer(prepared)
     assert next(resident.model.parameters()).dtype == torch.bfloat16
     if kind == "loglikelihood":
         assert any(batch.depths is not None for batch in prepared.tokens)
-        assert pytest.approx([v for v, _ in expected], rel=0.01, abs=0.1) == [v for v, _ in found]
+        assert pytest.approx([v for v, _ in expected], rel=0.01, abs=0.1) == [
+            v for v, _ in answers
+        ]
     if kind == "loglikelihood_rolling":
-        assert pytest.approx(expected, rel=0.01) == found
+        assert pytest.approx(expected, rel=0.01) == answers
     else:
         agree = [
             e == f if isinstance(e, str) else e[1] == f[1]
-            for e, f in zip(expected, found, strict=True)
+            for e, f in zip(expected, answers, strict=True)
         ]
         assert sum(agree) >= 0.95 * len(agree)
 

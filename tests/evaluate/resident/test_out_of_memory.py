@@ -67,15 +67,15 @@ def test_halves_give_the_same_answers(
     for num_rows in (1, 3):
         with monkeypatch.context() as patch:
             small = make_small(lm, num_rows, error, patch)
-            found = lm.answer(prepared)
+            answers = lm.answer(prepared)
         assert small.num_failed > 2
         if kind == "generate_until":
-            assert expected == found
+            assert expected == answers
         elif kind == "loglikelihood":
-            assert [greedy for _, greedy in expected] == [greedy for _, greedy in found]
-            assert pytest.approx([v for v, _ in expected], abs=1e-5) == [v for v, _ in found]
+            assert [greedy for _, greedy in expected] == [greedy for _, greedy in answers]
+            assert pytest.approx([v for v, _ in expected], abs=1e-5) == [v for v, _ in answers]
         else:
-            assert pytest.approx(expected, rel=1e-5) == found
+            assert pytest.approx(expected, rel=1e-5) == answers
 
 
 def test_trees_are_halved_between_rows(

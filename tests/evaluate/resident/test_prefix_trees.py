@@ -18,11 +18,11 @@ def encoded(pairs: list[tuple[list[int], list[int]]]) -> list[Encoded]:
     return [Encoded(i, context, target, f"item {i}") for i, (context, target) in enumerate(pairs)]
 
 
-def seen_by(batch: TokenBatch, row: int, place: int) -> list[int]:
+def seen_by(batch: TokenBatch, row: int, column: int) -> list[int]:
     """Return the tokens that a place attends to, in the order of their positions."""
     if batch.depths is None:
-        return [int(t) for t in batch.inputs[row, : place + 1]]
-    is_seen = batch.mask(torch.float32, torch.device("cpu"))[row, 0, place] == 0
+        return [int(t) for t in batch.inputs[row, : column + 1]]
+    is_seen = batch.mask(torch.float32, torch.device("cpu"))[row, 0, column] == 0
     depths = batch.depths[row, is_seen].tolist()
     assert depths == list(range(len(depths)))  # its ancestors, one at each depth
     return [int(t) for t in batch.inputs[row, is_seen]]
@@ -35,20 +35,20 @@ def test_a_target_is_read_where_just_its_own_inputs_are_seen(
     """Each request is read once, each target token after the inputs before it and nothing else."""
     requests = encoded(pairs)
     rows = rows_of(requests, reach=reach)
-    found = []
+    read = []
     for batch in batches_of(rows, num_rows=num_rows, num_tokens=num_tokens):
         places = batch.read.nonzero()[batch.sources].tolist()
         start = 0
         for reading in batch.readings:
             request = requests[reading.request]
-            found.append(reading.request)
+            read.append(reading.request)
             for i in range(reading.num_tokens):
-                row, place = places[start + i]
+                row, column = places[start + i]
                 assert reading.row == row
-                assert request.context + request.target[:i] == seen_by(batch, row, place)
+                assert request.context + request.target[:i] == seen_by(batch, row, column)
                 assert request.target[i] == batch.targets[start + i]
             start += reading.num_tokens
-    assert sorted(found) == list(range(len(requests)))
+    assert sorted(read) == list(range(len(requests)))
 
 
 @given(pairs=REQUESTS, reach=REACHES)

@@ -90,7 +90,7 @@ class Custom(LlamaForCausalLM):  # type: ignore[misc]  # transformers has no typ
     """A model of a class that is not transformers' own."""
 
 
-def made(kind: str, changes: dict[str, Any], **how: Any) -> nn.Module:
+def random_model(kind: str, changes: dict[str, Any], **how: Any) -> nn.Module:
     """Return a random model of weights so large that every token counts."""
     config = AutoConfig.for_model(kind, **SIZES | changes)
     model: nn.Module = AutoModelForCausalLM.from_config(config, **how).eval()
@@ -112,7 +112,7 @@ def made(kind: str, changes: dict[str, Any], **how: Any) -> nn.Module:
 )
 def test_a_tree_gives_the_logits_of_its_requests(kind: str, attention: str) -> None:
     """Contexts, choices, padding and all: within 1e-4 of each request in a row of its own."""
-    model = made(kind, READERS[kind], attn_implementation=attention)
+    model = random_model(kind, READERS[kind], attn_implementation=attention)
     reach = sharing_of(model).reach
     assert (READERS[kind].get("sliding_window") or LONGEST) == reach
     contexts = [[3 + i, *range(10, 20 - i)] for i in range(3)]
@@ -121,29 +121,29 @@ def test_a_tree_gives_the_logits_of_its_requests(kind: str, attention: str) -> N
     requests = [Encoded(i, context, tail, "item") for i, (context, tail) in enumerate(pairs)]
     (batch,) = batches_of(rows_of(requests, reach=reach), num_rows=9, num_tokens=999)
     assert batch.depths is not None
-    found = dict(batch.score(read_logits(model, batch, torch.device("cpu")), None))
+    scores = dict(batch.score(read_logits(model, batch, torch.device("cpu")), None))
     for request in requests:
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([request.inputs])).logits[0]
         chances = logits[len(request.context) - 1 :].log_softmax(dim=-1)
         expected = chances.gather(1, torch.tensor(request.target)[:, None]).sum()
-        assert pytest.approx(float(expected), abs=1e-4) == found[request.request][0]
+        assert pytest.approx(float(expected), abs=1e-4) == scores[request.request][0]
 
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_models_that_cannot_are_told_apart(kind: str) -> None:
     """State from token to token, and positions that are not told, keep requests in chains."""
-    assert sharing_of(made(kind, OTHERS[kind])).reach == 0
+    assert sharing_of(random_model(kind, OTHERS[kind])).reach == 0
 
 
 def test_code_that_is_not_transformers_own_reads_chains() -> None:
     """What a model of one's own does with a mask is not known."""
-    assert sharing_of(Custom(made("llama", {}).config)).reach == 0
+    assert sharing_of(Custom(random_model("llama", {}).config)).reach == 0
 
 
 def test_small_dtypes_read_trees() -> None:
     """Rounding to bfloat16 is not mistaken for a mask that is not heeded."""
-    assert sharing_of(made("llama", {}, dtype=torch.bfloat16)).reach == LONGEST
+    assert sharing_of(random_model("llama", {}, dtype=torch.bfloat16)).reach == LONGEST
 
 
 def likelihood(model: Any, request: Encoded) -> float:
@@ -157,7 +157,7 @@ def likelihood(model: Any, request: Encoded) -> float:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_score_does_not_depend_on_its_neighbours(kind: str) -> None:
     """Long requests and short ones, shared and alone: within 1e-4 of each read by itself."""
-    model: Any = made(kind, KINDS[kind])
+    model: Any = random_model(kind, KINDS[kind])
     sharing = sharing_of(model)
     long = [[3 + i, *((7 * j + i) % 90 + 3 for j in range(40))] for i in range(3)]
     shared = [[(11 * j) % 90 + 3 for j in range(9)]] * 12
@@ -166,22 +166,22 @@ def test_a_score_does_not_depend_on_its_neighbours(kind: str) -> None:
     requests = [Encoded(i, context, tail, "item") for i, (context, tail) in enumerate(pairs)]
     expected = [likelihood(model, request) for request in requests]
     rows = rows_of(requests, reach=sharing.reach, group=sharing.group)
-    found: dict[int, tuple[float, bool]] = {}
+    scores: dict[int, tuple[float, bool]] = {}
     for batch in batches_of(rows, num_rows=32, num_tokens=9999, group=sharing.group):
         if sharing.reach:
             logits = read_logits(model, batch, torch.device("cpu"))
         else:
             with torch.no_grad():
                 logits = model(batch.inputs).logits[batch.read]
-        found |= dict(batch.score(logits, None))
-    values = [found[request.request][0] for request in requests]
+        scores |= dict(batch.score(logits, None))
+    values = [scores[request.request][0] for request in requests]
     assert pytest.approx(expected, abs=1e-4) == values
 
 
 def test_ordinary_models_still_read_trees() -> None:
     """Full attention is shared to the last token, windows up to their size."""
     reaches = {
-        kind: sharing_of(made(kind, KINDS[kind])).reach
+        kind: sharing_of(random_model(kind, KINDS[kind])).reach
         for kind in ("llama", "gpt2", "mistral", "llama4_text", "qwen2", "phi3", "gpt_neo")
     }
     assert reaches == {
@@ -197,10 +197,10 @@ def test_ordinary_models_still_read_trees() -> None:
 
 def test_what_looks_ahead_or_is_rotated_by_the_longest_is_grouped() -> None:
     """Only requests of one length are padded by nothing; LongRoPE changes at one length."""
-    ahead = sharing_of(made("bert", KINDS["bert"]))
+    ahead = sharing_of(random_model("bert", KINDS["bert"]))
     assert ahead.heeds_padding
     assert ahead.group(7) != ahead.group(8)
-    long = sharing_of(made("phi3", KINDS["phi3"]))
+    long = sharing_of(random_model("phi3", KINDS["phi3"]))
     assert ((12, 20), (20,)) == (long.borders, long.rotations)
     assert len({long.group(n) for n in (1, 12, 13, 20, 21, 99)}) == 3
 
@@ -208,7 +208,7 @@ def test_what_looks_ahead_or_is_rotated_by_the_longest_is_grouped() -> None:
 def test_positions_that_grow_with_the_longest_text_are_refused() -> None:
     """Dynamic RoPE keeps what it has seen, so a longer context than the model's is refused."""
     dynamic = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
-    model = made("llama", {"rope_parameters": dynamic})
+    model = random_model("llama", {"rope_parameters": dynamic})
     assert check_rotations(model, 128) is None
     assert "Set max_length to 128 or less" in str(check_rotations(model, 129))
-    assert check_rotations(made("llama", {}), 9999) is None
+    assert check_rotations(random_model("llama", {}), 9999) is None

@@ -34,8 +34,8 @@ def sums_of(suite: Suite, split: str) -> set[frozenset[str]]:
     asked = set()
     for part in suite.parts[split]:
         documents = part.loaded.task.eval_docs
-        for place in part.places.values():
-            text = documents[place]["prompt"].rstrip("=").replace("plus", "+")
+        for number in part.places.values():
+            text = documents[number]["prompt"].rstrip("=").replace("plus", "+")
             asked.add(frozenset(text.split("+")))
     return asked
 
@@ -75,8 +75,8 @@ def test_a_key_is_not_part_of_what_decides_scores() -> None:
 
 def test_files_of_their_own_for_each_split_are_refused_by_question() -> None:
     """Two files that share no row may share a question."""
-    for name, chosen in (("a", PAIRS[:20]), ("b", PAIRS[20:40]), ("c", PAIRS[40:])):
-        write_sums(Path(f"{name}.jsonl"), chosen)
+    for name, pairs in (("a", PAIRS[:20]), ("b", PAIRS[20:40]), ("c", PAIRS[40:])):
+        write_sums(Path(f"{name}.jsonl"), pairs)
     task = {"splits": {"search": "a.jsonl", "validation": "b.jsonl", "test": "c.jsonl"}}
     suite_of(task)
     with pytest.raises(EvaluationError, match=r"task a: \d+ items serve both search and"):

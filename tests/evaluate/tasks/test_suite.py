@@ -43,9 +43,11 @@ def items_of(suite: Suite, label: str) -> dict[str, list[str]]:
 def test_splits_are_disjoint_and_of_the_sizes_asked(make_params: MakeParams) -> None:
     """No item serves two splits; each has the size of evaluate.splits."""
     suite = Suite.load(make_params("colours", "sums"))
-    found = items_of(suite, "colours")
-    assert {"search": 10, "validation": 8, "test": 9} == {s: len(i) for s, i in found.items()}
-    assert len({item for items in found.values() for item in items}) == 27
+    items_by_split = items_of(suite, "colours")
+    assert {"search": 10, "validation": 8, "test": 9} == {
+        s: len(i) for s, i in items_by_split.items()
+    }
+    assert len({item for items in items_by_split.values() for item in items}) == 27
     assert suite.num_items("search") == 20
     assert suite.weights == {"colours": 1.0, "sums": 1.0}
 
@@ -140,10 +142,10 @@ def test_limit_caps_the_documents_considered(make_params: MakeParams) -> None:
 
 def test_separate_tasks_serve_separate_splits(own_project: Path, make_params: MakeParams) -> None:
     """Tasks named under splits each give their own items, under the search task's label."""
-    for place, name in enumerate(("one", "two", "three")):
+    for number, name in enumerate(("one", "two", "three")):
         write_lines(
             own_project / "data" / f"{name}.jsonl",
-            [colour(i) for i in range(20 * place, 20 * place + 20)],
+            [colour(i) for i in range(20 * number, 20 * number + 20)],
         )
         text = (own_project / "tasks" / "colours.yaml").read_text()
         text = text.replace("task: colours", f"task: {name}")

@@ -47,10 +47,10 @@ def said(check: Callable[[RecordedRun], Verdict]) -> list[str]:
     return [str(difference) for difference in check(RecordedRun()).differences]
 
 
-def flip(path: Path, place: int = -1) -> None:
+def flip(path: Path, index: int = -1) -> None:
     """Flip a bit of a file, in a new file: the old one may be DVC's own object."""
     data = bytearray(path.read_bytes())
-    data[place] ^= 1
+    data[index] ^= 1
     path.unlink()
     path.write_bytes(bytes(data))
 

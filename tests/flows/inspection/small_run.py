@@ -55,8 +55,8 @@ def rows_of_run() -> tuple[list[Row], dict[str, Outcome]]:
     """Return the rows of the run and the outcomes behind them by name."""
     rows, outcomes = [], {}
     for number, (name, right) in enumerate(RIGHT.items()):
-        generation, place = int(name[1:3]), int(name[5:7])
-        assert name == candidate_name(generation, place)
+        generation, position = int(name[1:3]), int(name[5:7])
+        assert name == candidate_name(generation, position)
         recipe = recipe_of(number)
         candidate = Candidate(name, (), recipe, generation, KIN[generation])
         if right is None:

@@ -90,9 +90,9 @@ def test_any_number_may_convert_at_once(is_locked: bool, monkeypatch: pytest.Mon
     if not is_locked:
         monkeypatch.setattr("flows.merging.model_cache.FileLock", _unsupported)
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: resolved(), range(8)))
+        folders = set(pool.map(lambda _: resolved(), range(8)))
 
-    (folder,) = found
+    (folder,) = folders
     assert Checkpoint(folder).tensors
     left = {path.name for path in (cache_folder() / "models").iterdir()}
     assert {folder.name} == {name for name in left if not name.endswith(".lock")}

@@ -50,8 +50,8 @@ def test_an_adapter_is_applied() -> None:
     text = "merge_method: passthrough\nmodels: [{model: base+lora}]"
     for out in ("out", "again"):
         merged(text, out=out)
-        found = Checkpoint(Path(out)).read(Q)
-        torch.testing.assert_close(found, Checkpoint(Path("base")).read(Q) + 2.0 * (up @ down))
+        adapted = Checkpoint(Path(out)).read(Q)
+        torch.testing.assert_close(adapted, Checkpoint(Path("base")).read(Q) + 2.0 * (up @ down))
 
 
 @pytest.mark.usefixtures("here")

@@ -76,12 +76,12 @@ def test_scores_of_items_are_those_of_all_splits(project: Path) -> None:
 def test_a_folder_of_results_gives_what_it_holds(project: Path) -> None:
     """data/lineage has no champion, data/selection has one; the file itself is taken too."""
     searched = germline.load_lineage(project / LINEAGE)
-    chosen = germline.load_lineage(str(project / SELECTION / "genomes.jsonl"))
+    selection = germline.load_lineage(str(project / SELECTION / "genomes.jsonl"))
 
     assert searched.champion is None
     assert set(searched.item_scores().split) == {"search"}
-    assert chosen.champion is not None
-    assert chosen.stored.folder == project / SELECTION
+    assert selection.champion is not None
+    assert selection.stored.folder == project / SELECTION
 
 
 def test_a_selection_of_an_earlier_search_is_left_alone(project: Path) -> None:

@@ -126,8 +126,8 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
     """Return what a model says of a few tokens; a vision-language model sees no image."""
     tokens = torch.tensor([[5, 9, 17, 3], [8, 4, 40, 11]])
     given = {"decoder_input_ids": tokens} if model.config.is_encoder_decoder else {}
-    found: torch.Tensor = model(input_ids=tokens, **given).logits
-    return found
+    output: torch.Tensor = model(input_ids=tokens, **given).logits
+    return output
 
 
 def load(folder: Path) -> PreTrainedModel:

@@ -65,10 +65,10 @@ def test_written_child_is_the_naive_twin(
     family: str, method: str, trees: Trees, tmp_path: Path
 ) -> None:
     """It loads with no key missing, unexpected or new, and says what the twin says."""
-    made = _plan(trees[family], method)
-    digest = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan(trees[family], method)
+    digest = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     assert digest == Checkpoint(tmp_path / "child").hash()
-    assert list(trees[family][0].tensors) == list(made.outputs)
+    assert list(trees[family][0].tensors) == list(plan.outputs)
     child, twin = load(tmp_path / "child"), _twin(method, family, trees[family])
     state = twin.state_dict()
     for name, tensor in child.state_dict().items():
@@ -82,8 +82,8 @@ def test_written_child_is_the_naive_twin(
 def test_identical_parents_give_their_logits(family: str, trees: Trees, tmp_path: Path) -> None:
     """A merge of a model with itself, on itself, is that model to the bit."""
     one = trees[family][1]
-    made = _plan([one, one, one], "ties", values={"weight": WEIGHTS, "density": 0.5})
-    write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan([one, one, one], "ties", values={"weight": WEIGHTS, "density": 0.5})
+    write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     assert torch.equal(logits(load(one.folder)), logits(load(tmp_path / "child")))
 
 
@@ -108,12 +108,12 @@ def test_config_says_the_size_of_the_vocabulary(family: str, trees: Trees, tmp_p
 @pytest.mark.parametrize("family", FAMILIES)
 def test_resident_model_holds_the_written_child(family: str, trees: Trees, tmp_path: Path) -> None:
     """Loaded in place, renamed and fused as transformers does, the child is the written one."""
-    made = _plan(trees[family], "ties", values={"weight": WEIGHTS, "density": 0.5})
+    plan = _plan(trees[family], "ties", values={"weight": WEIGHTS, "density": 0.5})
     resident = load(trees[family][0].folder)
     sink = ResidentSink(resident)
     before = {name: tensor.data_ptr() for name, tensor in resident.state_dict().items()}
-    written = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
-    assert written == sink.load(made) == hash_weights(made)
+    written = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
+    assert written == sink.load(plan) == hash_weights(plan)
     child = load(tmp_path / "child")
     state = child.state_dict()
     for name, tensor in resident.state_dict().items():
@@ -133,8 +133,8 @@ def test_linear_of_gemma_norms_is_linear(family: str, trees: Trees, tmp_path: Pa
     loud = torch.full((1, 1, 16), 3.0)
 
     def scaled(folder: Path) -> Tensor:
-        found: Tensor = load(folder).get_decoder().norm(loud)
-        return found.detach()
+        normed: Tensor = load(folder).get_decoder().norm(loud)
+        return normed.detach()
 
     one, two = (scaled(model.folder) for model in trees[family][1:])
     expected = (WEIGHTS[0] * one + WEIGHTS[1] * two) / sum(WEIGHTS)

@@ -121,16 +121,16 @@ def _text_of(model: Checkpoint, text: Checkpoint, root: Path) -> Checkpoint:
     spelled = {name.rpartition("model.")[2]: name for name in text.tensors}
     has_head = any("lm_head" in name for name in model.tensors)
     spelled |= {"lm_head.weight": "lm_head.weight"} if has_head else {}
-    found = {}
+    text_tensors = {}
     for name in model.tensors:
         inner = name.rpartition("model.")[2]
         if inner in spelled and "vis" not in name:
-            found[spelled[inner]] = model.read(name).clone()
-    assert found.keys() == {*spelled.values()}
+            text_tensors[spelled[inner]] = model.read(name).clone()
+    assert text_tensors.keys() == {*spelled.values()}
 
     def replace(tensors: dict[str, Tensor]) -> None:
         tensors.clear()
-        tensors.update(found)
+        tensors.update(text_tensors)
 
     folder = root / f"{model.folder.name}-text"
     return changed(text, folder, replace, tie_word_embeddings=not has_head)

@@ -69,15 +69,15 @@ FAMILIES: dict[str, tuple[str, Callable[[], PretrainedConfig], str]] = {
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Checkpoint]]:
     """Two models of each family, in float32."""
     root = tmp_path_factory.mktemp("halves")
-    found = {}
+    models = {}
     for family, (kind, config, _) in FAMILIES.items():
         for seed in (1, 2):
             model: PreTrainedModel = getattr(transformers, kind)(config())
             scatter(model, 0, 0.3)
             scatter(model, seed, 0.1)
             model.save_pretrained(root / family / str(seed))
-        found[family] = [Checkpoint(root / family / str(seed)) for seed in (1, 2)]
-    return found
+        models[family] = [Checkpoint(root / family / str(seed)) for seed in (1, 2)]
+    return models
 
 
 Ranges = list[tuple[int, int]]
@@ -112,11 +112,11 @@ def test_layers_of_both_halves_are_rearranged(
     path = FAMILIES[family][2]
     for half, layers in (("encoder", encoder), ("decoder", decoder)):
         stem = path.format(half)
-        for place, layer in enumerate(layers):
+        for position, layer in enumerate(layers):
             taken = {n: t for n, t in plain.items() if n.startswith(f"{stem}.{layer}.")}
             assert taken
             for name, tensor in taken.items():
-                moved = name.replace(f"{stem}.{layer}.", f"{stem}.{place}.", 1)
+                moved = name.replace(f"{stem}.{layer}.", f"{stem}.{position}.", 1)
                 assert torch.equal(tensor, child.pop(moved))
     outside = {n: t for n, t in plain.items() if not _in_layer(n, path)}
     assert outside.keys() == child.keys()
@@ -145,8 +145,8 @@ def test_a_rearranged_encoder_says_what_its_layers_say(
     stack.append(stack[1])
     tokens = torch.tensor([[5, 9, 17, 3], [8, 4, 40, 11]])
     with torch.no_grad():
-        expected, found = (m.get_encoder()(tokens).last_hidden_state for m in (model, child))
-    assert torch.equal(expected, found)
+        expected, rearranged = (m.get_encoder()(tokens).last_hidden_state for m in (model, child))
+    assert torch.equal(expected, rearranged)
 
 
 def test_the_config_counts_each_half(pairs: dict[str, list[Checkpoint]], tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ def test_components_are_told_from_names(family: str, trees: Trees) -> None:
     checkpoint = trees[family][0]
     layout = layout_of(checkpoint)
     inner = [name for name in checkpoint.tensors if layout.layer_of(name) == 1]
-    found = Counter(layout.component_of(name) for name in inner)
-    assert PARTS[family] == (found["attention"], found["mlp"])
-    assert len(inner) == found.total()
+    counts = Counter(layout.component_of(name) for name in inner)
+    assert PARTS[family] == (counts["attention"], counts["mlp"])
+    assert len(inner) == counts.total()
 
 
 @pytest.mark.parametrize("family", TEXT)

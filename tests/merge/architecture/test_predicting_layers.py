@@ -108,10 +108,10 @@ def test_transformers_loads_the_child_and_a_resident_takes_it(
 ) -> None:
     """Transformers passes over what predicts further; the hash is the written child's."""
     base = with_more(trees[family][0], family, tmp_path / "base")
-    made = _sum(base, trees[family][1], dtype="float32")
-    written = write_model(made, tmp_path / "child", shard_bytes=10**9)
-    assert written == ResidentSink(load(trees[family][0].folder)).load(made)
-    kind = getattr(transformers, made.config["architectures"][0])
+    merge_plan = _sum(base, trees[family][1], dtype="float32")
+    written = write_model(merge_plan, tmp_path / "child", shard_bytes=10**9)
+    assert written == ResidentSink(load(trees[family][0].folder)).load(merge_plan)
+    kind = getattr(transformers, merge_plan.config["architectures"][0])
     loaded, report = kind.from_pretrained(tmp_path / "child", output_loading_info=True)
     assert not report["missing_keys"]
     assert torch.equal(loaded.get_input_embeddings().weight, _embedding(tmp_path / "child"))

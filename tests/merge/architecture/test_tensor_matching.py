@@ -70,16 +70,16 @@ def test_a_head_stored_by_one_model_is_its_embedding(
 
     expected = dict(merge(_plan(base, [one, two], "dare_ties")))
     spelled = changed(one, tmp_path / "one", spell)
-    found = _plan(base, [spelled, two])
-    assert list(expected) == list(found.outputs)
-    assert hash_weights(_plan(base, [one, two])) == hash_weights(found)
+    spelled_plan = _plan(base, [spelled, two])
+    assert list(expected) == list(spelled_plan.outputs)
+    assert hash_weights(_plan(base, [one, two])) == hash_weights(spelled_plan)
 
-    made = _plan(changed(base, tmp_path / "base", spell), [one, spelled], "dare_ties")
-    child = dict(merge(made))
+    child_plan = _plan(changed(base, tmp_path / "base", spell), [one, spelled], "dare_ties")
+    child = dict(merge(child_plan))
     assert {head} <= set(child) - set(expected)
     assert torch.equal(child[head], child[embedding])
-    written = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
-    assert written == ResidentSink(load(base.folder)).load(made)
+    written = write_model(child_plan, tmp_path / "child", shard_bytes=GIGABYTE)
+    assert written == ResidentSink(load(base.folder)).load(child_plan)
 
 
 def test_a_head_of_its_own_is_refused(trees: Trees, tmp_path: Path) -> None:
@@ -108,15 +108,15 @@ def test_buffers_are_copied_from_the_base(trees: Trees, tmp_path: Path) -> None:
         one, tmp_path / "odd", lambda t: t.update({n: b * 2 for n, b in BUFFERS.items()})
     )
     recipe = recipe_of("task_arithmetic", full, [odd, two], HALF, dtype="bfloat16")
-    made = planned(recipe, full, [odd, two])
-    child = dict(merge(made))
+    plan = planned(recipe, full, [odd, two])
+    child = dict(merge(plan))
     assert list(full.tensors) == list(child)
     for name, buffer in BUFFERS.items():
         assert torch.equal(buffer, child[name])
         assert buffer.dtype == child[name].dtype
-    digest = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    digest = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     resident = load(base.folder)
-    assert digest == ResidentSink(resident).load(made)
+    assert digest == ResidentSink(resident).load(plan)
     assert torch.equal(
         resident.state_dict()["model.norm.weight"], child["model.norm.weight"].float()
     )
@@ -136,10 +136,10 @@ def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: P
     assert expected == hash_weights(_plan(base, [bare, two]))
     merged = [tensor.name for tensor in _plan(base, [bare]).tensors if len(tensor.sources) == 2]
     assert list(base.tensors) == merged
-    made = _plan(changed(base, tmp_path / "base", without(prefix)), [one, two])
+    plan = _plan(changed(base, tmp_path / "base", without(prefix)), [one, two])
     resident = load(base.folder)
-    assert write_model(made, tmp_path / "child", shard_bytes=GIGABYTE) == (
-        ResidentSink(resident).load(made)
+    assert write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE) == (
+        ResidentSink(resident).load(plan)
     )
     assert torch.equal(logits(load(tmp_path / "child")), logits(resident))
 
@@ -148,9 +148,9 @@ def test_prefixes_may_differ(family: str, prefix: str, trees: Trees, tmp_path: P
 def test_no_tensor_is_left_out(family: str, trees: Trees) -> None:
     """Each tensor of each model is a source of the child's tensor of its name."""
     base, parents = trees[family][0], trees[family][1:]
-    made = _plan(base, parents)
-    assert list(base.tensors) == [tensor.name for tensor in made.tensors]
-    for tensor in made.tensors:
+    plan = _plan(base, parents)
+    assert list(base.tensors) == [tensor.name for tensor in plan.tensors]
+    for tensor in plan.tensors:
         assert [(i, tensor.name) for i in range(3)] == [(s.model, s.name) for s in tensor.sources]
 
 

@@ -26,8 +26,8 @@ TOWER = {"llava": "vision_tower", "gemma3_vision": "vision_tower", "qwen2_vision
 
 def _sum(base: Checkpoint, parents: list[Checkpoint], **other: object) -> Plan:
     """Return the plan of the base and half of each task vector, in float32."""
-    made = recipe_of("task_arithmetic", base, parents, HALF, dtype="float32", **other)
-    return planned(made, base, parents)
+    recipe = recipe_of("task_arithmetic", base, parents, HALF, dtype="float32", **other)
+    return planned(recipe, base, parents)
 
 
 @pytest.mark.parametrize("family", VISION)
@@ -73,26 +73,26 @@ def test_modules_decide_the_id_of_a_recipe(trees: Trees) -> None:
 def test_text_models_join_the_language_model(family: str, trees: Trees, tmp_path: Path) -> None:
     """Text-only parents give every tensor to the language model under the base's names."""
     base, parents = trees[family][0], trees[TEXT_OF[family]][1:]
-    made = _sum(base, parents)
-    used = {source.name for tensor in made.tensors for source in tensor.sources[1:]}
+    plan = _sum(base, parents)
+    used = {source.name for tensor in plan.tensors for source in tensor.sources[1:]}
     assert set(parents[0].tensors) == used
-    copied = {t.name.split(".")[0] for t in made.tensors if len(t.sources) == 1}
+    copied = {t.name.split(".")[0] for t in plan.tensors if len(t.sources) == 1}
     assert copied <= {"vision_tower", "multi_modal_projector", "visual"}
-    digest = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    digest = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     child, twin = load(tmp_path / "child"), load(base.folder)
     texts = [load(parent.folder) for parent in parents]
     for part in ("decoder", "output_embeddings"):
         state = getattr(twin, f"get_{part}")().state_dict()
-        theirs = [getattr(text, f"get_{part}")().state_dict() for text in texts]
+        text_states = [getattr(text, f"get_{part}")().state_dict() for text in texts]
         start = {name: tensor.clone() for name, tensor in state.items()}
         for name, tensor in start.items():
-            given = sum(0.5 * (other[name] - tensor) for other in theirs)
+            given = sum(0.5 * (other[name] - tensor) for other in text_states)
             state[name].copy_(tensor + given)
         if twin.config.tie_word_embeddings:  # the embedding, merged with the decoder, is the head
             break
     torch.testing.assert_close(logits(twin), logits(child), rtol=1e-3, atol=1e-4)
     resident = load(base.folder)
-    assert digest == ResidentSink(resident).load(made)
+    assert digest == ResidentSink(resident).load(plan)
     assert torch.equal(logits(child), logits(resident))
 
 
@@ -104,8 +104,8 @@ def test_names_of_both_generations_are_matched(trees: Trees, tmp_path: Path) -> 
     renamed = save_tensors(tmp_path / "one", spelled, config)
     modules = ("vision_tower", "multi_modal_projector")
     expected = dict(merge(_sum(base, [one, two], modules=modules)))
-    found = dict(merge(_sum(base, [renamed, two], modules=modules)))
-    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    matched = dict(merge(_sum(base, [renamed, two], modules=modules)))
+    assert all(torch.equal(tensor, matched[name]) for name, tensor in expected.items())
 
 
 def test_nothing_of_a_tower_is_lost(trees: Trees) -> None:
@@ -166,13 +166,13 @@ def test_resident_model_takes_any_spelling_of_its_names(
     tensors = {spelling(name): base.read(name).clone() for name in base.tensors}
     config = (base.folder / "config.json").read_text(encoding="utf-8")
     spelled = save_tensors(tmp_path / "base", tensors, config)
-    made = _sum(spelled, [one])
-    assert list(spelled.tensors) == list(made.outputs)
-    written = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _sum(spelled, [one])
+    assert list(spelled.tensors) == list(plan.outputs)
+    written = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     resident = load(spelled.folder)
-    assert written == ResidentSink(resident).load(made)
+    assert written == ResidentSink(resident).load(plan)
     expected = dict(merge(_sum(base, [one])))
-    assert all(torch.equal(t, expected[n]) for n, t in _plainly(merge(made), expected, spelling))
+    assert all(torch.equal(t, expected[n]) for n, t in _plainly(merge(plan), expected, spelling))
     assert torch.equal(logits(load(tmp_path / "child")), logits(resident))
 
 

@@ -14,10 +14,10 @@ from tests.merge.recipes import planned, recipe_of
 def test_memo_changes_no_bit(method: str, limit: int, opened: list[Checkpoint]) -> None:
     """With no room, some room or room for all, and used twice, merges are the same."""
     memo = Memo(limit)
-    made = planned(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
-    for tensor in (*made.tensors, *made.tensors):
-        kept = merge_tensor(made, tensor, memo=memo, chunk=100)
-        without = merge_tensor(made, tensor, memo=None)
+    plan = planned(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
+    for tensor in (*plan.tensors, *plan.tensors):
+        kept = merge_tensor(plan, tensor, memo=memo, chunk=100)
+        without = merge_tensor(plan, tensor, memo=None)
         assert without.tolist() == kept.tolist()
 
 
@@ -27,10 +27,10 @@ def test_memo_tells_parents_apart(opened: list[Checkpoint]) -> None:
     values = {"weight": 1.0, "density": 0.3}
     for base, parent in ((0, 1), (0, 2), (1, 2)):
         models = opened[base], [opened[parent]]
-        made = planned(recipe_of("ties", models[0], models[1], values), *models)
-        for tensor in made.tensors:
-            without = merge_tensor(made, tensor, memo=None)
-            assert without.tolist() == merge_tensor(made, tensor, memo=memo).tolist()
+        plan = planned(recipe_of("ties", models[0], models[1], values), *models)
+        for tensor in plan.tensors:
+            without = merge_tensor(plan, tensor, memo=None)
+            assert without.tolist() == merge_tensor(plan, tensor, memo=memo).tolist()
 
 
 def test_memo_keeps_no_more_than_its_limit() -> None:

@@ -17,9 +17,9 @@ from tests.merge.strategies import vectors
 def test_gram_holds_all_inner_products(tensors: list[Tensor]) -> None:
     """Entry (i, j) is the inner product of vectors i and j, exactly for these."""
     sources = Sources(None, tensors)
-    found = gram(sources.parent, 3, size=sources.size)
+    products = gram(sources.parent, 3, size=sources.size)
     expected = [[float((a.double() * b.double()).sum()) for a in tensors] for b in tensors]
-    assert [expected] == found.tolist()
+    assert [expected] == products.tolist()
 
 
 def test_rows_and_blocks_are_summed_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,5 +63,5 @@ def test_parts_change_no_bit_of_a_sum(size: int) -> None:
     values = np.random.Generator(np.random.Philox(size)).standard_normal((2, size))
     tensors = [torch.from_numpy(row.astype(np.float32)) for row in values]
     a, b = (tensor.numpy().astype(np.float64) for tensor in tensors)
-    found = gram(Sources(None, tensors).parent, 2, size=size)[0]
-    assert [[np.sum(a * a), np.sum(a * b)], [np.sum(b * a), np.sum(b * b)]] == found.tolist()
+    products = gram(Sources(None, tensors).parent, 2, size=size)[0]
+    assert [[np.sum(a * a), np.sum(a * b)], [np.sum(b * a), np.sum(b * b)]] == products.tolist()

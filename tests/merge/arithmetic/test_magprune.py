@@ -21,11 +21,11 @@ from tests.merge.strategies import densities, merged, vectors
 )
 def test_chances_rise_and_keep_the_density(num_ranks: int, density: float, epsilon: float) -> None:
     """Chances lie in [0, 1], rise with the rank, and have the density as their mean."""
-    found = chances(num_ranks, density, epsilon)
-    assert num_ranks == found.size
-    assert ((found >= 0) & (found <= 1)).all()
-    assert (np.diff(found) >= -1e-12).all()
-    assert abs(float(found.mean()) - density) < 1e-9
+    shares = chances(num_ranks, density, epsilon)
+    assert num_ranks == shares.size
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert (np.diff(shares) >= -1e-12).all()
+    assert abs(float(shares.mean()) - density) < 1e-9
 
 
 def test_chances_are_the_formulas() -> None:

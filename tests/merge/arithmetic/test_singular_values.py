@@ -71,17 +71,17 @@ def test_threads_change_no_bit_of_a_decomposition(name: str) -> None:
     """A decomposition that LAPACK would divide among threads is the same with one and with two."""
     base, parents = torch.zeros(400, 300), [_random(400, 300, seed=seed) for seed in (0, 1)]
     before = torch.get_num_threads()
-    found = []
+    children = []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             copies = [parent.clone() for parent in parents]
-            found.append(merged(name, base, copies, weight=1.0, chunk=threads * 997))
+            children.append(merged(name, base, copies, weight=1.0, chunk=threads * 997))
             assert threads == torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(*found)
-    assert math.isfinite(float(found[0].sum()))
+    assert torch.equal(*children)
+    assert math.isfinite(float(children[0].sum()))
 
 
 @pytest.mark.parametrize("name", BY_MATRIX)

@@ -47,9 +47,9 @@ def test_keep_largest_keeps_as_many_as_the_density_says(
 def test_sorted_magnitudes_give_the_same_cut(tensors: list[Tensor], density: float) -> None:
     """A cut found by selection and one found in the sorted magnitudes keep the same entries."""
     magnitudes = tensors[0].abs().numpy()
-    chosen = keep_largest(tensors[0], _cut(magnitudes, density))
-    found = cut_of_sorted(np.sort(magnitudes), lambda: magnitudes, density)
-    assert torch.equal(chosen, keep_largest(tensors[0], found))
+    kept = keep_largest(tensors[0], _cut(magnitudes, density))
+    cut = cut_of_sorted(np.sort(magnitudes), lambda: magnitudes, density)
+    assert torch.equal(kept, keep_largest(tensors[0], cut))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_sorted_magnitudes_give_the_same_cut(tensors: list[Tensor], density: flo
 )
 def test_a_chance_is_the_share_of_words(density: float, highest: int, is_any: bool) -> None:
     """Words below density x 2^32 keep their entries; a density nearer to 0 than 2^-32 has none."""
-    found, does_any = chance(density)
-    assert (highest, is_any) == (int(found), bool(does_any))
+    word, does_any = chance(density)
+    assert (highest, is_any) == (int(word), bool(does_any))
 
 
 def test_keep_drawn_multiplies_what_is_kept() -> None:

@@ -66,12 +66,12 @@ def test_multislerp_has_the_mean_direction_and_length() -> None:
 
 @given(
     tensors=vectors(3),
-    chosen=st.lists(positive_weights, min_size=3, max_size=3),
+    weights=st.lists(positive_weights, min_size=3, max_size=3),
 )
-def test_multislerp_is_mergekits_formula(tensors: list[Tensor], chosen: list[float]) -> None:
+def test_multislerp_is_mergekits_formula(tensors: list[Tensor], weights: list[float]) -> None:
     """The tangent step that is left out changes nothing: a twin that takes it agrees."""
     wide = [t.double() + 8.5 for t in tensors]  # all entries above 0: no directions cancel
-    share = torch.tensor(chosen).double() / sum(chosen)
+    share = torch.tensor(weights).double() / sum(weights)
     norms = torch.stack([v.norm() for v in wide])
     units = torch.stack([v / n for v, n in zip(wide, norms, strict=True)])
     mean = (share[:, None] * units).sum(0)
@@ -80,7 +80,7 @@ def test_multislerp_is_mergekits_formula(tensors: list[Tensor], chosen: list[flo
     step = (share[:, None] * tangents).sum(0)
     length = step.norm().clamp(min=1e-30)
     point = length.cos() * mean + length.sin() / length * step
-    child = merged("multislerp", None, [v.float() for v in wide], weight=tuple(chosen))
+    child = merged("multislerp", None, [v.float() for v in wide], weight=tuple(weights))
     assert torch.allclose((point * (share * norms).sum()).float(), child, rtol=1e-4)
 
 

@@ -61,15 +61,15 @@ def test_compat_rounds_each_step(root: Path, method: str) -> None:
     values = "weight: 0.3" if method == "linear" else "weight: 0.3, lambda: 0.7, normalize: true"
     text = f"merge_method: {method}\n{MODELS}parameters: {{{values}}}\ndtype: bfloat16\n"
     ours = dict(merge(lowered(text, root).plan))
-    theirs = dict(merge(lowered(f"{text}compat: mergekit", root).plan))
+    rounded = dict(merge(lowered(f"{text}compat: mergekit", root).plan))
     read = [Checkpoint(root / name).read for name in ("base", "one", "two")]
     different = same = 0
-    for name, tensor in theirs.items():
+    for name, tensor in rounded.items():
         expected = TWINS[method](*(model(name).bfloat16() for model in read))
         assert torch.equal(expected, tensor) or method == "linear", name
         same += int((expected == tensor).sum())
         different += int((ours[name] != tensor).sum())
-    entries = sum(tensor.numel() for tensor in theirs.values())
+    entries = sum(tensor.numel() for tensor in rounded.values())
     assert same > 0.99 * entries
     assert different > (0 if method == "linear" else 0.05 * entries)
 

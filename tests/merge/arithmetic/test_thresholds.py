@@ -57,8 +57,8 @@ def test_a_cut_reads_a_smooth_vector_once() -> None:
         read.append(stop - start)
         return values[start:stop]
 
-    held = in_memory(values)
-    cuts_of(Magnitudes(SIZE, counted, held.sample), DENSITIES)
+    magnitudes = in_memory(values)
+    cuts_of(Magnitudes(SIZE, counted, magnitudes.sample), DENSITIES)
     assert SIZE == sum(read)
 
 

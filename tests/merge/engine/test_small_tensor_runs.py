@@ -28,8 +28,8 @@ SHAPES = {"a": (3,), "b": (2, 5), "c": (), "d": (0, 2), "e": (7,), "f": (1, 1), 
 def _tensors(seed: int, **other: Tensor) -> dict[str, Tensor]:
     """Return small tensors named by letters; those of ``other`` take the place of theirs."""
     generator = torch.Generator().manual_seed(seed)
-    found = {name: torch.randn(shape, generator=generator) for name, shape in SHAPES.items()}
-    return {**found, **other}
+    tensors = {name: torch.randn(shape, generator=generator) for name, shape in SHAPES.items()}
+    return {**tensors, **other}
 
 
 def _plan(root: Path, method: str, *, values: dict[str, Value] | None = None) -> Plan:
@@ -53,17 +53,17 @@ def _names(plan: Plan) -> list[str]:
 @pytest.mark.parametrize("method", ENTRYWISE)
 def test_runs_change_no_byte(method: str, tmp_path: Path) -> None:
     """A folder and a hash are those of the tensors merged one at a time, in any shards."""
-    made = _plan(tmp_path, method)
+    plan = _plan(tmp_path, method)
     alone = {
         tensor.name: (tensor.info.dtype, tensor.info.shape, digest(child))
-        for tensor, (_, child) in zip(made.tensors, merge(made), strict=True)
+        for tensor, (_, child) in zip(plan.tensors, merge(plan), strict=True)
     }
-    assert weights_hash(alone) == hash_weights(made)
+    assert weights_hash(alone) == hash_weights(plan)
     for shard_bytes in (10**9, 40, 1):
         out = tmp_path / f"out-{shard_bytes}"
-        assert weights_hash(alone) == write_model(made, out, shard_bytes=shard_bytes)
+        assert weights_hash(alone) == write_model(plan, out, shard_bytes=shard_bytes)
         written = Checkpoint(out)
-        assert {name: found[2] for name, found in alone.items()} == {
+        assert {name: entry[2] for name, entry in alone.items()} == {
             name: digest(written.read(name)) for name in written.tensors
         }
 
@@ -83,13 +83,13 @@ def test_a_run_has_one_setting_and_is_no_longer_than_a_chunk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tensors under different values are apart, and so is what would make a run too long."""
-    made = _plan(tmp_path, "linear")
-    last = made.tensors[1]
+    plan = _plan(tmp_path, "linear")
+    last = plan.tensors[1]
     other = replace(last.settings, parent={"weight": (0.5, 0.5)})
-    tensors = (made.tensors[0], replace(last, settings=other), *made.tensors[2:])
-    assert ["a", "b", "cd", "e", "fg", "i"] == _names(replace(made, tensors=tensors))
+    tensors = (plan.tensors[0], replace(last, settings=other), *plan.tensors[2:])
+    assert ["a", "b", "cd", "e", "fg", "i"] == _names(replace(plan, tensors=tensors))
     monkeypatch.setattr(small_tensor_runs, "CHUNK", 13)
-    assert ["ab", "cd", "e", "f", "g", "i"] == _names(made)
+    assert ["ab", "cd", "e", "f", "g", "i"] == _names(plan)
 
 
 def test_models_in_other_orders_have_no_runs(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_models_in_other_orders_have_no_runs(tmp_path: Path) -> None:
     base = save_tensors(tmp_path / "base", _tensors(0))
     wide = {"b": torch.ones(2, 5, dtype=torch.float64)}  # it comes first in its file
     parents = [save_tensors(tmp_path / "one", _tensors(1, **wide))]
-    made = planned(recipe_of("task_arithmetic", base, parents, {"weight": 1.0}), base, parents)
-    assert ["a", "b", "cdefg"] == _names(made)
-    written = write_model(made, tmp_path / "out", shard_bytes=10**9)
+    plan = planned(recipe_of("task_arithmetic", base, parents, {"weight": 1.0}), base, parents)
+    assert ["a", "b", "cdefg"] == _names(plan)
+    written = write_model(plan, tmp_path / "out", shard_bytes=10**9)
     assert Checkpoint(tmp_path / "out").hash() == written
 
 
@@ -111,29 +111,29 @@ def test_the_error_names_the_tensor_of_a_run(bad: float, tmp_path: Path) -> None
         for seed in range(3)
     ]
     values: dict[str, Value] = {"weight": 1.0, "normalize": 0.0}
-    made = planned(recipe_of("linear", models[0], models[1:], values), models[0], models[1:])
-    assert "abcdefg" in _names(made)
+    plan = planned(recipe_of("linear", models[0], models[1:], values), models[0], models[1:])
+    assert "abcdefg" in _names(plan)
     cause = "in bfloat16. Use" if math.isfinite(bad) else "as in 1 and 2. Leave"
     with pytest.raises(RecipeError, match=f"tensor c: holds an infinity or NaN,? {cause}"):
-        hash_weights(made)
+        hash_weights(plan)
     with pytest.raises(RecipeError, match=f"tensor c: holds an infinity or NaN,? {cause}"):
-        write_model(made, tmp_path / "out", shard_bytes=10**9)
+        write_model(plan, tmp_path / "out", shard_bytes=10**9)
     assert ["0", "1", "2"] == sorted(path.name for path in tmp_path.iterdir())
 
 
 def test_pieces_are_the_tensors(tmp_path: Path) -> None:
     """The bytes of a run divide into those of its tensors, empty ones too."""
-    made = _plan(tmp_path, "linear")
-    run = next(iter(runs_of(made)))
-    data = merge_run(made, run).view(torch.uint8).numpy().data
-    merged = dict(merge(made))
+    plan = _plan(tmp_path, "linear")
+    run = next(iter(runs_of(plan)))
+    data = merge_run(plan, run).view(torch.uint8).numpy().data
+    merged = dict(merge(plan))
     for name, piece in pieces_of(run, data):
         assert merged[name].reshape(-1).view(torch.uint8).numpy().tobytes() == bytes(piece)
 
 
 def test_progress_is_told_of_each_tensor(tmp_path: Path) -> None:
     """Tensors of a run are told one by one, so that the bytes add up."""
-    made = _plan(tmp_path, "linear")
-    told: list[int] = []
-    write_model(made, tmp_path / "out", shard_bytes=10**9, threads=1, note=told.append)
-    assert sorted(tensor.info.num_bytes for tensor in made.tensors) == sorted(told)
+    plan = _plan(tmp_path, "linear")
+    noted_bytes: list[int] = []
+    write_model(plan, tmp_path / "out", shard_bytes=10**9, threads=1, note=noted_bytes.append)
+    assert sorted(tensor.info.num_bytes for tensor in plan.tensors) == sorted(noted_bytes)

@@ -43,12 +43,12 @@ def test_threads_and_chunks_change_no_bit(method: str, tmp_path: Path) -> None:
         )
         for i in range(3)
     ]
-    made = planned(recipe_of(method, models[0], models[1:]), models[0], models[1:])
+    merge_plan = planned(recipe_of(method, models[0], models[1:]), models[0], models[1:])
     with _threads(1):
-        one = merge_tensor(made, made.tensors[0])
+        one = merge_tensor(merge_plan, merge_plan.tensors[0])
     with _threads(2):
-        two = merge_tensor(made, made.tensors[0])
-        chunked = merge_tensor(made, made.tensors[0], chunk=7_919)
+        two = merge_tensor(merge_plan, merge_plan.tensors[0])
+        chunked = merge_tensor(merge_plan, merge_plan.tensors[0], chunk=7_919)
     assert torch.equal(one, two)
     assert torch.equal(one, chunked)
 
@@ -56,8 +56,8 @@ def test_threads_and_chunks_change_no_bit(method: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_merge_yields_sorted_tensors_as_planned(method: str, opened: list[Checkpoint]) -> None:
     """The stream holds the planned tensors in the order of their names."""
-    made = planned(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
-    stream = list(merge(made))
+    merge_plan = planned(recipe_of(method, opened[0], opened[1:3]), opened[0], opened[1:3])
+    stream = list(merge(merge_plan))
     assert [name for name, _ in stream] == sorted(opened[0].tensors)
     assert all(t.dtype == torch.bfloat16 and torch.isfinite(t).all() for _, t in stream)
 
@@ -99,9 +99,9 @@ def test_integers_are_copied_where_equal(tmp_path: Path) -> None:
     off = save_tensors(tmp_path / "off", {"steps": steps + 1, "w": torch.zeros(2)})
     child = dict(merge(planned(recipe_of("linear", one, [two], {"weight": 1.0}), one, [two])))
     assert torch.equal(steps, child["steps"])
-    made = planned(recipe_of("linear", one, [off], {"weight": 1.0}), one, [off])
+    merge_plan = planned(recipe_of("linear", one, [off], {"weight": 1.0}), one, [off])
     with pytest.raises(RecipeError, match="tensor steps: off holds other integers than one"):
-        list(merge(made))
+        list(merge(merge_plan))
 
 
 def test_scalars_and_empty_tensors_merge(tmp_path: Path) -> None:
@@ -109,6 +109,6 @@ def test_scalars_and_empty_tensors_merge(tmp_path: Path) -> None:
     one = save_tensors(tmp_path / "one", {"a": torch.tensor(1.0), "b": torch.empty(0, 3)})
     two = save_tensors(tmp_path / "two", {"a": torch.tensor(3.0), "b": torch.empty(0, 3)})
     for method in METHODS:
-        made = planned(recipe_of(method, one, [one, two]), one, [one, two])
-        child = dict(merge(made))
+        merge_plan = planned(recipe_of(method, one, [one, two]), one, [one, two])
+        child = dict(merge(merge_plan))
         assert (torch.Size([]), torch.Size([0, 3])) == (child["a"].shape, child["b"].shape)

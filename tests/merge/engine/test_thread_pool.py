@@ -31,13 +31,13 @@ def _plan(root: Path, method: str, **large: float) -> Plan:
 @pytest.mark.parametrize("method", ["linear", "ties", "dare_ties"])
 def test_threads_change_no_byte(method: str, tmp_path: Path) -> None:
     """With one thread, two or eight a folder holds the same bytes, and torch keeps its threads."""
-    made = _plan(tmp_path, method)
+    plan = _plan(tmp_path, method)
     before = torch.get_num_threads()
     files = []
     for threads in (1, 2, 8):
         out = tmp_path / f"out-{threads}"
-        digest = write_model(made, out, shard_bytes=SIZE * 3, threads=threads)
-        assert digest == hash_weights(made, threads=threads)
+        digest = write_model(plan, out, shard_bytes=SIZE * 3, threads=threads)
+        assert digest == hash_weights(plan, threads=threads)
         files.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert files[0] == files[1] == files[2]
     assert before == torch.get_num_threads()
@@ -45,11 +45,11 @@ def test_threads_change_no_byte(method: str, tmp_path: Path) -> None:
 
 def test_the_error_is_that_of_the_first_name(tmp_path: Path) -> None:
     """Where two tensors fail, any number of threads reports the first, and leaves nothing."""
-    made = _plan(tmp_path, "linear", b=3.3e38, c=float("inf"))
+    plan = _plan(tmp_path, "linear", b=3.3e38, c=float("inf"))
     settings: dict[str, Value] = {"weight": (1.0, 1.0), "normalize": 0.0}
-    base, *parents = made.models
-    made = planned(recipe_of("linear", base, parents, settings), base, parents)
+    base, *parents = plan.models
+    plan = planned(recipe_of("linear", base, parents, settings), base, parents)
     for threads in (1, 2, 8):
         with pytest.raises(RecipeError, match="tensor b: holds an infinity"):
-            write_model(made, tmp_path / "out", shard_bytes=10**9, threads=threads)
+            write_model(plan, tmp_path / "out", shard_bytes=10**9, threads=threads)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]

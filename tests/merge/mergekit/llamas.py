@@ -73,5 +73,7 @@ def translated(text: str, root: Path, *, seed: int = 0) -> Translation:
 
 def lowered(text: str, root: Path, *, seed: int = 0) -> Lowered:
     """Return the plan of a document by way of its recipe."""
-    found = translated(text, root, seed=seed)
-    return Lowered(plan(found.recipe, found.models, label="merge.yml"), found.notes)
+    translation = translated(text, root, seed=seed)
+    return Lowered(
+        plan(translation.recipe, translation.models, label="merge.yml"), translation.notes
+    )

@@ -28,7 +28,7 @@ def other(root: Path, tmp_path: Path, **changes: object) -> Path:
 
 @pytest.mark.parametrize("text", [LINEAR, SLICES])
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "said"),
     [
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"rms_norm_eps": 0.1}, "rms_norm_eps is 0.1"),
@@ -40,12 +40,12 @@ def other(root: Path, tmp_path: Path, **changes: object) -> Path:
     ],
 )
 def test_another_function_is_refused(
-    root: Path, tmp_path: Path, text: str, changes: dict[str, object], told: str
+    root: Path, tmp_path: Path, text: str, changes: dict[str, object], said: str
 ) -> None:
     """The key, both values and both models are named, for whole models and for slices."""
     folder = other(root, tmp_path, **changes)
 
-    with pytest.raises(RecipeError, match=f"other: {told}, .*one has .*leave .*other out"):
+    with pytest.raises(RecipeError, match=f"other: {said}, .*one has .*leave .*other out"):
         lowered(text % folder, root)
 
 

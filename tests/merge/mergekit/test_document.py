@@ -20,7 +20,7 @@ def _faults(text: str) -> list[str]:
 
 def test_every_fault_is_listed_with_its_line() -> None:
     """Typing errors of keys, parameters and values, over two documents, in the order of lines."""
-    found = _faults(
+    faults = _faults(
         "merge_method: tias\n"
         "models:\n"
         "  - model: a+b+c\n"
@@ -38,15 +38,15 @@ def test_every_fault_is_listed_with_its_line() -> None:
         "dtype: bf16\n"
         "tokeniser: {}\n"
     )
-    begins = [line.split(":")[0] for line in found]
+    begins = [line.split(":")[0] for line in faults]
     assert [f"m.yml, line {n}" for n in (1, 3, 9, 10, 12, 13, 14, 15, 16)] == begins
-    assert "Did you mean 'ties'?" in found[0]
-    assert "Did you mean 'density'?" in found[2]
-    assert "got '0.5'. Give a number without quotes." in found[4]
-    assert "got True. Give a number." in found[5]
-    assert "got 0.5. Give true or false." in found[6]
-    assert "Did you mean 'bfloat16'?" in found[7]
-    assert "Did you mean 'tokenizer'?" in found[8]
+    assert "Did you mean 'ties'?" in faults[0]
+    assert "Did you mean 'density'?" in faults[2]
+    assert "got '0.5'. Give a number without quotes." in faults[4]
+    assert "got True. Give a number." in faults[5]
+    assert "got 0.5. Give true or false." in faults[6]
+    assert "Did you mean 'bfloat16'?" in faults[7]
+    assert "Did you mean 'tokenizer'?" in faults[8]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_models_are_spelled_in_three_ways() -> None:
         "  - model: ./a folder\n"
     )
     (config,) = read_text(text, file="m.yml")
-    inputs = [found.model for found in config.modules[0].slices[0].inputs]
+    inputs = [source.model for source in config.modules[0].slices[0].inputs]
     expected = ModelReference("org/name", "v1", "org/lora", "v2")
     assert [expected, expected, ModelReference("./a folder")] == inputs
     assert "org/name@v1+org/lora@v2" == str(expected)
@@ -146,7 +146,7 @@ def test_numbers_without_a_dot_are_numbers() -> None:
         "  - {model: c, parameters: {<<: *p, weight: 2}}\n"
     )
     (config,) = read_text(text, file="m.yml")
-    values = [found.values["weight"] for found in config.modules[0].slices[0].inputs]
+    values = [source.values["weight"] for source in config.modules[0].slices[0].inputs]
     assert [(Entry((1e-5,)),), (Entry((1e-5,)),), (Entry((2.0,)),)] == values
 
 

@@ -46,11 +46,11 @@ def test_a_kind_told_by_number_alone_stays_where_it_is(
 def test_a_rule_of_numbers_goes_on_above_the_model(root: Path, tmp_path: Path) -> None:
     """More layers of the last kind, or of kinds that take turns, are as the rule has them."""
     odd_one(root, tmp_path / "first" / "odd", [0], first_k_dense_replace=1)
-    made = lowered(stack_of((0, 4), (1, 4), (2, 4)), tmp_path / "first").plan
-    assert 9 == made.config["num_hidden_layers"]
+    plan = lowered(stack_of((0, 4), (1, 4), (2, 4)), tmp_path / "first").plan
+    assert 9 == plan.config["num_hidden_layers"]
     odd_one(root, tmp_path / "turns" / "odd", [1, 3], expert_layer_period=2)
-    made = lowered(stack_of((0, 4), (2, 4)), tmp_path / "turns").plan
-    assert 6 == made.config["num_hidden_layers"]
+    plan = lowered(stack_of((0, 4), (2, 4)), tmp_path / "turns").plan
+    assert 6 == plan.config["num_hidden_layers"]
     with pytest.raises(RecipeError, match="another kind"):
         lowered(stack_of((0, 4), (1, 4)), tmp_path / "turns")
 
@@ -58,9 +58,9 @@ def test_a_rule_of_numbers_goes_on_above_the_model(root: Path, tmp_path: Path) -
 def test_lists_of_kinds_follow_the_layers(root: Path, tmp_path: Path) -> None:
     """What a list tells may change places: numbers of layers, and an entry for each."""
     odd_one(root, tmp_path / "odd", [1, 3], moe_layers=[1, 3], intermediate_size=[1, 2, 3, 4])
-    made = lowered(stack_of((0, 4), (1, 4)), tmp_path).plan
-    assert [1, 3, 4, 6] == made.config["moe_layers"]
-    assert [1, 2, 3, 4, 2, 3, 4] == made.config["intermediate_size"]
+    plan = lowered(stack_of((0, 4), (1, 4)), tmp_path).plan
+    assert [1, 3, 4, 6] == plan.config["moe_layers"]
+    assert [1, 2, 3, 4, 2, 3, 4] == plan.config["intermediate_size"]
 
 
 def test_flags_of_layers_are_not_numbers_of_layers() -> None:

@@ -114,8 +114,8 @@ def test_layers_are_stacked_and_renumbered(root: Path, tmp_path: Path) -> None:
     child = Checkpoint(tmp_path / "out")
     one, two = Checkpoint(root / "one"), Checkpoint(root / "two")
     origins = [(one, 0), (one, 1), (one, 2), (two, 1), (two, 2), (two, 3)]
-    for place, (model, layer) in enumerate(origins):
-        assert torch.equal(model.read(Q.format(layer)), child.read(Q.format(place)))
+    for position, (model, layer) in enumerate(origins):
+        assert torch.equal(model.read(Q.format(layer)), child.read(Q.format(position)))
     assert torch.equal(
         one.read("model.embed_tokens.weight"), child.read("model.embed_tokens.weight")
     )

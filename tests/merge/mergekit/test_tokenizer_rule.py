@@ -102,11 +102,11 @@ def test_the_id_knows_the_vocabularies(folder: Path) -> None:
 )
 def test_a_tokenizer_is_part_of_the_recipe(key: str, folder: Path) -> None:
     """Its JSON, and its document again, give the same rows under the same id; with a pin."""
-    found = translated(f"{TEXT}{key}", folder)
-    assert found.recipe.tokenizer.pin is not None
-    again = Recipe.from_dict(json.loads(json.dumps(found.recipe.to_dict())))
+    translation = translated(f"{TEXT}{key}", folder)
+    assert translation.recipe.tokenizer.pin is not None
+    again = Recipe.from_dict(json.loads(json.dumps(translation.recipe.to_dict())))
     places = [f"{folder}/{ancestor.name}" for ancestor in again.ancestors]
-    text = json.dumps(from_recipe(again, found.models, places))
-    recipes = [found.recipe, again, translated(text, folder).recipe]
+    text = json.dumps(from_recipe(again, translation.models, places))
+    recipes = [translation.recipe, again, translated(text, folder).recipe]
     assert 1 == len({recipe.id for recipe in recipes})
-    assert 1 == len({hash_weights(plan(recipe, found.models)) for recipe in recipes})
+    assert 1 == len({hash_weights(plan(recipe, translation.models)) for recipe in recipes})

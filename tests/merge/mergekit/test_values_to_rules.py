@@ -33,9 +33,9 @@ def test_the_first_match_gives_each_tensor_its_value(
     rules = rules_of(tensors, filters, ["default"])
     book = RuleBook(rules, ["default"])
     for tensor in tensors:
-        place = book.place(tensor.key, "default", tensor.layer, "rest")
-        assert place is not None
-        assert tensor.values == rules[place].values
+        number = book.place(tensor.key, "default", tensor.layer, "rest")
+        assert number is not None
+        assert tensor.values == rules[number].values
 
 
 @given(st.lists(st.sampled_from(FILTERS), max_size=4))

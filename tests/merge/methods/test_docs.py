@@ -20,7 +20,7 @@ def test_docs_are_as_the_specs_have_them() -> None:
 def test_tables_hold_every_parameter_with_its_default() -> None:
     """Each section's table lists its method's parameters with levels and defaults."""
     sections = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
-    found = {
+    documented = {
         section.splitlines()[0]: re.findall(
             r"^\| `(\w+)` \| (\w+) \| ([\w.+-]+) \|", section, flags=re.MULTILINE
         )
@@ -30,7 +30,7 @@ def test_tables_hold_every_parameter_with_its_default() -> None:
         name: [(p.name, p.level, _spelled(p.default)) for p in method.spec.parameters]
         for name, method in METHODS.items()
     }
-    assert expected == found
+    assert expected == documented
 
 
 def _spelled(default: float | str | None) -> str:

@@ -71,8 +71,8 @@ def test_decorrelated_agrees_with_its_plain_twin(
     matrices = [_random(num_rows, num_columns, seed=100 * seed + i) for i in range(count)]
     weights = [1.0, 0.5, -0.25][:count]
     expected = _plain([matrix.double().numpy() for matrix in matrices], weights)
-    found = decorrelated(matrices, weights).double().numpy()
-    assert np.allclose(expected, found, rtol=1e-2, atol=1e-2)
+    fast = decorrelated(matrices, weights).double().numpy()
+    assert np.allclose(expected, fast, rtol=1e-2, atol=1e-2)
 
 
 def _plain(matrices: list[NDArray[np.float64]], weights: list[float]) -> NDArray[np.float64]:
@@ -84,8 +84,8 @@ def _plain(matrices: list[NDArray[np.float64]], weights: list[float]) -> NDArray
         left.append(u[:, :kept])
         values.append(weight * s[:kept])
         right.append(v[:kept].T)
-    ours, theirs = _whitened(np.hstack(left)), _whitened(np.hstack(right))
-    return np.asarray(ours @ np.diag(np.concatenate(values)) @ theirs.T)
+    left_vectors, right_vectors = _whitened(np.hstack(left)), _whitened(np.hstack(right))
+    return np.asarray(left_vectors @ np.diag(np.concatenate(values)) @ right_vectors.T)
 
 
 def _whitened(columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -61,22 +61,24 @@ def test_closed_form_is_gradient_descent(
     """The result is that of the steps, taken one by one in a twin."""
     matrices = [_random(num_rows, num_columns, seed=100 * seed + i) for i in range(3)]
     weights = [1.0, 0.5, 0.25]
-    found = least_interference(matrices, weights, num_steps=num_steps).double().numpy()
+    merged_vector = least_interference(matrices, weights, num_steps=num_steps).double().numpy()
     expected = _descended([m.double().numpy() for m in matrices], weights, num_steps)
-    assert np.allclose(expected, found, rtol=1e-4, atol=1e-4)
+    assert np.allclose(expected, merged_vector, rtol=1e-4, atol=1e-4)
 
 
 def _descended(
     tasks: list[NDArray[np.float64]], weights: list[float], num_steps: int
 ) -> NDArray[np.float64]:
     """Return the sum of the tasks after steps of one over the greatest curvature."""
-    found = np.sum([w * t for w, t in zip(weights, tasks, strict=True)], axis=0)
+    merged_vector = np.sum([w * t for w, t in zip(weights, tasks, strict=True)], axis=0)
     inner = [w * t.T @ t / np.sum(t * t) for w, t in zip(weights, tasks, strict=True)]
     greatest = np.linalg.eigvalsh(np.sum(inner, axis=0))[-1]
     for _ in range(num_steps):
-        slope = np.sum([(found - t) @ g for t, g in zip(tasks, inner, strict=True)], axis=0)
-        found = found - slope / greatest
-    return np.asarray(found)
+        slope = np.sum(
+            [(merged_vector - t) @ g for t, g in zip(tasks, inner, strict=True)], axis=0
+        )
+        merged_vector = merged_vector - slope / greatest
+    return np.asarray(merged_vector)
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (8, 5)])
@@ -85,8 +87,8 @@ def test_more_steps_interfere_less(shape: tuple[int, int]) -> None:
     matrices = [_random(*shape, seed=i) for i in range(3)]
     losses = []
     for num_steps in (0, 1, 10, 100, 1000):
-        found = least_interference(matrices, [1.0] * 3, num_steps=num_steps)
-        parts = [((found - t) @ t.T).square().sum() / t.square().sum() for t in matrices]
+        merged_vector = least_interference(matrices, [1.0] * 3, num_steps=num_steps)
+        parts = [((merged_vector - t) @ t.T).square().sum() / t.square().sum() for t in matrices]
         losses.append(float(sum(parts)))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]

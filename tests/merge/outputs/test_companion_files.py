@@ -44,8 +44,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_a_child_has_what_its_base_needs(tmp_path: Path) -> None:
     """Every file is the base's byte for byte, those in folders too, and nothing else is copied."""
     base, one = saved(tmp_path, "base", 0), saved(tmp_path, "one", 1)
-    made = planned(recipe_of("linear", base, [one], {"weight": 1.0}), base, [one])
-    write_model(made, tmp_path / "child", shard_bytes=10**9)
+    plan = planned(recipe_of("linear", base, [one], {"weight": 1.0}), base, [one])
+    write_model(plan, tmp_path / "child", shard_bytes=10**9)
     before, after = files_of(base.folder), files_of(tmp_path / "child")
     for name in (*OF_THE_BASE, "2_Dense/model.safetensors"):
         assert before[name] == after[name], name

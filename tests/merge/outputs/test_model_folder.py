@@ -37,21 +37,21 @@ def _plan(opened: list[Checkpoint], method: str = "ties", **other: Any) -> Plan:
 @pytest.mark.parametrize("method", METHODS)
 def test_three_sinks_give_one_hash(method: str, opened: list[Checkpoint], tmp_path: Path) -> None:
     """Folder, resident model and hasher agree, and so does the folder when it is read again."""
-    made = _plan(opened, method)
-    hashed = hash_weights(made)
-    assert hashed == write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan(opened, method)
+    hashed = hash_weights(plan)
+    assert hashed == write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     assert hashed == Checkpoint(tmp_path / "child").hash()
-    assert hashed == ResidentSink(_resident(opened[0].folder)).load(made)
+    assert hashed == ResidentSink(_resident(opened[0].folder)).load(plan)
 
 
 def test_shards_change_no_bit(opened: list[Checkpoint], tmp_path: Path) -> None:
     """Shards of any size hold the same weights; the index gives their total size."""
-    made = _plan(opened)
-    whole = write_model(made, tmp_path / "whole", shard_bytes=GIGABYTE)
-    parts = write_model(made, tmp_path / "parts", shard_bytes=2_000)
+    plan = _plan(opened)
+    whole = write_model(plan, tmp_path / "whole", shard_bytes=GIGABYTE)
+    parts = write_model(plan, tmp_path / "parts", shard_bytes=2_000)
     assert whole == parts == Checkpoint(tmp_path / "parts").hash()
     index = json.loads((tmp_path / "parts" / "model.safetensors.index.json").read_text())
-    assert sum(i.num_bytes for i in made.outputs.values()) == index["metadata"]["total_size"]
+    assert sum(i.num_bytes for i in plan.outputs.values()) == index["metadata"]["total_size"]
     _resident(tmp_path / "parts")
 
 
@@ -67,12 +67,12 @@ def test_two_runs_give_equal_bytes(opened: list[Checkpoint], tmp_path: Path) -> 
 
 def test_written_model_loads_in_transformers(opened: list[Checkpoint], tmp_path: Path) -> None:
     """The child loads as any model does, holds the stream's weights, and runs."""
-    made = _plan(opened)
-    write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan(opened)
+    write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "child")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "child")
     state = model.state_dict()
-    assert all(torch.equal(tensor, state[name]) for name, tensor in merge(made))
+    assert all(torch.equal(tensor, state[name]) for name, tensor in merge(plan))
     assert torch.bfloat16 == model.dtype
     tokens = tokenizer("one plus two", return_tensors="pt", return_token_type_ids=False)
     assert torch.isfinite(model(**tokens).logits).all()
@@ -80,10 +80,10 @@ def test_written_model_loads_in_transformers(opened: list[Checkpoint], tmp_path:
 
 def test_resident_model_equals_the_loaded_one(opened: list[Checkpoint], tmp_path: Path) -> None:
     """A resident model after a load gives the logits of the written model."""
-    made = _plan(opened, "dare_linear")
-    write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan(opened, "dare_linear")
+    write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     resident = _resident(opened[0].folder)
-    ResidentSink(resident).load(made)
+    ResidentSink(resident).load(plan)
     tokens = torch.tensor([[4, 7, 5]])
     with torch.no_grad():
         expected = _resident(tmp_path / "child")(tokens).logits
@@ -105,11 +105,11 @@ def test_tokenizer_rule_names_the_donor(
 
 def test_card_holds_the_recipe(opened: list[Checkpoint], tmp_path: Path) -> None:
     """The recipe in the model card rebuilds the model's weights."""
-    made = _plan(opened, "dare_ties")
-    digest = write_model(made, tmp_path / "child", shard_bytes=GIGABYTE)
+    plan = _plan(opened, "dare_ties")
+    digest = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
     card = (tmp_path / "child" / "README.md").read_text(encoding="utf-8")
     recipe = Recipe.from_dict(json.loads(card.split("```json\n")[1].split("```")[0]))
-    assert made.id == recipe.id
+    assert plan.id == recipe.id
     assert digest in card
     folders = [c.folder for c in opened]
     again = run(recipe, folders[:3], tmp_path / "again", shard_bytes=GIGABYTE)
@@ -152,17 +152,17 @@ def test_resident_sink_merges_only_what_changed(opened: list[Checkpoint]) -> Non
     model = _resident(opened[0].folder)
     sink = ResidentSink(model)
 
-    def made(weight: float) -> Plan:
+    def plan_with(weight: float) -> Plan:
         rules = (
             Rule({"weight": weight}, layers=(NUM_LAYERS - 1, NUM_LAYERS)),
             Rule({"weight": 0.5}),
         )
         return _plan(opened, "linear", rules=rules)
 
-    sink.load(made(1.0))
+    sink.load(plan_with(1.0))
     versions = {n: t._version for n, t in sink._targets.items()}
-    changed = made(-2.0)
-    assert hash_weights(made(0.25)) == sink.load(made(0.25))
+    changed = plan_with(-2.0)
+    assert hash_weights(plan_with(0.25)) == sink.load(plan_with(0.25))
     touched = {n for n, t in sink._targets.items() if t._version != versions[n]}
     assert {n for n in changed.outputs if ".layers.1." in n} == touched
     assert hash_weights(changed) == sink.load(changed)
@@ -192,15 +192,15 @@ def test_resident_sink_takes_a_spelled_out_tied_head(
     config = (opened[0].folder / "config.json").read_text(encoding="utf-8")
     spelled = save_tensors(tmp_path / "spelled", tensors, config)
     sink = ResidentSink(_resident(opened[0].folder))
-    made = planned(recipe_of("linear", spelled, opened[1:3]), spelled, opened[1:3])
-    assert hash_weights(made) == sink.load(made)
+    plan = planned(recipe_of("linear", spelled, opened[1:3]), spelled, opened[1:3])
+    assert hash_weights(plan) == sink.load(plan)
     tensors["lm_head.weight"] += 1
     untied = json.dumps({**json.loads(config), "tie_word_embeddings": False})
     own = save_tensors(tmp_path / "own", tensors, untied)
     apart = planned(recipe_of("linear", own, [own], {"weight": 1.0}), own, [own])
     with pytest.raises(RecipeError, match="in the child they differ"):
         sink.load(apart)
-    assert hash_weights(made) == sink.load(made)
+    assert hash_weights(plan) == sink.load(plan)
 
 
 def test_resident_sink_refuses_another_architecture(
@@ -224,6 +224,6 @@ def test_a_child_is_not_called_quantised(opened: list[Checkpoint], tmp_path: Pat
     config = opened[0].config | {"quantization_config": {"quant_method": "gptq", "bits": 4}}
     tensors = {name: opened[0].read(name).clone() for name in opened[0].tensors}
     base = save_tensors(tmp_path / "base", tensors, json.dumps(config))
-    made = planned(recipe_of("linear", base, opened[1:3]), base, opened[1:3])
-    write_model(made, tmp_path / "child", shard_bytes=10**9)
+    plan = planned(recipe_of("linear", base, opened[1:3]), base, opened[1:3])
+    write_model(plan, tmp_path / "child", shard_bytes=10**9)
     AutoModelForCausalLM.from_pretrained(tmp_path / "child")

@@ -94,7 +94,7 @@ def test_a_module_without_layers_may_be_merged_next_to_slices(tmp_path: Path) ->
         ModuleLayers("language_model", (cut,)),
         ModuleLayers("multi_modal_projector", (empty,)),
     )
-    made = plan(replace(recipe, base=None, parents=(), layers=layers), models)
-    merged = [tensor.name for tensor in made.tensors if len(tensor.sources) == 2]
+    merge_plan = plan(replace(recipe, base=None, parents=(), layers=layers), models)
+    merged = [tensor.name for tensor in merge_plan.tensors if len(tensor.sources) == 2]
     assert any("multi_modal_projector" in name for name in merged)
-    assert 1 == made.config["text_config"]["num_hidden_layers"]
+    assert 1 == merge_plan.config["text_config"]["num_hidden_layers"]

@@ -134,14 +134,14 @@ def test_first_matching_rule_gives_the_settings(opened: list[Checkpoint]) -> Non
         Rule({"weight": 2.0}, layers=(0, 2)),
         Rule({"weight": 3.0}, component="rest"),
     )
-    made = planned(recipe_of("linear", None, opened[1:3], rules=rules), None, opened[1:3])
-    found = {t.name: t.settings.parent["weight"][0] for t in made.tensors}
-    assert found["model.layers.1.mlp.up_proj.weight"] == 1.0
-    assert found["model.layers.0.mlp.up_proj.weight"] == 2.0
-    assert found["model.layers.1.self_attn.q_proj.weight"] == 2.0
-    assert found["model.layers.0.input_layernorm.weight"] == 2.0
-    assert found["model.embed_tokens.weight"] == 3.0
-    assert found["model.norm.weight"] == 3.0
+    merge_plan = planned(recipe_of("linear", None, opened[1:3], rules=rules), None, opened[1:3])
+    weights = {t.name: t.settings.parent["weight"][0] for t in merge_plan.tensors}
+    assert weights["model.layers.1.mlp.up_proj.weight"] == 1.0
+    assert weights["model.layers.0.mlp.up_proj.weight"] == 2.0
+    assert weights["model.layers.1.self_attn.q_proj.weight"] == 2.0
+    assert weights["model.layers.0.input_layernorm.weight"] == 2.0
+    assert weights["model.embed_tokens.weight"] == 3.0
+    assert weights["model.norm.weight"] == 3.0
 
 
 def test_plan_reads_no_weights(opened: list[Checkpoint], tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_plan_reads_no_weights(opened: list[Checkpoint], tmp_path: Path) -> None
     checkpoint = Checkpoint(tmp_path / "m")
     recipe = recipe_of("linear", opened[0], opened[1:2], ONES)
     (tmp_path / "m" / "model.safetensors").write_bytes(b"")
-    made = planned(recipe, opened[0], [checkpoint])
-    assert list(made.outputs) == sorted(opened[0].tensors)
+    merge_plan = planned(recipe, opened[0], [checkpoint])
+    assert list(merge_plan.outputs) == sorted(opened[0].tensors)
 
 
 def test_tied_heads_are_matched(opened: list[Checkpoint], tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_tied_heads_are_matched(opened: list[Checkpoint], tmp_path: Path) -> Non
     config = (opened[1].folder / "config.json").read_text(encoding="utf-8")
     spelled = save_tensors(folder, tensors, config)
 
-    made = planned(recipe_of("linear", opened[0], [spelled], ONES), opened[0], [spelled])
-    assert "lm_head.weight" not in made.outputs
+    merge_plan = planned(recipe_of("linear", opened[0], [spelled], ONES), opened[0], [spelled])
+    assert "lm_head.weight" not in merge_plan.outputs
 
-    made = planned(recipe_of("linear", spelled, [opened[2]], ONES), spelled, [opened[2]])
-    child = dict(merge(made))
+    merge_plan = planned(recipe_of("linear", spelled, [opened[2]], ONES), spelled, [opened[2]])
+    child = dict(merge(merge_plan))
     assert torch.equal(child["model.embed_tokens.weight"], child["lm_head.weight"])
 
 
@@ -175,12 +175,12 @@ def test_untied_head_is_refused_by_a_tied_base(opened: list[Checkpoint], tmp_pat
     save_model(tmp_path / "untied", seed=1, ties=False)
     untied = Checkpoint(tmp_path / "untied")
     for base, parent in ((opened[0], untied), (untied, opened[0])):
-        made = recipe_of("linear", base, [parent], ONES)
+        recipe = recipe_of("linear", base, [parent], ONES)
         if base is untied:
-            assert "lm_head.weight" in planned(made, base, [parent]).outputs
+            assert "lm_head.weight" in planned(recipe, base, [parent]).outputs
             continue
         with pytest.raises(RecipeError, match="its head is tied to its embedding"):
-            planned(made, base, [parent])
+            planned(recipe, base, [parent])
 
 
 def test_head_is_only_tied_where_the_config_says_so(tmp_path: Path) -> None:
@@ -195,5 +195,7 @@ def test_head_is_only_tied_where_the_config_says_so(tmp_path: Path) -> None:
 def test_outputs_are_in_the_dtype_of_the_recipe(opened: list[Checkpoint]) -> None:
     """Floating tensors take the recipe's dtype."""
     for dtype, spelled in (("float32", "F32"), ("float16", "F16"), ("bfloat16", "BF16")):
-        made = planned(recipe_of("linear", None, opened[:1], ONES, dtype=dtype), None, opened[:1])
-        assert TensorInfo(spelled, (16,)) == made.outputs["model.norm.weight"]
+        merge_plan = planned(
+            recipe_of("linear", None, opened[:1], ONES, dtype=dtype), None, opened[:1]
+        )
+        assert TensorInfo(spelled, (16,)) == merge_plan.outputs["model.norm.weight"]

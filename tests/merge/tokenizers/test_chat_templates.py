@@ -46,8 +46,8 @@ def test_named_templates_write_what_their_models_read(name: str, tmp_path: Path)
     rule = TokenizerRule(chat_template=name)
     prepare(rule, [model], ["a"]).write(tmp_path / "child")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "child")
-    found = tokenizer.apply_chat_template(TALK, tokenize=False, add_generation_prompt=True)
-    assert WRITTEN[name] == found
+    prompt = tokenizer.apply_chat_template(TALK, tokenize=False, add_generation_prompt=True)
+    assert WRITTEN[name] == prompt
 
 
 def test_auto_is_the_commonest_template(tmp_path: Path) -> None:

@@ -122,8 +122,8 @@ def test_child_says_the_token_that_only_a_parent_knew(
     recipe = recipe_of(
         "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="union"
     )
-    made = planned(_pinned(recipe, trio), trio[0], trio[1:])
-    digest = write_model(made, tmp_path / "child", shard_bytes=10**9)
+    plan = planned(_pinned(recipe, trio), trio[0], trio[1:])
+    digest = write_model(plan, tmp_path / "child", shard_bytes=10**9)
     tokens, text = _answer(tmp_path / "child")
     assert SAID == tokens
     assert "<|three|> two </s>" == text
@@ -132,7 +132,7 @@ def test_child_says_the_token_that_only_a_parent_knew(
     tied = config["tie_word_embeddings"]
     assert tied != ("lm_head.weight" in Checkpoint(tmp_path / "child").tensors)
     resident = AutoModelForCausalLM.from_pretrained(tmp_path / "child", dtype=torch.float32)
-    assert digest == ResidentSink(resident).load(made) == hash_weights(made, threads=1)
+    assert digest == ResidentSink(resident).load(plan) == hash_weights(plan, threads=1)
 
 
 def test_child_of_a_named_parent_speaks_its_tokens(trio: list[Checkpoint], tmp_path: Path) -> None:
@@ -140,9 +140,13 @@ def test_child_of_a_named_parent_speaks_its_tokens(trio: list[Checkpoint], tmp_p
     recipe = recipe_of(
         "task_arithmetic", trio[0], trio[1:], VALUES, dtype="float32", tokenizer="taught"
     )
-    made = planned(_pinned(recipe, trio), trio[0], trio[1:])
-    write_model(made, tmp_path / "child", shard_bytes=10**9)
+    plan = planned(_pinned(recipe, trio), trio[0], trio[1:])
+    write_model(plan, tmp_path / "child", shard_bytes=10**9)
     assert SAID == _answer(tmp_path / "child")[0]
-    ours, theirs = (AutoTokenizer.from_pretrained(f) for f in (tmp_path / "child", trio[1].folder))
-    assert theirs.get_vocab() == ours.get_vocab()
-    assert theirs.encode("two plus <|three|>") == ours.encode("two plus <|three|>")
+    child_tokenizer, parent_tokenizer = (
+        AutoTokenizer.from_pretrained(f) for f in (tmp_path / "child", trio[1].folder)
+    )
+    assert parent_tokenizer.get_vocab() == child_tokenizer.get_vocab()
+    assert parent_tokenizer.encode("two plus <|three|>") == child_tokenizer.encode(
+        "two plus <|three|>"
+    )

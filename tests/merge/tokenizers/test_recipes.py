@@ -58,9 +58,9 @@ def test_respelled_parents_give_the_same_child(method: str, tmp_path: Path) -> N
         rule = pinned(named, [base, parent, spare])
         return dict(merge(planned(replace(named, tokenizer=rule), base, [parent, spare])))
 
-    expected, found = child(same), child(other)
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    expected, respelled = child(same), child(other)
+    assert expected.keys() == respelled.keys()
+    assert all(torch.equal(tensor, respelled[name]) for name, tensor in expected.items())
 
 
 def test_token_of_one_parent_keeps_its_row(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_token_of_one_parent_keeps_its_row(tmp_path: Path) -> None:
         weights = values if base else {"weight": (0.1, 0.5, 0.4)}
         parents = models[1:] if base else models
         recipe = recipe_of(method, base, parents, weights, dtype="float32", tokenizer="union")
-        made = _plan(recipe, models)
-        child = dict(merge(made))
+        merge_plan = _plan(recipe, models)
+        child = dict(merge(merge_plan))
         assert (5, 2) == tuple(child[EMBEDDING].shape) == tuple(child[HEAD].shape)
         chat = models[2].read(EMBEDDING)
         assert torch.allclose(child[EMBEDDING][4], chat[2])  # <c> is chat's alone
@@ -91,11 +91,11 @@ def test_companions_tell_the_childs_vocabulary(tmp_path: Path) -> None:
     models[0] = Checkpoint(tmp_path / "base")
     recipe = recipe_of("linear", models[0], models[1:], {"weight": 1.0}, tokenizer="chat")
     write_model(_plan(recipe, models), tmp_path / "child", shard_bytes=10**9)
-    found = json.loads((tmp_path / "child" / "config.json").read_text(encoding="utf-8"))
-    assert (4, 3) == (found["vocab_size"], found["bos_token_id"])
-    assert (4, 3) == (found["text_config"]["vocab_size"], found["text_config"]["bos_token_id"])
-    written = json.loads((tmp_path / "child" / "generation_config.json").read_text("utf-8"))
-    assert {"bos_token_id": 3, "max_new_tokens": 8} == written
+    written = json.loads((tmp_path / "child" / "config.json").read_text(encoding="utf-8"))
+    assert (4, 3) == (written["vocab_size"], written["bos_token_id"])
+    assert (4, 3) == (written["text_config"]["vocab_size"], written["text_config"]["bos_token_id"])
+    generation = json.loads((tmp_path / "child" / "generation_config.json").read_text("utf-8"))
+    assert {"bos_token_id": 3, "max_new_tokens": 8} == generation
 
 
 def test_recipe_that_moves_rows_names_the_tokenizers(tmp_path: Path) -> None:
@@ -119,7 +119,9 @@ def test_moves_are_the_same_bytes_with_any_threads(tmp_path: Path) -> None:
     """One thread or four write the same weights of a union."""
     models = _family(tmp_path)
     recipe = recipe_of("dare_ties", models[0], models[1:], tokenizer="union")
-    made = _plan(recipe, models)
-    hashes = {write_model(made, tmp_path / str(n), shard_bytes=10**9, threads=n) for n in (1, 4)}
+    merge_plan = _plan(recipe, models)
+    hashes = {
+        write_model(merge_plan, tmp_path / str(n), shard_bytes=10**9, threads=n) for n in (1, 4)
+    }
     assert 1 == len(hashes)
     assert hashes == {Checkpoint(tmp_path / "1").hash()}

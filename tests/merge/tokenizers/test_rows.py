@@ -38,7 +38,7 @@ def test_equal_vocabularies_move_nothing(tmp_path: Path) -> None:
         vocabulary = prepare(rule, models, ["a", "b"])
         assert not vocabulary.is_moved
         assert vocabulary.ids is None
-        assert [None, None] == [vocabulary.rows(place, EMBEDDING) for place in (0, 1)]
+        assert [None, None] == [vocabulary.rows(number, EMBEDDING) for number in (0, 1)]
         assert vocabulary.info(1, EMBEDDING) == models[1].tensors[EMBEDDING]
         assert 7 == vocabulary.size
 
@@ -48,18 +48,18 @@ def test_union_appends_what_the_base_lacks_in_order_of_models(tmp_path: Path) ->
     base = speaker(tmp_path / "base", ["one", "two"])
     first = speaker(tmp_path / "first", ["four", "one", "three"], added=["<a>"], start=100.0)
     second = speaker(tmp_path / "second", ["three", "five"], added=["<b>", "<a>"], start=200.0)
-    made = prepare(UNION, [base, first, second], ["base", "first", "second"])
+    union = prepare(UNION, [base, first, second], ["base", "first", "second"])
     names = ["?", "one", "two", "four", "three", "<a>", "five", "<b>"]
-    assert {name: number for number, name in enumerate(names)} == made.ids
-    assert ["<a>", "<b>"] == sorted(made.added or {})
-    assert 8 == made.size == made.info(0, EMBEDDING).shape[0]
+    assert {name: number for number, name in enumerate(names)} == union.ids
+    assert ["<a>", "<b>"] == sorted(union.added or {})
+    assert 8 == union.size == union.info(0, EMBEDDING).shape[0]
     # one donor: four, five, <b>. several and not the base: three and <a>, averaged.
     shared = [(103 + 201) / 2, (104 + 204) / 2]
     assert [
         [0, 1, 2, 101, *shared, 202, 203],
         [100, 102, 2, 101, 103, 104, 202, 203],
         [200, 1, 2, 101, 201, 204, 202, 203],
-    ] == _first(made)
+    ] == _first(union)
 
 
 def test_base_row_stands_in_where_several_have_the_token(tmp_path: Path) -> None:
@@ -68,31 +68,31 @@ def test_base_row_stands_in_where_several_have_the_token(tmp_path: Path) -> None
     first = speaker(tmp_path / "first", ["two", "one"], start=100.0)
     second = speaker(tmp_path / "second", ["one"], start=200.0)
     labels = ["base", "first", "second"]
-    made = prepare(TokenizerRule(), [base, first, second], labels)
-    assert [[0, 1, 2], [100, 102, 101], [200, 201, 2]] == _first(made)
-    made = prepare(TokenizerRule(), [base, first, second], labels, has_base=False)
-    assert [200, 201, (2 + 101) / 2] == _first(made)[2]
+    union = prepare(TokenizerRule(), [base, first, second], labels)
+    assert [[0, 1, 2], [100, 102, 101], [200, 201, 2]] == _first(union)
+    union = prepare(TokenizerRule(), [base, first, second], labels, has_base=False)
+    assert [200, 201, (2 + 101) / 2] == _first(union)[2]
 
 
 def test_named_model_gives_the_vocabulary(tmp_path: Path) -> None:
     """The child of a named model has its ids; tokens that only others have are gone."""
     base = speaker(tmp_path / "base", ["one", "two"])
     chat = speaker(tmp_path / "chat", ["two"], added=["<say>"], start=100.0)
-    made = prepare(TokenizerRule("chat"), [base, chat], ["base", "chat"])
-    assert (1, 3, None) == (made.owner, made.size, made.ids)
-    assert [[0, 2, 102], [100, 101, 102]] == _first(made)
-    assert made.rows(1, EMBEDDING) is None
+    vocabulary = prepare(TokenizerRule("chat"), [base, chat], ["base", "chat"])
+    assert (1, 3, None) == (vocabulary.owner, vocabulary.size, vocabulary.ids)
+    assert [[0, 2, 102], [100, 101, 102]] == _first(vocabulary)
+    assert vocabulary.rows(1, EMBEDDING) is None
 
 
 def test_heads_and_biases_are_moved_alike(tmp_path: Path) -> None:
     """The output head and its bias follow the embedding; other tensors are not touched."""
     base = speaker(tmp_path / "base", ["one", "two"])
     chat = speaker(tmp_path / "chat", ["two", "new"], start=100.0)
-    made = prepare(UNION, [base, chat], ["base", "chat"])
-    assert [0, 2, 4, 204] == _moved(made, HEAD)[0][:, 0].tolist()
-    assert [[0, 1, 2, 102], [100, 1, 101, 102]] == [b.tolist() for b in _moved(made, BIAS)]
-    assert made.rows(0, "model.norm.weight") is None
-    assert (2,) == made.info(0, "model.norm.weight").shape
+    union = prepare(UNION, [base, chat], ["base", "chat"])
+    assert [0, 2, 4, 204] == _moved(union, HEAD)[0][:, 0].tolist()
+    assert [[0, 1, 2, 102], [100, 1, 101, 102]] == [b.tolist() for b in _moved(union, BIAS)]
+    assert union.rows(0, "model.norm.weight") is None
+    assert (2,) == union.info(0, "model.norm.weight").shape
 
 
 def test_tied_model_gives_its_embedding_as_head(tmp_path: Path) -> None:
@@ -105,28 +105,28 @@ def test_tied_model_gives_its_embedding_as_head(tmp_path: Path) -> None:
     bare = save_tensors(tmp_path / "bare", tensors, '{"vocab_size": 3}')
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "bare" / name).write_bytes((tmp_path / "tied" / name).read_bytes())
-    made = prepare(UNION, [base, bare], ["base", "tied"])
-    found = read([(base, HEAD, made.rows(0, HEAD)), (bare, EMBEDDING, made.rows(1, HEAD))])
-    assert [[0, 2, 102], [100, 101, 102]] == [matrix[:, 0].tolist() for matrix in found]
+    union = prepare(UNION, [base, bare], ["base", "tied"])
+    heads = read([(base, HEAD, union.rows(0, HEAD)), (bare, EMBEDDING, union.rows(1, HEAD))])
+    assert [[0, 2, 102], [100, 101, 102]] == [matrix[:, 0].tolist() for matrix in heads]
     with pytest.raises(RecipeError, match="bare has tokens that others lack"):
-        made.rows(0, BIAS)
+        union.rows(0, BIAS)
 
 
 def test_token_without_a_row_is_the_mean(tmp_path: Path) -> None:
     """A token that no model has a row for gets the mean of each model's own tokens."""
     base = speaker(tmp_path / "base", ["one"], added=["<late>"], num_rows=2)
     first = speaker(tmp_path / "first", ["two"], added=["<late>"], num_rows=2, start=100.0)
-    made = prepare(UNION, [base, first], ["base", "first"])
-    assert [[0, 1, 0.5, 101], [100, 1, 100.5, 101]] == _first(made)
+    union = prepare(UNION, [base, first], ["base", "first"])
+    assert [[0, 1, 0.5, 101], [100, 1, 100.5, 101]] == _first(union)
 
 
 def test_rows_beyond_the_tokens_stay(tmp_path: Path) -> None:
     """Rows of the owner that no token stands for are kept, and new tokens take their places."""
     base = speaker(tmp_path / "base", ["one"], num_rows=6)
     first = speaker(tmp_path / "first", ["one", "new"], num_rows=8, start=100.0)
-    made = prepare(UNION, [base, first], ["base", "first"])
-    assert [[0, 1, 102, 3, 4, 5], [100, 101, 102, 3, 4, 5]] == _first(made)
-    assert 6 == made.size
+    union = prepare(UNION, [base, first], ["base", "first"])
+    assert [[0, 1, 102, 3, 4, 5], [100, 101, 102, 3, 4, 5]] == _first(union)
+    assert 6 == union.size
 
 
 def test_other_row_counts_of_one_vocabulary_are_matched(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_padding_rows_are_means(tmp_path: Path) -> None:
     models = [
         speaker(tmp_path / n, ["one"], num_rows=7, start=s) for n, s in (("a", 0.0), ("b", 9.0))
     ]
-    made = prepare(TokenizerRule(pad_to_multiple_of=4), models, ["a", "b"])
-    assert [[0, 1, 0.5, 0.5], [9, 10, 9.5, 9.5]] == _first(made)
-    assert {"vocab_size": 4} == made.config({"vocab_size": 7})
+    vocabulary = prepare(TokenizerRule(pad_to_multiple_of=4), models, ["a", "b"])
+    assert [[0, 1, 0.5, 0.5], [9, 10, 9.5, 9.5]] == _first(vocabulary)
+    assert {"vocab_size": 4} == vocabulary.config({"vocab_size": 7})
     full = prepare(TokenizerRule(pad_to_multiple_of=7), models, ["a", "b"])
     assert not full.is_moved
 
@@ -168,26 +168,26 @@ def test_named_sources_of_a_token(
     base = speaker(tmp_path / "base", ["one"])
     chat = speaker(tmp_path / "chat", ["one", "new"], start=100.0)
     rule = TokenizerRule("union", {"new": source})
-    made = prepare(rule, [base, chat], ["base", "chat"])
-    assert [[0, 1, lacking], [100, 101, having]] == _first(made)
+    vocabulary = prepare(rule, [base, chat], ["base", "chat"])
+    assert [[0, 1, lacking], [100, 101, having]] == _first(vocabulary)
 
 
 def test_named_token_that_nobody_has_is_added(tmp_path: Path) -> None:
     """A token of the rule that the tokenizer lacks is added to it, with the row it names."""
     models = [speaker(tmp_path / n, ["one"], start=s) for n, s in (("a", 0.0), ("b", 9.0))]
     rule = TokenizerRule("b", {"<new>": TokenSource("model_token", "a", "one")})
-    made = prepare(rule, models, ["a", "b"])
-    assert [[0, 1, 1], [9, 10, 1]] == _first(made)
-    assert {"?": 0, "one": 1, "<new>": 2} == made.ids
+    vocabulary = prepare(rule, models, ["a", "b"])
+    assert [[0, 1, 1], [9, 10, 1]] == _first(vocabulary)
+    assert {"?": 0, "one": 1, "<new>": 2} == vocabulary.ids
 
 
 def test_mixed_dtypes_move_in_float32(tmp_path: Path) -> None:
     """Moved rows of models in different dtypes are in float32: no row is rounded by the move."""
     base = speaker(tmp_path / "base", ["one"], dtype=torch.bfloat16)
     chat = speaker(tmp_path / "chat", ["new"], start=1000.3)
-    found = _moved(prepare(UNION, [base, chat], ["base", "chat"]))
-    assert [torch.float32] * 2 == [matrix.dtype for matrix in found]
-    assert torch.equal(found[0][2], chat.read(EMBEDDING)[1])
+    matrices = _moved(prepare(UNION, [base, chat], ["base", "chat"]))
+    assert [torch.float32] * 2 == [matrix.dtype for matrix in matrices]
+    assert torch.equal(matrices[0][2], chat.read(EMBEDDING)[1])
 
 
 def test_model_without_tokenizer(tmp_path: Path) -> None:
@@ -242,16 +242,16 @@ def test_rows_follow_the_rule(
             for n, (said, more) in enumerate(spoken)
         ]
         labels = [str(n) for n in range(len(models))]
-        made = prepare(TokenizerRule(source, pad_to_multiple_of=pad), models, labels)
-        found = _first(made)
+        vocabulary = prepare(TokenizerRule(source, pad_to_multiple_of=pad), models, labels)
+        moved = _first(vocabulary)
         counts = [model.tensors[EMBEDDING].shape[0] for model in models]
     ids = [{t: n for n, t in enumerate(["?", *said])} for said, _ in spoken]
-    if not made.is_moved and all(other == ids[0] for other in ids) and len(set(counts)) == 1:
+    if not vocabulary.is_moved and all(other == ids[0] for other in ids) and len(set(counts)) == 1:
         return  # one vocabulary: left as it is, also where it has tokens beyond the rows
     owner = 1 if source == "1" else 0
     child = _naive_tokens(ids, ids if source == "union" else [], owner)
     expected = _naive(ids, counts, child, owner, pad)
-    assert [pytest.approx(rows) for rows in expected] == found
+    assert [pytest.approx(rows) for rows in expected] == moved
 
 
 def _naive_tokens(
@@ -277,19 +277,19 @@ def _naive(
     named = {number: token for token, number in child.items()}
 
     def own(model: int, row: int) -> int | None:
-        place = ids[model].get(named[row]) if row in named else None
+        number = ids[model].get(named[row]) if row in named else None
         if row not in named and model == owner and pad is None:
-            place = row
-        return place if place is not None and place < counts[model] else None
+            number = row
+        return number if number is not None and number < counts[model] else None
 
     rows = []
     for model, known in enumerate(ids):
         seen = [float(64 * model + n) for n in known.values() if n < counts[model]]
-        found = []
+        row_values = []
         for row in range(size):
             having = {m: n for m in range(len(ids)) if (n := own(m, row)) is not None}
-            chosen = next(({m: having[m]} for m in (model, 0) if m in having), having)
-            values = [64.0 * m + n for m, n in chosen.items()] or seen
-            found.append(sum(values) / len(values))
-        rows.append(found)
+            used = next(({m: having[m]} for m in (model, 0) if m in having), having)
+            values = [64.0 * m + n for m, n in used.items()] or seen
+            row_values.append(sum(values) / len(values))
+        rows.append(row_values)
     return rows

@@ -20,41 +20,41 @@ SPANISH = ["el gato y el perro corren por la casa", "hola mundo, esto es una pru
 
 
 def _bytes_bpe(texts: list[str]) -> Tokenizer:
-    found = Tokenizer(models.BPE())
-    found.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    found.decoder = decoders.ByteLevel()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     letters = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=300, special_tokens=["<end>"], initial_alphabet=letters, show_progress=False
     )
-    found.train_from_iterator(texts * 3, trainer)
-    return found
+    tokenizer.train_from_iterator(texts * 3, trainer)
+    return tokenizer
 
 
 def _pieces_bpe(texts: list[str]) -> Tokenizer:
-    found = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))  # noqa: S106
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))  # noqa: S106
     spaces = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    found.normalizer = normalizers.Sequence(spaces)
+    tokenizer.normalizer = normalizers.Sequence(spaces)
     strip = [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    found.decoder = decoders.Sequence(strip)
+    tokenizer.decoder = decoders.Sequence(strip)
     trainer = trainers.BpeTrainer(
         vocab_size=60, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False
     )
-    found.train_from_iterator(texts * 3, trainer)
-    return found
+    tokenizer.train_from_iterator(texts * 3, trainer)
+    return tokenizer
 
 
 def _unigram(texts: list[str]) -> Tokenizer:
-    found = Tokenizer(models.Unigram())
-    found.pre_tokenizer, found.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
         vocab_size=60,
         special_tokens=["<pad>", "</s>", "<unk>"],
         unk_token="<unk>",  # noqa: S106
         show_progress=False,
     )
-    found.train_from_iterator(texts * 3, trainer)
-    return found
+    tokenizer.train_from_iterator(texts * 3, trainer)
+    return tokenizer
 
 
 KINDS: dict[str, tuple[Callable[[list[str]], Tokenizer], str]] = {
@@ -86,11 +86,11 @@ def _union(root: Path, kind: str, **other: Any) -> tuple[Vocabulary, list[Any]]:
     english = _model(root / "english", make(ENGLISH), ["<|a|>"], name)
     spanish = _model(root / "spanish", make(SPANISH), ["<|b|>", "<|c|>"], name)
     rule = TokenizerRule("union", **other)
-    made = prepare(rule, [english, spanish], ["english", "spanish"])
+    vocabulary = prepare(rule, [english, spanish], ["english", "spanish"])
     (root / "child").mkdir()
-    made.write(root / "child")
+    vocabulary.write(root / "child")
     folders = [root / folder for folder in ("english", "spanish", "child")]
-    return made, [AutoTokenizer.from_pretrained(folder) for folder in folders]
+    return vocabulary, [AutoTokenizer.from_pretrained(folder) for folder in folders]
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
@@ -100,25 +100,27 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_union_is_read_as_stated(kind: str, tmp_path: Path) -> None:
     """Ids are as planned, the base's text is split as before, all can be said and read back."""
-    made, (english, spanish, child) = _union(tmp_path, kind)
-    assert made.ids == {t: n for t, n in child.get_vocab().items() if t in (made.ids or {})}
-    assert max((made.ids or {}).values()) < (made.size or 0)
+    vocabulary, (english, spanish, child) = _union(tmp_path, kind)
+    assert vocabulary.ids == {
+        t: n for t, n in child.get_vocab().items() if t in (vocabulary.ids or {})
+    }
+    assert max((vocabulary.ids or {}).values()) < (vocabulary.size or 0)
     for text in (*ENGLISH, "the arithmetic of a <|a|> cat", "mat, test"):
         assert _ids(english, text) == _ids(child, text)
     for token in ("<|a|>", "<|b|>", "<|c|>"):
         assert child.convert_tokens_to_ids(token) in _ids(child, f"a cat{token}sat")
     said = spanish.convert_ids_to_tokens(_ids(spanish, SPANISH[1]))
-    assert SPANISH[1] == child.decode([(made.ids or {})[token] for token in said])
+    assert SPANISH[1] == child.decode([(vocabulary.ids or {})[token] for token in said])
     shown = child.decode(_ids(child, "cat<|b|>"), skip_special_tokens=True)
     assert "<|b|>" not in shown
 
 
 def test_union_is_written_with_the_same_bytes(tmp_path: Path) -> None:
     """Two writes give equal files, and stale vocabulary files of the base are left out."""
-    made, _ = _union(tmp_path, "GPT-2")
+    vocabulary, _ = _union(tmp_path, "GPT-2")
     (tmp_path / "english" / "merges.txt").write_text("a b", encoding="utf-8")
     (tmp_path / "again").mkdir()
-    made.write(tmp_path / "again")
+    vocabulary.write(tmp_path / "again")
     first, second = (
         {p.name: p.read_bytes() for p in (tmp_path / name).iterdir()}
         for name in ("child", "again")
@@ -141,11 +143,11 @@ def test_union_adds_a_token_that_another_model_had_added(tmp_path: Path) -> None
     base = speaker(tmp_path / "base", ["say", "cat"])
     chat = speaker(tmp_path / "chat", ["cat"], added=["say"])
     (tmp_path / "child").mkdir()
-    made = prepare(TokenizerRule("union"), [base, chat], ["base", "chat"])
-    made.write(tmp_path / "child")
+    vocabulary = prepare(TokenizerRule("union"), [base, chat], ["base", "chat"])
+    vocabulary.write(tmp_path / "child")
     tokens = read_tokens(tmp_path / "child")
     assert (1, True) == (tokens.ids["say"], tokens.added["say"]["special"])
-    assert made.changes_model
+    assert vocabulary.changes_model
 
 
 def test_added_tokens_of_older_configs_are_told_too(tmp_path: Path) -> None:

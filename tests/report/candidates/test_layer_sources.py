@@ -90,6 +90,6 @@ def test_values_of_a_slice_belong_to_its_own_parents() -> None:
 )
 def test_rules_of_tensors_are_exceptions_in_words(rule: Rule, said: str) -> None:
     """What holds for certain tensors alone is a sentence, and changes no layer."""
-    told: Composition = composition(merged(rule, Rule({"weight": 1.0})), 2)
-    assert (f"{said}: task_arithmetic with weight 0.0",) == told.exceptions
-    assert {1.0} == {layer.values["weight"] for layer in told.layers}
+    layers: Composition = composition(merged(rule, Rule({"weight": 1.0})), 2)
+    assert (f"{said}: task_arithmetic with weight 0.0",) == layers.exceptions
+    assert {1.0} == {layer.values["weight"] for layer in layers.layers}

@@ -33,11 +33,11 @@ def large_story(num_candidates: int) -> Story:
 def large_rows(num_candidates: int) -> list[Row]:
     """Return rows in generations of ``POPULATION``; every fortieth failed."""
     draw = np.random.default_rng(7)
-    models = [Model(name, f"{place}{place}") for place, name in enumerate(PARENTS)]
+    models = [Model(name, f"{index}{index}") for index, name in enumerate(PARENTS)]
     template = rows_of()[0]
     rows: list[Row] = []
     for number in range(num_candidates):
-        generation, place = divmod(number, POPULATION)
+        generation, number_in_generation = divmod(number, POPULATION)
         weights = np.round(draw.uniform(0, 1.5, (3, 3)), 4)
         rules = [
             Rule({"weight": tuple(map(float, w))}, layers=(2 * i, 2 * i + 2))
@@ -45,10 +45,10 @@ def large_rows(num_candidates: int) -> list[Row]:
         ]
         recipe = Recipe.of_models("linear", models, [*rules, Rule({"weight": 1.0})])
         scores = np.clip(0.4 + 0.4 * weights[:, 0] / 1.5 + draw.normal(0, 0.05, 3), 0, 1)
-        before = candidate_name(generation - 1, place) if generation else PARENTS[0]
+        before = candidate_name(generation - 1, number_in_generation) if generation else PARENTS[0]
         row = replace(
             template,
-            name=candidate_name(generation, place),
+            name=candidate_name(generation, number_in_generation),
             id=recipe.id,
             generation=generation,
             ancestors=(before, candidate_name(max(generation - 1, 0), 0)),

@@ -149,8 +149,8 @@ def test_whole_numbers_and_names_are_bins_of_equal_length() -> None:
     fixed: dict[str, Any] = {"weight": (1, 1), "density": (1, 1)}
     space = space_of("della", parameters={"rescale": list(NAMES)}, **fixed)
     points = [space.from_unit([u]) for u in (0.0, 0.3, 0.34, 0.66, 0.67, 1.0)]
-    found = [space.decode(point)[1][0].values["rescale"] for point in points]
-    assert [name for name in NAMES for _ in range(2)] == found
+    decoded = [space.decode(point)[1][0].values["rescale"] for point in points]
+    assert [name for name in NAMES for _ in range(2)] == decoded
     assert {"rescale": 3.0} == {k: v for k, v in space.named((3.0,)).items() if k == "rescale"}
 
 

@@ -38,12 +38,12 @@ def test_equal_points_are_all_on_the_front() -> None:
 @given(POINTS)
 def test_fronts_divide_the_points(points: list[tuple[float, ...]]) -> None:
     """Every point is on one front; nobody beats another of its front; an earlier front does."""
-    found = fronts(points)
-    assert sorted(i for front in found for i in front) == list(range(len(points)))
-    for place, front in enumerate(found):
+    divided = fronts(points)
+    assert sorted(i for front in divided for i in front) == list(range(len(points)))
+    for rank, front in enumerate(divided):
         assert not any(dominates(points[i], points[j]) for i in front for j in front)
-        for j in front if place else []:
-            assert any(dominates(points[i], points[j]) for i in found[place - 1])
+        for j in front if rank else []:
+            assert any(dominates(points[i], points[j]) for i in divided[rank - 1])
 
 
 @given(POINTS)
@@ -51,11 +51,11 @@ def test_ranked_never_puts_the_beaten_before_the_beater(points: list[tuple[float
     """The order is one of all points, and agrees with dominance."""
     order = ranked(points)
     assert sorted(order) == list(range(len(points)))
-    place = {point: i for i, point in enumerate(order)}
+    position = {point: i for i, point in enumerate(order)}
     for i, first in enumerate(points):
         for j, second in enumerate(points):
             if dominates(first, second):
-                assert place[i] < place[j]
+                assert position[i] < position[j]
 
 
 def test_one_objective_is_ranked_by_its_value() -> None:
