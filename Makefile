@@ -5,6 +5,9 @@ BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Where it is set, as in many images of containers, each process compiles PyTorch and the rest again:
+# 28 s of processor time for the imports of a stage instead of 12 (docs/log.md, 2026-11-29).
+export PYTHONDONTWRITEBYTECODE :=
 SOURCES := germline stages flows tests zoo tools examples
 
 

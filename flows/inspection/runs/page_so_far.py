@@ -28,7 +28,9 @@ class PageSoFar:
         start = time.monotonic()
         if self._spent_s > _SHARE * (start - self._begun) and not is_last:
             return
+        from flows.merging.model_cache import cache_folder
         from stages.report.page.html_page import render_page
+        from stages.report.page.vega_bundle import kept_vega_bundle
         from stages.report.search_story import search_story
 
         select, report = self._params.select, self._params.report
@@ -37,6 +39,7 @@ class PageSoFar:
             None,
             title=report.title,
             num_generations=select.generations,
+            library=kept_vega_bundle(cache_folder()),
         )
         PAGE_SO_FAR.parent.mkdir(parents=True, exist_ok=True)
         write_whole(PAGE_SO_FAR, page)

@@ -14,6 +14,7 @@ from stages.hashing import canonical_json
 from stages.lineage.paired_tests import p_text
 from stages.report.page.chart_specs import chart_specs
 from stages.report.page.page_data import page_data
+from stages.report.page.vega_bundle import vega_bundle
 from stages.report.report_tables import OUTCOMES
 from stages.report.search_story import SearchStory
 from stages.report.story import Story
@@ -31,12 +32,13 @@ def render_page(
     title: str,
     confidence: float = 0.95,
     num_generations: int | None = None,
+    library: str | None = None,
 ) -> str:
     """Return the HTML page of a search, and of the story it belongs to once the run is over.
 
     Every text from outside is escaped. Without a story the run is under way, and
     ``num_generations`` is how many it will have. The browser is forbidden every request, and
-    every script but the page's own.
+    every script but the page's own. ``library`` is ``vega_bundle()``, from one who has it.
     """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -50,7 +52,7 @@ def render_page(
     environment.filters["p_value"] = _p_value
     recipe = None if story is None else _pretty(story.champion.recipe)
     specs = chart_specs(search, story)
-    library, scripts = vega_scripts(), page_scripts()
+    library, scripts = library or vega_bundle(), page_scripts()
     return environment.get_template("page.html.j2").render(
         title=title,
         search=search,
@@ -71,23 +73,6 @@ def render_page(
 def json_for_script(value: Any) -> str:
     """Return ``value`` as JSON that is safe inside a script element, whatever its texts hold."""
     return canonical_json(value).translate(_UNSAFE_IN_SCRIPTS)
-
-
-@cache
-def vega_scripts() -> str:
-    """Return Vega, Vega-Lite and vega-embed as one script, as vl-convert bundles them.
-
-    The version is that of the specifications, so that charts mean what Altair wrote.
-    """
-    import altair as alt
-    import vl_convert
-
-    version = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
-    # None, which its stubs leave out: exports vegaEmbed, vega and vegaLite to the window
-    bundle = vl_convert.javascript_bundle(None, version)  # type: ignore[arg-type]
-    if "</script" in bundle:
-        raise ValueError("the bundle of Vega would end its script element early")
-    return bundle
 
 
 @cache
