@@ -6,6 +6,7 @@ A score is stored under a key of all that decides it, a failure under a key of i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class EvaluationCache:
         check_sources: Callable[[], None] = lambda: None,
     ) -> None:
         self.num_computed = 0
-        self._params = params
+        self._references = params.references
         self._store = store
         self._suite = suite
         self._executor = executor
@@ -55,8 +56,12 @@ class EvaluationCache:
         self._check_sources = check_sources
         self._used = UsedRecords(store)
         # Servers that judge, and other engines, may answer the same text otherwise another time.
-        repeats = params.backend is None and not any(task.judge for task in params.tasks)
+        judges = [task.judge for task in params.tasks if task.judge]
+        repeats = params.backend is None and not judges
         self._known = KnownResults(Facts(store.root), environment, repeats=repeats)
+        self._failure_key = partial(
+            failure_key, timeout_s=params.timeout_s, retries=params.retries, judges=judges
+        )
 
     def outcome(self, job: CandidateJob) -> Outcome:
         """Return the outcome of ``job``, from the store or computed now.
@@ -67,7 +72,7 @@ class EvaluationCache:
             GermlineError: the run cannot go on: the machine, the store or the params are at fault.
         """
         key = self._key(job)
-        failed = failure_key(key, self._params)
+        failed = self._failure_key(key)
         for stored in (key, failed):
             outcome = self._find(stored, job, is_failure=stored == failed)
             if outcome is not None:
@@ -86,7 +91,7 @@ class EvaluationCache:
             EvaluationError: it cannot be loaded or scored.
             ParamsError: its server refuses what the params have it asked.
         """
-        model_identity = identity(self._params.references[name])
+        model_identity = identity(self._references[name])
         key = evaluation_key(content_hash(["reference", model_identity]), self._suite.key(split))
         stored = self._read(key)
         if stored is not None:
@@ -102,7 +107,7 @@ class EvaluationCache:
     def failure(self, job: CandidateJob, error: GermlineError) -> Outcome:
         """Remember that all tries of ``job`` failed with ``error``, and return that outcome."""
         outcome = Outcome(None, None, plain_reason(error))
-        self._remember(failure_key(self._key(job), self._params), job, outcome)
+        self._remember(self._failure_key(self._key(job)), job, outcome)
         return outcome
 
     def records(self) -> Sequence[Record]:

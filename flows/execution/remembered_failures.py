@@ -6,20 +6,22 @@ another number of retries is the documented one, as it changes no score.
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import stages
 from stages.hashing import content_hash
-from stages.params.evaluate_params import EvaluateParams
+from stages.params.task_params import JudgeParams
 
 _ROOMS = ("checkpoint", "evaluate", "merge", "recipe")
 
 
-def failure_key(evaluation_key: str, params: EvaluateParams) -> str:
+def failure_key(
+    evaluation_key: str, *, timeout_s: float, retries: int, judges: Sequence[JudgeParams]
+) -> str:
     """Return the key of the failure of what would be stored under ``evaluation_key``."""
-    judges = [task.judge for task in params.tasks if task.judge]
-    patience = [[params.timeout_s, params.retries], *([j.timeout_s, j.retries] for j in judges)]
+    patience = [[timeout_s, retries], *([j.timeout_s, j.retries] for j in judges)]
     return content_hash(["failed", evaluation_key, _code(), *patience])
 
 

@@ -9,6 +9,7 @@ import torch
 
 from stages.errors import EvaluationError
 from stages.evaluate.aggregate import tally
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.backends.backend import Backend, Note, say_nothing
 from stages.evaluate.item_values import values_of
 from stages.evaluate.metric_values import apply_filter, value_of
@@ -46,7 +47,8 @@ class Evaluator:
 
     def __init__(self, backend: Backend, params: EvaluateParams, suite: Suite) -> None:
         self._lm = backend
-        self._params = params
+        self._threads = params.threads
+        self._prompt_arguments = PromptArguments.of(params)
         self._suite = suite
         self._ready: dict[str, list[Ready]] = {}
         self._subsets: dict[tuple[str, Items], list[Ready]] = {}
@@ -65,7 +67,7 @@ class Evaluator:
             EvaluationError: the split or an item is unknown, an item does not fit the model, or a
                 score is not a finite number.
         """
-        torch.set_num_threads(self._params.threads)  # others in this process may have set it
+        torch.set_num_threads(self._threads)  # others in this process may have set it
         device = self._lm.device
         with sealed(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             # Tasks may draw from it; each sampled text has a seed of its own.
@@ -112,7 +114,7 @@ class Evaluator:
 
     def _prepare(self, part: Part) -> Ready:
         template = self._lm.apply_chat_template
-        prompts = build(part.label, part.loaded, part.places, self._params, template)
+        prompts = build(part.label, part.loaded, part.places, self._prompt_arguments, template)
         return self._batched(part, prompts)
 
     def _batched(self, part: Part, prompts: Prompts) -> Ready:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stages.evaluate.arguments.lm_eval_arguments import multiturn
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.random_state import RandomState, kept
 from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED, LoadedTask
 from stages.evaluate.tasks.rendered_documents import remember
-from stages.params.evaluate_params import EvaluateParams
 
 Template = Callable[..., str]
 
@@ -45,7 +44,7 @@ def build(
     name: str,
     loaded: LoadedTask,
     places: Mapping[str, int],
-    params: EvaluateParams,
+    arguments: PromptArguments,
     template: Template | None = None,
 ) -> Prompts:
     """Return the prompts of the items at ``places`` among the task's documents.
@@ -64,7 +63,7 @@ def build(
     )
     process = loaded.process
     with kept(), loaded.entered(), process.blamed(where, remedy):
-        instances = _instances(loaded, places, params, template)
+        instances = _instances(loaded, places, arguments, template)
         if not loaded.has_code:
             remember(loaded.task, [asked[0].doc for asked in instances.values()])
             return Prompts(instances)
@@ -76,15 +75,15 @@ def build(
 def _instances(
     loaded: LoadedTask,
     places: Mapping[str, int],
-    params: EvaluateParams,
+    arguments: PromptArguments,
     template: Template | None,
 ) -> dict[str, list[Any]]:
     ordered = sorted(places, key=lambda item: places[item])
     names = dict(enumerate(ordered))
-    _request(loaded, params, template, samples=[places[item] for item in ordered])
+    _request(loaded, arguments, template, samples=[places[item] for item in ordered])
     if loaded.state is not None and not loaded.state.is_now():
         names = {doc_id: item for item, doc_id in places.items()}
-        _request(loaded, params, template, limit=params.limit)
+        _request(loaded, arguments, template, limit=arguments.limit)
     by_item: dict[str, list[Any]] = {item: [] for item in ordered}
     for instance in loaded.task.instances:
         if instance.doc_id in names:
@@ -93,15 +92,15 @@ def _instances(
 
 
 def _request(
-    loaded: LoadedTask, params: EvaluateParams, template: Template | None, **wanted: Any
+    loaded: LoadedTask, arguments: PromptArguments, template: Template | None, **wanted: Any
 ) -> None:
     if loaded.state is not None:
         loaded.state.restore()
     loaded.task.set_fewshot_seed(seed=FEWSHOT_SEED)
     loaded.task.build_all_requests(
         **wanted,
-        system_instruction=params.system_instruction,
-        apply_chat_template=bool(params.apply_chat_template),
-        fewshot_as_multiturn=multiturn(params),
-        chat_template=template if params.apply_chat_template else None,
+        system_instruction=arguments.system_instruction,
+        apply_chat_template=arguments.apply_chat_template,
+        fewshot_as_multiturn=arguments.fewshot_as_multiturn,
+        chat_template=template if arguments.apply_chat_template else None,
     )

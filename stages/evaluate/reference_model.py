@@ -25,6 +25,7 @@ def evaluate(name: str, params: EvaluateParams, suite: Suite, split: str) -> Eva
         kind = model_class(model_params.model)
     if only_chats(kind):
         params = params.model_copy(update={"apply_chat_template": True})
-    backend = (ServerLM if is_server(kind) else NativeLM)(model_params, params, where)
+    engine = ServerLM if is_server(kind) else NativeLM
+    backend = engine(model_params, where, device=params.device, batch_size=params.batch_size)
     backend.open()
     return Evaluator(backend, params, suite).evaluate(split)

@@ -28,6 +28,8 @@ def evaluator_of(model_folder: Path, params: EvaluateParams, suite: Suite) -> Ev
     """
     if params.backend is None:
         return ResidentEvaluator(model_folder, params, suite)
-    engine = NativeLM(params.backend, params, "evaluate.backend")
+    engine = NativeLM(
+        params.backend, "evaluate.backend", device=params.device, batch_size=params.batch_size
+    )
     engine.load(model_folder)
     return Evaluator(engine, params, suite)

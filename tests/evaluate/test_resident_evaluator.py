@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from stages.errors import EvaluationError
 from stages.evaluate import stage
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.params.evaluate_params import EvaluateParams
@@ -173,7 +174,7 @@ def test_chat_template_wraps_the_prompt(make_params: MakeParams, model_folder: P
     params = make_params("sums", apply_chat_template=True, system_instruction="add")
     template = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }};{% endfor %}"
     evaluator = opened(model_folder, make_params("sums"))
-    evaluator._params = params
+    evaluator._prompt_arguments = PromptArguments.of(params)
     resident: Any = evaluator._lm
     resident.tokenizer.chat_template = template
     ready = evaluator.prepare("search")[0]

@@ -1,6 +1,7 @@
 """A copy of the project in a folder of its own, small enough to run whole in a test."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -110,6 +111,11 @@ class Project:
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
         path.write_text(yaml.safe_dump(merged(params, changes)), encoding="utf-8")
+
+    def rows(self, folder: str = "data/lineage") -> list[dict[str, Any]]:
+        """Return the rows of the search, or with ``data/selection`` those with every split."""
+        text = (self.folder / folder / "genomes.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
 
     def files(self, folder: str) -> dict[str, bytes]:
         """Return the content of every file below ``folder``."""

@@ -19,12 +19,6 @@ def entries(project: Project) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in json.loads(text)["entries"]}
 
 
-def lineage(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage's rows."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def test_candidates_score_alike_on_a_backend_that_loads_folders(
     make_project: Callable[[str], Project],
 ) -> None:
@@ -32,12 +26,12 @@ def test_candidates_score_alike_on_a_backend_that_loads_folders(
     project = make_project("folders")
     project.set({"evaluate": {"tasks": [TASK]}, "select": SHORT})
     project.germline("evolve")
-    resident = lineage(project)
+    resident = project.rows()
     native = {"model": "hf", "model_args": {"dtype": "float32"}}
     project.set({"evaluate": {"backend": native}})
     said = project.germline("evolve")
 
-    assert resident == lineage(project)
+    assert resident == project.rows()
     assert {"ok"} == {row["status"] for row in resident}
     assert "4 candidates, 3 evaluated now" in said
     assert [] == list((project.folder / ".scratch").glob(".work.*"))

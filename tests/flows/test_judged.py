@@ -23,12 +23,6 @@ def judged(project: Project, url: str, **keys: Any) -> None:
     project.set({"evaluate": {"tasks": [task], "include_path": None, "retries": 0}})
 
 
-def rows_of(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage's rows."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
     make_project: Callable[[str], Project],
 ) -> None:
@@ -44,7 +38,7 @@ def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
         judged(project, server.url)
         said = project.germline("evolve")
         first, num_asked = project.files("data/lineage"), len(asked)
-        failed = [row for row in rows_of(project) if row["status"] == "failed"]
+        failed = [row for row in project.rows() if row["status"] == "failed"]
         again = project.germline("evolve")
         assert first == project.files("data/lineage")
         assert num_asked == len(asked)
@@ -55,7 +49,7 @@ def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
     assert 1 == len(failed)
     assert "judge m: HTTP status 503, tried 1 times" in failed[0]["error"]
     assert "0 evaluated now" in again
-    assert {"ok"} == {row["status"] for row in rows_of(project)}
+    assert {"ok"} == {row["status"] for row in project.rows()}
 
 
 def test_refusal_of_a_judge_ends_the_run(make_project: Callable[[str], Project]) -> None:

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.flows.conftest import RACED, Project, wait_until
 
@@ -43,18 +42,6 @@ metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
 """
 
 
-def rows_of(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage's rows."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def finished(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage's rows with the scores of every split."""
-    text = (project.folder / "data/selection/genomes.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def tracked_results(project: Project) -> dict[str, bytes]:
     """Return what DVC tracks of lineage, selection and reports: not the log of runs."""
     contents = {
@@ -85,14 +72,16 @@ def test_pipeline_repeats_and_replays(copy_repeated: MakeProject) -> None:
     assert "17 candidates, 0 evaluated now" in forced
     assert results == tracked_results(project)
     assert "up to date" in project.run("dvc", "status")
-    assert ["search", "test", "validation"] in [sorted(row["scores"]) for row in finished(project)]
+    assert ["search", "test", "validation"] in [
+        sorted(row["scores"]) for row in project.rows("data/selection")
+    ]
     assert project.files("data/champion").keys() >= {"config.json", "model.safetensors"}
     selection = json.loads(results["data/selection/selection.json"])
     tuned = {e["name"]: e["num_evaluations"] for e in selection["entries"] if e["kind"] == "tuned"}
     assert {"sweep": 6, "random": 2} == tuned  # 3 of task arithmetic, 3 of TIES
-    (seeds, schemas) = ({row[key] for row in rows_of(project)} for key in ("seed", "schema"))
+    (seeds, schemas) = ({row[key] for row in project.rows()} for key in ("seed", "schema"))
     assert ({1}, {2}) == (seeds, schemas)
-    assert all("torch" in row["environment"] for row in rows_of(project))
+    assert all("torch" in row["environment"] for row in project.rows())
     status = json.loads(project.germline("status", "--json"))
     progress, champion = status["progress"], selection["champion"]
     assert (None, "select", champion) == (
@@ -153,7 +142,7 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     assert [] == list((broken.folder / ".scratch").glob(".work.*"))
     assert "17 candidates" in resumed
     assert "items answered; without racing it were 204" in resumed
-    asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in rows_of(whole)}
+    asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in whole.rows()}
     assert {2, 3, 5} == asked
     assert whole.files("data/lineage") == broken.files("data/lineage")
     assert whole.files("data/kept") == broken.files("data/kept")
@@ -172,7 +161,7 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
 
     said = project.germline("evolve")
 
-    rows = rows_of(project)
+    rows = project.rows()
     failed = [row for row in rows if row["status"] == "failed"]
     assert 1 == len(failed)
     assert "evaluate.timeout_s = 10" in str(failed[0]["error"])
@@ -181,7 +170,7 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     assert "0 evaluated now" in project.germline("evolve")
     project.set({"evaluate": {**limited, "retries": 1}})
     project.germline("evolve")
-    assert {"ok"} == {row["status"] for row in rows_of(project)}
+    assert {"ok"} == {row["status"] for row in project.rows()}
 
 
 def wait_for_a_generation(project: Project) -> None:

@@ -1,6 +1,5 @@
 """A merge method of the user's own, from params.yaml through workers to the lineage, and DVC."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +31,7 @@ def _add_deps(folder: Path, *stages: str) -> None:
 
 def _methods(project: Project) -> set[str]:
     """Return the methods that the lineage's recipes name."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return {json.loads(line)["recipe"]["method"] for line in text.splitlines()}
+    return {row["recipe"]["method"] for row in project.rows()}
 
 
 def test_pipeline_runs_a_plugin_and_sees_its_edit(copy_repeated: MakeProject) -> None:
@@ -50,7 +48,8 @@ def test_pipeline_runs_a_plugin_and_sees_its_edit(copy_repeated: MakeProject) ->
         }
     )
 
-    project.run("dvc", "repro", "evolve")
+    project.germline("evolve")
+    project.run("dvc", "commit", "--force", "evolve")
     first = _methods(project)
     own.write_text(FADE.replace("(size + half)", "(size + half + half)"), encoding="utf-8")
     status = project.run("dvc", "status", "evolve")

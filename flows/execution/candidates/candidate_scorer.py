@@ -41,7 +41,9 @@ class CandidateScorer:
         device, self._gpu_slot = own_device(settings.evaluate.device, torch.cuda.device_count())
         own = settings.evaluate.model_copy(update={"device": device})
         if own.backend is not None:
-            backend = NativeLM(own.backend, own, "evaluate.backend")
+            backend = NativeLM(
+                own.backend, "evaluate.backend", device=own.device, batch_size=own.batch_size
+            )
             shard_bytes = int(settings.merge.shard_gb * 1e9)
             self._evaluator = Evaluator(backend, own, self._suite)
             self._sink = FolderSink(backend, shard_bytes=shard_bytes)

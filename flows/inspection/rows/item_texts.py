@@ -17,6 +17,7 @@ def item_texts(folder: Path, wanted: Iterable[tuple[str, str]]) -> dict[tuple[st
     Raises:
         GermlineError: params.yaml or a task cannot be read, or it has other items.
     """
+    from stages.evaluate.arguments.prompt_arguments import PromptArguments
     from stages.evaluate.prompts import build
     from stages.evaluate.quiet_lm_eval import sealed
     from stages.evaluate.tasks.suite import Suite
@@ -31,7 +32,7 @@ def item_texts(folder: Path, wanted: Iterable[tuple[str, str]]) -> dict[tuple[st
             if not places:
                 continue
             with sealed():
-                prompts = build(part.label, part.loaded, places, params)
+                prompts = build(part.label, part.loaded, places, PromptArguments.of(params))
             for item, asked in prompts.instances.items():
                 texts[part.label, item] = str(asked[0].args[0])
             missing -= {(part.label, item) for item in places}

@@ -5,7 +5,6 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.hashing import nearest
-from stages.params.evaluate_params import EvaluateParams
 
 # HFLM's arguments that make sense for a resident model whose weights are replaced in place.
 MODEL_ARGS = (
@@ -35,13 +34,13 @@ _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_toke
 _DTYPES = ("auto", "bfloat16", "float16", "float32")
 
 
-def model_args(params: EvaluateParams) -> dict[str, Any]:
+def model_args(given: Mapping[str, Any], device: str) -> dict[str, Any]:
     """Return HFLM's arguments; dtype is float32 on a CPU and the checkpoint's own elsewhere.
 
     Raises:
         EvaluationError: an argument is unknown, or is set by another key.
     """
-    for name in params.model_args:
+    for name in given:
         if name in _SET_ELSEWHERE:
             raise EvaluationError(
                 f"evaluate.model_args: {name} is not set here. Set {_SET_ELSEWHERE[name]}."
@@ -51,36 +50,17 @@ def model_args(params: EvaluateParams) -> dict[str, Any]:
                 f"evaluate.model_args: unknown argument {name!r}. Legal: {', '.join(MODEL_ARGS)}."
                 f"{nearest(name, list(MODEL_ARGS))}"
             )
-    given = dict(params.model_args)
-    given.setdefault("dtype", "float32" if params.device.startswith("cpu") else "auto")
-    if given["dtype"] not in _DTYPES:
+    arguments = {"dtype": "float32" if device.startswith("cpu") else "auto", **given}
+    if arguments["dtype"] not in _DTYPES:
         raise EvaluationError(
-            f"evaluate.model_args: dtype is {given['dtype']!r}. Legal: {', '.join(_DTYPES)}."
+            f"evaluate.model_args: dtype is {arguments['dtype']!r}. Legal: {', '.join(_DTYPES)}."
         )
-    length = given.get("max_length")
+    length = arguments.get("max_length")
     if length is not None and not _is_count(length):
         raise EvaluationError(
             f"evaluate.model_args: max_length is {length!r}. Give a whole number of tokens from 1."
         )
-    return given
-
-
-def multiturn(params: EvaluateParams) -> bool:
-    """Return whether few-shot examples are turns of the conversation.
-
-    As on lm-eval's command line they are where a chat template is applied, unless params say.
-
-    Raises:
-        EvaluationError: they should be, but no chat template is applied.
-    """
-    if params.fewshot_as_multiturn is None:
-        return bool(params.apply_chat_template)
-    if params.fewshot_as_multiturn and not params.apply_chat_template:
-        raise EvaluationError(
-            "evaluate.fewshot_as_multiturn: is true, but evaluate.apply_chat_template is not. "
-            "Turns need a chat template; set it to true, or this to false."
-        )
-    return params.fewshot_as_multiturn
+    return arguments
 
 
 def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.requests import Request
-from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 
@@ -32,7 +31,9 @@ class Asked:
 class NativeLM:
     """Answers as ``lm-eval --model`` does; its model may be another one for each candidate."""
 
-    def __init__(self, model_params: ModelParams, params: EvaluateParams, where: str) -> None:
+    def __init__(
+        self, model_params: ModelParams, where: str, *, device: str, batch_size: int
+    ) -> None:
         """Keep the parameters; nothing is loaded yet.
 
         Raises:
@@ -41,14 +42,15 @@ class NativeLM:
         with at(where):
             self._class = model_class(model_params.model)
         self._model_params = model_params
-        self._params = params
+        self._device = device
+        self._batch_size = batch_size
         self._where = where
         self._lm: Any = None
 
     @property
     def device(self) -> torch.device:
         """The device that params name."""
-        return torch.device(self._params.device)
+        return torch.device(self._device)
 
     def load(self, folder: Path) -> None:
         """Use the model of ``folder`` from now on; the folder may be removed afterwards.
@@ -124,7 +126,7 @@ class NativeLM:
             os.environ.setdefault(name, value)
         given = {**self._model_params.model_args, **more}
         if loads_folders(self._class):
-            given = {"batch_size": self._params.batch_size, "device": self._params.device} | given
+            given = {"batch_size": self._batch_size, "device": self._device} | given
         return self._class.create_from_arg_obj(given)
 
     def _not_loaded(self, error: Exception) -> str:

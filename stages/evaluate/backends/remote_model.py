@@ -13,7 +13,6 @@ from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.kept_answers import KeptAnswers, is_sampled
 from stages.evaluate.backends.lm_eval_model import Asked, NativeLM, check_answers
 from stages.evaluate.backends.model_strings import identity
-from stages.params.evaluate_params import EvaluateParams
 from stages.params.model_params import ModelParams
 
 _BUSY = (408, 409, 425, 429)  # and any 5xx: the same request may succeed later
@@ -23,14 +22,16 @@ _OPENAI = "OPENAI_API_KEY"
 class ServerLM(NativeLM):
     """Answers as the server does; a failure loses no answer that came before it."""
 
-    def __init__(self, model_params: ModelParams, params: EvaluateParams, where: str) -> None:
+    def __init__(
+        self, model_params: ModelParams, where: str, *, device: str, batch_size: int
+    ) -> None:
         """Keep the parameters; the server is not asked yet.
 
         Raises:
             EvaluationError: lm_eval has no such model.
             ParamsError: the API key is not in the environment.
         """
-        super().__init__(model_params, params, where)
+        super().__init__(model_params, where, device=device, batch_size=batch_size)
         self._kept = KeptAnswers(identity(model_params))
         self._headers = self._authorised()
 

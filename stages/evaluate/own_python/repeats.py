@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.random_state import kept
@@ -16,7 +17,6 @@ from stages.evaluate.prompts import Prompts, build
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
 from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
-from stages.params.evaluate_params import EvaluateParams
 
 _NUM_SCORED = 2  # items; each is scored three times
 _RENDER = (
@@ -49,7 +49,7 @@ def prompt_hashes(
     label: str,
     twice: tuple[LoadedTask, LoadedTask],
     parts: Mapping[str, Mapping[str, int]],
-    params: EvaluateParams,
+    arguments: PromptArguments,
 ) -> dict[str, dict[str, str]]:
     """Return, by split and item, the hash of its prompts, choices and target.
 
@@ -60,9 +60,9 @@ def prompt_hashes(
         EvaluationError: the two differ, or scoring an item again gives another score.
     """
     first, second = twice
-    hashes = {s: _hashes(first, build(label, first, parts[s], params)) for s in parts}
+    hashes = {s: _hashes(first, build(label, first, parts[s], arguments)) for s in parts}
     for split in reversed(list(parts)):
-        prompts = build(label, second, parts[split], params)
+        prompts = build(label, second, parts[split], arguments)
         for item, one in _hashes(second, prompts).items():
             if hashes[split][item] != one:
                 raise EvaluationError(

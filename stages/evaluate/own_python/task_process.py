@@ -40,6 +40,10 @@ def _set_streams(stdin: Any, stdout: Any, stderr: Any) -> None:
     sys.stdin, sys.stdout, sys.stderr = stdin, stdout, stderr
 
 
+def _set_dont_write_bytecode(value: bool) -> None:
+    sys.dont_write_bytecode = value
+
+
 def _set_list(target: list[Any]) -> _Change:
     return lambda: list(target), lambda value: target.__setitem__(slice(None), value)
 
@@ -50,6 +54,7 @@ _SETTINGS: tuple[_Change, ...] = (
     _set_list(sys.path),
     (lambda: dict(os.environ), _set_environment),
     (lambda: (sys.stdin, sys.stdout, sys.stderr), lambda value: _set_streams(*value)),
+    (lambda: sys.dont_write_bytecode, _set_dont_write_bytecode),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: logging.root.manager.disable, logging.disable),
     (lambda: logging.root.level, logging.root.setLevel),
@@ -165,6 +170,9 @@ class TaskProcess:
         """Give the task its modules, path and folder; return the modules that this covers."""
         covered = {name: sys.modules[name] for name in self._modules if name in sys.modules}
         sys.modules.update(self._modules)
+        # A file that was edited within a second of its last import, to the same length, would be
+        # read from the cache: the old code under the new key.
+        sys.dont_write_bytecode = True
         self._registered.enter()
         if self._left is not None:
             folder, sys.path[:], environment = self._left

@@ -47,7 +47,7 @@ class ResidentLM(TextLM):
                 pretrained=str(folder),
                 batch_size=params.batch_size,
                 device=params.device,
-                **model_args(params),
+                **model_args(params.model_args, params.device),
             )
         except Exception as error:
             raise EvaluationError(

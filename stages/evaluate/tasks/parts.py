@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from stages.errors import EvaluationError
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.repeats import prompt_hashes, refuse_other_documents
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.tasks.catalogue import Catalogue
@@ -138,17 +139,17 @@ def _repeating(
             first = list(_places(task, params.limit))
             refuse_other_documents(name, task, first, list(_places(again, params.limit)))
             served = {split: part for split, part in parts.items() if part.loaded is task}
-            parts |= _checked(served, again, params)
+            parts |= _checked(served, again, PromptArguments.of(params))
     return parts
 
 
 def _checked(
-    parts: Mapping[str, Part], again: LoadedTask, params: EvaluateParams
+    parts: Mapping[str, Part], again: LoadedTask, arguments: PromptArguments
 ) -> dict[str, Part]:
     """Return the parts of one task, with the hashes of its prompts and of its Python."""
     places = {split: part.places for split, part in parts.items()}
     loaded = next(iter(parts.values())).loaded
-    hashes = prompt_hashes(loaded.name, (loaded, again), places, params)
+    hashes = prompt_hashes(loaded.name, (loaded, again), places, arguments)
     # The second task was scored, too, so it has imported all that scoring imports.
     sources = sources_of([*loaded.process.modules.values(), *again.process.modules.values()])
     return {

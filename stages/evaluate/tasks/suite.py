@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from stages.errors import EvaluationError
-from stages.evaluate.arguments.lm_eval_arguments import model_args, multiturn
+from stages.evaluate.arguments.lm_eval_arguments import model_args
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.backends.backend_checks import check_backend, check_references
 from stages.evaluate.backends.model_strings import identity
 from stages.evaluate.quiet_lm_eval import sealed
@@ -182,9 +183,9 @@ class Suite:
             "batch_tokens": params.batch_tokens,
             "chat_template": params.apply_chat_template,
             "device": params.device.partition(":")[0],
-            "fewshot_as_multiturn": multiturn(params),
+            "fewshot_as_multiturn": PromptArguments.of(params).fewshot_as_multiturn,
             "fewshot_seed": FEWSHOT_SEED,
-            "model_args": plain(model_args(params)),
+            "model_args": plain(model_args(params.model_args, params.device)),
             "packages": packages(),
             "parts": [_identity_of(part) for part in self.parts[split]],
             "split": split,
@@ -204,8 +205,8 @@ def check(params: EvaluateParams) -> None:
 
 
 def _check_arguments(params: EvaluateParams) -> None:
-    model_args(params)
-    multiturn(params)
+    model_args(params.model_args, params.device)
+    PromptArguments.of(params)
     check_backend(params)
 
 

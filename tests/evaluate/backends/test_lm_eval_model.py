@@ -64,7 +64,9 @@ def test_each_candidate_is_scored_afresh(
     params = make_params("colours", "sums", backend=HF)
     suite = Suite.load(params)
     assert params.backend is not None
-    engine = NativeLM(params.backend, params, "evaluate.backend")
+    engine = NativeLM(
+        params.backend, "evaluate.backend", device=params.device, batch_size=params.batch_size
+    )
     evaluator = Evaluator(engine, params, suite)
     evaluations = []
     for folder in (model_folder, other_model_folder, model_folder):
@@ -82,7 +84,9 @@ def test_some_items_are_scored_as_in_the_whole(
     params = make_params("colours", backend=HF)
     suite = Suite.load(params)
     assert params.backend is not None
-    engine = NativeLM(params.backend, params, "evaluate.backend")
+    engine = NativeLM(
+        params.backend, "evaluate.backend", device=params.device, batch_size=params.batch_size
+    )
     engine.load(model_folder)
     evaluator = Evaluator(engine, params, suite)
     whole = evaluator.evaluate("search")
@@ -211,7 +215,9 @@ def test_running_engine_is_given_each_candidates_weights(
     params = make_params("colours", "sums")
     backend = make_params("colours", backend={**HF, "model": "vllm"}).backend
     assert backend is not None
-    engine = NativeLM(backend, params, "evaluate.backend")
+    engine = NativeLM(
+        backend, "evaluate.backend", device=params.device, batch_size=params.batch_size
+    )
     evaluator = Evaluator(engine, params, Suite.load(params))
     evaluations = []
     for folder in folders:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.random_state import RandomState
 from stages.evaluate.prompts import build
 from stages.evaluate.resident_evaluator import ResidentEvaluator
@@ -66,7 +67,7 @@ def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
     drawn: dict[int, Any] = {}
     for split in ("test", "search", "validation"):
         part = suite.parts[split][0]
-        prompts = build("own", part.loaded, part.places, PARAMS)
+        prompts = build("own", part.loaded, part.places, PromptArguments.of(PARAMS))
         drawn |= {part.places[i]: asked[0].args[0] for i, asked in prompts.instances.items()}
     assert before.is_now()
     expected = prompts_of_lm_eval(own / "tasks")

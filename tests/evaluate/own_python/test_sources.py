@@ -1,5 +1,6 @@
 """Each file that decides a score is in the suite's key; what decides none is not."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,13 +78,21 @@ def test_key_changes_with_each_file(layered: Path, load: MakeSuite, name: str) -
     assert after == keys(load())
 
 
-def test_changed_helper_is_used(layered: Path, load: MakeSuite) -> None:
-    """The process that loads the suite again runs the new helper, not the one it imported."""
+def test_changed_helper_is_used(
+    layered: Path, load: MakeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that loads the suite again runs the new helper, not the one it imported.
+
+    Nor one from Python's cache, which takes a file of the same second and length for the same.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for number in (0.25, 0.75, 0.5):
         (layered / "tasks" / "deeper.py").write_text(f"VALUE = {number}\n")
         loaded = load().parts["search"][0].loaded
         with loaded.entered():
             assert loaded.task.process_results({}, [""]) == {"ok": number}
+    assert not sys.dont_write_bytecode
+    assert [] == list(layered.rglob("__pycache__"))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def of_download(project: Project) -> tuple[object, str]:
     return lock["stages"]["download"], str(manifest["models"][1]["revision"])
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_fetches_the_locked_commit(
     make_project: Callable[[str], Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,12 @@
 """Whole searches by our own populations: any number of workers, rules that end them, reports."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.flows.conftest import Project
+from tests.slow_cases import with_slow
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "genetic": {"optimizer": "genetic", "stop": {"candidates": 10}},
@@ -14,13 +14,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
-def rows_of(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage's rows, without what is of the whole file."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return [row for row in map(json.loads, text.splitlines()) if "genes" in row]
-
-
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", with_slow(SEARCHES, ["nsga2"]))
 def test_populations_give_the_same_bytes_with_any_number_of_workers(
     make_project: Callable[[str], Project], name: str
 ) -> None:
@@ -36,7 +30,7 @@ def test_populations_give_the_same_bytes_with_any_number_of_workers(
         assert "stopped after generation 1: 8 candidates" in said or "96 items" in said
     one, two = projects
     assert one.files("data/lineage") == two.files("data/lineage")
-    stopped = rows_of(one)
+    stopped = one.rows()
     assert 8 == len(stopped)
     assert any(len(row["ancestors"]) == 2 for row in stopped)
     assert (one.folder / "data/lineage/ending.json").exists()
@@ -49,6 +43,6 @@ def test_populations_give_the_same_bytes_with_any_number_of_workers(
 
     one.set({"select": {"stop": {"candidates": None, "items": None}}})
     said = one.germline("evolve")
-    assert stopped == rows_of(one)[:8]
+    assert stopped == one.rows()[:8]
     assert "16 candidates, 8 evaluated now" in said
     assert not (one.folder / "data/lineage/ending.json").exists()

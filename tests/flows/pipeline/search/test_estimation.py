@@ -2,18 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from tests.flows.conftest import Project
 
 MakeProject = Callable[[str], Project]
 FEW = {"kind": "gmp_irt", "num_items": 3}
-
-
-def rows_of(project: Project) -> list[dict[str, Any]]:
-    """Return the lineage."""
-    text = (project.folder / "data/lineage/genomes.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
@@ -30,7 +23,7 @@ def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
 
     assert lineage == other.files("data/lineage") == project.files("data/lineage")
     assert "9 candidates, 0 evaluated now" in replay
-    for row in rows_of(project):
+    for row in project.rows():
         for task in row["scores"]["search"].values():
             is_first = row["generation"] == 0
             assert (6 if is_first else 3) == task["num_items"]
