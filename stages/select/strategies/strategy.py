@@ -1,7 +1,7 @@
 """What a search is to the rest of germline: it proposes candidates and is told their results.
 
 A strategy keeps no file. Its state is rebuilt by replay: the same params, the same seed and the
-same results, told in the same generations, give the same proposals in any process. Whatever a
+same results, told in the same steps, give the same proposals in any process. Whatever a
 strategy needs to know about its own library or population stays in its own file.
 """
 
@@ -44,7 +44,11 @@ class Result:
 
 
 class Strategy(Protocol):
-    """Proposes a generation, is told all its results, and proposes the next."""
+    """Proposes a generation, is told all its results, and proposes the next.
+
+    With the steady schedule it proposes as many as ``ask_schedule`` allows and is told the results
+    of those that are out longest.
+    """
 
     @classmethod
     def check(cls, params: SelectParams) -> None:
@@ -75,7 +79,9 @@ class Strategy(Protocol):
         """
 
     def ask(self) -> list[Proposal]:
-        """Return the next generation; the warm starts are the first of generation 0.
+        """Return the next generation, or what a steady search may ask now, which may be nothing.
+
+        The warm starts are the first of generation 0.
 
         Raises:
             LineageError: the last generation has not been told, or all have been asked.
@@ -83,6 +89,8 @@ class Strategy(Protocol):
 
     def tell(self, results: Sequence[Result]) -> None:
         """Take in the results of the generation asked last, in any order.
+
+        Of a steady search they are those of the candidates out longest, one or more.
 
         Raises:
             LineageError: there is not one result for each proposal, or one is not finite.
