@@ -40,13 +40,15 @@ class Composition:
     """What a child is made of: by layer, hop by hop where it is a path, and what is apart.
 
     ``exceptions`` are rules for tensors of certain names or modules, as sentences; they come
-    before the rules of the layers. ``merges`` are those that a path runs through, by name.
+    before the rules of the layers. ``merges`` are those that a path runs through, by name; the
+    stream is multiplied by ``stream_scale`` before its first layer.
     """
 
     layers: tuple[LayerSource, ...]
     path: tuple[PathLayer, ...]
     exceptions: tuple[str, ...]
     merges: Mapping[str, "Composition"] = field(default_factory=dict)
+    stream_scale: float = 1.0
 
 
 def composition(recipe: Recipe, num_layers: int) -> Composition:
@@ -71,7 +73,13 @@ def composition(recipe: Recipe, num_layers: int) -> Composition:
             layers.append(LayerSource(first, last, component, method, values))
     exceptions = [_sentence(rule, recipe) for rule in recipe.rules if rule not in general]
     merges = {one.name: composition(one.recipe, num_layers) for one in merges_in(recipe)}
-    return Composition(tuple(layers), path, tuple(exceptions), merges)
+    scale = stream_scale_of(recipe)
+    return Composition(tuple(layers), path, tuple(exceptions), merges, scale)
+
+
+def stream_scale_of(recipe: Recipe) -> float:
+    """Return what the stream is multiplied by before the first layer of a path."""
+    return next((m.stream_scale for m in recipe.layers if m.module == _MODULE), 1.0)
 
 
 def merges_in(recipe: Recipe) -> list[NestedRecipe]:

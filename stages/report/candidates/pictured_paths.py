@@ -6,7 +6,7 @@ from itertools import groupby
 
 from stages.lineage.selection import EntryKind, Selection
 from stages.recipe.recipe import Recipe
-from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe
+from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe, stream_scale_of
 
 _KINDS: tuple[EntryKind, ...] = ("champion", "tuned", "baseline")
 
@@ -24,14 +24,21 @@ class PicturedPath:
 def pictured_paths(selection: Selection) -> tuple[PicturedPath, ...]:
     """Return the champion and the baselines that are paths, the champion first."""
     entries = [entry for kind in _KINDS for entry in selection.of_kind(kind) if entry.recipe]
-    paths = [(e, tuple(hops_of_recipe(Recipe.from_dict(e.recipe or {})))) for e in entries]
-    return tuple(PicturedPath(e.name, e.kind, path, in_words(path)) for e, path in paths if path)
+    pictures = []
+    for entry in entries:
+        recipe = Recipe.from_dict(entry.recipe or {})
+        path = tuple(hops_of_recipe(recipe))
+        if path:
+            words = in_words(path, stream_scale_of(recipe))
+            pictures.append(PicturedPath(entry.name, entry.kind, path, words))
+    return tuple(pictures)
 
 
-def in_words(path: Sequence[PathLayer]) -> str:
+def in_words(path: Sequence[PathLayer], stream_scale: float = 1.0) -> str:
     """Return a path as a list of runs of layers, with their gains where they are not 1.
 
-    ``layers 0 to 3: math 0 to 3; 4 to 5: spanish 2 to 3, attention 0.5``
+    ``layers 0 to 3: math 0 to 3; 4 to 5: spanish 2 to 3, attention 0.5``. ``stream_scale`` is said
+    where it is not 1.
     """
     runs = []
     for _, group in groupby(path, key=_run_of):
@@ -43,7 +50,8 @@ def in_words(path: Sequence[PathLayer]) -> str:
         )
         gains = _gains(first)
         runs.append(f"{_span(first.layer, last.layer)}: {sources}{gains and f', {gains}'}")
-    return f"layers {'; '.join(runs)}" if runs else ""
+    scaled = "" if stream_scale == 1.0 else f"the stream times {stream_scale:.3g}, then "
+    return f"{scaled}layers {'; '.join(runs)}" if runs else ""
 
 
 def gains_in_brief(hop: PathLayer) -> str:

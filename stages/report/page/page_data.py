@@ -102,7 +102,7 @@ def _plain(parts: Composition) -> dict[str, Any]:
     whole = {
         "layers": layers,
         "path": path_data(parts.path),
-        "words": in_words(parts.path),
+        "words": in_words(parts.path, parts.stream_scale),
         "exceptions": list(parts.exceptions),
         "merges": {name: _plain(merge) for name, merge in parts.merges.items()},
     }

@@ -41,7 +41,8 @@ def params_of_half(params: SelectParams, half: Half) -> SelectParams:
         )
     own: dict[str, Any]
     if half == "parameters":
-        own = {"space": space.model_copy(update={"layers": None}), "scan": ScanParams()}
+        own = {"space": space.model_copy(update={"layers": None})}
+        own |= {"scan": ScanParams(), "cost": None}  # all its children are of one size
     else:
         paths = SpaceParams(methods=[], layers=space.layers, decimals=space.decimals)
         own = {"space": paths, "warm_start": [s for s in params.warm_start if s == "parents"]}

@@ -1,8 +1,11 @@
 """Paths as plain data and in words."""
 
+from dataclasses import replace
+
 from stages.report.candidates.layer_sources import PathLayer, composition, layers_named
-from stages.report.candidates.pictured_paths import gains_in_brief, in_words
+from stages.report.candidates.pictured_paths import gains_in_brief, in_words, pictured_paths
 from stages.report.page.page_data import page_data
+from tests.report import conftest as selection
 from tests.report.conftest import told
 from tests.report.paths_run import path_story, through_merge
 
@@ -26,6 +29,7 @@ def test_a_path_is_told_run_by_run() -> None:
         "5: b 4, attention 0.25, MLP 2; 6: b 5, MLP 1.5"
     )
     assert not in_words(())
+    assert in_words(path[:1], 0.5) == "the stream times 0.5, then layers 0: a 0"
     merged = (PathLayer(0, (("a", 0), ("b", 3)), 1.0, 1.0),)
     assert "layers 0: a 0 + b 3" == in_words(merged)
 
@@ -49,6 +53,20 @@ def test_champion_and_baselines_that_are_paths_are_pictured() -> None:
     assert (4, "b", 4) == tuple(first_of_b[k] for k in ("layer", "ancestor", "source_layer"))
     assert "att 1.00, MLP 2.00" == first_of_b["gains"]
     assert () == told().paths
+
+
+def test_a_scale_of_the_stream_is_said_of_its_path() -> None:
+    """It comes before the first layer, so no layer shows it."""
+    recipe = through_merge().recipe
+    (module,) = recipe.layers
+    scaled = replace(recipe, layers=(replace(module, stream_scale=0.8),))
+    assert 0.8 == composition(scaled, 6).stream_scale
+    assert 1.0 == composition(recipe, 6).stream_scale
+    entries = selection.selection_of()
+    (winner,) = entries.of_kind("champion")
+    as_scaled = replace(winner, recipe=scaled.to_dict())
+    (picture,) = pictured_paths(replace(entries, entries=(as_scaled,)))
+    assert picture.words.startswith("the stream times 0.8, then layers 0 to 3: merge 0 to 3; 4")
 
 
 def test_a_path_shows_the_weights_of_the_merge_that_it_runs_through() -> None:

@@ -50,6 +50,14 @@ def test_halves_are_the_run_in_one_half_of_its_space() -> None:
     assert [0, 4] == [own.scan.budget for own in (parameters, layers)]
 
 
+def test_a_cost_of_children_is_an_objective_of_layers_alone() -> None:
+    """Without paths all children cost the same."""
+    layers = {"encoding": "blocks"}
+    params = params_of({**JOINT, "layers": layers}, objectives="separate", cost="layers")
+    costs = [params_of_half(params, half).cost for half in HALVES]
+    assert [None, "layers"] == costs
+
+
 def test_a_budget_is_of_whole_generations() -> None:
     """A scan counts; a generation that would exceed the budget is not begun."""
     params = params_of()
