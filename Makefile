@@ -12,7 +12,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
+.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,10 @@ test: $(STAMP)  ## the tests that need no more than a laptop
 fuzz: $(STAMP)  ## two thousand malformed inputs, each refused in words (minutes); SEEDS=100 FIRST=0
 	@GERMLINE_FUZZ_SEEDS=$(or $(SEEDS),100) GERMLINE_FUZZ_FIRST=$(or $(FIRST),0) \
 		python -m pytest -m fuzz -n auto --maxprocesses 4 tests/fuzz
+
+kills: $(STAMP)  ## signals to runs, servers, workers at drawn times; no byte may differ (an hour); NUM=100 SEED=0
+	@GERMLINE_KILLS=$(or $(NUM),100) GERMLINE_KILLS_SEED=$(or $(SEED),0) \
+		python -m pytest -s -m kills tests/flows/test_kills.py
 
 browser: $(STAMP)  ## the report's page in a real Chromium, from 10 to 10,000 candidates (minutes)
 	@python -m pytest -m browser tests/report/page/test_in_browser.py

@@ -1,5 +1,6 @@
 """Find an lm-eval task by name and build it once."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from stages.files import inside_project
 from stages.hashing import nearest
 
 TASK_FILES = (".yaml", ".yml")
+# What the system refuses is no fault of the task.
+_REFUSED = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+}
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 
 
@@ -136,6 +142,9 @@ def _members(entry: Any) -> list[str]:
 
 
 def _why_not_built(name: str, error: Exception) -> str:
+    refusal = next((e for e in _causes(error) if getattr(e, "errno", 0) in _REFUSED), None)
+    if refusal is not None:
+        return f"task {name}: its data cannot be read or cached: {_of_disk(refusal)}"
     text = _first_line(error)
     if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
         return (
@@ -150,6 +159,22 @@ def _why_not_built(name: str, error: Exception) -> str:
             f"{', '.join(_LOCAL_FORMATS)}."
         )
     return f"task {name}: cannot be built: {type(error).__name__}: {text}. Fix the task's file."
+
+
+def _causes(error: BaseException | None) -> Iterator[Any]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _of_disk(error: OSError) -> str:
+    from datasets import config
+
+    cache, file = Path(config.HF_DATASETS_CACHE), Path(error.filename or config.HF_DATASETS_CACHE)
+    if cache.is_relative_to(file) or file.is_relative_to(cache):
+        remedy = "Set HF_HOME to a folder with room in which you may write."
+        return f"{cache}: {error.strerror}. {remedy}"
+    return f"{file}: {error.strerror}. Give yourself the right to use it, or free some room."
 
 
 def _first_line(error: Exception) -> str:

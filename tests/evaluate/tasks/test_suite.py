@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets.config
 import pytest
 
 from stages.errors import EvaluationError
@@ -207,6 +208,21 @@ def test_missing_data_are_named(own_project: Path, make_params: MakeParams) -> N
     (own_project / "data" / "colours.jsonl").unlink()
     with pytest.raises(EvaluationError, match=r"task colours: its data are missing: .*colours\.j"):
         Suite.load(make_params("colours"))
+
+
+@pytest.mark.usefixtures("own_project")
+def test_cache_of_the_data_is_blamed_and_not_the_task(
+    make_params: MakeParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system refuses to write, the message names the folder and the variable for it."""
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(EvaluationError) as caught:
+        Suite.load(make_params("colours"))
+    assert str(caught.value) == (
+        f"task colours: its data cannot be read or cached: {tmp_path}/file/cache: "
+        "Not a directory. Set HF_HOME to a folder with room in which you may write."
+    )
 
 
 def test_data_on_the_hub_are_not_fetched(own_project: Path, make_params: MakeParams) -> None:
