@@ -113,17 +113,36 @@ class HubTransfer:
         url = hf_hub_url(self._repo, name, revision=self._commit, endpoint=endpoint())
         metadata = patiently(lambda: get_hf_file_metadata(url, endpoint=endpoint()))
         is_xet = metadata.xet_file_data is not None and is_xet_available()
-        if metadata.etag is None or is_xet:
-            # Xet transfers and checks chunks by their hashes, in a process-wide session.
-            hf_hub_download(  # type: ignore[call-overload]  # any callable is taken for a bar
-                self._repo,
-                name,
-                revision=self._commit,
-                endpoint=endpoint(),
-                tqdm_class=counter,
-            )
+        if is_xet:
+            self._by_xet(name, counter)
+        elif metadata.etag is None:  # which huggingface_hub says better
+            self._by_library(name, counter)
         else:
             self._bring(name, url, metadata.etag, counter)
+
+    def _by_xet(self, name: str, counter: "partial[FileCounter]") -> None:
+        """Let huggingface_hub fetch a file: Xet checks chunks by hash, in a process-wide session.
+
+        Raises:
+            BrokenOffError: Xet's storage did not give it.
+        """
+        try:
+            self._by_library(name, counter)
+        except (httpx2.HTTPError, ConnectionError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise BrokenOffError(
+                f"at {name}, which Xet's storage did not give: {reason}; HF_HUB_DISABLE_XET=1 in "
+                "the environment does without it"
+            ) from error
+
+    def _by_library(self, name: str, counter: "partial[FileCounter]") -> None:
+        hf_hub_download(  # type: ignore[call-overload]  # any callable is taken for a bar
+            self._repo,
+            name,
+            revision=self._commit,
+            endpoint=endpoint(),
+            tqdm_class=counter,
+        )
 
     def _bring(self, name: str, url: str, etag: str, counter: "partial[FileCounter]") -> None:
         """Put the content of a file into the cache; an earlier run may have left a part of it."""
