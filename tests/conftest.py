@@ -24,6 +24,16 @@ settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=4000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+PROJECTS = {"make_project", "copy_repeated"}  # the fixtures of tests that run pipelines
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with whole pipelines first: at the end short tests keep both processes busy."""
+    of_pipelines = {
+        item.path for item in items if PROJECTS.intersection(getattr(item, "fixturenames", ()))
+    }
+    items.sort(key=lambda item: item.path not in of_pipelines)
+
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
