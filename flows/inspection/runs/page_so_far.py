@@ -28,7 +28,7 @@ class PageSoFar:
         start = time.monotonic()
         if self._spent_s > _SHARE * (start - self._begun) and not is_last:
             return
-        from flows.merging.model_cache import cache_folder
+        from flows.merging.weights_hashes import cache_folder
         from stages.report.page.html_page import render_page
         from stages.report.page.vega_bundle import kept_vega_bundle
         from stages.report.search_story import search_story
