@@ -222,6 +222,12 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
         legal = legal_keys(kind, fault["loc"][:-1])
         hint = nearest(str(location[-1]), legal)
         return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
+    if fault["type"] == "invalid_key" or "[key]" in fault["loc"]:
+        inside = ".".join(map(str, [part for part in location[:-1] if part != "[key]"]))
+        return (
+            f"{source}: {inside or 'the file'}: a key is {fault['input']!r}, not a text. YAML 1.1 "
+            "takes off, no, on and yes for false and true; quote the key."
+        )
     if fault["type"] == "missing":
         return f"{where}: missing. This key is required; add it."
     if fault["type"].startswith("union_tag"):

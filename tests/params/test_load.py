@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from stages.errors import ParamsError
-from stages.params.load import load_params
+from stages.params.load import Params, load_params, validated
 from stages.params.space.space_params import SpaceParams
 
 GOOD = {
@@ -128,6 +128,14 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("0.5", "1e-3"), encoding="utf-8")
 
     assert {"epsilon": (0.0, 0.001)} == load_params(path).select.space.parameters
+
+
+def test_a_key_that_yaml_1_1_takes_for_a_switch_is_named() -> None:
+    """PyYAML gives False for the key off; germline's own reader gives its text."""
+    layers = {"encoding": "indicator", False: -2.0}
+    data = {**GOOD, "select": {"space": {"methods": [], "layers": layers}}}
+    with pytest.raises(ParamsError, match=r"layers: a key is False, not a text\. .*quote the key"):
+        validated(Params, data, "params")
 
 
 def test_settings_pass_through_json() -> None:

@@ -62,12 +62,24 @@ class MapElitesStrategy(PopulationStrategy):
         Raises:
             ParamsError: one is not.
         """
-        legal = [*tasks, *(gene.name for gene in space.genes)]
-        for axis in params.archive.axes:
+        genes = {gene.name: gene for gene in space.genes}
+        ordered = [name for name, gene in genes.items() if not gene.is_category]
+        legal = [*tasks, *ordered]
+        for axis, (low, high) in params.archive.axes.items():
+            where = f"params.yaml: select.archive.axes: {axis!r}"
             if axis not in legal:
+                is_name = axis in genes
+                problem = "chooses names, which have no order" if is_name else "is neither a task"
+                problem += "" if is_name else " nor a gene that is searched"
                 raise ParamsError(
-                    f"params.yaml: select.archive.axes: {axis!r} is neither a task nor a gene "
-                    f"that is searched. Legal here: {', '.join(legal)}.{nearest(axis, legal)}"
+                    f"{where} {problem}. Legal here: {', '.join(legal)}.{nearest(axis, legal)}"
+                )
+            gene = None if axis in tasks else genes[axis]
+            if gene is not None and (high <= gene.low or low >= gene.high):
+                raise ParamsError(
+                    f"{where} is cut from {low:g} to {high:g}, and the gene runs from "
+                    f"{gene.low:g} to {gene.high:g}: all candidates would share a cell. Give "
+                    "bounds within these."
                 )
 
     def _take(self, members: Sequence[PopulationMember]) -> None:

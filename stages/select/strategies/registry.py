@@ -9,6 +9,7 @@ from stages.select.strategies.ask_schedule import check_schedule
 from stages.select.strategies.islands import IslandsStrategy
 from stages.select.strategies.single_searches import SINGLE, check_name
 from stages.select.strategies.strategy import Strategy
+from stages.select.strategies.unused_settings import check_settings
 
 STRATEGIES: dict[str, type[Strategy]] = {**SINGLE, "islands": IslandsStrategy}
 
@@ -33,6 +34,7 @@ def check_strategy(params: SelectParams) -> None:
     strategy = STRATEGIES[name]
     check_schedule(params)
     strategy.check(params)
+    check_settings(params)
     if params.shortlist == 0 and not strategy.averages_centre(params):
         raise ParamsError(
             "params.yaml: select.shortlist is 0, which makes the search's mean the champion; that "
@@ -47,6 +49,11 @@ def check_tasks(space: Space, params: SelectParams, tasks: Sequence[str]) -> Non
     Raises:
         ParamsError: it cannot; the message says why.
     """
+    if params.objectives == "separate" and len(tasks) < 2 and params.cost is None:
+        raise ParamsError(
+            f"params.yaml: select.objectives is separate and evaluate.tasks has {len(tasks)}: "
+            "there is one objective. Set objectives to weighted, or give two tasks or a cost."
+        )
     if params.optimizer in STRATEGIES:
         STRATEGIES[params.optimizer].check_tasks(space, params, tasks)
 

@@ -36,7 +36,7 @@ def test_random_search_draws_uniformly() -> None:
     """Every fifth of a gene's range has a fifth of the draws, and results change none of them."""
 
     def genomes(sign: float) -> list[Genome]:
-        params = SelectParams(optimizer="random", population=50, generations=20, sigma=0.01)
+        params = SelectParams(optimizer="random", population=50, generations=20)
         search = search_of(space_of("linear"), params)
         return [genome for _ in range(20) for genome in step(search, lambda g: sign * g[0])]
 

@@ -67,6 +67,14 @@ class Encoding(ABC):
     def check(self, faults: Faults) -> None:
         """Find what the pool and the depth of its models cannot meet."""
         depth = self.num_layers
+        for name, bounds in self.factors().items():
+            if bounds is not None and bounds[0] < bounds[1] and self.factor(name, bounds).is_fixed:
+                faults.add(
+                    f"{_PLACE}.{name} is [{bounds[0]:.10g}, {bounds[1]:.10g}]. Its logarithm has "
+                    f"{self._decimals} decimals, to which both are one number: nothing would be "
+                    "searched. Widen the bounds, raise select.space.decimals, or give one number "
+                    "twice."
+                )
         if self._num_first + self._num_last >= depth:
             faults.add(
                 f"{_PLACE}: first_fixed is {self._num_first} and last_fixed is {self._num_last}, "
@@ -119,6 +127,10 @@ class Encoding(ABC):
         num_last = self._num_last
         path = self.room(hop.layer for hop in path).shortened(path, num_last)
         return lengthened(path, self.least, num_last, self.num_layers, model)
+
+    def factors(self) -> dict[str, Bounds | None]:
+        """Return the bounds of what is searched by its logarithm, by key."""
+        return {f"{branch}_gain": bounds for branch, bounds in self._gains.items()}
 
     def one_of_pool(self, name: str) -> Gene:
         """Return the gene that chooses a model."""

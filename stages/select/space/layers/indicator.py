@@ -9,6 +9,7 @@ hop are ``scale``: on a path only the scales of slots that are on are left, one 
 import math
 from collections.abc import Iterator, Sequence
 
+from stages.params.section import Bounds
 from stages.params.space.layers_params import IndicatorParams
 from stages.recipe.model_size import ModelSize
 from stages.select.space.genes import Gene
@@ -51,6 +52,10 @@ class Indicator(Encoding):
         """Return the depths with all slots off, and with all of them on."""
         fixed = self.first + self.num_layers - self.stop
         return max(1, fixed), fixed + len(self._slots)
+
+    def factors(self) -> dict[str, Bounds | None]:
+        """Return the bounds of the gains, and of the scales."""
+        return {**super().factors(), "scale": self._scale}
 
     def genes(self) -> tuple[Gene, ...]:
         """Return a gene for each slot, whose range has its start in the middle, and its gains."""

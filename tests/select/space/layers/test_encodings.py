@@ -176,6 +176,12 @@ def test_strategies_search_paths(name: str, optimizer: str) -> None:
             {"max_parameters": 40, "min_layers": 3, "size": UNEQUAL},
             "min_layers is 3. So many layers have up to 62 parameters",
         ),
+        (
+            "splice",
+            {"mlp_gain": [1.0, 1.00001]},
+            "layers.mlp_gain is [1, 1.00001]. Its logarithm has 4 decimals, to which both are one",
+        ),
+        ("indicator", {"scale": [3.0, 3.00001]}, "layers.scale is [3, 3.00001]"),
         ("pick", {"parents": 1}, "pick chooses between models, and the pool is a alone"),
         ("splice", {"pool": "merge"}, "layers.pool is merge, and select.space.methods is []"),
         (
