@@ -13,7 +13,7 @@ from stages.files import inside_project
 from stages.hashing import nearest
 
 TASK_FILES = (".yaml", ".yml")
-# What the system refuses is no fault of the task.
+# What the system refuses is not the fault of a task.
 _REFUSED = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
