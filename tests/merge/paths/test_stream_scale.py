@@ -103,7 +103,7 @@ def llamas(tmp_path_factory: pytest.TempPathFactory) -> list[Checkpoint]:
     return two_models(t.LlamaConfig(**_THREE), "LlamaForCausalLM", tmp_path_factory.mktemp("two"))
 
 
-def test_a_scale_of_1_is_no_part_of_the_id(llamas: list[Checkpoint]) -> None:
+def test_a_scale_of_1_is_left_out_of_the_id(llamas: list[Checkpoint]) -> None:
     """A recipe without the key is the same recipe; any other scale is another child."""
     plain = path_recipe(llamas, HOPS)
 
