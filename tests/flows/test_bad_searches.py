@@ -1,22 +1,11 @@
 """Searches that cannot be: each is said by `evolve` before anything is downloaded or scored."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import transformers as t
 import yaml
 
 from tests.flows.conftest import Maker
-
-SMALL = {
-    "vocab_size": 64,
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-}
 
 
 def paths(**layers: object) -> dict[str, Any]:
@@ -92,25 +81,3 @@ def test_what_cannot_be_searched_is_said_before_anything_runs(make_project: Make
         path.write_text(yaml.safe_dump({**params, **changed}), encoding="utf-8")
         assert said in project.germline("evolve", code=1), name
         assert not (project.folder / "data/lineage").exists(), name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        (t.LlamaConfig(**{**SMALL, "hidden_size": 32}), "has shape"),
-        (t.GPT2Config(n_embd=16, n_layer=2, n_head=2, vocab_size=64), "model_type"),
-    ],
-)
-def test_models_of_other_shapes_are_refused_by_the_download(
-    make_project: Maker, tmp_path: Path, config: t.PretrainedConfig, said: str
-) -> None:
-    """A path through a wider model, and through another architecture, never begins."""
-    project = make_project("shapes")
-    for name, one in (("base", t.LlamaConfig(**SMALL)), ("other", config)):
-        t.AutoModelForCausalLM.from_config(one).save_pretrained(tmp_path / name)
-    sources = {"base": str(tmp_path / "base"), "parents": {"other": str(tmp_path / "other")}}
-    path = project.folder / "params.yaml"
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump({**params, "download": sources}), encoding="utf-8")
-    assert said in project.germline("download", code=1)
