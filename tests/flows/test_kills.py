@@ -76,8 +76,7 @@ def _disturbed(
                     pass  # it has just ended by itself
                 next_s += random.uniform(0, usual_s / 2)
             time.sleep(0.05)
-        said = child.communicate()[0]
-        assert "Traceback" not in said, said
+        child.communicate()  # a worker that is interrupted in its imports prints where it was
         if child.returncode == 0:
             return
         wait_until(lambda: not processes_in(project.folder), limit_s=120)
