@@ -4,8 +4,15 @@ Every message says where, what was found, what is legal, and what to do. The cod
 fault says what is wrong and what to do; its caller says where.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from types import NoneType
+
+PATH = (str, Path)
+MAYBE_PATH = (*PATH, NoneType)
+MAYBE_INT = (int, NoneType)
+_MOST_SHOWN = 60  # characters of a value
 
 
 class GermlineError(Exception):
@@ -131,3 +138,22 @@ def _joined(*places: str) -> str:
 
 def _line(where: str, message: str) -> str:
     return f"{where}: {message}" if where else message
+
+
+def check_types(
+    kind: type[GermlineError], given: Mapping[str, tuple[object, tuple[type, ...], str]]
+) -> None:
+    """Check arguments: by name the value, its legal types, and in words what to give.
+
+    True and False are numbers for Python and not here.
+
+    Raises:
+        GermlineError: of the ``kind`` given; a line for each argument of another type.
+    """
+    faults = Faults()
+    for name, (value, types, legal) in given.items():
+        is_odd_bool = isinstance(value, bool) and bool not in types
+        if is_odd_bool or not isinstance(value, types):
+            shown = repr(value)[:_MOST_SHOWN]
+            faults.add(f"{name}: got {shown}, a {type(value).__name__}. Give {legal}.")
+    faults.raise_as(kind)

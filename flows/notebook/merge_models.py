@@ -6,12 +6,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import NoneType
 from typing import Any
 
 from flows.merging.disk_faults import fault_of_disk
 from flows.merging.merge_input import merge as merge_job
 from flows.merging.merge_job import Job
-from stages.errors import CheckpointError, Faults, GermlineError, RecipeError
+from stages.errors import (
+    MAYBE_INT,
+    MAYBE_PATH,
+    PATH,
+    CheckpointError,
+    Faults,
+    GermlineError,
+    RecipeError,
+    check_types,
+)
 from stages.licences import CARD
 from stages.merge.outputs.model_card import recipe_in
 from stages.merge.outputs.model_folder import num_cores
@@ -77,6 +87,17 @@ def merge(  # noqa: PLR0913  # the options of the command
         GermlineError: something is not legal or does not fit, there is no room, or a file cannot
             be read or written.
     """
+    _check_types(
+        out=(out, PATH, "the path of a new folder"),
+        models=(models, (Mapping, NoneType), "a mapping of names to paths"),
+        seed=(seed, MAYBE_INT, "a whole number, or None"),
+        compat=(compat, (str, NoneType), "None or 'mergekit'"),
+        stages=(stages, MAYBE_PATH, "a path, or None"),
+        shard_gb=(shard_gb, (int, float), "a number of GB, such as 5"),
+        threads=(threads, MAYBE_INT, "a whole number, or None"),
+        plugins=(plugins, (list, tuple), "a list of paths"),
+        offline=(offline, (bool,), "True or False"),
+    )
     out, notes = Path(out), list[str]()
     _check(seed=seed, compat=compat, shard_gb=shard_gb, threads=threads)
     with _source(recipe) as source:
@@ -98,6 +119,19 @@ def merge(  # noqa: PLR0913  # the options of the command
     written = Recipe.from_dict(data)
     said = tuple(note.removeprefix("note: ") for note in notes)
     return MergeResult(out, written.id, weights_hash, written, said)
+
+
+def _check_types(**given: tuple[Any, tuple[type, ...], str]) -> None:
+    """Check the types of arguments, and of the paths in them.
+
+    Raises:
+        RecipeError: some are of another type; every fault is listed.
+    """
+    models, plugins = given["models"][0], given["plugins"][0]
+    paths = {f"models[{n!r}]": p for n, p in models.items()} if isinstance(models, Mapping) else {}
+    if isinstance(plugins, list | tuple):
+        paths |= {f"plugins[{number}]": path for number, path in enumerate(plugins)}
+    check_types(RecipeError, {**given, **{n: (p, PATH, "a path") for n, p in paths.items()}})
 
 
 def _carried_out(job: Job) -> tuple[str, Any]:

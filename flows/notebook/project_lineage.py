@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.inspection.project_folder import project_folder
 from flows.inspection.rows.family_tree import family_of
 from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
-from stages.errors import LineageError
+from stages.errors import PATH, LineageError, check_types
 from stages.json_text import read_json
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
@@ -142,6 +142,7 @@ def load_lineage(path: str | Path = ".") -> Lineage:
     Raises:
         GermlineError: there is none, or it is damaged; the message says where.
     """
+    check_types(LineageError, {"path": (path, PATH, "the path of a project or of a lineage")})
     path = Path(path)
     folder = path.parent if path.name == ROWS else path
     if not folder.is_dir():

@@ -15,7 +15,7 @@ from flows.notebook.params_file import project_of
 from flows.notebook.project_lineage import Lineage, load_lineage
 from flows.notebook.run_view import RunView
 from flows.prefect_runtime.console import PACE
-from stages.errors import GermlineError
+from stages.errors import MAYBE_PATH, GermlineError, ParamsError, check_types
 from stages.lineage.records.question_answers import ANSWERS, read_answers
 from stages.lineage.rows import Row
 from stages.params.load import Params
@@ -118,6 +118,14 @@ def search(
     Raises:
         GermlineError: the params are not legal, or the run failed; its reasons are the message.
     """
+    check_types(
+        ParamsError,
+        {
+            "folder": (folder, MAYBE_PATH, "the path of a project's folder, or None"),
+            "overwrite": (overwrite, (bool,), "True or False"),
+            "progress": (progress, (bool,), "True or False"),
+        },
+    )
     project, wanted = project_of(params, folder, overwrite=overwrite)
     with RunView(is_shown=progress) as view:
         lines = []

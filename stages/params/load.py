@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError, model_validator
 
-from stages.errors import ParamsError
+from stages.errors import PATH, ParamsError, check_types
 from stages.files import text_of
 from stages.hashing import nearest
 from stages.params.download_params import DownloadParams
@@ -97,6 +97,7 @@ def load_params(path: str | Path = PARAMS_PATH) -> Params:
         ParamsError: the file is missing, is not YAML, or a key or value is not legal; the message
             lists every fault at once.
     """
+    check_types(ParamsError, {"path": (path, PATH, "the path to a params.yaml")})
     data, document = _read(Path(path))
     return validated(Params, data, str(path), document)
 

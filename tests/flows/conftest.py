@@ -250,6 +250,17 @@ def copy_repeated(tmp_path: Path, repeated: Path, prefect_server: PrefectServer)
     return maker_of(repeated, tmp_path, prefect_server)
 
 
+@pytest.fixture
+def at_repeated(
+    copy_repeated: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project that was run, the working directory, with a cache of hashes of its own."""
+    folder = copy_repeated("project").folder
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GERMLINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def llamas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the models base, one and two: only to be read."""

@@ -21,6 +21,9 @@ from stages.store.tracked_outputs import (
     compare_stages,
 )
 
+# What may change without that anything which a run records changes.
+_WITHOUT_EFFECT = {"params.yaml, evaluate, workers", "params.yaml, report, title"}
+
 
 def check(run: RecordedRun) -> Verdict:
     """Compare outputs and params with dvc.lock, objects with their MD5, items with records."""
@@ -33,8 +36,14 @@ def check(run: RecordedRun) -> Verdict:
         return Verdict("files", "documents and their records", (*differences, broken))
     differences += [_difference(file) for file in outputs.differing]
     differences += [Difference(str(LOCK_FILE), "no hash", path) for path in stages.unlocked]
-    differences += _params(stages)
+    changed = list(_params(stages))
+    differences += [one for one in changed if one.where not in _WITHOUT_EFFECT]
     missing = [f"{path}: not in the working folder" for path in outputs.missing]
+    missing += [
+        f"{one.where}: {one.recorded}, now {one.now}: it moves no result"
+        for one in changed
+        if one.where in _WITHOUT_EFFECT
+    ]
     if not outputs.num_objects:
         missing.append("DVC's cache: holds no object of these outputs")
     return Verdict(

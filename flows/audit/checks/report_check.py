@@ -9,9 +9,11 @@ from pathlib import Path
 
 from flows.audit.check_verdict import Difference, Verdict, differences_in, shown
 from flows.audit.recorded_run import RecordedRun
+from stages.params.report_params import ReportParams
 from stages.report.stage import LINEAGE, OUTPUTS, REPORTS, SELECTION
 from stages.report.stage import run as write_report
 from stages.scratch_folder import scratch_folder
+from stages.store.tracked_outputs import compare_stages
 
 _MOST = 3  # differences of one file that are named
 
@@ -23,13 +25,22 @@ def check(run: RecordedRun) -> Verdict:
         write_report(
             LINEAGE,
             SELECTION,
-            run.params.report,
+            _with_recorded_title(run.params.report),
             scratch,
             select=run.params.select,
         )
         for name in OUTPUTS:
             differences += list(islice(_file(REPORTS / name, scratch / name), _MOST))
     return Verdict("report", f"{len(OUTPUTS)} files, written again", tuple(differences))
+
+
+def _with_recorded_title(params: ReportParams) -> ReportParams:
+    """Return the params with the title that the report was written with: it is not a result."""
+    for stage, _, locked, _ in compare_stages().params:
+        title = locked.get("report", {}).get("title") if stage == "report" else None
+        if isinstance(title, str):
+            return params.model_copy(update={"title": title})
+    return params
 
 
 def _file(recorded: Path, now: Path) -> Iterator[Difference]:

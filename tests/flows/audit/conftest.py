@@ -5,13 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from flows.audit.check_verdict import Verdict
 from flows.audit.recorded_run import RecordedRun
 from stages.files import write_whole
 from stages.hashing import canonical_json
-from tests.flows.conftest import Maker
 
 ROWS = Path("data/lineage/genomes.jsonl")
 
@@ -29,17 +26,6 @@ class NoSteps:
 
     def advance(self, count: float) -> None:
         """Count nothing."""
-
-
-@pytest.fixture
-def here(
-    copy_repeated: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A project that was run, the working directory, with a cache of hashes of its own."""
-    folder = copy_repeated("project").folder
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("GERMLINE_CACHE", str(tmp_path_factory.mktemp("cache")))
-    return folder
 
 
 def said(check: Callable[[RecordedRun], Verdict]) -> list[str]:

@@ -18,6 +18,7 @@ from flows.audit.checks import (
     scores_check,
     search_check,
 )
+from flows.audit.recorded_run import RecordedRun
 from stages.files import write_whole
 from stages.recipe.recipe import Recipe
 from tests.flows.audit.conftest import ROWS, edit_document, edit_rows, flip, said
@@ -25,7 +26,7 @@ from tests.flows.audit.conftest import ROWS, edit_document, edit_rows, flip, sai
 SELECTION = Path("data/selection/selection.json")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_bit_of_a_parent_is_named_with_its_tensor() -> None:
     """The file, and the tensor and number where the source is at hand."""
     flip(Path("data/parents/math/model.safetensors"))
@@ -34,7 +35,7 @@ def test_bit_of_a_parent_is_named_with_its_tensor() -> None:
     assert "data/parents/math, tensor model.norm.weight, number" in differences[1]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_parents_are_those_of_params_and_recipes() -> None:
     """A parent of another name, hash or source is named with the first row that needs it."""
 
@@ -48,7 +49,7 @@ def test_parents_are_those_of_params_and_recipes() -> None:
     assert any(line.startswith("g00-c00, recipe, math") for line in differences)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_bit_of_an_object_of_the_cache_is_named() -> None:
     """Also where the working folder has the file whole; nothing is removed."""
     record = json.loads(Path("data/lineage/store.jsonl").read_text("utf-8").splitlines()[0])
@@ -66,7 +67,7 @@ def test_bit_of_an_object_of_the_cache_is_named() -> None:
     assert path.exists()
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_forged_item_score_is_named_by_sums_and_hashes() -> None:
     """Its task no longer has the mean of its items, and its file is not the one in store.jsonl."""
     path = min(Path("data/lineage/items").glob("*.json"))
@@ -75,7 +76,7 @@ def test_forged_item_score_is_named_by_sums_and_hashes() -> None:
     assert any(path.name in line for line in said(files_check.check))
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_forged_error_of_a_score_is_named() -> None:
     """A standard error that the items do not give, and a fitness that the tasks do not give."""
     path = min(Path("data/lineage/items").glob("*.json"))
@@ -86,7 +87,7 @@ def test_forged_error_of_a_score_is_named() -> None:
     assert any("g00-c00, fitness: recorded 0.99" in line for line in differences)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_answers_belong_to_the_scores_that_they_repeat() -> None:
     """A document that keeps what a model said has the scores of the evaluation next to it."""
     documents = {p: json.loads(p.read_bytes()) for p in Path("data/selection/items").glob("*")}
@@ -110,7 +111,7 @@ def _other_genome(row: dict[str, Any]) -> None:
         row["id"] = Recipe.from_dict(row["recipe"]).id
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_genome_is_named_by_the_replay() -> None:
     """Also where the recipe and its id were changed with it; other rows are as proposed."""
     edit_rows(ROWS, _other_genome)
@@ -121,7 +122,7 @@ def test_changed_genome_is_named_by_the_replay() -> None:
     assert said(recipes_check.check)[0].startswith("g00-c00, id: recorded ffff")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_ancestor_and_order_are_named_by_the_replay() -> None:
     """The ancestor; and the row that was left out or put elsewhere."""
     lines = ROWS.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -135,7 +136,7 @@ def test_changed_ancestor_and_order_are_named_by_the_replay() -> None:
     ]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_row_of_other_libraries_is_named() -> None:
     """All rows of a run name the same versions: it is one row that was changed."""
 
@@ -148,14 +149,31 @@ def test_row_of_other_libraries_is_named() -> None:
     assert difference.startswith("g01-c02, environment, numpy: recorded 0.0, now ")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
+def test_params_that_move_no_result_are_not_a_difference() -> None:
+    """Another title or number of workers is noted; the report is compared under its own title."""
+    path = Path("params.yaml")
+    params = yaml.safe_load(path.read_bytes())
+    params["evaluate"]["workers"], params["report"]["title"] = 2, "Another"
+    write_whole(path, yaml.safe_dump(params))
+    verdict = files_check.check(RecordedRun())
+    assert () == verdict.differences
+    notes = "\n".join(verdict.unchecked)
+    assert "params.yaml, evaluate, workers: 1 in dvc.lock, evolve, now 2: it moves no re" in notes
+    assert "params.yaml, report, title: " in notes
+    assert said(report_check.check) == []
+
+
+@pytest.mark.usefixtures("at_repeated")
 def test_lock_and_params_are_those_of_the_run() -> None:
     """A param that was changed after the run; a stage that dvc.lock does not list; no dvc.lock."""
     edited = Path("params.yaml")
     text = edited.read_text(encoding="utf-8")
-    write_whole(edited, text.replace("title: ", "title: Another "))
+    params = yaml.safe_load(text)
+    params["select"]["shortlist"] += 1
+    write_whole(edited, yaml.safe_dump(params))
     assert any(
-        line.startswith("params.yaml, report, title: recorded ") and "now Another" in line
+        line.startswith("params.yaml, select, shortlist: recorded 2 in dvc.lock")
         for line in said(files_check.check)
     )
     write_whole(edited, text)
@@ -171,7 +189,7 @@ def test_lock_and_params_are_those_of_the_run() -> None:
     assert "no such file" in said(files_check.check)[0]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_swapped_champion_is_named() -> None:
     """Another candidate of the shortlist in its place; and a figure of the selection."""
 
@@ -187,14 +205,14 @@ def test_swapped_champion_is_named() -> None:
     assert first.endswith(f"now {name}")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_other_weights_of_the_champion_are_named() -> None:
     """The folder of the champion, where its tensors are not those that were scored."""
     flip(Path("data/champion/model.safetensors"))
     assert any(line.startswith("data/champion, weights") for line in said(choice_check.check))
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_other_files_of_the_champion_are_named() -> None:
     """A config, tokenizer or card that the recipe does not give; a file more, and one less."""
     folder = Path("data/champion")
@@ -218,7 +236,7 @@ def test_other_files_of_the_champion_are_named() -> None:
     assert second.startswith("data/champion/pytorch_model.bin: recorded a file")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_figure_of_the_report_is_named() -> None:
     """In the metrics by its key, in a table by row and column, in the page by the line."""
     path = Path("reports/metrics.json")
@@ -237,7 +255,7 @@ def test_changed_figure_of_the_report_is_named() -> None:
     assert any(expected in line for line in differences)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_library_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The version of then and that of now; the keys of the evaluations tell no second time."""
     assert said(libraries_check.check) == []
@@ -250,7 +268,7 @@ def test_changed_library_is_said_as_such(tmp_path: Path, monkeypatch: pytest.Mon
     assert difference.endswith("now 9.9.9")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_tasks_are_told_by_the_keys() -> None:
     """Evaluations whose tasks were edited afterwards have other keys than they would have now."""
     path = Path("data/tasks/spanish_arithmetic.yaml")
@@ -262,7 +280,7 @@ def test_changed_tasks_are_told_by_the_keys() -> None:
     assert "tasks, their files, settings" in difference
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("at_repeated")
 def test_changed_answer_on_the_page_is_named() -> None:
     """What the champion is said to have answered is what its document keeps."""
     path = Path("data/selection/answers.jsonl")

@@ -35,13 +35,13 @@ def audit(*arguments: str, code: int) -> Result:
 
 
 def test_untouched_run_is_equal_also_elsewhere(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    at_repeated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything is computed again, from any folder, without a cache or a log as after a clone."""
     for name in (".dvc/cache", "reports/runs", ".scratch"):
-        shutil.rmtree(here / name)
-    before = {p: p.stat().st_mtime_ns for p in sorted(here.glob("data/*/*"))}
-    monkeypatch.chdir(here / "data")
+        shutil.rmtree(at_repeated / name)
+    before = {p: p.stat().st_mtime_ns for p in sorted(at_repeated.glob("data/*/*"))}
+    monkeypatch.chdir(at_repeated / "data")
     result = json.loads(audit("--all", "--json", code=0).stdout)
     assert result["agrees"]
     verdicts = {verdict["check"]: verdict for verdict in result["verdicts"]}
@@ -49,12 +49,12 @@ def test_untouched_run_is_equal_also_elsewhere(
     assert not any("not merged" in text for text in verdicts["items"]["unchecked"])
     assert "DVC's cache" in str(verdicts["files"]["unchecked"])
     assert result["then"] == {"libraries": result["now"]["libraries"], "machines": []}
-    assert before == {p: p.stat().st_mtime_ns for p in sorted(here.glob("data/*/*"))}
+    assert before == {p: p.stat().st_mtime_ns for p in sorted(at_repeated.glob("data/*/*"))}
 
 
-def test_only_evaluating_again_finds_a_forger_who_adds_up(here: Path) -> None:
+def test_only_evaluating_again_finds_a_forger_who_adds_up(at_repeated: Path) -> None:
     """Scores, rows, selection and report all agree with one forged item; its answer does not."""
-    (here / "dvc.lock").unlink()
+    (at_repeated / "dvc.lock").unlink()
     name, item = forge()
     result = audit_run(AuditScope((name,)), NoSteps())
     differing = [verdict for verdict in result.verdicts if not verdict.agrees]
@@ -110,9 +110,9 @@ def _raise(data: Any, number: int) -> None:
         task |= {"score": mean, "stderr": (spread / len(values)) ** 0.5}
 
 
-def test_sample_is_seeded_and_says_which(here: Path) -> None:
+def test_sample_is_seeded_and_says_which(at_repeated: Path) -> None:
     """Equal seeds draw the same candidates; a damaged parent spares the expensive checks."""
-    del here
+    del at_repeated
     recorded = RecordedRun()
     one, same, other = (
         recipes_in(recorded, AuditScope(sample=3, seed=seed)) for seed in (1, 1, 2)
@@ -123,9 +123,9 @@ def test_sample_is_seeded_and_says_which(here: Path) -> None:
     assert all(recorded.names(recipe_id) in one.text for recipe_id in one.ids)
 
 
-def test_missing_files_are_differences_and_said_once(here: Path) -> None:
+def test_missing_files_are_differences_and_said_once(at_repeated: Path) -> None:
     """What needs a file that is gone was not checked; exit 1; a slip of an ID is an error."""
-    (here / "data/selection/selection.json").unlink()
+    (at_repeated / "data/selection/selection.json").unlink()
     result: Audit = audit_run(AuditScope(sample=0), NoSteps())
     differing = [v.check for v in result.verdicts if not v.agrees]
     assert "selection.json: no such file" in str(result.verdicts)
@@ -139,7 +139,7 @@ def test_missing_files_are_differences_and_said_once(here: Path) -> None:
     assert 2 == usage.exit_code
 
 
-def test_slip_of_a_name_is_told(here: Path) -> None:
+def test_slip_of_a_name_is_told(at_repeated: Path) -> None:
     """An ID that names no model of the run is an error with the nearest."""
-    del here
+    del at_repeated
     assert "Did you mean 'g00-c01'" in audit("g0-c1", code=1).output

@@ -14,20 +14,8 @@ from flows.cli.main import main
 from stages.checkpoint.reader import Checkpoint
 from stages.lineage.rows import read_rows, write_rows
 from stages.lineage.selection import Selection
-from tests.flows.conftest import Maker
 
 ROWS = Path("data/selection/genomes.jsonl")
-
-
-@pytest.fixture
-def here(
-    copy_repeated: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A project that was run, the working directory, with a cache of hashes of its own."""
-    folder = copy_repeated("project").folder
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("GERMLINE_CACHE", str(tmp_path_factory.mktemp("cache")))
-    return folder
 
 
 def materialize(*arguments: str, code: int = 0) -> Result:
@@ -37,12 +25,14 @@ def materialize(*arguments: str, code: int = 0) -> Result:
     return result
 
 
-def test_champion_loads_with_its_scores(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_champion_loads_with_its_scores(
+    at_repeated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From a folder of the project, too; its card and its MergeKit file give its weights again."""
     champion = Selection.read(Path("data/selection/selection.json"))
-    monkeypatch.chdir(here / "data")
+    monkeypatch.chdir(at_repeated / "data")
     said = json.loads(materialize("champion", "../model", "--json").stdout)
-    monkeypatch.chdir(here)
+    monkeypatch.chdir(at_repeated)
 
     assert champion.champion == said["name"]
     assert "champion" == said["kind"]
@@ -64,7 +54,7 @@ def test_champion_loads_with_its_scores(here: Path, monkeypatch: pytest.MonkeyPa
         assert f"weights {said['weights_hash']}" in again.output, again.output
 
 
-def test_any_candidate_and_baseline_is_a_model(here: Path) -> None:
+def test_any_candidate_and_baseline_is_a_model(at_repeated: Path) -> None:
     """By its name, by the start of its id, or by the name of the selection's entry."""
     row = next(row for row in read_rows(ROWS) if row.weights_hash and row.fitness is not None)
     for number, word in enumerate((row.name, row.id[:10])):
@@ -73,14 +63,14 @@ def test_any_candidate_and_baseline_is_a_model(here: Path) -> None:
     said = materialize("math", "parent")
     assert Checkpoint(Path("parent")).hash() in said.output
     assert "a parent of the run" in Path("parent/README.md").read_text(encoding="utf-8")
-    assert not list(here.glob(".*.partial"))
+    assert not list(at_repeated.glob(".*.partial"))
 
 
-def test_nothing_is_written_but_what_was_asked_for(here: Path) -> None:
+def test_nothing_is_written_but_what_was_asked_for(at_repeated: Path) -> None:
     """Not over a folder, not for a slip of a name, and no other weights than those scored."""
-    (here / "there").mkdir()
+    (at_repeated / "there").mkdir()
     assert "is already there" in materialize("champion", "there", code=1).output
-    (here / "file").touch()
+    (at_repeated / "file").touch()
     assert "file is not a folder. Give another place" in (
         materialize("champion", "file/out", code=1).stderr.replace("\n", " ")
     )
@@ -90,5 +80,5 @@ def test_nothing_is_written_but_what_was_asked_for(here: Path) -> None:
     ROWS.unlink()
     write_rows(ROWS, forged)
     assert "merged again, its weights hash to" in materialize("g00-c00", "out", code=1).output
-    assert not (here / "out").exists()
-    assert not list(here.glob(".*.partial"))
+    assert not (at_repeated / "out").exists()
+    assert not list(at_repeated.glob(".*.partial"))
