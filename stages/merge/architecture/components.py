@@ -10,9 +10,14 @@ _MLP = re.compile(
     r"mlp|moe|ffn|ff$|feed_?forward|expert|router|densereludense|^fc\d?$|^intermediate$",
     re.IGNORECASE,
 )
-_EARLY = re.compile(r"emb|^w[tp]e$|^shared$|patch|pre_", re.IGNORECASE)
+_EARLY = re.compile(
+    r"emb|^w(?:[tp]e)?$|^shared$|^project_in$|patch|pre_|^per_layer_(?:model_)?projection"
+    r"|^input_hidden_states",
+    re.IGNORECASE,
+)
 _BUFFER = re.compile(r"(?:^|\.)(?:inv_freq|position_ids|masked_bias)$")
-_LATE = re.compile(r"^embed_out$|head|decoder$|predictions", re.IGNORECASE)
+# LFM2 calls the norm behind its last layer embedding_norm.
+_LATE = re.compile(r"^embed_out$|^embedding_norm$|head|predictions", re.IGNORECASE)
 
 
 def component_of(name: str) -> str:
@@ -41,9 +46,13 @@ def _component(inner: str) -> str:
 
 
 def is_early(name: str) -> bool:
-    """Return whether a tensor outside the layers comes before them: an embedding or its norm."""
+    """Return whether a tensor outside the layers comes before them: an embedding or its norm.
+
+    ``decoder`` is the head where it is the last module of the path, as in RoBERTa's; in OPT all
+    of the model lies in a decoder, its embeddings too.
+    """
     parts = name.split(".")
-    if any(_LATE.search(part) for part in parts):
+    if any(_LATE.search(part) for part in parts) or parts[-2:-1] == ["decoder"]:
         return False
     return any(_EARLY.search(part) for part in parts)
 

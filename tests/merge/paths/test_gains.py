@@ -252,6 +252,17 @@ def test_path_of_another_width_is_refused(llamas: list[Checkpoint], tmp_path: Pa
         plan(path_recipe(models, hops), models)
 
 
+def test_embeddings_are_of_the_first_hop_and_heads_of_the_last(tmp_path: Path) -> None:
+    """OPT calls all of the model a decoder; its embeddings come before the layers all the same."""
+    config = t.OPTConfig(**{**_NO_KV, "num_hidden_layers": 3}, ffn_dim=24, word_embed_proj_dim=16)
+    models = two_models(config, "OPTForCausalLM", tmp_path)
+    child = dict(merge(plan(path_recipe(models, [(0, 0, 1.0, 1.0), (1, 1, 1.0, 1.0)]), models)))
+    for name in ("model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"):
+        assert torch.equal(child[name], models[0].read(name))
+    last = "model.decoder.final_layer_norm.weight"
+    assert torch.equal(child[last], models[1].read(last))
+
+
 def test_paths_that_say_the_same_have_one_id(llamas: list[Checkpoint]) -> None:
     """Gains of 1, and hops that continue each other, leave no trace in the recipe."""
     hops = [(0, 0, 1.0, 1.0), (0, 1, 1.0, 1.0), (1, 2, 1.0, 0.5)]

@@ -32,6 +32,11 @@ OTHERS: dict[str, tuple[PretrainedConfig, str]] = {
         t.BloomConfig(vocab_size=64, hidden_size=16, n_layer=3, n_head=2),
         "BloomForCausalLM",
     ),
+    "opt": (
+        t.OPTConfig(**_NO_KV, ffn_dim=24, word_embed_proj_dim=16, tie_word_embeddings=False),
+        "OPTForCausalLM",
+    ),
+    "opt_tied": (t.OPTConfig(**_NO_KV, ffn_dim=24, word_embed_proj_dim=16), "OPTForCausalLM"),
     "smollm3": (t.SmolLM3Config(**_THREE), "SmolLM3ForCausalLM"),
     "qwen2_tied": (t.Qwen2Config(**_THREE, tie_word_embeddings=True), "Qwen2ForCausalLM"),
 }
