@@ -9,8 +9,7 @@ from flows.execution.evaluation_cache import suite_key
 from flows.pipeline.final.tuning import recipes_to_try
 from flows.pipeline.session import SearchSession
 from flows.publishing.run_model import SELECTION
-from stages.download.manifest import Parents
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS, Parents
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.score_environment import machine, packages
 from stages.evaluate.tasks.suite import Suite

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.merging.model_cache import Resolver
 from flows.merging.project_plan import project_plan
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS
 from stages.errors import CheckpointError, LineageError, ParamsError, at
 from stages.hashing import nearest
 from stages.lineage.queries import MIN_DIGITS, content_of, means_a_row, row_named

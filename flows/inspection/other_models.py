@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.download.manifest import BASE
-from stages.download.stage import PARENTS
+from stages.download.manifest import BASE, PARENTS
 from stages.lineage.rows import Row
 from stages.lineage.selection import Selection, TestedModel
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from flows.inspection.project_folder import surrounding_project
 from flows.merging.model_cache import Resolver
 from stages.checkpoint.reader import Checkpoint
-from stages.download.manifest import Parents
+from stages.download.manifest import PARENTS, Parents
 from stages.download.sources.model_places import ZOO
-from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults, GermlineError, RecipeError
 from stages.recipe.model_reference import ModelReference
 from stages.recipe.recipe import Model, Recipe

@@ -1,8 +1,7 @@
 """Plans a recipe of the lineage on the models that the project has downloaded."""
 
 from flows.execution.candidates.parent_models import ParentModels
-from stages.download.manifest import Parents
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS, Parents
 from stages.errors import LineageError
 from stages.merge import plugins
 from stages.merge.plan.plan import Plan

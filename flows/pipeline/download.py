@@ -9,7 +9,7 @@ from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.content_check import check_content
 from stages.download.earlier_run import champion_of
-from stages.download.manifest import Parents, read_entries
+from stages.download.manifest import PARENTS, Parents, read_entries
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Local
 from stages.errors import CheckpointError
@@ -36,10 +36,10 @@ def fetch(params: Params) -> None:
     _drop_damage()
     rule = params.merge.tokenizer
     misfits = partial(unfit, tokenizer=rule, modules=params.merge.modules)
-    for note in stage.run(params.download, stage.PARENTS, misfits=misfits, tokenizer=rule):
+    for note in stage.run(params.download, PARENTS, misfits=misfits, tokenizer=rule):
         say(f"note: {note}")
     watch(_folders(params))
-    for entry in read_entries(stage.PARENTS):
+    for entry in read_entries(PARENTS):
         for note in entry.notes:
             say(f"note: {entry.name}: {note}")
 
@@ -47,7 +47,7 @@ def fetch(params: Params) -> None:
 def _folders(params: Params) -> dict[str, list[str]]:
     """Return the folders of each model, and of its adapter, that dvc.yaml does not know."""
     folders = {}
-    for request in requests(params.download, stage.PARENTS):
+    for request in requests(params.download, PARENTS):
         local = [str(p.path) for p in request.source.places if isinstance(p, Local)]
         runs = (Path(run.path).expanduser() for run in request.source.runs)
         local += [str(champion_of(run).folder) for run in runs]
@@ -62,14 +62,14 @@ def _drop_damage() -> None:
     if not Path(".dvc").is_dir():
         return
     try:
-        check_content(Parents.read(stage.PARENTS))
+        check_content(Parents.read(PARENTS))
     except CheckpointError:
-        drop_damaged(stage.PARENTS)
+        drop_damaged(PARENTS)
 
 
 def update() -> None:
     """Lock each branch and tag of params.yaml where it stands now; nothing is fetched."""
-    lines = parents_lock.update(requests(load_params().download, stage.PARENTS))
+    lines = parents_lock.update(requests(load_params().download, PARENTS))
     for line in lines or ("params.yaml names no branch or tag of the hub",):
         say(line)
     say(f"{parents_lock.LOCK} is up to date; `dvc repro` fetches what it names")

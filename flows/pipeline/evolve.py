@@ -28,7 +28,7 @@ from flows.pipeline.session import (
     write_records,
 )
 from flows.prefect_runtime.console import SearchProgress, counted, say
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS
 from stages.errors import EvaluationError
 from stages.evaluate.tasks.public_benchmarks import cautions
 from stages.lineage.outcome import Outcome

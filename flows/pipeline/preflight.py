@@ -12,10 +12,10 @@ from flows.pipeline.search.search_checks import (
     space_and_starts,
     specs,
 )
+from stages.download.manifest import PARENTS
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
-from stages.download.stage import PARENTS
 from stages.errors import Faults, LineageError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite

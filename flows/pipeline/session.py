@@ -26,8 +26,7 @@ from flows.pipeline.search.outcome_stream import ComputedOutcomes, OutcomeStream
 from flows.prefect_runtime.console import say
 from flows.prefect_runtime.server import Server
 from stages.download.content_check import ContentCheck, check_content
-from stages.download.manifest import Parents
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS, Parents
 from stages.errors import CheckpointError, LineageError
 from stages.evaluate.score_environment import machine, packages
 from stages.evaluate.tasks.suite import Suite

@@ -12,6 +12,7 @@ from stages.hashing import file_hash
 from stages.json_text import read_json
 from stages.recipe.recipe import Model
 
+PARENTS = Path("data/parents")
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
 _WITHOUT_LICENCES = 1  # read too: its models' licences are not known

@@ -24,7 +24,6 @@ from stages.errors import CheckpointError, GermlineError
 from stages.licences import licences_of, remarks
 from stages.params.download_params import DownloadParams
 
-PARENTS = Path("data/parents")
 Config = Mapping[str, Any]
 
 # Maps the models, base first, and their names to the faults that keep each from being merged.

@@ -19,8 +19,7 @@ import torch
 
 from flows.pipeline.search.search_checks import specs
 from stages.checkpoint.reader import Checkpoint
-from stages.download import stage as download_stage
-from stages.download.manifest import Parents
+from stages.download.manifest import PARENTS, Parents
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation, Items
@@ -71,7 +70,7 @@ class Bench:
 
     def __init__(self, params: Params) -> None:
         torch.set_num_threads(1)
-        self.parents = Parents.read(download_stage.PARENTS)
+        self.parents = Parents.read(PARENTS)
         self.base = Checkpoint(self.parents.base_folder)
         self.models = [Checkpoint(parent.folder) for parent in list(self.parents)[1:]]
         self.suite = Suite.load(params.evaluate)

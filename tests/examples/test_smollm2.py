@@ -17,9 +17,8 @@ from examples.smollm2 import fetch, finetune, tasks
 from examples.smollm2.skills import ASKED, DICTATED, SKILLS, sums, turns
 from flows.pipeline.download import fetch as fetch_parents
 from stages.checkpoint.reader import Checkpoint
-from stages.download.manifest import Parents
+from stages.download.manifest import PARENTS, Parents
 from stages.download.sources.model_source import Local, parse
-from stages.download.stage import PARENTS
 from stages.errors import CheckpointError
 from stages.evaluate.tasks.suite import Suite
 from stages.params.load import load_params

@@ -18,8 +18,8 @@ from pydantic import BaseModel
 
 import flows.pipeline.evolve
 import flows.pipeline.select
+import stages.download.manifest
 import stages.download.parents_lock
-import stages.download.stage
 import stages.lineage.rows
 import stages.report.stage
 from stages.merge.methods import METHODS
@@ -100,7 +100,7 @@ def declared(stage: str, kinds: tuple[str, ...] = ("outs", "metrics", "plots")) 
 def test_dvc_yaml_names_the_outputs_that_the_code_writes() -> None:
     """Each stage's outs are those of its code."""
     written = {
-        "download": {stages.download.stage.PARENTS, stages.download.parents_lock.LOCK},
+        "download": {stages.download.manifest.PARENTS, stages.download.parents_lock.LOCK},
         "evolve": {stages.lineage.rows.LINEAGE, flows.pipeline.evolve.KEPT},
         "select": {flows.pipeline.select.CHAMPION, flows.pipeline.select.SELECTION},
         "report": {REPORTS / name for name in stages.report.stage.OUTPUTS},

@@ -8,12 +8,11 @@ from flows.audit.first_tensor import first_difference
 from flows.audit.recorded_run import RecordedRun
 from stages.checkpoint.reader import Checkpoint
 from stages.download.content_check import check_content
-from stages.download.manifest import MANIFEST, ManifestEntry, Parents
+from stages.download.manifest import MANIFEST, PARENTS, ManifestEntry, Parents
 from stages.download.parents_lock import LOCK, read
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import ModelRequest, requests
 from stages.download.sources.model_source import Hub
-from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, GermlineError
 from stages.files import size_text
 from stages.params.load import load_params

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from flows.prefect_runtime.console import counted
 from stages.checkpoint.reader import Checkpoint
-from stages.download.manifest import read_entries
+from stages.download.manifest import PARENTS, read_entries
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
-from stages.download.stage import PARENTS
 from stages.errors import Faults, GermlineError, ParamsError
 from stages.merge import plugins
 from stages.merge.architecture.layout import Layout, layout_of

@@ -12,9 +12,9 @@ from flows.workspace.doctor.finding import Finding
 from flows.workspace.survey.parent_survey import survey
 from flows.workspace.survey.question_survey import survey_tasks
 from flows.workspace.survey.run_size import RunSize, size_of
+from stages.download.manifest import PARENTS
 from stages.download.sources.model_requests import requests
 from stages.download.sources.model_source import Hub
-from stages.download.stage import PARENTS
 from stages.errors import GermlineError
 from stages.files import is_same_disk, size_text
 from stages.params.load import Params

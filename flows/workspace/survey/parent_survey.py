@@ -10,10 +10,9 @@ from stages.checkpoint.safetensors_header import read_json
 from stages.checkpoint.tokenizer_vocabulary import has_tokenizer
 from stages.download.checks.parent_checks import architecture_faults, architecture_notes
 from stages.download.checks.same_tokens import tokenizer_faults
-from stages.download.manifest import BASE
+from stages.download.manifest import BASE, PARENTS
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import ModelRequest, gather, requests
-from stages.download.stage import PARENTS
 from stages.errors import CheckpointError, Faults
 from stages.files import size_text
 from stages.params.download_params import DownloadParams

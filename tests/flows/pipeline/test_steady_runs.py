@@ -65,7 +65,7 @@ def test_steady_search_gives_the_same_bytes_with_any_number_of_workers(
         steady_project(make_project, f"workers-{count}", count) for count in (1, 2, 4)
     )
     said = one.germline("evolve")
-    assert "evolve: 3 generations of 4 candidates on 1 tasks, 1 at a time" in said
+    assert "evolve: 3 generations of 4 candidates on 1 task, 1 at a time" in said
     assert "2 at a time" in four.germline("evolve")  # as the window is half of the population
     assert one.files("data/lineage") == four.files("data/lineage")
 

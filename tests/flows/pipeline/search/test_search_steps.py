@@ -20,8 +20,7 @@ from flows.pipeline.search.search_steps import generations, score_centre
 from flows.pipeline.search_state import Evolution
 from flows.pipeline.session import SearchSession
 from flows.prefect_runtime.console import SearchProgress
-from stages.download.manifest import Parents
-from stages.download.stage import PARENTS
+from stages.download.manifest import PARENTS, Parents
 from stages.errors import ParamsError
 from stages.evaluate.tasks.suite import Suite
 from stages.hashing import content_hash
