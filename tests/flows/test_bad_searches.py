@@ -61,11 +61,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"select": {"archive": {"cells": 4}}},
         "archive is given and CMA keeps none",
     ),
-    "strategy_that_cannot_take_the_genes": (
+    "space_without_genes": (
         {
             "select": {"optimizer": "cat_cma", "space": {"weight": [1.0, 1.0]}},
         },
-        "select.space",
+        "every bound is fixed, nothing is left to search",
     ),
 }
 

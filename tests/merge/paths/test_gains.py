@@ -22,6 +22,7 @@ from stages.merge.plugins import method_of
 from stages.recipe.canonical import canonical
 from stages.recipe.recipe import ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Span
 from tests.merge.architecture.families import SMALL, load, scatter
+from tests.merge.paths.literal_pass import TOKENS, agreed_logits
 from tests.merge.recipes import model_of, planned, recipe_of
 from tests.slow_cases import with_slow
 
@@ -103,7 +104,6 @@ PATH = [
     (1, 1, -0.8, 2.0),
     (0, 2, 1.0, 1.3),
 ]
-TOKENS = torch.tensor([[5, 9, 17, 3, 11, 8], [8, 4, 40, 11, 2, 30]])
 
 
 def path_recipe(
@@ -164,13 +164,7 @@ def test_child_with_gains_computes_what_multiplied_branches_compute(
     write_model(plan(path_recipe(models, plain), models), tmp_path / "plain", shard_bytes=1 << 20)
     write_model(plan(path_recipe(models, PATH), models), tmp_path / "folded", shard_bytes=1 << 20)
     literal, folded = multiplied(load(tmp_path / "plain"), modules), load(tmp_path / "folded")
-    expected = literal(input_ids=TOKENS).logits
-    actual = folded(input_ids=TOKENS).logits
-    assert (actual - expected).abs().max() <= 1e-4 * expected.abs().max()
-    asked: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None}
-    assert torch.equal(folded.generate(TOKENS, **asked), literal.generate(TOKENS, **asked))
-    unmultiplied = load(tmp_path / "plain")(input_ids=TOKENS).logits
-    assert (unmultiplied - expected).abs().max() > 1e-2 * expected.abs().max()
+    expected = agreed_logits(folded, literal, load(tmp_path / "plain"))
     half = path_recipe(models, PATH, dtype="bfloat16")
     write_model(plan(half, models), tmp_path / "half", shard_bytes=1 << 20)
     rounded = load(tmp_path / "half").bfloat16()(input_ids=TOKENS).logits.float()
@@ -250,17 +244,6 @@ def test_path_of_another_width_is_refused(llamas: list[Checkpoint], tmp_path: Pa
     hops = [(0, 0, 1.0, 1.0), (1, 1, 1.0, 1.0), (0, 2, 1.0, 1.0)]
     with pytest.raises(RecipeError, match=r"slice 1, tensor model.layers.1.input_layernorm"):
         plan(path_recipe(models, hops), models)
-
-
-def test_embeddings_are_of_the_first_hop_and_heads_of_the_last(tmp_path: Path) -> None:
-    """OPT calls all of the model a decoder; its embeddings come before the layers all the same."""
-    config = t.OPTConfig(**{**_NO_KV, "num_hidden_layers": 3}, ffn_dim=24, word_embed_proj_dim=16)
-    models = two_models(config, "OPTForCausalLM", tmp_path)
-    child = dict(merge(plan(path_recipe(models, [(0, 0, 1.0, 1.0), (1, 1, 1.0, 1.0)]), models)))
-    for name in ("model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"):
-        assert torch.equal(child[name], models[0].read(name))
-    last = "model.decoder.final_layer_norm.weight"
-    assert torch.equal(child[last], models[1].read(last))
 
 
 def test_paths_that_say_the_same_have_one_id(llamas: list[Checkpoint]) -> None:

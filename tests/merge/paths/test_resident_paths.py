@@ -14,7 +14,8 @@ from stages.merge.outputs.model_folder import ResidentSink, write_model
 from stages.merge.plan.planner import plan
 from tests.merge.architecture.families import FAMILIES as ALL
 from tests.merge.architecture.families import SMALL, load, logits
-from tests.merge.paths.test_gains import FAMILIES, PATH, TOKENS, path_recipe, two_models
+from tests.merge.paths.literal_pass import TOKENS
+from tests.merge.paths.test_gains import FAMILIES, PATH, path_recipe, two_models
 
 SHORT = [(1, 2, 1.0, 1.0), (0, 0, 0.7, 1.0)]
 WHOLE = [(0, 0, 1.0, 1.0), (0, 1, 1.0, 1.0), (0, 2, 1.0, 1.0)]
