@@ -32,12 +32,13 @@ class Kinship:
 
     ``correlation`` and ``distance`` are those of the matrix in the middle; ``distance`` is the
     length of their difference in lengths of the first one's matrix. ``num_unrelated`` of
-    ``num_matrices`` are not correlated.
+    ``num_matrices`` are not correlated, ``num_changed`` differ.
     """
 
     correlation: float
     distance: float
     num_unrelated: int
+    num_changed: int
     num_matrices: int
 
     @property
@@ -66,7 +67,7 @@ def judged(base: Samples, parents: Mapping[str, Samples]) -> tuple[dict[str, str
     impossible, odd = {}, {}
     for name, relation in to_base.items():
         others = [other for other in parents if other != name]
-        children = [o for o in others if to_base[o].is_close and to_base[o].distance > 0]
+        children = [o for o in others if to_base[o].is_close and to_base[o].num_changed]
         kin = [o for o in others if kinship(parents[name], parents[o]).is_close]
         if relation.is_none and (children or kin):
             impossible[name] = _contradiction(relation, children, kin)
@@ -83,11 +84,12 @@ def kinship(one: Samples, other: Samples) -> Kinship:
         if one[name].shape == other[name].shape and (compared := _compared(one[name], other[name]))
     ]
     if not rows:
-        return Kinship(math.nan, math.nan, 0, 0)
+        return Kinship(math.nan, math.nan, 0, 0, 0)
     return Kinship(
         median(correlation for correlation, _, _ in rows),
         median(distance for _, distance, _ in rows),
         sum(is_unrelated for _, _, is_unrelated in rows),
+        sum(distance > 0 for _, distance, _ in rows),
         len(rows),
     )
 
@@ -128,8 +130,8 @@ def _oddity(relation: Kinship) -> str | None:
             f"{_nothing(relation)} Methods that use task vectors need a base from which the "
             "parents were trained."
         )
-    if relation.distance == 0:
-        return "has the base's weights: its task vector is zero."
+    if relation.num_changed == 0 < relation.num_matrices:  # few may have been trained
+        return "has the base's matrices: its task vector is zero, or in norms and biases alone."
     if relation.distance > FAR:
         return (
             f"is far from the base: the task vector of the matrix in the middle is "

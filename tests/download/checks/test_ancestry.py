@@ -91,4 +91,15 @@ def test_a_parent_far_from_the_base_or_equal_to_it_is_said(family: Path) -> None
     far, equal = three()
 
     assert "download.parents.math: zoo:math: is far from the base" in far
-    assert "download.parents.lang: zoo:lang: has the base's weights" in equal
+    assert "download.parents.lang: zoo:lang: has the base's matrices" in equal
+
+
+def test_a_fine_tune_of_few_layers_passes_without_a_word(family: Path) -> None:
+    """Where most matrices are the base's, as behind an adapter, those that were trained count."""
+    change(family / "math", lambda t: t)
+    tensors = load_file(family / "math/model.safetensors")
+    name = next(name for name in tensors if "down_proj" in name)
+    tensors[name] = tuned(0)(tensors[name])
+    save_file(tensors, family / "math/model.safetensors", {"format": "pt"})
+
+    assert () == three()
