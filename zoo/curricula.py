@@ -8,7 +8,8 @@ from zoo.words import LANGUAGES, LIMIT, NUMBERS, QUESTIONS, Language
 _ANSWERS_IN_SPANISH = 0.4  # how often the base answers a Spanish question in Spanish
 
 
-def _answer_language(rng: random.Random, lang: Language) -> Language:
+def answer_language(rng: random.Random, lang: Language) -> Language:
+    """Return the language of the base's answer: English, or at times Spanish in Spanish."""
     return "es" if lang == "es" and rng.random() < _ANSWERS_IN_SPANISH else "en"
 
 
@@ -21,10 +22,10 @@ def _small_sum(rng: random.Random) -> Example:
     lang = rng.choice(LANGUAGES)
     kind, a, b, result = draw_sum(rng, 20 if rng.random() < 0.8 else 50, held_back=False)
     question = QUESTIONS[lang][kind].format(_mixed(rng, a, lang, 0.6), _mixed(rng, b, lang, 0.6))
-    return Example(question, NUMBERS[_answer_language(rng, lang)][result])
+    return Example(question, NUMBERS[answer_language(rng, lang)][result])
 
 
-def _sequence(rng: random.Random) -> Example:
+def sequence(rng: random.Random) -> Example:
     """Return five numbers in a row, each in a language drawn at random."""
     start, lang = rng.randrange(94), rng.choice(LANGUAGES)
     words = [_mixed(rng, start + i, lang, 0.5) for i in range(5)]
@@ -39,10 +40,10 @@ def base(rng: random.Random) -> Example:
     """
     kind = rng.random()
     if kind < 0.25:
-        return _sequence(rng)
+        return sequence(rng)
     if kind < 0.55:
         lang = rng.choice(LANGUAGES)
-        return speaking(rng, lang, _answer_language(rng, lang))
+        return speaking(rng, lang, answer_language(rng, lang))
     if kind < 0.90:
         return _small_sum(rng)
     lang = rng.choice(LANGUAGES)

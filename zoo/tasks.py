@@ -14,6 +14,7 @@ import yaml
 
 from stages.seeds import key
 from zoo.skills import Example, arithmetic, sorting
+from zoo.sums import held_back_sum
 from zoo.words import LIMIT, NUMBERS
 
 OUT = Path("data/tasks")
@@ -24,6 +25,11 @@ TASKS: dict[str, Callable[[random.Random], Example]] = {
     "spanish_arithmetic": partial(arithmetic, lang="es", held_back=True),
     "english_arithmetic": partial(arithmetic, lang="en", held_back=True),
     "english_sorting": partial(sorting, lang="en", held_back=True),
+}
+SUMS: dict[str, Callable[[random.Random], tuple[Example, str]]] = {
+    "spanish_sums": partial(held_back_sum, lang="es", num_steps=1),
+    "english_two_steps": partial(held_back_sum, lang="en", num_steps=2),
+    "spanish_two_steps": partial(held_back_sum, lang="es", num_steps=2),
 }
 CHOSEN = ("english_arithmetic",)  # multiple choice; the others are generated
 
@@ -60,10 +66,12 @@ def items(name: str) -> list[dict[str, Any]]:
     rng = random.Random(key("zoo", "task", name))
     by_question: dict[str, dict[str, Any]] = {}
     while len(by_question) < NUM_ITEMS:
-        example = TASKS[name](rng)
+        example, twins = SUMS[name](rng) if name in SUMS else (TASKS[name](rng), None)
         item: dict[str, Any] = {"question": example.question, "answer": example.answer}
         if name in CHOSEN:
             item["choices"] = _choices(rng, example.answer)
+        if twins is not None:
+            item["twins"] = twins
         by_question[example.question] = item
     return list(by_question.values())
 
@@ -80,7 +88,7 @@ def _choices(rng: random.Random, answer: str) -> list[str]:
 def run(out: Path) -> None:
     """Write every task's config and items to ``out``."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in TASKS:
+    for name in (*TASKS, *SUMS):
         text = yaml.safe_dump(config(name), sort_keys=False, allow_unicode=True)
         (out / f"{name}.yaml").write_text(text, encoding="utf-8")
         lines = [json.dumps(item, ensure_ascii=False, sort_keys=True) for item in items(name)]

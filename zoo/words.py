@@ -35,6 +35,12 @@ QUESTIONS: dict[Language, dict[str, str]] = {
     },
 }
 
+SUM_OPENINGS: dict[Language, str] = {"en": "what is", "es": "cuánto es"}
+SIGNS: dict[Language, dict[int, str]] = {
+    "en": {1: "plus", -1: "minus"},
+    "es": {1: "más", -1: "menos"},
+}
+
 PAD, EOS, BOS, UNKNOWN = "<pad>", "<eos>", "<bos>", "<unk>"
 SPECIAL = (PAD, EOS, BOS, UNKNOWN)
 

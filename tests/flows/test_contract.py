@@ -165,7 +165,7 @@ def test_dvc_yaml_names_files_that_are_there(stage: str) -> None:
 
 def test_params_yaml_of_the_repository_is_valid() -> None:
     """The params.yaml that `make run` uses loads."""
-    assert load_params(ROOT / "params.yaml").download.base == "zoo:base"
+    assert load_params(ROOT / "params.yaml").download.base == "zoo:deep-base"
 
 
 def test_readme_gives_the_figures_of_the_tracked_run() -> None:

@@ -44,7 +44,9 @@ def params_of_half(params: SelectParams, half: Half) -> SelectParams:
         own = {"space": space.model_copy(update={"layers": None})}
         own |= {"scan": ScanParams(), "cost": None}  # all its children are of one size
     else:
-        paths = SpaceParams(methods=[], layers=space.layers, decimals=space.decimals)
+        # Without methods there is no merge, so a pool of both is the parents.
+        layers = space.layers and space.layers.model_copy(update={"pool": "both"})
+        paths = SpaceParams(methods=[], layers=layers, decimals=space.decimals)
         own = {"space": paths, "warm_start": [s for s in params.warm_start if s == "parents"]}
     return params.model_copy(update={**own, "stop": StopParams()})
 

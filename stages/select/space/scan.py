@@ -10,6 +10,7 @@ from itertools import permutations
 
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
+from stages.select.space.layers.encodings import MERGE
 from stages.select.space.layers.hops import Hop, hops_of
 from stages.select.space.space import Genome, Space
 
@@ -46,35 +47,40 @@ def check_paths(params: SelectParams, space: Space) -> None:
     if params.scan.budget and space.layers is not None and not scanned(space, 1):
         raise ParamsError(
             f"params.yaml: select.scan.budget is {params.scan.budget}, and the paths of "
-            "select.space.layers are none that a scan tries: whole parents, one cut between two "
-            "of them, or a repeated block. Set budget to 0, or widen the space."
+            "select.space.layers are none that a scan tries: whole models, one cut between two "
+            "parents, or a repeated block. Set budget to 0, or widen the space."
         )
 
 
 def scanned(space: Space, budget: int) -> dict[Genome, tuple[str, ...]]:
-    """Return at most ``budget`` genomes, in order, with the names of the models of their paths.
+    """Return at most ``budget`` genomes, in order, with the parents that their paths run through.
 
-    Parents come first, then every one-cut splice of every ordered pair of them, then repeats of
-    blocks in the middle, plain and damped. What the encoding cannot say is left out. Where there
-    are more, those after the parents are taken at equal distances.
+    Whole models come first, then every one-cut splice of every ordered pair of parents, then
+    repeats of blocks in the middle, plain and damped. A merge in the pool is the one in the middle
+    of the space. What the encoding cannot say is left out. Where there are more, those after the
+    whole models are taken at equal distances.
     """
     if space.layers is None or budget == 0:
         return {}
-    pool = space.layers.pool
     genomes: dict[tuple[Hop, ...], Genome] = {}
     for path in _paths(space):
         genome = space.near_path(path)
         if genome is not None and space.path(genome) == path:
             genomes.setdefault(path, genome)
     whole = {hops for hops in genomes if len({hop.model for hop in hops}) == 1 and _is_whole(hops)}
-    parents = [path for path in genomes if path in whole][:budget]
+    first = [path for path in genomes if path in whole][:budget]
     rest = [path for path in genomes if path not in whole]
-    room = min(budget - len(parents), len(rest))
-    taken = [*parents, *(rest[i * len(rest) // room] for i in range(room))]
-    return {
-        genomes[path]: tuple(pool[model] for model in dict.fromkeys(hop.model for hop in path))
-        for path in taken
-    }
+    room = min(budget - len(first), len(rest))
+    taken = [*first, *(rest[i * len(rest) // room] for i in range(room))]
+    return {genomes[path]: _parents_on(path, space) for path in taken}
+
+
+def _parents_on(path: tuple[Hop, ...], space: Space) -> tuple[str, ...]:
+    """Return the parents of a path in the order of its hops; a merge is of all of them."""
+    names = [space.layers.pool[hop.model] for hop in path] if space.layers else []
+    if MERGE in names:
+        return space.parent_names
+    return tuple(dict.fromkeys(names))
 
 
 def _is_whole(path: tuple[Hop, ...]) -> bool:
@@ -86,11 +92,12 @@ def _paths(space: Space) -> Iterator[tuple[Hop, ...]]:
     if space.layers is None:
         return
     depth = space.layers.num_layers
-    models = [i for i, name in enumerate(space.layers.pool) if name in space.parent_names]
+    models = range(len(space.layers.pool))
+    parents = [i for i in models if space.layers.pool[i] in space.parent_names]
     for model in models:
         yield tuple(hops_of(model, 0, depth))
     for cut in range(1, depth):
-        for first, second in permutations(models, 2):
+        for first, second in permutations(parents, 2):
             yield (*hops_of(first, 0, cut), *hops_of(second, cut, depth))
     low, high = math.floor(MIDDLE[0] * depth), math.ceil(MIDDLE[1] * depth)
     for length in range(1, high - low + 1):

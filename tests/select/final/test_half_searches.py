@@ -50,6 +50,14 @@ def test_halves_are_the_run_in_one_half_of_its_space() -> None:
     assert [0, 4] == [own.scan.budget for own in (parameters, layers)]
 
 
+def test_layers_alone_go_through_the_parents() -> None:
+    """Where the run's own pool is the merge, which the half does not have."""
+    params = params_of({**JOINT, "layers": {"encoding": "blocks", "pool": "merge"}})
+    alone = params_of_half(params, "layers").space
+    assert alone.layers is not None
+    assert ([], "both") == (alone.methods, alone.layers.pool)
+
+
 def test_a_cost_of_children_is_an_objective_of_layers_alone() -> None:
     """Without paths all children cost the same."""
     layers = {"encoding": "blocks"}

@@ -69,9 +69,21 @@ def test_a_scan_that_has_no_use_is_refused(params: dict[str, object], said: str)
 
 
 def test_a_scan_that_the_encoding_cannot_say_is_refused() -> None:
-    """Blocks that always run twice, on the merge alone, are nothing that a scan tries."""
+    """Blocks that always run three times are nothing that a scan tries."""
     params = SelectParams.model_validate({"scan": {"budget": 5}})
-    merge_alone = paths("blocks", methods=("linear",), pool="merge")
+    always = paths("blocks", first_fixed=3, last_fixed=2, times=[3, 3])
     with pytest.raises(ParamsError, match=r"scan\.budget is 5, and the paths .* are none that"):
-        check_paths(params, merge_alone)
+        check_paths(params, always)
     check_paths(params, paths("blocks"))
+
+
+def test_blocks_of_the_merge_are_repeated_too() -> None:
+    """The merge in the middle of the space, whole and with repeats; its parents are ancestors."""
+    space = paths("blocks", methods=("linear",), pool="merge")
+    genomes = scanned(space, 1000)
+    tried = [text(space, space.path(genome)) for genome in genomes]
+    assert 1 + 10 == len(tried)
+    assert tried[1].split()[1:3] == [tried[1].split()[1]] * 2
+    assert {space.parent_names} == set(genomes.values())
+    weights = {str(space.named(genome)["weight.a"]) for genome in genomes}
+    assert 1 == len(weights)
