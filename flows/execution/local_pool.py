@@ -1,19 +1,21 @@
 """The executor of one machine: a pool of processes, each ended alone when its job hangs."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.sharedctypes import Synchronized
 from threading import Lock, Thread
 from typing import Any
 
+import psutil
 from pebble import ProcessExpired, ProcessPool
 
 from flows.execution import worker
@@ -26,6 +28,7 @@ _MAX_DEATHS = 2  # of processes without a job, one after another, before the run
 # (2026-11-28). Other people's code alone, as the folder that a run's own code comes from is not
 # known where it is imported.
 _IMPORTED_ONCE = ["lm_eval.models.huggingface"]
+_START_LIMIT_S = 0.2  # of a stop, for processes that are being started
 _DIED = (
     "worker processes died {} times while they loaded the model. Out of memory is the usual "
     "cause: lower evaluate.workers, or set a dtype of 16 bits in evaluate.model_args. Then run "
@@ -48,6 +51,9 @@ class LocalPool:
         self._is_stopped = False
         self._num_broken = 0  # pools, since a job was last done
         self._pool: ProcessPool | None = None
+        # What a thread starts inherits what it has blocked; one of our own, so that Ctrl-C still
+        # ends the wait of the thread that submits a job.
+        self._starter = ThreadPoolExecutor(1, "starter", block_ctrl_c)
 
     def submit(self, job: Job) -> "Future[Outcome]":
         """Return the future outcome of ``job``, as ``Executor`` says.
@@ -56,7 +62,7 @@ class LocalPool:
             StoppedError: the pool was stopped.
         """
         outcome: Future[Outcome] = Future()
-        self._schedule(job, outcome)
+        self._starter.submit(self._schedule, job, outcome).result()
         return outcome
 
     def close(self) -> None:
@@ -66,9 +72,12 @@ class LocalPool:
 
     def stop(self) -> None:
         """End the processes at once; threads that wait for an outcome are told so."""
-        with self._gate:
-            self._is_stopped = True
-            tasks = list(self._open)
+        self._is_stopped = True
+        if not self._gate.acquire(timeout=_START_LIMIT_S):
+            _end_fork_server()
+            self._gate.acquire()
+        tasks = list(self._open)
+        self._gate.release()
         for task in tasks:  # the pool itself would leave them waiting
             task.cancel()
         if self._pool is not None:
@@ -86,15 +95,20 @@ class LocalPool:
 
     def _schedule(self, job: Job, outcome: "Future[Outcome]") -> None:
         with self._gate:
-            if self._is_stopped:
-                raise StoppedError(f"evaluation on the {job.split} split: the run was stopped.")
+            pool, task = self._begin(job)
+        task.add_done_callback(partial(self._pass_on, job, outcome, pool))
+
+    def _begin(self, job: Job) -> tuple[ProcessPool, "Future[Any]"]:
+        """Give ``job`` to the pool; another replaces one that broke."""
+        while not self._is_stopped:
             pool = self._pool = self._pool or self._new_pool()
             try:
-                task = self._task(job, pool)
-            except RuntimeError:  # it broke between two jobs
-                pool = self._replace(pool)
-                task = self._task(job, pool)
-        task.add_done_callback(partial(self._pass_on, job, outcome, pool))
+                return pool, self._task(job, pool)
+            except RuntimeError as error:
+                self._replace(pool)
+                if self._num_broken > _MAX_DEATHS:
+                    raise GermlineError(_DIED.format(self._num_broken)) from error
+        raise StoppedError(f"evaluation on the {job.split} split: the run was stopped.")
 
     def _task(self, job: Job, pool: ProcessPool) -> "Future[Any]":
         task: Future[Any] = pool.schedule(worker.run, args=[job], timeout=job.limit_s)
@@ -154,6 +168,24 @@ def _context(settings: WorkerSettings) -> BaseContext:
     with _safe_path():
         forkserver.ensure_running()
     return get_context("forkserver")
+
+
+def block_ctrl_c() -> None:
+    """Block Ctrl-C in this thread, and so in the processes and threads that are started from it.
+
+    It is for the run, which ends its processes; in their imports it would be a traceback. Once
+    they work they ignore it.
+    """
+    resource_tracker.ensure_running()  # it unblocks what it has blocked for itself
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _end_fork_server() -> None:
+    """End the process that others are forked from: while it imports, who forks must wait."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                child.kill()
 
 
 @contextmanager

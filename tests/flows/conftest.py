@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from filelock import FileLock
 
 from flows.prefect_runtime.server_answer import ServerAnswer, asked
 from flows.prefect_runtime.server_child import HOST, ServerChild
-from tests.flows.forked_command import forked
+from tests.flows.forked_command import started
 from tests.merge.mergekit.llamas import save_family
 from tests.shared_folder import filled_once
 
@@ -100,11 +101,17 @@ class Project:
 
         It is much cheaper than ``run``, which starts an interpreter.
         """
+        process, log = self.fork(*arguments)
+        process.join()
+        output = log.read_text(encoding="utf-8")
+        assert code == process.exitcode, output
+        return output
+
+    def fork(self, *arguments: str) -> tuple[BaseProcess, Path]:
+        """Start ``germline``, forked; return the process, and the file for what it prints."""
         log = self.folder.with_name(f"{self.folder.name}.log")
         variables = {**environment(), **self._tests_server}
-        exit_code, output = forked(arguments, self.folder, variables, log)
-        assert code == exit_code, output
-        return output
+        return started(arguments, self.folder, variables, log), log
 
     def set(self, changes: Mapping[str, Any]) -> None:
         """Change keys of params.yaml; mappings are merged."""

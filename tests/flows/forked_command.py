@@ -10,10 +10,14 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import resource
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from flows.execution.local_pool import block_ctrl_c
 
 IMPORTED = (
     "flows.pipeline.evolve",
@@ -36,7 +40,8 @@ IMPORTED = (
 def start_fork_server() -> None:
     """Start the process that commands are forked from, under this process's environment."""
     multiprocessing.forkserver.set_forkserver_preload(list(IMPORTED))
-    multiprocessing.forkserver.ensure_running()
+    with ThreadPoolExecutor(1, initializer=block_ctrl_c) as starter:  # as a run starts its own
+        starter.submit(multiprocessing.forkserver.ensure_running).result()
 
 
 def started(
@@ -58,18 +63,10 @@ def started(
     return process
 
 
-def forked(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
-) -> tuple[int | None, str]:
-    """Return the exit code and the output of ``germline`` with ``arguments``, in ``folder``."""
-    process = started(arguments, folder, environment, log)
-    process.join()
-    return process.exitcode, log.read_text(encoding="utf-8")
-
-
 def _command(
     arguments: list[str], folder: Path, environment: dict[str, str], log: Path, file_bytes: int
 ) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.setsid()
     os.chdir(folder)
     os.environ.clear()

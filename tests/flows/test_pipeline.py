@@ -8,9 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+import pytest
+
 from tests.flows.conftest import RACED, Project, wait_until
 
 MakeProject = Callable[[str], Project]
+FORK_SERVER = "multiprocessing.forkserver"
 
 HANG_ONCE = '''
 """A metric that hangs once: where a candidate is scored while a file called hang is there."""
@@ -102,8 +106,9 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     """Stopped by the store, killed, interrupted, resumed with two workers: one run's lineage.
 
     What the store cannot do is one line and nobody's failure; with its cause gone nothing shows.
-    A second run in the checkout says that there is a first. After kill -9 of a run no process of
-    it is left at work; Ctrl-C ends all at once and says that nothing is lost.
+    A second run in the checkout says that there is a first. An interrupt of what workers are
+    forked from, in its imports, goes by. After kill -9 of a run no process of it is left at work;
+    Ctrl-C ends all at once and says that nothing is lost.
     """
     whole, broken = copy_repeated("whole"), make_project("broken")
     broken.set({"evaluate": {"workers": 2}, "select": RACED})
@@ -120,9 +125,11 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     wait_until(lock.exists)
     time.sleep(0.5)  # to take the lock, under which it then imports for seconds
     second = broken.germline("evolve", code=1)
+    wait_until(lambda: bool(fork_servers(child.pid)))
+    fork_servers(child.pid)[0].send_signal(signal.SIGINT)
     wait_for_a_generation(broken)
     os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
+    killed = child.communicate()[0]
     wait_until(lambda: not processes_in(broken.folder), limit_s=120)
     assert not (broken.folder / "data/lineage").exists()
     child = broken.start("germline", "evolve")
@@ -135,6 +142,7 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     assert 1 == stopped.count("error: store: cannot be read"), stopped
     assert "Traceback" not in stopped
     assert "another run of germline is at work here" in second
+    assert "Traceback" not in killed, killed
     assert 130 == child.returncode, interrupted
     assert "the same command goes on from there" in interrupted
     assert not any(word in interrupted for word in ("Traceback", "Error"))
@@ -190,6 +198,29 @@ def processes_in(folder: Path) -> list[int]:
         except OSError:
             continue
     return pids
+
+
+def fork_servers(run: int) -> list[psutil.Process]:
+    """Return the process that the workers of ``run`` are forked from, once it has started."""
+    below = psutil.Process(run).children(recursive=True)
+    return [
+        one for one in below if FORK_SERVER in " ".join(one.as_dict(["cmdline"])["cmdline"] or ())
+    ]
+
+
+@pytest.mark.slow
+def test_pipeline_ends_on_ctrl_c_while_workers_import(make_project: MakeProject) -> None:
+    """The run says so on one line and waits for no import; no process is left at work."""
+    project = make_project("importing")
+    child = project.start("germline", "evolve")
+    wait_until(lambda: bool(fork_servers(child.pid)))
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=180)[0]
+
+    assert 130 == child.returncode, said
+    assert said.splitlines()[-1].startswith("stopped: what was evaluated is kept")
+    assert "Traceback" not in said, said
+    wait_until(lambda: not processes_in(project.folder), limit_s=60)
 
 
 def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:
