@@ -19,6 +19,7 @@ _REMEDIES = {
     errno.EROFS: "Name a place on a disk that can be written to.",
     errno.ENOSPC: "Free some of the disk and run the same command again.",
     errno.EDQUOT: "Free some of your quota and run the same command again.",
+    errno.EFBIG: "Allow larger files (`ulimit -f`) or name another place.",
     errno.EMFILE: "Allow more open files (`ulimit -n`) and run the same command again.",
     errno.EISDIR: f"A file is needed there. {_OTHER_PLACE}",
     errno.EEXIST: _OTHER_PLACE,

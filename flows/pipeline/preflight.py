@@ -1,5 +1,6 @@
 """Find every fault that can be known before any long work starts."""
 
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from stages.select.strategies import registry
 from stages.select.strategies.ask_schedule import is_steady
 from stages.store.candidate_store import CandidateStore
 
+# 46 are open at most with two workers (2026-11-29).
+_OPEN_FILES, _OPEN_FILES_A_WORKER = 64, 8
 OUTPUTS = tuple(
     Path(folder)
     for folder in (
@@ -140,6 +143,20 @@ def _device(params: Params) -> None:
     check_device(params.evaluate.device)
 
 
+def _open_files(params: Params) -> None:
+    """Allow this process as many open files as the run needs: without them it would hang."""
+    needed = _OPEN_FILES + _OPEN_FILES_A_WORKER * params.evaluate.workers
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed != resource.RLIM_INFINITY and allowed < needed:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+        except (ValueError, OSError) as error:
+            raise ParamsError(
+                f"evaluate.workers: {params.evaluate.workers} need up to {needed} open files, and "
+                f"this process may open {most}. Allow more (`ulimit -n`) or lower workers."
+            ) from error
+
+
 def _outputs(params: Params) -> None:
     """Check that every folder that a run writes to can be written, the candidate store too."""
     del params
@@ -207,5 +224,6 @@ _PROBES: dict[Callable[[Params], object], tuple[str, ...]] = {
     _stopping: (*_MODELS, "select"),
     _tasks: (*_MODELS, "evaluate", "select"),
     _device: ("evaluate.device",),
+    _open_files: ("evaluate.workers",),
     _outputs: (),
 }

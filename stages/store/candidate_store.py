@@ -24,7 +24,7 @@ from stages.hashing import canonical_json
 from stages.json_text import json_in
 from stages.scratch_folder import SCRATCH, scratch_folder
 from stages.store.dvc_project import INDEX, entries, opened
-from stages.store.faults import store_faults
+from stages.store.faults import store_faults, transfer_errors
 from stages.store.index import Index, Member, Record, evaluation_key
 from stages.store.objects import Objects
 
@@ -203,16 +203,19 @@ class CandidateStore:
             members = tuple(Member(*file) for file in sorted(files))
         record = Record(key, out.hash_info.value, out.meta.size, members, dict(meta))
         # Removes a damaged object, which commit would take for a good one. Twice: `dvc gc` may
-        # take the objects before the index has them; and DVC only logs what it could not write.
-        for _ in range(2):
-            self._objects.has(record)
-            out.commit(relink=False)
-            if is_there := self._objects.has(record):
-                break
+        # take the objects before the index has them.
+        with transfer_errors({record.md5, *record.object_names()}) as errors:
+            for _ in range(2):
+                self._objects.has(record)
+                out.commit(relink=False)
+                if is_there := self._objects.has(record):
+                    break
         if not is_there:
+            if errors:
+                raise errors[-1]
             raise LineageError(
-                f"store, {key[:16]}: not written; DVC's message says why. Remove the cause "
-                "and run the same command again."
+                f"store, {key[:16]}: not written, or removed by another program at once. Run the "
+                "same command again when that has ended."
             )
         self._index.enter(record)
         return record

@@ -1,13 +1,16 @@
 """Errors of the disk and of DVC as one kind: the store says what it could not do, and why."""
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from dvc.exceptions import DvcException
 from dvc_objects.errors import ObjectFormatError
 
 from stages.errors import GermlineError, LineageError
+
+_TRANSFERS = logging.getLogger("dvc_data.hashfile.transfer")
 
 
 @contextmanager
@@ -25,10 +28,29 @@ def store_faults(action: str) -> Iterator[None]:
         raise LineageError(f"store: {action}: {_reason(error)} {_remedy(error)}") from error
 
 
+@contextmanager
+def transfer_errors(names: Collection[str]) -> Iterator[list[BaseException]]:
+    """Give the list of why objects of these names are not written: DVC would only log it."""
+    errors: list[BaseException] = []
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or not isinstance(record.args, tuple) or record.args[0] not in names:
+            return True
+        errors.append(error)
+        return False
+
+    _TRANSFERS.addFilter(is_of_others)
+    try:
+        yield errors
+    finally:
+        _TRANSFERS.removeFilter(is_of_others)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        file = f"{error.filename}: " if error.filename else ""
-        return f"{file}{error.strerror}."
+        path = error.filename2 or error.filename  # of a copy, where it should go
+        return f"{path}: {error.strerror}." if path else f"{error.strerror}."
     text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"{text.rstrip('.')}."
 

@@ -73,6 +73,7 @@ NOT_DECIDING = {
     "stages.params.space.space_params",
     "stages.store.candidate_store",
     "stages.params.task_params",
+    "flows.user_name",
     "stages.yaml_text",
 }
 

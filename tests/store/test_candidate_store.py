@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -285,4 +286,21 @@ def test_what_cannot_be_written_is_an_error(store: CandidateStore) -> None:
 
     with pytest.raises((LineageError, OSError)):
         store.put_json(KEY, [2])
+    assert store.find(KEY) is None
+
+
+def test_put_says_why_dvc_wrote_nothing(
+    store: CandidateStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DVC would log it, and the message could not name the cause."""
+    (store.root / "folder").mkdir()
+    (store.root / "folder/large").write_bytes(bytes(500_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+    try:
+        with pytest.raises(LineageError, match=r"cannot be written: .*: File too large\."):
+            store.put_folder(KEY, store.root / "folder")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [] == [record for record in caplog.records if "transfer" in record.getMessage()]
     assert store.find(KEY) is None

@@ -22,6 +22,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (errno.EISDIR, "A file is needed there."),
         (errno.EACCES, "Give yourself the right to it"),
         (errno.ENOSPC, "Free some of the disk"),
+        (errno.EFBIG, "Allow larger files"),
         (errno.ENOTDIR, "A part of the path is a file, not a folder."),
         (errno.ENOENT, "Put it there"),
     ],

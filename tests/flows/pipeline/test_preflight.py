@@ -1,7 +1,9 @@
 """What is wrong in params.yaml is said at once, all of it, before any work."""
 
 import json
+import multiprocessing
 import re
+import resource
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +42,38 @@ def test_check_accepts_good_params() -> None:
     check(params(select=path_search("uniform", "parents", methods=["linear"])))
     check(params())
     check(params(merge={"tokenizer": "union"}))
+
+
+def test_check_allows_the_open_files_that_workers_need() -> None:
+    """A run that may open too few would hang; where the system allows more it gets them."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 64 + 8 * 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed - 1, most))
+    try:
+        check(params(evaluate={"workers": 20}))
+        assert (needed, most) == resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+
+
+def _write_fault(file: Path) -> None:
+    """Write down what the check says in a process that may open few files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (79, 79))
+    try:
+        check(params(evaluate={"workers": 2}))
+    except ParamsError as error:
+        file.write_text(str(error), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("fork_server")
+def test_check_says_where_too_few_files_may_be_open(tmp_path: Path) -> None:
+    """The message says how many are needed, and how many the system allows."""
+    said = tmp_path / "said.txt"
+    process = multiprocessing.get_context("forkserver").Process(target=_write_fault, args=(said,))
+    process.start()
+    process.join()
+    expected = "evaluate.workers: 2 need up to 80 open files, and this process may open 79."
+    assert said.read_text(encoding="utf-8").startswith(expected)
 
 
 @pytest.mark.parametrize(
