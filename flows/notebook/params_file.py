@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from flows.inspection.runs.run_holder import check_nobody_runs
 from stages.errors import ParamsError
 from stages.files import write_whole
 from stages.params.load import PARAMS_PATH, Params, load_params, validated
@@ -24,6 +25,7 @@ def project_of(
     Raises:
         ParamsError: the params are not legal, the folder is not a project, or its params.yaml says
             something else and may not be overwritten.
+        GermlineError: another run is at work in the project.
     """
     if isinstance(params, str | Path):
         path = Path(params) / PARAMS_PATH if Path(params).is_dir() else Path(params)
@@ -36,6 +38,7 @@ def project_of(
             f"{project}: not a project: there is no {PIPELINE}. Give the folder of one as folder; "
             "`germline new DIR` makes one."
         )
+    check_nobody_runs(project)
     target = project / PARAMS_PATH
     if target.is_file():
         if _says(target, wanted):

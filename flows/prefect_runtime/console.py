@@ -32,17 +32,14 @@ def only_run() -> Iterator[None]:
     Raises:
         GermlineError: another run holds it.
     """
-    from flows.inspection.runs.run_holder import holding
+    from flows.inspection.runs.run_holder import AT_WORK, holding
 
     LOCK_PATH.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK_PATH, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise GermlineError(
-            "this checkout: another run of germline is at work here. Wait for it or stop it; "
-            "after a kill of `dvc repro` alone its flow may live on."
-        ) from error
+        raise GermlineError(AT_WORK) from error
     try:
         clear_scratch()
         context = click.get_current_context(silent=True)

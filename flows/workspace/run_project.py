@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.inspection.runs.run_holder import check_nobody_runs
 from stages.errors import GermlineError
 
 METRICS = Path("reports/metrics.json")
@@ -52,11 +53,13 @@ def run_project(
     With ``quiet`` all that the stages print goes to the standard error.
 
     Raises:
-        GermlineError: DVC or a stage failed; its own words came before.
+        GermlineError: another run is at work there, or DVC or a stage failed; its own words came
+            before.
         KeyboardInterrupt: the run was stopped between its stages.
         SystemExit: it was stopped in a stage, which said what is kept.
     """
     begin = time.monotonic()
+    check_nobody_runs(Path())
     say(f"running {stage or 'all stages'} of {Path.cwd()}; what did not change is skipped")
     command = [sys.executable, "-m", "dvc", "repro"]
     command += (["--force"] if force else []) + ([stage] if stage else [])

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import psutil
 
+from stages.errors import GermlineError
 from stages.files import text_of, write_whole
 from stages.json_text import json_in
 
 HOLDER = Path(".scratch/run.json")
+AT_WORK = (
+    "this checkout: another run of germline is at work here. Wait for it or stop it; after a kill "
+    "of `dvc repro` alone its flow may live on."
+)
 _CLOCK_S = 2.0  # by which two readings of a process's start may differ
 
 
@@ -63,3 +68,16 @@ def holder_of(folder: Path) -> RunHolder | None:
     except (OSError, ValueError, TypeError):  # none, or it is being written
         return None
     return holder if holder.is_alive or not holder.is_here else None
+
+
+def check_nobody_runs(folder: Path) -> None:
+    """Check that nobody on this machine runs germline in the checkout at ``folder``.
+
+    For what starts DVC, which removes the outputs of a stage before the stage could say so.
+
+    Raises:
+        GermlineError: somebody does.
+    """
+    holder = holder_of(folder)
+    if holder is not None and holder.is_alive:
+        raise GermlineError(AT_WORK)

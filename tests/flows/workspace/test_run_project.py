@@ -5,13 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 import yaml
 
+from flows.inspection.runs.run_holder import holding
+from flows.notebook.search_run import search
 from flows.workspace.repository import start_repository
 from flows.workspace.workspace_files import pipeline_text
+from stages.errors import GermlineError
 from tests.flows.conftest import environment, wait_until
 from tests.flows.workspace.conftest import Typed
 
@@ -57,6 +61,19 @@ def test_a_run_ends_with_a_summary_or_a_reason(small_pipeline: Path, typed: Type
     failed = typed("run", code=1)
     assert "exit code" in failed.stderr
     assert "running all stages of" in failed.stdout
+
+
+def test_a_run_waits_for_no_other(small_pipeline: Path, typed: Typed) -> None:
+    """It says so before DVC removes what the other works with."""
+    (small_pipeline / "outputs").mkdir()
+    pipeline = {"stages": {"report": {"cmd": "mkdir outputs", "outs": ["outputs"]}}}
+    (small_pipeline / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
+    with chdir(small_pipeline), holding("evolve"):
+        said = typed("run", code=1).stderr
+        with pytest.raises(GermlineError, match="another run of germline is at work"):
+            search(ROOT / "params.yaml", folder=small_pipeline, overwrite=True)
+    assert said.startswith("error: this checkout: another run of germline is at work here.")
+    assert (small_pipeline / "outputs").exists()
 
 
 def test_ctrl_c_in_a_stage_is_told_once(small_pipeline: Path) -> None:
