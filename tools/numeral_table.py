@@ -14,7 +14,7 @@ DOCS = Path("docs/tasks.md")
 TABLE = Path(__file__).parents[1] / "tests/evaluate/measures/numerals.tsv"
 BEGIN, END = "<!-- from tests/evaluate/measures/numerals.tsv, by `make docs` -->", "<!-- end -->"
 _BLOCK = re.compile(rf"(?s){re.escape(BEGIN)}\n.*?{re.escape(END)}")
-_UNSEEN = "\u00a0\u202f\u2009\n"
+_UNSEEN = "\u00a0\u202f\u2009\u2006\u2007\u200a\u00ad\u200b\u200e\u2060\n"
 
 
 class Reading(NamedTuple):

@@ -51,6 +51,7 @@ def test_every_task_on_each_kind_of_model(
     if name in kinds_of_model.DECODING:  # it decides how texts are written, and nothing else
         tasks = [task for task in tasks if task.startswith("written")]
     differences = compare(model(name, texts), tasks, PLAIN, tmp_path)
+    print(f"{name}: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []
     assert differences.num_items >= len(tasks) * kinds_of_task.NUM_DOCS / 2
 
@@ -63,6 +64,7 @@ def test_chat_templates_and_examples(
     """The same with a chat template, a system prompt and an example as a turn."""
     tasks = [task for task in kinds_of_task.KINDS if not task.startswith("rolled")]
     differences = compare(model(name, texts), tasks, CHAT, tmp_path)
+    print(f"{name}, chat: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []
 
 

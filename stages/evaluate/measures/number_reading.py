@@ -11,7 +11,8 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
 - An apostrophe, underscore, or no-break or thin space between groups of three digits groups them.
 - LaTeX's 1{,}250, 1,\!250 and 1\,250 are 1,250 and 1 250 with a thin space.
 - A sign counts unless the end of a value or a name stands before it: 5-3 ends in 3, GPT-4 in 4.
-- Percent and currency signs and units are not part of the number: 42 % is 42, 25 cm^2 is 25.
+- Percent and currency signs, units and words such as million are not part of the number: 42 % is
+  42, 25 cm^2 is 25, 5k is 5.
 - 1.5e-3, 1.5*10^-3, 1.5 \times 10^{-3} and the same with raised digits are 0.0015;
   10^3 by itself is 1000; exponents may stand in brackets, 10^(3); other
   powers of digits are two numbers.
@@ -27,7 +28,7 @@ from decimal import Decimal
 from stages.evaluate.measures.number_spelling import CURRENCY, LETTERS, plainly_spelled
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 5  # raised when texts would be read differently; part of the suite's key
+NUMERALS_VERSION = 6  # raised when texts would be read differently; part of the suite's key
 _SPACES = "\u00a0\u202f\u2009"  # no-break, narrow no-break, thin
 _GROUPING = f"'_\u2019{_SPACES}"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -35,21 +36,23 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _NAMES = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff"
 # What a value can end in: the dash after it is that of a range, a subtraction or a name.
 _ENDS = f"{LETTERS}0-9)\\]}}%‰°′″”!²³¹⁰⁴-⁹"
+# "10 ** 3" raises; of "10 **3**" the 3 is bold.
+_RAISES = r"(?:\s*\^|\s+\*\*(?=\s)|\*\*)\s*[{(]?\s*"
 
 _NUMBER = re.compile(
     rf"""
     (?P<sign>
         (?<![{_ENDS}])(?<![0-9][{CURRENCY}])(?<![0-9][\ {_SPACES}][€£¥₹])(?<![A-Za-z]\*\*)[-+]
     )?
-    (?:\\?[{CURRENCY}][\ {_SPACES}]?)?
+    (?:[A-Z]{{0,3}}\\?[{CURRENCY}][\ {_SPACES}]?)?
     (?<![{_NAMES}_0-9])(?<![0-9][.,])
     (?P<digits>\d+(?:[.,'\u2019{_SPACES}]\d+|_\d{{3}}(?!\d))*|(?<!\.\.)[.,]\d+)
     (?:
-        [eE](?P<e>[-+]?\d{{1,4}})(?!\d)
-      | \s*(?:[×*·xX✕⋅∙]|\\times|\\cdot)\s*10
-        (?:(?:\^|\*\*)\s*[{{(]?\s*(?P<power>[-+]?\d{{1,4}})(?!\d)|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
+        \.?[eE](?P<e>[-+]?\d{{1,4}})(?!\d)
+      | \s*(?:[×*·xX✕⋅∙]|\\times|\\cdot)\s*\{{?10
+        (?:{_RAISES}(?P<power>[-+]?\d{{1,4}})(?!\d)|[ ]?(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
       | (?<=10)(?<![\d.,{_GROUPING}]10)(?P<of_ten>
-            (?:\^|\*\*)\s*[{{(]?\s*[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
+            {_RAISES}[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
         )
     )?
     """,

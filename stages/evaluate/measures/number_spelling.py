@@ -8,14 +8,17 @@ r"""Bring the numerals of a text to one spelling, before ``number_reading.py`` r
   25 \text{ cm}^{2}, 25 cm<sup>2</sup>, 5 m s-1 and x_{10}. An index of digits is their base.
 - A fraction of one sign is a decimal one, by itself or after a whole number: ½ is 0.5, 1 ½ is 1.5.
 - Underscores around a number are emphasis: _42_ and __42__.
+- Entities of HTML are their characters, characters that nobody sees are dropped, and 0x1f is 31.
+- 0.1\overline{6} has 16 digits of its period.
 """
 
+import html
 import re
 import unicodedata
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
 LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u1000-\u1fff"  # of scripts with spaces
-CURRENCY = "$€£¥₹"
+CURRENCY = "$¢£¤¥֏؋৳฿៛\u20a0-\u20c0﷼﹩＄￡￥￦"
 _GAP = r"(?:[ \t\u00a0\u202f\u2009~]|\\[,;:! ])"
 _NUMERAL = rf"(?=\\?[{CURRENCY}]?[.,]?\d)"
 
@@ -23,7 +26,15 @@ _NUMERAL = rf"(?=\\?[{CURRENCY}]?[.,]?\d)"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
 _ALIKE = str.maketrans(
     {**dict.fromkeys(_DASHES, "-"), "٫": ".", "٬": ",", "．": ".", "，": ",", "＋": "+"}
+    | dict.fromkeys("\u2005\u2006\u2007\u2008\u200a", "\u2009")  # other thin spaces
 )
+# Soft hyphens, joiners, marks of direction and byte order: nobody sees them.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,10}\d?);")
+_LITERAL = re.compile(
+    r"(?<![\w.,])0(?:[xX][0-9a-fA-F]{1,32}|[bB][01]{1,128}|[oO][0-7]{1,43})(?!\w)"
+)
+_REPEATING = re.compile(r"(?<=\d)([.,]\d*)\\(?:overline|bar)\{(\d{1,16})\}")
 _BINDS = (
     r"[=(\[{≤≥≈≠:,;+×·÷|→⇒＝：（]"
     r"|(?<=[^\s>-])[ ]?[<>]"
@@ -40,6 +51,10 @@ _FRACTION = re.compile(r"(?:(\d)[ \u00a0\u202f\u2009]?)?([¼½¾⅐-⅞])")
 
 _Rule = tuple[re.Pattern[str], str]
 _BEFORE: tuple[_Rule, ...] = (
+    (re.compile(r"\\\\\[-?[\d.]+\s?[a-z]{2}\]|\\[hv]space\*?\{[^{}\n]*\}"), " "),  # room
+    (re.compile(r"(?<=[:=,])([ ]*)\}(?=\$?[-\u2212])"), r"\1} "),  # \text{Answer: }-5
+    (re.compile(r"\{10\}(?=\s*\^)"), "10"),
+    (re.compile(rf"(?<=\d)\{{({_GAP})\}}(?=\d)"), r"\1"),
     (re.compile(r"<sup>([^<>\n]*)</sup>", re.IGNORECASE), r"^{\1}"),
     (re.compile(r"\\textsuperscript(?=\{)"), "^"),
     (re.compile(r"<sub>([^<>\n]*)</sub>", re.IGNORECASE), r"_{\1}"),
@@ -82,7 +97,10 @@ _AFTER: tuple[_Rule, ...] = (
 
 def plainly_spelled(text: str) -> str:
     """Return ``text`` with its numerals in the one spelling that ``number_reading.py`` knows."""
-    text = _FRACTION.sub(_as_decimal, text)
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = _FRACTION.sub(_as_decimal, _UNSEEN.sub("", text))
+    text = _LITERAL.sub(lambda literal: str(int(literal[0], 0)), text)
+    text = _REPEATING.sub(_repeated, text)
     for pattern, new in _BEFORE:
         text = pattern.sub(new, text)
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text.translate(_ALIKE))
@@ -91,6 +109,11 @@ def plainly_spelled(text: str) -> str:
         while previous != text:  # units stand in chains: kg m**2 s**-2
             previous, text = text, pattern.sub(new, text)
     return text
+
+
+def _repeated(match: re.Match[str]) -> str:
+    r"""Return the digits of 0.1\overline{6} as a double has them."""
+    return match[1] + (match[2] * 16)[:16]
 
 
 def _as_decimal(match: re.Match[str]) -> str:
