@@ -36,6 +36,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def git_hash(data: bytes) -> str:
+    """Return the SHA-1 (40 hex digits) by which git, and so a hub, knows a file's bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def weights_hash(tensors: Mapping[str, tuple[str, tuple[int, ...], str]]) -> str:
     """Return the hash of a set of weights from {name: (dtype, shape, SHA-256 of the bytes)}.
 

@@ -142,12 +142,15 @@ class HubHandler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
-        path = unquote(urlsplit(self.path).path)
+        encoded = urlsplit(self.path).path
+        path = unquote(encoded)
         token = self.headers.get("Authorization")
         self.hub.requests.append(
             Request(self.command, path, self.headers.get("Range"), token is not None)
         )
-        match = _RESOLVE.fullmatch(path) or _TREE.fullmatch(path) or _API.fullmatch(path)
+        # A revision's own slashes are encoded: refs%2Fpr%2F1.
+        kinds = (_RESOLVE, _TREE, _API)
+        match = next((m for kind in kinds if (m := kind.fullmatch(encoded))), None)
         repo = self.hub.repos.get(match["repo"]) if match else None
         refusals = self.hub.busy.get(_subject(match)) if match else None
         if refusals and (match is None or match.re is not _RESOLVE or with_body):
@@ -166,7 +169,8 @@ class HubHandler(BaseHTTPRequestHandler):
             self._answer_from(repo, match, with_body=with_body)
 
     def _answer_from(self, repo: Repo, match: re.Match[str], *, with_body: bool) -> None:
-        revision = match["revision"] or "main"
+        revision = unquote(match["revision"] or "main")
+        path = unquote(match["path"]) if match.re is _RESOLVE else ""
         commit = repo.names.get(revision, revision)
         if commit not in repo.commits:
             self._refuse(404, "RevisionNotFound")
@@ -176,10 +180,10 @@ class HubHandler(BaseHTTPRequestHandler):
             self._json({**_info(match["repo"], commit, files), "private": repo.is_private})
         elif match.re is _TREE:
             self._json(_tree(files))
-        elif match["path"] not in files:
+        elif path not in files:
             self._refuse(404, "EntryNotFound")
         else:
-            self._file(commit, match["path"], files[match["path"]], with_body=with_body)
+            self._file(commit, path, files[path], with_body=with_body)
 
     def _refuse(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -188,9 +192,9 @@ class HubHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _json(self, data: object) -> None:
+    def _json(self, data: object, status: int = 200) -> None:
         body = json.dumps(data).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -254,7 +258,7 @@ class HubHandler(BaseHTTPRequestHandler):
 def _subject(match: re.Match[str]) -> str:
     """Return what a request is about, by the names of ``HubServer.busy``."""
     if match.re is _RESOLVE:
-        return match["path"]
+        return unquote(match["path"])
     return "tree" if match.re is _TREE else "api"
 
 

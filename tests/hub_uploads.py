@@ -21,7 +21,8 @@ _OBJECT = re.compile(r"/lfs/(?P<oid>[0-9a-f]{64})")
 class UploadHub(HubServer):
     """A hub that takes uploads of the ``writer``'s token; the ``reader``'s may only read.
 
-    ``objects`` are the large files that were sent, by their SHA-256; ``bodies`` what was posted.
+    ``objects`` are the large files that were sent, by their SHA-256; ``bodies`` what was posted;
+    ``card_faults`` what its validator says of any card.
     """
 
     writer, reader = "hf_writer", "hf_reader"
@@ -29,6 +30,7 @@ class UploadHub(HubServer):
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.bodies: list[bytes] = []
+        self.card_faults: list[str] = []
         super().__init__(_UploadHandler)
 
     def asked(self, method: str) -> list[str]:
@@ -60,7 +62,8 @@ class _UploadHandler(HubHandler):
         if self.headers.get("Authorization") != f"Bearer {self.hub.writer}":
             self._refuse(403, "")
         elif path == "/api/validate-yaml":
-            self._json({"errors": [], "warnings": []})
+            faults = [{"message": fault} for fault in self.hub.card_faults]
+            self._json({"errors": faults, "warnings": []}, 400 if faults else 200)
         elif path == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked['organization']}/{asked['name']}"

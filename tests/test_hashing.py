@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.hashing import canonical_json, content_hash, file_hash, nearest, weights_hash
+from stages.hashing import canonical_json, content_hash, file_hash, git_hash, nearest, weights_hash
 
 
 @given(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False)))
@@ -48,3 +48,9 @@ def test_nearest_names_the_word_meant() -> None:
     """A typo is answered with the legal word; nonsense is not."""
     assert " Did you mean 'ties'?" == nearest("tis", ["ties", "linear"])
     assert "" == nearest("zzzz", ["ties", "linear"])
+
+
+def test_git_hash_is_gits() -> None:
+    """Of no bytes and of a line, as `git hash-object` gives them."""
+    assert git_hash(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+    assert git_hash(b"hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"

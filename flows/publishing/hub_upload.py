@@ -1,13 +1,19 @@
 """A model folder to a repository of the hub: what differs is sent, in one commit."""
 
-import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    ModelCard,
+    get_token,
+)
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -15,14 +21,17 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+from yaml import YAMLError
 
-from stages.download.sources.hub_answers import endpoint
+from stages.download.sources.hub_answers import OddAnswerError, endpoint, understood
 from stages.errors import CheckpointError
 from stages.files import leaving_link
-from stages.hashing import file_hash
+from stages.hashing import file_hash, git_hash
+from stages.licences import CARD
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
 _TOKEN = "Set HF_TOKEN to a token that may write there, or run `hf auth login`."  # noqa: S105
+_FIX_CARD = "Fix its metadata, which stands between two lines of ---; nothing was committed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ def upload_of(folder: Path, repo: str, *, is_public: bool) -> HubUpload:
             public, and that was not asked for.
     """
     files = _files(folder)
+    _check_card(files)
     with _answered(repo):
         _check_name(repo)
         info = _remote(repo)
@@ -130,13 +140,18 @@ def _is_equal(path: Path, remote: str | None) -> bool:
     """Return whether the hub has the bytes of a file: by SHA-256 (large files) or git's hash."""
     if remote is None:
         return False
-    return remote == (file_hash(path) if len(remote) == 64 else _git_hash(path))
+    return remote == (file_hash(path) if len(remote) == 64 else git_hash(path.read_bytes()))
 
 
-def _git_hash(path: Path) -> str:
-    data = path.read_bytes()
-    digest = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
-    return digest.hexdigest()
+def _check_card(files: Mapping[str, Path]) -> None:
+    """Check the card as far as that needs no hub, which checks it again when all was sent."""
+    if CARD not in files:
+        return
+    try:
+        ModelCard.load(files[CARD], ignore_metadata_errors=False)
+    except (ValueError, TypeError, YAMLError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise CheckpointError(f"{files[CARD]}: {reason}. {_FIX_CARD}") from error
 
 
 def _check_name(repo: str) -> None:
@@ -150,7 +165,7 @@ def _remote(repo: str):  # type: ignore[no-untyped-def]  # a ModelInfo
     if get_token() is None:
         raise CheckpointError(f"{repo}: there is no token. {_TOKEN}")
     try:
-        return _api().model_info(repo, files_metadata=True)
+        return understood(lambda: _api().model_info(repo, files_metadata=True))
     except RepositoryNotFoundError as error:
         if error.response.status_code == 401:
             raise
@@ -172,6 +187,13 @@ def _answered(repo: str) -> Iterator[None]:
         ) from error
     except HfHubHTTPError as error:
         raise CheckpointError(f"{repo}: {_refusal(error)}") from error
+    except (json.JSONDecodeError, OddAnswerError) as error:
+        raise CheckpointError(
+            f"{repo}: {endpoint()} answers, but not as a hub does. Check HF_ENDPOINT, the proxy "
+            "and the firewall."
+        ) from error
+    except ValueError as error:  # huggingface_hub's, where the hub refuses the card
+        raise CheckpointError(f"{repo}: {' '.join(str(error).split())}. {_FIX_CARD}") from error
     except (httpx2.HTTPError, ConnectionError, TimeoutError) as error:
         raise CheckpointError(
             f"{repo}: {endpoint()} does not answer ({type(error).__name__}). Check the network "

@@ -4,9 +4,11 @@ huggingface_hub gives the part of each attempt a name of its own: after a kill i
 after an error it is thrown away.
 """
 
+import re
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from glob import escape
+from hashlib import sha1
 from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
@@ -14,6 +16,9 @@ from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
+from stages.hashing import git_hash
+
+_SHA1 = re.compile(r"[0-9a-f]{40}")
 _FREE_AFTER_S = 0.1  # a lock that is not to be had in that time is in use
 
 
@@ -77,3 +82,16 @@ class CacheParts:
                     path.unlink(missing_ok=True)
             except Timeout:
                 continue
+
+
+def is_as_named(path: Path) -> bool:
+    """Return whether a small file of the cache has the content that its name there stands for.
+
+    That is its ETag: git's hash on the hub, the SHA-1 of the bytes on some mirrors. Of other names
+    nothing can be said.
+    """
+    name = path.resolve().name
+    if not _SHA1.fullmatch(name):
+        return True
+    data = path.read_bytes()
+    return name in {git_hash(data), sha1(data, usedforsecurity=False).hexdigest()}

@@ -9,18 +9,21 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from huggingface_hub import HfApi, constants, get_cached_repo_tree
 from huggingface_hub.errors import CachedRepoTreeNotFoundError, RevisionResolutionError
 
+from stages.download.sources.cache_parts import is_as_named
 from stages.download.sources.hub_answers import (
     HUB_ERRORS,
     endpoint,
     is_unanswered,
     patiently,
     translated,
+    understood,
 )
 from stages.download.sources.hub_transfer import HubTransfer
 from stages.errors import CheckpointError
@@ -67,9 +70,8 @@ class Repository:
         """
         try:
             with translated(where):
-                info = patiently(
-                    lambda: _api().model_info(repo, revision=revision, files_metadata=True)
-                )
+                ask = partial(_api().model_info, repo, revision=revision, files_metadata=True)
+                info = patiently(lambda: understood(ask))
         except CheckpointError as error:
             if not (_COMMIT.fullmatch(revision) and is_unanswered(error.__cause__)):
                 raise
@@ -189,6 +191,8 @@ class Repository:
             elif sha256 is not None and self.sha256(name) != sha256:
                 self._hashes.pop(name)
                 faults[name] = "has another SHA-256 than the hub lists"
+            elif sha256 is None and not is_as_named(folder / name):
+                faults[name] = "has other content than the hub lists"
         return faults
 
 
@@ -204,7 +208,8 @@ def commit_of(repo: str, revision: str, *, where: str) -> str:
 def commit_if_known(repo: str, revision: str) -> str | None:
     """Return the commit where a branch or tag stands now, or None where the hub does not say."""
     with suppress(*HUB_ERRORS):
-        return _api().model_info(repo, revision=revision, timeout=_ASK_TIMEOUT_S).sha
+        ask = partial(_api().model_info, repo, revision=revision, timeout=_ASK_TIMEOUT_S)
+        return understood(ask).sha
     return None
 
 

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import httpx2
 from huggingface_hub import constants, get_token
 from huggingface_hub.errors import (
+    DisabledRepoError,
     FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
@@ -31,7 +33,12 @@ _UNREACHED = (ConnectionError, TimeoutError, LocalEntryNotFoundError)
 _TRIES = 5
 _LONGEST_WAIT_S = 8.0  # of our own, doubled from 1 s
 _LONGEST_ASKED_WAIT_S = 600.0  # a server that asks for a longer one is not asked again
+_CHECK_WAY = "Check HF_ENDPOINT, the proxy and the firewall."
 _AGAIN = "and run again: what was fetched is kept."
+
+
+class OddAnswerError(OSError):
+    """The server answered, but not as a hub does; the message says in which way."""
 
 
 class BrokenOffError(ConnectionError):
@@ -51,6 +58,20 @@ def patiently(ask: Callable[[], T]) -> T:
         reraise=True,
     )
     return tries(ask)
+
+
+def understood(ask: Callable[[], T]) -> T:
+    """Return what ``ask``, a question to huggingface_hub, returns.
+
+    Raises:
+        OSError: that of ``ask``; an ``OddAnswerError`` where the library cannot read the answer.
+    """
+    try:
+        return ask()
+    except HUB_ERRORS:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise OddAnswerError("its answer is not the JSON that a hub sends") from error
 
 
 @contextmanager
@@ -109,6 +130,9 @@ def _asked_s(error: HfHubHTTPError) -> float:
 
 
 def _explain(error: Exception) -> str:
+    cause = error.__cause__
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(cause, HUB_ERRORS):
+        error = cause
     if isinstance(error, OfflineModeIsEnabled):
         return (
             "HF_HUB_OFFLINE is set, so the hub was not asked. Fetch the model once where the hub "
@@ -118,11 +142,10 @@ def _explain(error: Exception) -> str:
         return f"not a legal repository name: {error}. Write ORG/NAME@REVISION."
     if isinstance(error, HfHubHTTPError):
         return _explain_answer(error)
-    if isinstance(error, FileMetadataError):
-        return (
-            f"{endpoint()} answers, but not as a hub does: it names no commit, ETag or size. "
-            "Check HF_ENDPOINT, the proxy and the firewall."
-        )
+    if isinstance(error, (FileMetadataError, OddAnswerError, httpx2.TooManyRedirects)):
+        is_bare = isinstance(error, FileMetadataError)
+        oddity = "it names no commit, ETag or size" if is_bare else str(error).rstrip(".")
+        return f"{endpoint()} answers, but not as a hub does: {oddity}. {_CHECK_WAY}"
     if isinstance(error, BrokenOffError):
         return f"{endpoint()} broke off {error}. Check the network, {_AGAIN}"
     return (
@@ -143,6 +166,10 @@ def _explain_answer(error: HfHubHTTPError) -> str:
     refusal = _refusal(error)
     if refusal is not None:
         return f"{answer}: {refusal}"
+    if not _is_busy(error):
+        status = error.response.status_code
+        phrase = HTTPStatus(status).phrase if status in {*HTTPStatus} else "a status of its own"
+        return f"{answer} ({phrase}), as it will again. {_CHECK_WAY}"
     asked_s = _asked_s(error)
     tries = f", {_TRIES} times" if _may_pass(error) else ""
     return f"{answer}{tries}. Wait{f' {asked_s:.0f} s, as it asks' if asked_s else ''}, {_AGAIN}"
@@ -153,6 +180,8 @@ def _refusal(error: HfHubHTTPError) -> str | None:
     status = error.response.status_code
     if status == 401 and get_token():
         return f"the token is wrong or has expired; {_token_advice()}"
+    if isinstance(error, DisabledRepoError):
+        return "the repository was disabled, by the hub or its owner. Take another."
     if isinstance(error, RepositoryNotFoundError):
         return (
             "no such repository, or a private one. Check the name; for a private one, "
@@ -163,7 +192,12 @@ def _refusal(error: HfHubHTTPError) -> str | None:
             _token_advice()
         )
     if status == 404:
-        return "the repository lists a file that the hub does not have. Take another revision."
+        is_file = "/resolve/" in error.response.url.path
+        return (
+            "the repository lists a file that the hub does not have. Take another revision."
+            if is_file
+            else "no such repository, or not a hub. Check the name and HF_ENDPOINT."
+        )
     return None
 
 

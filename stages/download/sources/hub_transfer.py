@@ -3,6 +3,8 @@
 The transfer itself, the layout of the cache and its locks are huggingface_hub's.
 """
 
+import logging
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from glob import escape
@@ -14,15 +16,27 @@ from huggingface_hub import (
     get_hf_file_metadata,
     hf_hub_download,
     hf_hub_url,
+    set_client_factory,
     snapshot_download,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    build_hf_headers,
+    hf_raise_for_status,
+)
+from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils._runtime import is_xet_available
+from huggingface_hub.utils.logging import set_verbosity
 from rich.filesize import decimal
 
 from stages.download.sources.cache_parts import CacheParts
-from stages.download.sources.hub_answers import BrokenOffError, endpoint, patiently
+from stages.download.sources.hub_answers import (
+    BrokenOffError,
+    OddAnswerError,
+    endpoint,
+    patiently,
+    understood,
+)
 from stages.download.sources.transfer_progress import FileCounter, NoBar, TransferProgress
 from stages.download.sources.transfer_threads import (
     NUM_THREADS,
@@ -34,6 +48,28 @@ from stages.hashing import file_hash
 # So much is lost of a file that is cut, and the bar moves by it: huggingface_hub's is 10 MB.
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
 _QUIET_BYTES = 1_000_000  # less than this needs no bar
+
+
+def _client() -> httpx2.Client:
+    """Return huggingface_hub's client, whose own tries of a transfer do not come before ours.
+
+    It reads no date in Retry-After, and sleeps for a day where it is asked to.
+    """
+    client = default_client_factory()
+    hooks = client.event_hooks
+    client.event_hooks = {**hooks, "response": [*hooks["response"], _raise_at_once]}
+    return client
+
+
+def _raise_at_once(response: httpx2.Response) -> None:
+    if response.status_code in {408, 429} and "/resolve/" in response.request.url.path:
+        response.read()
+        hf_raise_for_status(response)
+
+
+set_client_factory(_client)
+if "HF_HUB_VERBOSITY" not in os.environ:
+    set_verbosity(logging.ERROR)  # it logs each try; what comes of them is one message of ours
 
 
 class HubTransfer:
@@ -68,16 +104,16 @@ class HubTransfer:
             self._fetch_missing(missing, label)
         patterns = [escape(name) for name in wanted]
         # Links the files into the commit's folder, and keeps the list of what the commit has.
-        patiently(
-            lambda: snapshot_download(
-                self._repo,
-                revision=self._commit,
-                allow_patterns=patterns,
-                endpoint=endpoint(),
-                tqdm_class=NoBar,
-                max_workers=NUM_THREADS,
-            )
+        link = partial(
+            snapshot_download,
+            self._repo,
+            revision=self._commit,
+            allow_patterns=patterns,
+            endpoint=endpoint(),
+            tqdm_class=NoBar,
+            max_workers=NUM_THREADS,
         )
+        patiently(lambda: understood(link))
         return frozenset(name for name in missing if self._files[name][1])
 
     def drop(self, name: str) -> None:
@@ -112,6 +148,9 @@ class HubTransfer:
     def _fetch_one(self, name: str, counter: "partial[FileCounter]") -> None:
         url = hf_hub_url(self._repo, name, revision=self._commit, endpoint=endpoint())
         metadata = patiently(lambda: get_hf_file_metadata(url, endpoint=endpoint()))
+        if metadata.commit_hash not in {None, self._commit}:
+            asked = f"of {name} at {self._commit}"
+            raise OddAnswerError(f"asked {asked}, it answers of {metadata.commit_hash}")
         is_xet = metadata.xet_file_data is not None and is_xet_available()
         if is_xet:
             self._by_xet(name, counter)

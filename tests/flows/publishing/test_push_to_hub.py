@@ -122,6 +122,38 @@ def test_what_the_hub_refuses_is_one_line(hub: UploadHub, monkeypatch: pytest.Mo
     assert hub.repos == {}
 
 
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        ("---\ntags: [merge\n---\n# A model\n", "README.md: while parsing a flow sequence"),
+        ("---\n- merge\n---\n# A model\n", "README.md: repo card metadata block should be a dict"),
+        ("---\nmodel-index: merge\n---\n# A model\n", "README.md: "),
+    ],
+)
+def test_a_card_that_is_not_one_is_refused_before_the_hub_is_asked(
+    hub: UploadHub, model: Path, card: str, words: str
+) -> None:
+    """What huggingface_hub can check of a card's metadata by itself is checked first."""
+    (model / "README.md").write_text(card, encoding="utf-8")
+    said = push("model", REPO, "--yes", code=1).stderr
+    assert words in said
+    assert "Fix its metadata" in said
+    assert [] == hub.requests
+
+
+@pytest.mark.usefixtures("model")
+def test_a_card_that_the_hub_refuses_is_one_line(hub: UploadHub) -> None:
+    """Its validator's words are passed on; when the card is right the same command goes on."""
+    hub.card_faults = ['"license" must be one of [apache-2.0, mit]', '"tags" must be an array']
+    said = push("model", REPO, "--yes", code=1).stderr
+    assert 1 == sum("error: " in line for line in said.splitlines())
+    assert 'Invalid metadata in README.md. - "license" must be one of' in said
+    assert "nothing was committed" in said
+    hub.card_faults = []
+    push("model", REPO, "--yes")
+    assert "README.md" in hub.repos[REPO].commits[hub.repos[REPO].names["main"]]
+
+
 @pytest.mark.usefixtures("model")
 def test_a_link_out_of_the_folder_is_refused(hub: UploadHub, tmp_path: Path) -> None:
     """A file from elsewhere on this machine is not published by accident."""
