@@ -3,6 +3,7 @@
 All of it runs in one event loop, so that Ctrl-C and a refusal end every request at once.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ _NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*")
 _BUSY = (408, 409, 425, 429)  # and any 5xx: the same request may succeed later
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
+_LONGEST_REPLY_BYTES = 10_000_000  # a verdict with all of a model's reasoning is far shorter
 _LONGEST_ASKED_WAIT_S = 600.0  # a server that asks for a longer one is not asked again
 
 
@@ -140,7 +142,8 @@ class _Asking:
         try:
             with anyio.fail_after(self._params.timeout_s):
                 url = f"{self._params.url.rstrip('/')}/chat/completions"
-                reply = await client.post(url, json=body)
+                async with client.stream("POST", url, json=body) as reply:
+                    content = await _content(reply)
         except TimeoutError as error:
             limit = f"judge.timeout_s = {self._params.timeout_s:g}"
             raise _TryAgainError(f"no reply within {limit}") from error
@@ -153,7 +156,7 @@ class _Asking:
                 f"judge {self._params.model}: HTTP status {status}. Check url, model, body and "
                 f"the key in {self._params.api_key_env or 'api_key_env (none is set)'}."
             )
-        return self._verdict(reply)
+        return self._verdict(content)
 
     def _busy(self, reply: httpx.Response) -> _TryAgainError:
         asked_s = asked_wait_s(reply.headers)
@@ -163,9 +166,9 @@ class _Asking:
         self._free_at = max(self._free_at, anyio.current_time() + asked_s)
         return _TryAgainError(what, after_s=asked_s)
 
-    def _verdict(self, reply: httpx.Response) -> float:
+    def _verdict(self, content: bytes) -> float:
         try:
-            said = reply.json()["choices"][0]["message"]["content"]
+            said = json.loads(content)["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise _TryAgainError("replied with no chat completion") from error
         match = _NUMBER.fullmatch(said) if isinstance(said, str) else None
@@ -183,6 +186,18 @@ class _Asking:
         key = os.environ.get(self._params.api_key_env or "", "")
         text = repr(said).replace(key, "***") if key else repr(said)
         return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+async def _content(reply: httpx.Response) -> bytes:
+    """Return the body of a reply that may hold a verdict; that of another is not read."""
+    content = bytearray()
+    if reply.status_code != 200:
+        return bytes(content)
+    async for chunk in reply.aiter_bytes():
+        content += chunk
+        if len(content) > _LONGEST_REPLY_BYTES:
+            raise _TryAgainError(f"replied with more than {_LONGEST_REPLY_BYTES:,} bytes")
+    return bytes(content)
 
 
 def _headers(name: str | None) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """A judge's server that misbehaves: every wait has an end, and nothing is asked after it."""
 
+import gzip
+import json
 import os
 import signal
 import threading
@@ -147,6 +149,10 @@ def test_wait_that_cannot_be_read_or_is_over_is_none(wanted: str) -> None:
         Reply(body=[]),
         Reply(body={"choices": {}}),
         verdict("9" * 5000),
+        Reply(body={"error": {"message": "overloaded"}}),
+        verdict([{"type": "text", "text": "7"}]),
+        Reply(body={"choices": []}, headers={"Content-Length": "999999"}),  # two lengths
+        Reply(raw=b'{"choices": [{"message": {"content": "7"}}]'),
     ],
 )
 def test_garbled_reply_is_a_fault_of_the_service(reply: Reply) -> None:
@@ -156,6 +162,33 @@ def test_garbled_reply_is_a_fault_of_the_service(reply: Reply) -> None:
         pytest.raises(ServiceError, match=r"^item 0: judge m: .*Verdicts so far are kept"),
     ):
         ask_of(server)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_reply_without_end_is_not_kept_in_memory(*, is_packed: bool) -> None:
+    """Ten million bytes are enough, also where they were sent as a few thousand."""
+    body = verdict().body
+    long = json.dumps(body | {"more": "x" * 50_000_000}).encode()
+    headers = {"Content-Encoding": "gzip"} if is_packed else {}
+    reply = Reply(raw=gzip.compress(long, 1) if is_packed else long, headers=headers)
+    with (
+        judging(lambda *_: reply) as server,
+        pytest.raises(ServiceError, match="replied with more than 10,000,000 bytes, tried 1"),
+    ):
+        ask_of(server)
+
+
+def test_key_does_not_follow_to_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirect is refused, with its status: the other host sees neither question nor key."""
+    monkeypatch.setenv("JUDGE_KEY", "sk-secret")
+    with judging(lambda *_: verdict()) as other:
+        target = Reply(status=307, headers={"Location": f"{other.url}/chat/completions"})
+        with (
+            judging(lambda *_: target) as server,
+            pytest.raises(ParamsError, match=r"HTTP status 307\. Check url"),
+        ):
+            ask_of(server, api_key_env="JUDGE_KEY")
+        assert [] == other.asked
 
 
 @pytest.mark.parametrize("url", ["http://host:99999/v1", "http://:80/v1", "http://host:0/v1"])
