@@ -80,6 +80,7 @@ class HubTransfer:
     ) -> None:
         self._repo, self._commit, self._files = repo, commit, files
         self._parts = CacheParts(repo)
+        self._unchecked: set[str] = set()
 
     @property
     def snapshot(self) -> Path:
@@ -114,7 +115,7 @@ class HubTransfer:
             max_workers=NUM_THREADS,
         )
         patiently(lambda: understood(link))
-        return frozenset(name for name in missing if self._files[name][1])
+        return frozenset(n for n in missing if self._files[n][1] and n not in self._unchecked)
 
     def drop(self, name: str) -> None:
         """Remove one file from the cache, so that it alone is fetched again."""
@@ -160,14 +161,15 @@ class HubTransfer:
             self._bring(name, url, metadata.etag, counter)
 
     def _by_xet(self, name: str, counter: "partial[FileCounter]") -> None:
-        """Let huggingface_hub fetch a file: Xet checks chunks by hash, in a process-wide session.
+        """Let huggingface_hub fetch a file, which compares no hash of what Xet's storage sends.
 
         Raises:
             BrokenOffError: Xet's storage did not give it.
         """
+        self._unchecked.add(name)
         try:
             self._by_library(name, counter)
-        except (httpx2.HTTPError, ConnectionError, RuntimeError) as error:
+        except (httpx2.HTTPError, ConnectionError, RuntimeError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise BrokenOffError(
                 f"at {name}, which Xet's storage did not give: {reason}; HF_HUB_DISABLE_XET=1 in "

@@ -79,10 +79,17 @@ class FileCounter:
     """
 
     def __init__(
-        self, *, count: Callable[[int], None], initial: int = 0, desc: str = "", **_: Any
+        self,
+        *,
+        count: Callable[[int], None],
+        initial: int = 0,
+        desc: str = "",
+        total: float | None = None,
+        **_: Any,
     ) -> None:
         self._count = count if "downloading bytes" not in desc else _ignore
         self.n = initial
+        self.total = total  # huggingface_hub computes with it, and sets it
         self.update(0)
 
     def update(self, num_bytes: float = 1) -> None:
