@@ -97,7 +97,7 @@ pytestmark = pytest.mark.usefixtures("project", "waits", "hub")
 
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"{}", b"null", b'{"id": "org/m'])
 def test_listing_that_is_not_the_hubs_is_said(pico: dict[str, Path], body: bytes) -> None:
-    """A captive portal, a proxy's page or half an answer is no traceback; the next try works."""
+    """A captive portal, a proxy's page or half an answer ends in one line; the next try works."""
     said = fails(lambda h: (200, {}, body) if h.is_of("/api/models/") else None)
     assert f"{NOT_A_HUB}: its answer is not the JSON that a hub sends" in said
     works(pico)

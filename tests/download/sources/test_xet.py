@@ -149,7 +149,7 @@ def test_a_file_comes_through_xet(
 
 
 @pytest.mark.usefixtures("project")
-def test_wrong_bytes_from_xet_are_no_model(
+def test_wrong_bytes_from_xet_are_refused(
     storage: type[StorageHandler], pico: dict[str, Path]
 ) -> None:
     """Its client compares no hash: bytes of the right number are compared here, and not kept."""
