@@ -21,6 +21,14 @@ def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) 
                 ensemble.apply(instances)
 
 
+def _is_scored_by_metrics(task: Any) -> bool:
+    """Return whether lm-eval itself scores the items, by the functions of the metric_list."""
+    from lm_eval.api.task import ConfigurableTask
+
+    has_own = type(task).process_results is not ConfigurableTask.process_results
+    return not has_own and not callable(task.get_config("process_results"))
+
+
 def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], document: Any) -> Any:
     """Return the value of the task's metric for one item, whose responses are filtered.
 
@@ -35,6 +43,12 @@ def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], documen
         if loaded.metric in metrics:
             return metrics[loaded.metric]
         given = ", ".join(map(str, metrics)) or "nothing"
+    if metrics and _is_scored_by_metrics(loaded.task):
+        raise ParamsError(
+            f"task {name}: the function of its metric {loaded.metric} gives {given}, of which "
+            f"lm-eval makes a metric each, and none called {loaded.metric}. Return a number, or "
+            "write a metric for each."
+        )
     raise ParamsError(
         f"task {name}, item {item}: its process_results gives no {loaded.metric} for this item. "
         f"It gives: {given}. lm-eval leaves such items out of the score; here models are compared "

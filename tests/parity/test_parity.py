@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import kinds_of_model, kinds_of_task
+from tests.parity import kinds_of_model, kinds_of_task, rarer_tasks
 from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
 
 pytestmark = pytest.mark.parity
@@ -75,6 +75,19 @@ def test_tasks_that_draw(texts: tuple[Path, list[str]], tmp_path: Path, task: st
     differences = compare(model("llama", texts), [task], PLAIN, tmp_path)
     assert differences.lines == []
     assert differences.num_items == kinds_of_task.NUM_DOCS
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
+def test_rarer_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Lists of targets, rendered choices, examples of all sources, deep imports, own metrics."""
+    monkeypatch.chdir(tmp_path)
+    texts = rarer_tasks.write_rarer_tasks(tmp_path)
+    folder = kinds_of_model.write_kind(name, tmp_path / "model", texts)
+    differences = compare(folder, list(rarer_tasks.RARER), PLAIN, tmp_path)
+    print(
+        f"{name}: {differences.num_items} items of {len(rarer_tasks.RARER)} rarer tasks compared"
+    )
+    assert differences.lines == []
 
 
 @pytest.mark.usefixtures("at_tasks")

@@ -194,3 +194,13 @@ def test_items_without_a_value_end_the_run(own: Path, load: MakeSuite) -> None:
     write_task(own)
     with pytest.raises(ParamsError, match=r"gives no ok for this item. It gives: nothing"):
         load()
+
+
+def test_metric_that_gives_others_is_said(own: Path, load: MakeSuite) -> None:
+    """A metric's function may give several values; without one of its own name none is taken."""
+    code = "def both(predictions, references, **_):\n    return {'longer': 1.0, 'same': 0.0}\n"
+    (own / "tasks" / "code.py").write_text(code)
+    listed = [{"metric": "!function code.both", "aggregation": "mean", "higher_is_better": True}]
+    write_task(own, process_results=None, metric_list=listed)
+    with pytest.raises(ParamsError, match=r"metric both gives longer, same, of which lm-eval"):
+        load()
