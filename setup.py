@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-BUNDLED = ("data/zoo", "data/tasks", "params.yaml", "dvc.yaml")
+BUNDLED = ("data/zoo", "data/tasks", "params.yaml", "dvc.yaml", ".dvc/plots")
 
 
 class BuildWithZoo(build_py):

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flows.workspace.bundled_files import bundled
 from stages.errors import GermlineError
 
 _CONFIG = (
     ("core.analytics", "false"),
     ("core.check_update", "false"),
     ("core.autostage", "false"),
+    ("plots.html_template", "plots/page.html"),
 )
+PLOTS = Path(".dvc/plots")  # the page that `dvc plots show` fills, and a template
 _LINKS = ("cache.type", "reflink,hardlink,copy")
 
 
@@ -55,6 +58,7 @@ def start_repository(folder: Path) -> list[str]:
         )
     dvc = [sys.executable, "-m", "dvc"]
     _call(folder, *dvc, "init", "--quiet", *(["--subdir"] if around else []))
+    shutil.copytree(bundled(str(PLOTS)), folder / PLOTS)
     for name, value in (_LINKS, *_CONFIG):
         _call(folder, *dvc, "config", name, value)
     return notes

@@ -42,12 +42,18 @@ A project of germline: it searches for the merge of models that scores best on y
 At the end `data/champion` is the best merge, and `reports/index.html` shows how it came about.
 
 - `params.yaml`: what is evolved from what, on which tasks, and how
-- `dvc.yaml`: the stages; `dvc.lock` the hashes of the last run
+- `dvc.yaml`: the stages and plots; `dvc.lock` the hashes of the last run
 - `data/tasks/`: your questions, a file for each task, with the columns `prompt` and `answer`
 - `data/parents/`, `data/lineage/`, `data/selection/`, `data/champion/`, `reports/`: results
 
-Keep in git: params.yaml, dvc.yaml, dvc.lock, parents.lock, versions.json, data/tasks,
-data/sources, data/dvc.yaml and data/dvc.lock.
+Runs and DVC experiments side by side:
+
+    dvc metrics show    # the champion's test fitness, its lead, their errors, items, seed
+    dvc plots show      # writes dvc_plots/index.html, which needs no network
+    dvc exp show --only-changed --keep 'test_|lead|items|seed' --drop '.*/.*'   # one line a run
+
+Keep in git: .dvc/config, .dvc/plots, params.yaml, dvc.yaml, dvc.lock, parents.lock, versions.json,
+data/tasks, data/sources, data/dvc.yaml and data/dvc.lock.
 """
 
 
@@ -65,7 +71,8 @@ def pipeline_text(*, zoo: bool) -> str:
     }
     for name, stage in plain["stages"].items():
         stages[name] = {**stage, "deps": [str(VERSIONS), *_data(stage["deps"], zoo=zoo)]}
-    return _PIPELINE_HEAD + yaml.safe_dump({"stages": stages}, sort_keys=False, width=99)
+    pipeline = {"stages": stages, "plots": plain["plots"]}
+    return _PIPELINE_HEAD + yaml.safe_dump(pipeline, sort_keys=False, width=99)
 
 
 def readme_text(title: str) -> str:

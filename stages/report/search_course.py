@@ -81,3 +81,33 @@ def cost_of(rows: Sequence[Row], selection: Selection) -> ItemCost:
         ),
         test=sum(t.num_items for entry in selection.entries for t in entry.evaluation.tasks),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """One task in one generation: the score of its fittest candidate, and the mean of all."""
+
+    task: str
+    generation: int
+    fittest: float
+    mean: float
+
+
+def task_course(rows: Sequence[Row]) -> tuple[TaskStep, ...]:
+    """Return each task's search scores, generation by generation; the search's mean is in none.
+
+    A generation in which nothing was scored, or no race was run to its end, has none.
+    """
+    rows = [row for row in rows if row.name != MEAN and row.fitness is not None]
+    ends = {row.name for row in finished(rows)}
+    steps = []
+    for generation in sorted({row.generation for row in rows}):
+        members = [row for row in rows if row.generation == generation]
+        last = [row for row in members if row.name in ends]
+        if last:
+            fittest = max(last, key=lambda row: row.fitness or 0.0)
+            for task in sorted(fittest.scores["search"]):
+                scores = [row.scores["search"][task]["score"] for row in members]
+                best = fittest.scores["search"][task]["score"]
+                steps.append(TaskStep(task, generation, best, fmean(scores)))
+    return tuple(steps)

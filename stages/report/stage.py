@@ -4,6 +4,7 @@ dvc.yaml runs it as ``germline report`` and declares its deps, params and outs.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 from stages.files import write_whole
@@ -14,6 +15,7 @@ from stages.params.report_params import ReportParams
 from stages.params.select_params import SelectParams
 from stages.report.dvc_metrics import metrics_of
 from stages.report.page.html_page import render_page
+from stages.report.plot_tables import plot_files
 from stages.report.report_tables import (
     csv_bytes,
     history_frame,
@@ -27,6 +29,7 @@ from stages.report.story import story_of
 LINEAGE = Path("data/selection/genomes.jsonl")
 SELECTION = Path("data/selection/selection.json")
 REPORTS = Path("reports")
+PLOTS = "plots"  # the folder of what `dvc plots` reads
 OUTPUTS = (
     "lineage.csv",
     "lineage.parquet",
@@ -35,6 +38,7 @@ OUTPUTS = (
     "history.csv",
     "index.html",
     "metrics.json",
+    PLOTS,
 )
 
 
@@ -68,3 +72,14 @@ def run(
     write_whole(out / "history.csv", csv_bytes(history_frame(story)))
     write_whole(out / "index.html", page)
     write_whole(out / "metrics.json", json.dumps(metrics_of(story), indent=2) + "\n")
+    shutil.rmtree(out / PLOTS, ignore_errors=True)  # may have plots of tasks of before
+    for name, content in plot_files(story).items():
+        path = out / PLOTS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+
+
+def output_files(out: Path) -> list[Path]:
+    """Return every file of the ``OUTPUTS`` in the folder ``out``, as paths below it."""
+    paths = (path for name in OUTPUTS for path in ((out / name), *(out / name).rglob("*")))
+    return sorted(path.relative_to(out) for path in paths if path.is_file())

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = (
     *("dvc.yaml", "pyproject.toml", "germline", "flows", "stages", "data/tasks", "data/zoo"),
     *("data/sources", "requirements.lock"),
-    *(".dvc/config", ".dvcignore"),
+    *(".dvc/config", ".dvc/plots", ".dvcignore"),
 )
 SMALL: dict[str, Any] = {
     "evaluate": {

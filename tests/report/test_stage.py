@@ -55,14 +55,23 @@ def test_two_runs_give_equal_bytes(reports: Path, finished: Finished, tmp_path: 
         check=True,
     )
     assert ("", "") == (done.stdout, done.stderr)
-    for name in stage.OUTPUTS:
+    for name in stage.output_files(reports):
         assert (reports / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
 
 def test_outputs_name_no_place_and_no_tool(reports: Path, tmp_path: Path) -> None:
     """No output holds a path of this machine."""
-    for name in stage.OUTPUTS:
+    for name in stage.output_files(reports):
         assert str(tmp_path).encode() not in (reports / name).read_bytes()
+
+
+def test_plots_of_an_earlier_run_go(reports: Path, finished: Finished) -> None:
+    """The plot of a task that the search no longer has is not drawn with the others."""
+    old = reports / stage.PLOTS / "tasks/gone.csv"
+    old.touch()
+    stage.run(*finished(), ReportParams(title=TITLE), reports, select=SELECT)
+    assert not old.exists()
+    assert Path("plots/shortlist.csv") in stage.output_files(reports)
 
 
 def test_selection_survives_a_round_trip(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.audit.check_verdict import Difference, Verdict, differences_in, shown
 from flows.audit.recorded_run import RecordedRun
 from stages.params.report_params import ReportParams
-from stages.report.stage import LINEAGE, OUTPUTS, REPORTS, SELECTION
+from stages.report.stage import LINEAGE, REPORTS, SELECTION, output_files
 from stages.report.stage import run as write_report
 from stages.scratch_folder import scratch_folder
 from stages.store.tracked_outputs import compare_stages
@@ -29,9 +29,10 @@ def check(run: RecordedRun) -> Verdict:
             scratch,
             select=run.params.select,
         )
-        for name in OUTPUTS:
+        names = output_files(scratch)
+        for name in sorted({*names, *output_files(REPORTS)}):
             differences += list(islice(_file(REPORTS / name, scratch / name), _MOST))
-    return Verdict("report", f"{len(OUTPUTS)} files, written again", tuple(differences))
+    return Verdict("report", f"{len(names)} files, written again", tuple(differences))
 
 
 def _with_recorded_title(params: ReportParams) -> ReportParams:
@@ -46,6 +47,9 @@ def _with_recorded_title(params: ReportParams) -> ReportParams:
 def _file(recorded: Path, now: Path) -> Iterator[Difference]:
     if not recorded.is_file():
         yield Difference(str(recorded), "no file", "a file of the report")
+        return
+    if not now.is_file():
+        yield Difference(str(recorded), "a file", "no file of the report")
         return
     one, other = recorded.read_bytes(), now.read_bytes()
     if one == other:

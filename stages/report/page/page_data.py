@@ -9,6 +9,7 @@ from stages.lineage.rows import Row
 from stages.report.candidates.layer_sources import Composition, PathLayer, composition
 from stages.report.candidates.pictured_paths import gains_in_brief, in_words
 from stages.report.candidates.scan_story import ScanStory
+from stages.report.candidates.shortlist_course import shortlist_course
 from stages.report.charts.lead_chart import WORDS
 from stages.report.comparisons import Lead
 from stages.report.search_story import SearchStory
@@ -188,26 +189,17 @@ def _lead(against: str, lead: Lead) -> dict[str, Any]:
 
 def _shortlist(story: Story) -> list[dict[str, Any]]:
     """Return the fitness of each shortlisted candidate on each split that it has met."""
-    errors = {row.name: row.fitness_stderr for row in story.search.lineage}
-    figures: list[tuple[str, str, float | None, float | None]] = []
-    for item in story.shortlist:
-        figures.append((item.name, "search", item.search_fitness, errors.get(item.name)))
-        figures.append((item.name, "validation", item.validation_fitness, item.validation_stderr))
-    champion = story.models[0]
-    figures.append((champion.name, "expected", story.champion.expected_fitness, None))
-    figures.append((champion.name, "test", champion.fitness, champion.stderr))
     return [
         {
-            "name": name,
-            "role": "champion" if name == champion.name else "shortlisted",
-            "split": split,
-            "fitness": _round(fitness),
-            "stderr": _round(stderr),
-            "low": _round(fitness - (stderr or 0.0)),
-            "high": _round(fitness + (stderr or 0.0)),
+            "name": figure.name,
+            "role": "champion" if figure.name == story.champion.name else "shortlisted",
+            "split": figure.split,
+            "fitness": _round(figure.fitness),
+            "stderr": _round(figure.stderr),
+            "low": _round(figure.fitness - (figure.stderr or 0.0)),
+            "high": _round(figure.fitness + (figure.stderr or 0.0)),
         }
-        for name, split, fitness, stderr in figures
-        if fitness is not None
+        for figure in shortlist_course(story)
     ]
 
 

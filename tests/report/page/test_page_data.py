@@ -63,9 +63,9 @@ def test_the_shortlist_is_followed_from_split_to_split() -> None:
     assert [
         ("g02-c03", "search", 0.45),
         ("g02-c03", "validation", 0.5),
-        ("g02-c02", "search", 0.4),
         ("g02-c03", "expected", 0.48),
         ("g02-c03", "test", 0.9),
+        ("g02-c02", "search", 0.4),
     ] == [(point["name"], point["split"], point["fitness"]) for point in shown]
 
 
