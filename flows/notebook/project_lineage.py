@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROWS, CHOICE, ITEMS = "genomes.jsonl", "selection.json", "items"
 ITEM_COLUMNS = ("name", "kind", "split", "task", "item", "score")
 _MOST_SHOWN = 10
+_WORD = "the name of a candidate, or how its recipe id or weights hash begins"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +56,7 @@ class Lineage:
         Raises:
             LineageError: none or several are meant; the nearest names are said.
         """
+        check_types(LineageError, {"word": (word, (str,), _WORD)})
         return self.stored.row(word)
 
     def ancestors(self, word: str) -> tuple[Row, ...]:

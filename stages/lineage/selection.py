@@ -10,6 +10,7 @@ from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.json_text import read_json
 from stages.lineage.evaluation import Evaluation
+from stages.recipe.html_table import html_table
 
 EntryKind = Literal["champion", "parent", "baseline", "tuned", "base", "reference"]
 KINDS = ("champion", "parent", "baseline", "tuned", "base", "reference")
@@ -50,7 +51,7 @@ class TestedModel:
     num_evaluations: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Selection:
     """The shortlist, the champion (the name of a shortlisted candidate) and the test results.
 
@@ -81,6 +82,30 @@ class Selection:
         unknown = {entry.kind for entry in self.entries} - set(KINDS)
         if unknown:
             raise ValueError(f"unknown kinds of entry: {sorted(unknown)}")
+
+    def __repr__(self) -> str:
+        return (
+            f"Selection(champion {self.champion}, {len(self.shortlist)} shortlisted, "
+            f"{len(self.entries)} models on the test split)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the shortlist, then all that met the test split."""
+        shortlist = html_table(
+            f"shortlist; champion {self.champion}",
+            ("name", "search", "validation", "±", "p against the champion"),
+            [
+                (s.name, s.search_fitness, s.validation_fitness, s.validation_stderr, s.p_value)
+                for s in self.shortlist
+            ],
+        )
+        tested = [(entry.name, entry.kind, entry.evaluation) for entry in self.entries]
+        weights = self.task_weights
+        return shortlist + html_table(
+            "on the test split",
+            ("name", "kind", "fitness", "±"),
+            [(n, kind, e.fitness(weights), e.fitness_stderr(weights)) for n, kind, e in tested],
+        )
 
     @property
     def winner(self) -> TestedModel:

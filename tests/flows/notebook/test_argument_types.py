@@ -1,11 +1,15 @@
 """Arguments of a wrong type, in the calls of a notebook."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import germline
+from flows.notebook.project_lineage import ROWS
+from stages.lineage.rows import write_rows
+from tests.report.conftest import rows_of
 
 CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
     "out: got 5, a int. Give the path": (germline.merge, ("x.yml", 5), {}),
@@ -27,6 +31,17 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
     "path: got b'.', a bytes. Give the path": (germline.load_lineage, (b".",), {}),
     "path: got {}, a dict. Give the path to": (germline.load_params, ({},), {}),
 }
+
+
+@pytest.mark.parametrize("word", [None, 5, Path("g00-c00"), ["g00-c00"], True])
+def test_a_candidate_is_asked_for_by_a_word(tmp_path: Path, word: Any) -> None:
+    """What is not a text is named, with what is legal; it is not looked for."""
+    write_rows(tmp_path / ROWS, rows_of())
+    lineage = germline.load_lineage(tmp_path)
+    assert "g00-c01" == lineage.row("g00-c01").name
+    for asked in (lineage.row, lineage.ancestors):
+        with pytest.raises(germline.LineageError, match=r"^word: got .*Give the name of a cand"):
+            asked(word)
 
 
 @pytest.mark.parametrize("message", CALLS)
