@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from flows.inspection.other_models import other_model
 from stages.errors import LineageError, at
@@ -13,11 +13,13 @@ from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.lineage.queries import row_named
 from stages.lineage.rows import LINEAGE, Row, read_rows
-from stages.lineage.selection import Selection
+from stages.lineage.selection import Selection, TestedModel
 from stages.params.space.space_params import Half
+from stages.recipe.recipe import Recipe
 
 SELECTION = Path("data/selection")
 CHAMPION_WORD = "champion"
+ITEMS = "items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ class StoredLineage:
     """The rows of the project in ``folder``, with the scores of all splits that they have.
 
     ``source`` is the file of the rows. ``selection`` is None where no champion was chosen from
-    these rows yet; ``task_weights`` are then those of the tasks, where they are known.
+    these rows yet; ``task_weights`` are then those of the tasks, where they are known. ``tuned``
+    is what met the test split of a search in one half of the space. ``item_folders`` hold the
+    scores of items.
     """
 
     folder: Path
@@ -33,6 +37,8 @@ class StoredLineage:
     rows: tuple[Row, ...]
     selection: Selection | None
     task_weights: Mapping[str, float] = field(default_factory=dict)
+    tuned: TestedModel | None = None
+    item_folders: tuple[Path, ...] = ()
 
     def row(self, word: str) -> Row:
         """Return the row that ``word`` means: a name, the start of an id, or ``champion``.
@@ -56,6 +62,21 @@ class StoredLineage:
         return self.task_weights if self.selection is None else self.selection.task_weights
 
     @property
+    def tested(self) -> TestedModel | None:
+        """The model of these rows that met the test split."""
+        return self.tuned if self.selection is None else self.selection.winner
+
+    @property
+    def tested_row(self) -> Row | None:
+        """The row of that model, with its scores on the test split."""
+        if self.tested is None or self.tested.recipe is None:
+            return None
+        recipe_id = Recipe.from_dict(self.tested.recipe).id
+        by_name = {row.name: row for row in self.rows if row.id == recipe_id}
+        row = by_name.get(self.tested.name) or next(iter(by_name.values()), None)
+        return None if row is None else row.also(self.tested.evaluation)
+
+    @property
     def is_alone(self) -> bool:
         """True for a folder of rows without a project: item scores may be elsewhere."""
         return self.source.parent == self.folder
@@ -71,7 +92,7 @@ class StoredLineage:
         for evaluation in evaluations:
             if _is_of(evaluation, scores):
                 return evaluation
-        where = " and ".join(str(folder) for folder in self._item_folders)
+        where = " and ".join(str(folder) for folder in self.item_folders)
         if evaluations:
             raise LineageError(
                 f"candidate {row.name}: its {split} items in {where} give other scores than "
@@ -82,17 +103,10 @@ class StoredLineage:
             "those of another run are there; restore them with `dvc checkout`."
         )
 
-    @property
-    def _item_folders(self) -> tuple[Path, ...]:
-        """The folders of item scores; a lineage without a project has one of its own."""
-        if self.is_alone:
-            return (self.folder / "items",)
-        return self.folder / LINEAGE / "items", self.folder / SELECTION / "items"
-
     def _evaluations(self, row: Row) -> Iterator[Evaluation]:
         """Yield the evaluations on disk that are of the recipe of ``row``."""
         mark = f'"recipe":"{row.id}"'.encode()
-        for folder in self._item_folders:
+        for folder in self.item_folders:
             for path in sorted(folder.glob("*.json")):
                 data = path.read_bytes()
                 if mark in data:
@@ -104,28 +118,35 @@ class StoredLineage:
 def read_lineage(folder: Path = Path()) -> StoredLineage:
     """Return the lineage of the project in ``folder``, with its selection where that is of it.
 
-    ``folder`` may also be a folder that holds ``genomes.jsonl`` itself, as data/lineage does.
+    ``folder`` may also be a folder that holds ``genomes.jsonl`` itself, as data/lineage does; in
+    data/selection that of a search in one half of the space.
 
     Raises:
         LineageError: there is no lineage, or a file of it is damaged.
     """
     if (folder / "genomes.jsonl").is_file():
         source, selected = folder / "genomes.jsonl", folder / "selection.json"
+        if folder.name in get_args(Half) and (folder.parent / "selection.json").is_file():
+            return _half(folder, folder)
         selection = Selection.read(selected) if selected.is_file() else None
         rows = read_rows(source)
         _check_champion(rows, selection, folder)
-        return StoredLineage(folder, source, tuple(rows), selection)
+        items = (folder / ITEMS,)
+        return StoredLineage(folder, source, tuple(rows), selection, item_folders=items)
+    items = (folder / LINEAGE / ITEMS,)
     source = folder / LINEAGE / "genomes.jsonl"
     rows = read_rows(source)
     later = folder / SELECTION / "genomes.jsonl"
     if not later.is_file() or not (later.parent / "selection.json").is_file():
-        return StoredLineage(folder, source, tuple(rows), None)
+        return StoredLineage(folder, source, tuple(rows), None, item_folders=items)
     scored = read_rows(later)
     if [_searched(row) for row in rows] != [_searched(row) for row in scored]:
-        return StoredLineage(folder, source, tuple(rows), None)  # select has yet to run again
+        # select has yet to run again
+        return StoredLineage(folder, source, tuple(rows), None, item_folders=items)
     selection = Selection.read(later.parent / "selection.json")
     _check_champion(scored, selection, later.parent)
-    return StoredLineage(folder, later, tuple(scored), selection)
+    both = (*items, folder / SELECTION / ITEMS)
+    return StoredLineage(folder, later, tuple(scored), selection, item_folders=both)
 
 
 def read_half(folder: Path, half: Half) -> StoredLineage:
@@ -140,8 +161,25 @@ def read_half(folder: Path, half: Half) -> StoredLineage:
             f"{source}: no such file. The last run searched no {half} alone; set "
             f"select.tuned_baselines.{half} in params.yaml, and run `dvc repro`."
         )
-    weights = Selection.read(folder / SELECTION / "selection.json").task_weights
-    return StoredLineage(folder, source, tuple(read_rows(source)), None, weights)
+    return _half(folder, source.parent)
+
+
+def _half(folder: Path, rows_folder: Path) -> StoredLineage:
+    """Return the lineage of a search in one half, which lies in a folder of the selection.
+
+    What both searches evaluated, and the run's own first, is among the items of the run's.
+    """
+    selected = rows_folder.parent
+    selection = Selection.read(selected / "selection.json")
+    return StoredLineage(
+        folder,
+        rows_folder / "genomes.jsonl",
+        tuple(read_rows(rows_folder / "genomes.jsonl")),
+        None,
+        selection.task_weights,
+        next((one for one in selection.of_kind("tuned") if one.name == rows_folder.name), None),
+        (selected / ITEMS, selected.parent / LINEAGE.name / ITEMS),
+    )
 
 
 def _check_champion(rows: Sequence[Row], selection: Selection | None, folder: Path) -> None:

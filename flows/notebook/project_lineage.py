@@ -3,37 +3,32 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flows.inspection.item_scores import item_scores
 from flows.inspection.project_folder import project_folder
 from flows.inspection.rows.family_tree import family_of
-from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from flows.inspection.stored_lineage import StoredLineage, read_lineage
 from stages.errors import PATH, LineageError, check_types
-from stages.json_text import read_json
-from stages.lineage.evaluation import Evaluation
-from stages.lineage.outcome import Outcome
 from stages.lineage.queries import content_of
-from stages.lineage.rows import LINEAGE, Row
+from stages.lineage.rows import Row
 from stages.lineage.selection import Selection
 from stages.recipe.html_table import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS, CHOICE, ITEMS = "genomes.jsonl", "selection.json", "items"
-ITEM_COLUMNS = ("name", "kind", "split", "task", "item", "score")
+ROWS, CHOICE = "genomes.jsonl", "selection.json"
 _MOST_SHOWN = 10
 _WORD = "the name of a candidate, or how its recipe id or weights hash begins"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Lineage:
-    """A run's candidates, as ``stored`` on disk; ``score_folders`` hold the scores of items."""
+    """A run's candidates, as ``stored`` on disk."""
 
     stored: StoredLineage
-    score_folders: tuple[Path, ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -89,28 +84,7 @@ class Lineage:
         Raises:
             LineageError: a document with scores is damaged.
         """
-        import pandas as pd
-
-        records = dict.fromkeys((*self._scored_candidates(), *self._tested_models()))
-        return pd.DataFrame.from_records(list(records), columns=list(ITEM_COLUMNS))
-
-    def _scored_candidates(self) -> Iterator[tuple[Any, ...]]:
-        names: dict[str, list[str]] = {}
-        for row in self.rows:
-            names.setdefault(row.id, []).append(row.name)
-        paths = [path for folder in self.score_folders for path in sorted(folder.glob("*.json"))]
-        evaluations: dict[str, list[Evaluation]] = {}
-        for recipe_id, outcome in map(_outcome, paths):
-            if outcome is not None and outcome.evaluation is not None:
-                evaluations.setdefault(recipe_id, []).append(outcome.evaluation)
-        for recipe_id, sharing in names.items():
-            for name, evaluation in product(sharing, evaluations.get(recipe_id, ())):
-                yield from _records(name, "candidate", evaluation)
-
-    def _tested_models(self) -> Iterator[tuple[Any, ...]]:
-        for entry in self.selection.entries if self.selection else ():
-            kind = "candidate" if entry.kind == "champion" else entry.kind
-            yield from _records(entry.name, kind, entry.evaluation)
+        return item_scores(self.stored)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -156,11 +130,8 @@ def load_lineage(path: str | Path = ".") -> Lineage:
         stored = read_lineage(folder)
         if (folder / CHOICE).is_file():
             stored = replace(stored, selection=_selection(folder / CHOICE, stored.rows))
-        return Lineage(stored, (folder / ITEMS,))
-    project = project_folder(folder)
-    stored = read_lineage(project)
-    folders = (LINEAGE,) if stored.selection is None else (LINEAGE, SELECTION)
-    return Lineage(stored, tuple(project / one / ITEMS for one in folders))
+        return Lineage(stored)
+    return Lineage(read_lineage(project_folder(folder)))
 
 
 def _selection(path: Path, rows: tuple[Row, ...]) -> Selection:
@@ -171,29 +142,6 @@ def _selection(path: Path, rows: tuple[Row, ...]) -> Selection:
             "are of two runs; restore both with `dvc checkout`."
         )
     return selection
-
-
-def _outcome(path: Path) -> tuple[str, Outcome | None]:
-    """Return whose outcome a document holds, and the outcome; None of what is not a candidate's.
-
-    Raises:
-        LineageError: it is damaged.
-    """
-    try:
-        data = read_json(path)
-        if "recipe" not in data:  # of a reference
-            return "", None
-        return str(data["recipe"]), Outcome.from_dict(data)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise LineageError(
-            f"{path}: not scores of items ({error}). Restore it with `dvc checkout`, or remove "
-            f"{path.parent.parent} and run `dvc repro`."
-        ) from error
-
-
-def _records(name: str, kind: str, evaluation: Evaluation) -> Iterator[tuple[Any, ...]]:
-    for item in evaluation.items:
-        yield name, kind, evaluation.split, item.task, item.item, item.score
 
 
 def _by_fitness(row: Row) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.inspection.terminal_text import printable
 from stages.errors import LineageError
@@ -10,6 +11,9 @@ from stages.hashing import canonical_json
 from stages.lineage.rows import Row
 from stages.lineage.table import frame
 from stages.report.report_tables import csv_bytes, parquet_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def csv_text(rows: Sequence[Row]) -> str:
@@ -20,6 +24,11 @@ def csv_text(rows: Sequence[Row]) -> str:
 def export_rows(rows: Sequence[Row], path: Path, kind: str, *, force: bool) -> None:
     """Write rows to a file as one of ``KINDS``, as ``write_new`` does."""
     write_new(path, KINDS[kind](rows), force=force)
+
+
+def export_frame(table: "pd.DataFrame", path: Path, kind: str, *, force: bool) -> None:
+    """Write a table to a file as one of ``KINDS``, as ``write_new`` does."""
+    write_new(path, _FRAMES[kind](table), force=force)
 
 
 def write_new(path: Path, data: bytes, *, force: bool) -> None:
@@ -63,6 +72,15 @@ def _jsonl(rows: Sequence[Row]) -> bytes:
     return "".join(canonical_json(row.to_dict()) + "\n" for row in rows).encode()
 
 
+def _frame_lines(table: "pd.DataFrame") -> bytes:
+    return str(table.to_json(orient="records", lines=True)).encode()
+
+
+_FRAMES: Mapping[str, Callable[["pd.DataFrame"], bytes]] = {
+    "csv": csv_bytes,
+    "parquet": parquet_bytes,
+    "jsonl": _frame_lines,
+}
 KINDS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
     "csv": lambda rows: csv_bytes(frame(rows)),
     "parquet": lambda rows: parquet_bytes(frame(rows)),

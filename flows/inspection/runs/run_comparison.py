@@ -23,6 +23,8 @@ from stages.lineage.selection import EntryKind, Selection
 class RunFigures:
     """The figures of one run; ``best`` is its champion, or the best of its search without one.
 
+    The champion of a search in one half of the space is the tuned baseline that it gave.
+
     ``lead`` is the champion's over the best parent on the test split, ``tuned_lead`` that over the
     best tuned baseline, ``expected`` its validation fitness without the luck of having been chosen
     on it. ``items`` were asked for, by split.
@@ -91,9 +93,9 @@ def compare_runs(first: StoredRun, second: StoredRun) -> RunComparison:
 def _figures(run: StoredRun) -> RunFigures:
     lineage = run.lineage
     selection = lineage.selection
-    best = max(finished(lineage.rows), key=lambda row: row.fitness or 0.0, default=None)
-    if selection is not None:
-        best = next(row for row in lineage.rows if row.name == selection.champion)
+    best = lineage.tested_row or max(
+        finished(lineage.rows), key=lambda row: row.fitness or 0.0, default=None
+    )
     if best is None:
         raise LineageError(
             f"run {run.name}: none of its {len(lineage.rows)} candidates was scored, so there is "
@@ -102,7 +104,7 @@ def _figures(run: StoredRun) -> RunFigures:
     return RunFigures(
         name=run.name,
         best=best,
-        is_champion=selection is not None,
+        is_champion=lineage.tested_row is not None,
         figures=figures_of(best, lineage.weights),
         lead=_lead(selection, "parent"),
         tuned_lead=_lead(selection, "tuned"),
@@ -139,9 +141,9 @@ def _seed(params: Mapping[str, Any] | None) -> int | None:
 
 def _evaluation(run: StoredRun, figures: RunFigures, split: str) -> Evaluation | None:
     """Return the champion's items on a split; None where it has none, or only rows are there."""
-    selection = run.lineage.selection
-    if split == "test" and selection is not None:
-        return selection.winner.evaluation
+    tested = run.lineage.tested
+    if split == "test" and tested is not None:
+        return tested.evaluation
     if split not in figures.best.scores:
         return None
     try:

@@ -9,11 +9,12 @@ from typing import Any
 
 from flows.inspection.project_folder import project_folder
 from flows.inspection.rows.row_difference import flat
-from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_lineage
+from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_half, read_lineage
 from stages.errors import LineageError, ParamsError, at
 from stages.files import text_of
 from stages.lineage.rows import LINEAGE
 from stages.params.load import PARAMS_PATH
+from stages.params.space.space_params import Half
 from stages.yaml_text import document_in
 
 
@@ -27,17 +28,18 @@ class StoredRun:
 
 
 @contextmanager
-def stored_run(word: str) -> Iterator[StoredRun]:
+def stored_run(word: str, half: Half | None = None) -> Iterator[StoredRun]:
     """Give the run that ``word`` means; what was fetched for it is gone after the block.
 
     It is the folder of a project, of a lineage or of a selection; else a git revision, or the
-    name of a DVC experiment, of the project around the working folder.
+    name of a DVC experiment, of the project around the working folder. With ``half`` its search
+    in that half of the space alone.
 
     Raises:
         GermlineError: it means none, or the run is damaged or not whole.
     """
     if Path(word).is_dir():
-        yield _run(word, Path(word).absolute())
+        yield _run(word, Path(word).absolute(), half)
         return
     from stages.store.past_outputs import write_past
 
@@ -50,7 +52,7 @@ def stored_run(word: str) -> Iterator[StoredRun]:
                     "its lineage is neither in DVC's cache nor in its remote, or that "
                     "revision has none. Try `dvc fetch --all-commits`."
                 )
-        yield _run(word, Path(scratch))
+        yield _run(word, Path(scratch), half)
 
 
 def _project() -> Path:
@@ -63,9 +65,10 @@ def _project() -> Path:
         ) from error
 
 
-def _run(word: str, folder: Path) -> StoredRun:
+def _run(word: str, folder: Path, half: Half | None) -> StoredRun:
     with at(f"run {word}"):
-        return StoredRun(word, read_lineage(folder), _params(folder))
+        lineage = read_lineage(folder) if half is None else read_half(folder, half)
+        return StoredRun(word, lineage, _params(folder))
 
 
 def _params(folder: Path) -> Mapping[str, Any] | None:

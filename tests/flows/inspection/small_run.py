@@ -1,6 +1,7 @@
 """A run of eight candidates on two tasks, written as a run writes it; nothing is evaluated."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flows.inspection.stored_lineage import SELECTION
@@ -117,3 +118,16 @@ def write_selection(folder: Path, rows: list[Row], outcomes: dict[str, Outcome])
     selection = Selection(CHAMPION, WEIGHTS, tuple(listed), entries, 0.7)
     selection.write(folder / SELECTION / "selection.json")
     return list(named.values())
+
+
+def write_half(folder: Path, num_rows: int) -> list[Row]:
+    """Add a search in the layers alone, of the run's first rows; the last of them was tested."""
+    rows = rows_of_run()[0][:num_rows]
+    write_rows(folder / SELECTION / "layers" / "genomes.jsonl", rows)
+    path = folder / SELECTION / "selection.json"
+    selection = Selection.read(path)
+    recipe = rows[-1].recipe.to_dict()
+    test = evaluation_of("test", ("1000", "1000"))
+    tuned = TestedModel("layers", "tuned", recipe, rows[-1].weights_hash, test, num_rows)
+    replace(selection, entries=(*selection.entries, tuned)).write(path)
+    return rows

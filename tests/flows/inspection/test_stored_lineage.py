@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.inspection.item_scores import item_scores
 from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_half, read_lineage
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, write_rows
-from tests.flows.inspection.small_run import CHAMPION, RIGHT, evaluation_of, write_run
+from tests.flows.inspection.small_run import CHAMPION, RIGHT, evaluation_of, write_half, write_run
 
 
 def test_rows_have_the_scores_of_all_splits(stored: StoredLineage) -> None:
@@ -48,6 +49,20 @@ def test_a_search_in_a_half_is_read_with_its_items(tmp_path: Path) -> None:
     assert evaluation_of("search", ("1000", "0000")) == stored.evaluation(rows[0], "search")
     with pytest.raises(LineageError, match="searched no parameters alone; set select"):
         read_half(tmp_path, "parameters")
+
+
+def test_a_half_has_its_items_wherever_it_is_read(tmp_path: Path) -> None:
+    """By its folder as by its project: the tested row, its items, and a table of all answers."""
+    write_run(tmp_path)
+    rows = write_half(tmp_path, 4)
+    for half in (read_half(tmp_path, "layers"), read_lineage(tmp_path / SELECTION / "layers")):
+        assert half.tested_row is not None
+        assert rows[3].name == half.tested_row.name
+        assert evaluation_of("search", ("1110", "1100")) == half.evaluation(rows[3], "search")
+        table = item_scores(half)
+        # the fourth was not scored on its validation items, and one of the four failed
+        assert {"search": 3 * 8, "test": 8} == dict(table["split"].value_counts())
+        assert {"candidate"} == set(table["kind"])
 
 
 def test_item_scores_are_those_of_the_row(stored: StoredLineage) -> None:

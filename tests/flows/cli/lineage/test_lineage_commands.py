@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -120,6 +121,23 @@ def test_export_writes_a_new_file_of_all_rows(at_run: Path, kind: str) -> None:
     assert "let it end in .csv" in germline("lineage", "export", "rows", code=1).stderr.lower()
     assert "is a folder" in germline("lineage", "export", ".", "--format", kind, code=1).stderr
     assert "no folder none" in germline("lineage", "export", f"none/a.{kind}", code=1).stderr
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_export_of_items_has_a_row_for_each_answer(at_run: Path, kind: str) -> None:
+    """Of candidates on each split, and of what else met the test split."""
+    said = germline("lineage", "export", f"items.{kind}", "--items").stdout
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        "csv": pd.read_csv,
+        "parquet": pd.read_parquet,
+        "jsonl": lambda path: pd.DataFrame(map(json.loads, path.read_text().splitlines())),
+    }
+    table = readers[kind](at_run / "data" / f"items.{kind}")
+    assert ["name", "kind", "split", "task", "item", "score"] == list(table.columns)
+    # 7 of 8 were scored on the search items, 2 on validation, champion and a parent on test items
+    assert {"search": 56, "validation": 16, "test": 16} == dict(table["split"].value_counts())
+    assert {"candidate", "parent"} == set(table["kind"])
+    assert f"items.{kind}: 88 rows\n" == said
 
 
 def test_export_of_a_recipe_is_the_recipe(at_run: Path) -> None:

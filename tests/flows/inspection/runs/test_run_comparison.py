@@ -14,7 +14,7 @@ from flows.inspection.runs.run_source import stored_run
 from flows.inspection.stored_lineage import SELECTION
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, read_rows, write_rows
-from tests.flows.inspection.small_run import CHAMPION, write_run
+from tests.flows.inspection.small_run import CHAMPION, write_half, write_run
 
 PARAMS = "select: {{seed: {seed}, population: 4}}\nevaluate: {{tasks: [{{task: maths}}]}}\n"
 
@@ -60,6 +60,18 @@ def test_projects_are_compared_by_their_best() -> None:
     # Two of four more in maths, which weighs two thirds, and two of four more in words.
     assert pytest.approx(0.5) == comparison.first.lead.difference
     assert not comparison.is_empty
+
+
+def test_a_half_is_compared_with_the_whole_by_items(two: Path) -> None:
+    """The champion against what the search in the layers alone gave, on search and test items."""
+    rows = write_half(two / "one", 4)
+    for half in ("one/data/selection/layers", str(two / "one/data/selection/layers")):
+        comparison = compared("one", half)
+        assert (rows[3].name, True) == (comparison.second.best.name, comparison.second.is_champion)
+        assert ["search", "test"] == [split.split for split in comparison.splits]
+        assert [8, 8] == [split.num_shared for split in comparison.splits]
+    with stored_run("one", "layers") as one, stored_run("one", "layers") as other:
+        assert compare_runs(one, other).is_empty
 
 
 @pytest.mark.usefixtures("two")
