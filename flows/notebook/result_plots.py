@@ -25,11 +25,21 @@ class Plot:
     chart: "alt.Chart"
 
     def _repr_svg_(self) -> str:
-        import altair as alt
         import vl_convert
 
-        version = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
-        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), version))
+        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), _vega_lite()))
+
+    def png(self) -> bytes:
+        """Return the picture in pixels: its size hardly grows with the number of candidates."""
+        import vl_convert
+
+        return bytes(vl_convert.vegalite_to_png(self.chart.to_dict(), _vega_lite()))
+
+
+def _vega_lite() -> str:
+    import altair as alt
+
+    return ".".join(alt.VEGALITE_VERSION.split(".")[:2])
 
 
 def plots_of(story: Story) -> dict[str, Plot]:

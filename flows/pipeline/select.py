@@ -5,12 +5,12 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from flows.pipeline.final.final_choice import choose, listed_rows, num_scored
 from flows.pipeline.final.recorded_answers import models_asked, recorded_answers
+from flows.pipeline.final.run_artifacts import show_artifacts
 from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import legal_params
 from flows.pipeline.session import (
@@ -66,16 +66,16 @@ def _ask(session: Session) -> Iterator[TestedModel]:
 
 
 def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:
-    lead = story_of(
+    story = story_of(
         rows,
         selection,
         confidence=params.report.confidence,
         is_raced=bool(params.select.racing.rungs),
         seed=params.select.seed,
         halves=params.select.space.halves,
-    ).headline
-    say(lead)
-    create_markdown_artifact(lead, key="champion")
+    )
+    say(story.headline)
+    show_artifacts(story, params.report.title)
     name = f"select, seed {params.select.seed}, champion {selection.winner.name}"
     with get_client(sync_client=True) as client:
         client.set_flow_run_name(UUID(flow_run.id), name)

@@ -42,6 +42,7 @@ NOT_DECIDING = {
     "flows.inspection.runs.journal",
     "flows.inspection.runs.page_so_far",
     "flows.inspection.runs.run_log",
+    "flows.pipeline.final.run_artifacts",
     "flows.pipeline.origins",
     "flows.pipeline.pipeline_file",
     "flows.pipeline.preflight",
