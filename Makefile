@@ -58,9 +58,10 @@ check: $(STAMP)  ## lint, format, types, import contracts, docstrings of the tes
 	@lint-imports
 	@interrogate tests
 
-docs: $(STAMP)  ## write what docs take from specs, encodings and tests
+docs: $(STAMP)  ## write what docs take from specs, params, encodings and tests
 	@python -m tools.method_tables
 	@python -m tools.numeral_table
+	@python -m tools.range_table
 	@python -m tools.genome_pictures
 
 site: $(STAMP)  ## build the site of docs/ in .scratch/site; a warning, such as a broken link, ends it
