@@ -44,6 +44,7 @@ def _environment(audit: Audit) -> Iterator[str]:
         else:
             yield f"{key} then: {then or 'unknown'}"
             yield f"{key} now: {now or 'unknown'}"
+    yield from (f"  {line}" for line in audit.machine)
 
 
 def _text(value: Any) -> str:
@@ -59,4 +60,5 @@ def data_of(audit: Audit) -> dict[str, Any]:
         "verdicts": [{**asdict(v), "agrees": v.agrees} for v in audit.verdicts],
         "then": dict(audit.then),
         "now": dict(audit.now),
+        "machine": list(audit.machine),
     }

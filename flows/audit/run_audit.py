@@ -17,6 +17,7 @@ from flows.audit.checks import (
     scores_check,
     search_check,
 )
+from flows.audit.machine_differences import machine_differences
 from flows.audit.recorded_run import RecordedRun
 from flows.execution.error_log import explained
 from flows.publishing.run_model import run_model
@@ -51,11 +52,15 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit says: its verdicts, and the machines and libraries of then and now."""
+    """What an audit says: its verdicts, and the machines and libraries of then and now.
+
+    ``machine`` names each thing in which a recorded machine is not that of now.
+    """
 
     verdicts: tuple[Verdict, ...]
     then: Mapping[str, Any]
     now: Mapping[str, Any]
+    machine: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -80,7 +85,7 @@ def audit_run(scope: AuditScope, steps: Steps) -> Audit:
         steps.step(f"checking {name}")
         verdicts.append(_guarded(name, check, run, reasons))
     verdicts += _computed_again(run, scope, verdicts, steps)
-    return Audit(tuple(verdicts), _then(run), _now(run))
+    return Audit(tuple(verdicts), _then(run), _now(run), _machine(run))
 
 
 def _guarded(
@@ -147,3 +152,12 @@ def _now(run: RecordedRun) -> dict[str, Any]:
         return {"libraries": {}, "machines": []}
     machine: Any = environment["machine"]
     return {"libraries": environment["packages"], "machines": [in_words(machine)]}
+
+
+def _machine(run: RecordedRun) -> tuple[str, ...]:
+    recorded = [origin["machine"] for origin in libraries_check.recorded_origins()]
+    try:
+        now: Any = run.environment["machine"]
+    except GermlineError:
+        return ()
+    return machine_differences(recorded, now)
