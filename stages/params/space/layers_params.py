@@ -97,18 +97,29 @@ class IndicatorParams(EncodingParams):
     """Slots for all layers of every model in turn, ``repeats`` times; those above 0 are on.
 
     ``off`` is where slots start that are not the first model's first ones. A ``scale`` of null is
-    1: nothing multiplies the stream before a slot.
+    1: nothing multiplies the stream before a slot. ``scales`` says what has one: each slot, or
+    each pair of layers that may follow each other.
     """
 
     encoding: Literal["indicator"]
     repeats: Size = 1
     off: float = Field(default=0.0, ge=-3, le=3)
     scale: Bounds | None = None
+    scales: Literal["slots", "pairs"] = "slots"
 
     @field_validator("scale")
     @classmethod
     def _scales_are_legal(cls, bounds: Bounds | None) -> Bounds | None:
         return _legal_factors(bounds, "scale")
+
+    @model_validator(mode="after")
+    def _scales_have_bounds(self) -> "IndicatorParams":
+        if self.scale is None and "scales" in self.model_fields_set:
+            raise ValueError(
+                f"scales is {self.scales} and there is no scale; give its bounds, such as "
+                "[0.5, 2], or leave scales out"
+            )
+        return self
 
 
 class InterleavedParams(IndicatorParams):

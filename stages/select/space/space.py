@@ -218,7 +218,18 @@ class Space:
         path = self.path(genome)
         pool: tuple[Ancestor, ...] = parents
         if self.specs:
-            merged = canonical(self._merge(genome, base, parents, merge), self._spec_of)
+            method, rules = self.decode(genome)
+            merged = Recipe.of_models(
+                method,
+                parents,
+                rules,
+                base,
+                dtype=merge.dtype,
+                tokenizer=merge.tokenizer,
+                seed=merge.seed,
+                modules=merge.modules,
+            )
+            merged = canonical(merged, self._spec_of)
             if not path:
                 return merged
             is_alone = self.params.layers is not None and self.params.layers.pool == "merge"
@@ -226,25 +237,6 @@ class Space:
         num_layers = self.layers.num_layers if self.layers else 0
         recipe = path_recipe(path, pool, base, merge, module=self._module, num_layers=num_layers)
         return canonical(recipe, self._spec_of)
-
-    def _merge(
-        self,
-        genome: Sequence[float],
-        base: Model | None,
-        parents: tuple[Model, ...],
-        merge: MergeParams,
-    ) -> Recipe:
-        method, rules = self.decode(genome)
-        return Recipe.of_models(
-            method,
-            parents,
-            rules,
-            base,
-            dtype=merge.dtype,
-            tokenizer=merge.tokenizer,
-            seed=merge.seed,
-            modules=merge.modules,
-        )
 
     def _values(self, genome: Sequence[float]) -> dict[Gene, float]:
         searched = dict(zip(self.genes, self.round(genome), strict=True))

@@ -3,11 +3,14 @@
 Akiba et al. 2024, "Evolutionary optimization of model merging recipes", arXiv:2403.13187: a search
 starts at the first model alone, whose slots of the first pass begin two standard deviations above
 0, all others at 0; the first model's first and last layer can be fixed. Their scales before each
-hop are ``scale``: on a path only the scales of slots that are on are left, one for each hop.
+hop are ``scale``: one for each slot, or a matrix with one for each pair of layers, W[i, j] where
+the output of layer i enters layer j. On a path one of them is left for each hop.
 """
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from stages.params.section import Bounds
 from stages.params.space.layers_params import IndicatorParams
@@ -18,7 +21,7 @@ from stages.select.space.layers.hops import Hop, hops_of
 
 ON = 2.0  # standard deviations of the first draws above 0, which lie 6 from bound to bound
 _REACH = 3.0
-Slot = tuple[str, int, int]  # a name, a model and a layer
+Layer = tuple[int, int]  # of a model, by their numbers
 
 
 class Indicator(Encoding):
@@ -36,13 +39,32 @@ class Indicator(Encoding):
         self._repeats = params.repeats
         self._off = params.off
         self._scale = params.scale
+        self._are_pairs = params.scales == "pairs"
         self._slots = [
             (f"pass{number}.{self.pool[model]}.layer{layer:02d}", model, layer)
             for number in range(1, self._repeats + 1)
             for model, layer in self._order()
         ]
 
-    def _order(self) -> Iterator[tuple[int, int]]:
+        self._pairs = {pair: self._pair_name(*pair) for pair in self._neighbours()}
+
+    def _neighbours(self) -> Iterator[tuple[Layer, Layer]]:
+        """Yield the pairs of layers that may follow each other, where they have a scale."""
+        if self._scale is None or not self._are_pairs:
+            return
+        free = [*self._order()]
+        before: list[Layer] = [(0, self.first - 1)] if self.first else []
+        after: list[Layer] = [(0, self.stop)] if self.stop < self.num_layers else []
+        for index, layer in enumerate([*before, *free]):
+            later = free if self._repeats > 1 else free[max(0, index + 1 - len(before)) :]
+            for other in [*later, *after]:
+                yield layer, other
+
+    def _pair_name(self, *pair: Layer) -> str:
+        names = (f"{self.pool[model]}.layer{layer:02d}" for model, layer in pair)
+        return f"{'.'.join(names)}.log_scale"
+
+    def _order(self) -> Iterator[Layer]:
         """Yield the models and layers of one pass, in the order of its slots."""
         for model in range(len(self.pool)):
             for layer in range(self.first, self.stop):
@@ -64,8 +86,10 @@ class Indicator(Encoding):
             middle = ON if model == 0 and name.startswith("pass1.") else self._off
             genes.append(Gene(name, LAYERS, middle - _REACH, middle + _REACH))
             genes += self.gain_genes(name)
-            if self._scale is not None:
+            if self._scale is not None and not self._are_pairs:
                 genes.append(self.factor(f"{name}.log_scale", self._scale))
+        if self._scale is not None:
+            genes += [self.factor(name, self._scale) for name in self._pairs.values()]
         return tuple(genes)
 
     def decode(self, values: Values) -> list[Hop]:
@@ -76,10 +100,15 @@ class Indicator(Encoding):
                 path.append(
                     Hop(model, layer, *self.gains(values, name), self._scale_at(values, name))
                 )
-        return self.bounded([*path, *hops_of(0, self.stop, self.num_layers)])
+        path = self.bounded([*path, *hops_of(0, self.stop, self.num_layers)])
+        for index, pair in enumerate(_pairs_of(path), start=1):
+            if self._scale is not None and pair in self._pairs:
+                scale = self.factor_of(values[self._pairs[pair]], self._scale)
+                path[index] = replace(path[index], scale=scale)
+        return path
 
     def _scale_at(self, values: Values, name: str) -> float:
-        if self._scale is None:
+        if self._scale is None or self._are_pairs:
             return 1.0
         return self.factor_of(values[f"{name}.log_scale"], self._scale)
 
@@ -98,7 +127,19 @@ class Indicator(Encoding):
                 return None
             values[slot] = ON
             values |= self.gain_values(slot, hop.gains) | self._scale_values(slot, hop.scale)
+        values |= dict.fromkeys(self._pairs.values(), 0.0)
+        for pair, hop in zip(_pairs_of(path), path[1:], strict=True):
+            if pair in self._pairs:
+                values[self._pairs[pair]] = math.log(hop.scale)
         return values
 
     def _scale_values(self, name: str, scale: float) -> dict[str, float | str]:
-        return {} if self._scale is None else {f"{name}.log_scale": math.log(scale)}
+        if self._scale is None or self._are_pairs:
+            return {}
+        return {f"{name}.log_scale": math.log(scale)}
+
+
+def _pairs_of(path: Sequence[Hop]) -> list[tuple[Layer, Layer]]:
+    """Return the layers of each hop but the first, with those of the hop before it."""
+    layers = [(hop.model, hop.layer) for hop in path]
+    return [*pairwise(layers)]

@@ -94,6 +94,54 @@ def test_a_scale_before_a_hop_divides_the_gains_after_it() -> None:
     assert recipe_of(space, plain).merged == (MODELS[0],)
 
 
+def test_a_matrix_has_a_scale_for_each_pair_of_neighbours() -> None:
+    """It is that of the layer before and the layer that its output enters, wherever both stand."""
+    space = paths("indicator", layers=2, scale=[0.25, 4.0], scales="pairs")
+    names = [gene.name for gene in space.genes if ".log_" in gene.name]
+    assert names == [
+        *("a.layer00.a.layer01.log_scale", "a.layer00.b.layer00.log_scale"),
+        *("a.layer00.b.layer01.log_scale", "a.layer01.b.layer00.log_scale"),
+        *("a.layer01.b.layer01.log_scale", "b.layer00.b.layer01.log_scale"),
+    ]
+    logs = {name: math.log(2 + number / 4) for number, name in enumerate(names)}
+    slots = {"pass1.a.layer00": 1.0, "pass1.a.layer01": -1.0, "pass1.b.layer00": -1.0}
+    genome = genome_of(space, {**logs, **slots, "pass1.b.layer01": 1.0})
+    path = space.path(genome)
+    assert [(hop.model, hop.layer) for hop in path] == [(0, 0), (1, 1)]
+    assert [hop.scale for hop in path] == pytest.approx([1.0, 2.5], abs=1e-3)
+    back = space.near_path(path)
+    assert back is not None
+    assert space.path(back) == path
+    unused = {**logs, "a.layer01.b.layer00.log_scale": 1.0}
+    other = genome_of(space, {**unused, **slots, "pass1.b.layer01": 1.0})
+    assert recipe_of(space, other).id == recipe_of(space, genome).id
+    (layers,) = recipe_of(space, genome).layers
+    assert layers.slices[1].gains == pytest.approx((0.4, 0.4), abs=1e-3)
+
+
+def test_a_matrix_reaches_fixed_layers_and_later_passes() -> None:
+    """With two passes any layer may follow any; fixed layers have scales where slots meet them."""
+    twice = paths("indicator", layers=2, scale=[0.5, 2.0], scales="pairs", repeats=2)
+    assert len([gene for gene in twice.genes if ".log_" in gene.name]) == 16
+    fixed = paths(
+        "interleaved", layers=3, scale=[0.5, 2.0], scales="pairs", first_fixed=1, last_fixed=1
+    )
+    assert [gene.name for gene in fixed.genes if ".log_" in gene.name] == [
+        *(f"a.layer00.{to}.log_scale" for to in ("a.layer01", "b.layer01", "a.layer02")),
+        *(f"a.layer01.{to}.log_scale" for to in ("b.layer01", "a.layer02")),
+        "b.layer01.a.layer02.log_scale",
+    ]
+    ends = genome_of(
+        fixed,
+        {
+            **{gene.name: 0.0 for gene in fixed.genes},
+            "pass1.a.layer01": 1.0,
+            "a.layer01.a.layer02.log_scale": math.log(2),
+        },
+    )
+    assert [hop.scale for hop in fixed.path(ends)] == pytest.approx([1.0, 1.0, 2.0], abs=1e-3)
+
+
 def test_scales_that_multiply_up_stay_within_what_a_gain_may_be() -> None:
     """Three scales of 64 would be a gain of 1/262144, which half precision cannot hold."""
     space = paths("indicator", layers=4, scale=[1.0, 64.0])
