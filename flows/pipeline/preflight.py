@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from flows.pipeline.search.search_checks import (
     space_and_starts,
     specs,
 )
+from stages.checkpoint.reader import Checkpoint
+from stages.download.checks.parent_checks import architecture_faults
 from stages.download.manifest import PARENTS
 from stages.download.sources.model_places import locate
-from stages.download.sources.model_requests import requests
+from stages.download.sources.model_requests import ModelRequest, requests
 from stages.download.sources.model_source import Hub
-from stages.errors import Faults, LineageError, ParamsError
+from stages.errors import Faults, GermlineError, LineageError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
+from stages.merge.parents_fit import unfit
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.load import Params, legal_part, load_params
 from stages.select.final.baselines import check_names
@@ -79,7 +83,9 @@ def check(params: Params, *, fetches: bool = False) -> None:
 
 
 def _probes(fetches: bool) -> dict[Callable[[Params], object], tuple[str, ...]]:
-    return {**_PROBES, _folders: ("download",)} if fetches else _PROBES
+    if not fetches:
+        return _PROBES
+    return {**_PROBES, _folders: ("download",), _parents_fit: _MODELS}
 
 
 def _sources(params: Params) -> None:
@@ -92,6 +98,33 @@ def _folders(params: Params) -> None:
     for request in requests(params.download, PARENTS):
         if not isinstance(request.source.model, Hub):
             locate(replace(request.source, adapter=None), where=request.where)
+
+
+def _parents_fit(params: Params) -> None:
+    """Check by configs and headers that models on this machine can be merged with the base.
+
+    What is on the hub, and what an adapter changes, the download checks.
+    """
+    asked: list[ModelRequest] = []
+    models: list[Checkpoint] = []
+    with suppress(GermlineError):  # another probe says what is wrong with a source
+        asked = requests(params.download, PARENTS)
+        if any(isinstance(part, Hub) for one in asked for part in one.source.places):
+            return
+        folders = [locate(one.source, where="")[0].folder for one in asked]
+        models = [Checkpoint(folder) for folder in folders if folder is not None]
+    faults = Faults()
+    for request, model in zip(asked, models, strict=False):
+        for fault in architecture_faults(models[0].config, model.config):
+            faults.add(f"{request.at}: {fault}")
+    if models and not faults:
+        names, merge = [request.name for request in asked], params.merge
+        with suppress(GermlineError):  # of the tokenizer's rule, or of modules
+            misfits = unfit(models, names, tokenizer=merge.tokenizer, modules=merge.modules)
+            for request, sentences in zip(asked, misfits, strict=True):
+                for sentence in sentences:
+                    faults.add(f"{request.at}: {sentence}")
+    faults.raise_as(ParamsError)
 
 
 def _tokenizer(params: Params) -> None:

@@ -19,6 +19,26 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"select": paths(encoding="splice", mlp_gain=[0, 1])},
         "so 0 and negative gains are not legal",
     ),
+    "negative_gain": (
+        {"select": paths(encoding="pick", attention_gain=[-1, 1])},
+        "so 0 and negative gains are not legal",
+    ),
+    "gain_that_is_nan": (
+        {"select": paths(encoding="splice", mlp_gain=[float("nan"), 1])},
+        "layers.mlp_gain.0: give a finite number, got nan",
+    ),
+    "gain_without_end": (
+        {"select": paths(encoding="splice", mlp_gain=[1, float("inf")])},
+        "layers.mlp_gain.1: give a finite number, got inf",
+    ),
+    "negative_scale": (
+        {"select": paths(encoding="indicator", scale=[-2, 2])},
+        "so 0 and negative scales are not legal",
+    ),
+    "matrix_without_bounds": (
+        {"select": paths(encoding="indicator", scales="pairs")},
+        "scales is pairs and there is no scale",
+    ),
     "gains_that_round_to_one": (
         {"select": paths(encoding="splice", mlp_gain=[1.0, 1.00001])},
         "layers.mlp_gain is [1, 1.00001]",
@@ -35,6 +55,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"select": paths(encoding="splice", cuts=9)},
         "layers.cuts is 9. With 6 layers",
     ),
+    "more_blocks_than_layers": (
+        {"select": paths(encoding="blocks", blocks=7)},
+        "layers.blocks is 7, and 6 layers are not fixed",
+    ),
+    "group_of_more_than_all_layers": (
+        {"select": paths(encoding="pick", group=7)},
+        "layers.group is 7, and 6 layers are not fixed",
+    ),
     "parameters_that_no_child_has": (
         {"select": paths(encoding="splice", max_parameters=1000)},
         "max_parameters is 1000. Children have",
@@ -50,12 +78,40 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"select": {"optimizer": "map_elites"}},
         "an archive without axes has no cells",
     ),
+    "archive_of_one_cell": (
+        {"select": {"optimizer": "map_elites", "archive": {"cells": 1}}},
+        "select.archive.cells",
+    ),
+    "axis_without_room": (
+        {
+            "select": {
+                "optimizer": "map_elites",
+                "archive": {"axes": {"english_sorting": [0.5, 0.5]}},
+            }
+        },
+        "english_sorting is [0.5, 0.5]; give low below high",
+    ),
     "axis_of_names": (
         {
             "select": paths(encoding="pick")
             | {"optimizer": "map_elites", "archive": {"axes": {"layers00-00.model": [0, 1]}}}
         },
         "'layers00-00.model' chooses names, which have no order",
+    ),
+    "items_of_one_generation_compared_with_another": (
+        {"select": {"optimizer": "m2n2", "racing": {"rungs": [2, 4]}}},
+        "racing.rungs",
+    ),
+    "cost_that_the_strategy_does_not_read": (
+        {
+            "select": paths(encoding="blocks")
+            | {"optimizer": "m2n2", "objectives": "separate", "cost": "layers"}
+        },
+        "cost is layers",
+    ),
+    "bounds_that_no_method_takes": (
+        {"select": {"space": {"methods": ["linear"], "t": [0.2, 0.8]}}},
+        "space.t is given, and no method",
     ),
     "setting_that_nobody_reads": (
         {"select": {"archive": {"cells": 4}}},

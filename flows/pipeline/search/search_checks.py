@@ -20,6 +20,7 @@ from stages.select.final.warm_starts import warm_starts
 from stages.select.space.child_cost import check_cost
 from stages.select.space.scan import check_paths, check_scan, scanned
 from stages.select.space.space import Genome, Space
+from stages.select.space.unread_bounds import check_read
 from stages.select.strategies import registry
 
 
@@ -48,6 +49,7 @@ def check_search(params: Params) -> None:
     if known is None:
         return
     space, starts = known
+    check_read(params.select, space)
     registry.check_tasks(space, params.select, [task.label for task in params.evaluate.tasks])
     check_scan(params.select, len(starts))
     check_paths(params.select, space)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from flows.pipeline.preflight import check, legal_params
 from stages.errors import ParamsError
@@ -130,6 +131,23 @@ def test_check_says_where_too_few_files_may_be_open(tmp_path: Path) -> None:
             "download.parents: a parent is called 'merge'",
         ),
         ({"select": {"scan": {"budget": 5}}}, "scan.budget is 5, and select.space.layers is not"),
+        (
+            {"select": {"space": {"methods": ["linear"], "density": [0.5, 1.0]}}},
+            "space.density is given, and no method of select.space.methods (linear) takes density",
+        ),
+        (
+            {"select": {"space": {"methods": ["slerp"], "scale": [0.5, 1.0]}}},
+            "space.scale is given, and no method of select.space.methods (slerp) takes scale",
+        ),
+        (
+            {
+                "select": {
+                    "space": {"methods": ["slerp"], "weight": [0.0, 1.0]},
+                    "tuned_baselines": {"sweep": 0},
+                }
+            },
+            "space.weight is given, and no method of select.space.methods (slerp) takes weight",
+        ),
     ],
 )
 def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: str) -> None:
@@ -138,6 +156,36 @@ def test_check_says_what_is_wrong(sections: dict[str, dict[str, object]], said: 
         check(params(**sections), fetches=True)
 
     assert said in str(caught.value)
+
+
+def parent_like(folder: Path, **changes: object) -> Path:
+    """Write a random model with the config and tokenizer of the zoo's base, but for some keys."""
+    shutil.copytree("data/zoo/base", folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    keys = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    keys |= changes
+    config = AutoConfig.for_model(keys.pop("model_type"), **keys)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+def test_parents_that_do_not_fit_the_base_are_all_said_at_once(tmp_path: Path) -> None:
+    """Width, heads, depth and architecture, with what else is wrong in params.yaml."""
+    odd: dict[str, tuple[dict[str, object], str]] = {
+        "wide": ({"hidden_size": 120}, "hidden_size"),
+        "heads": ({"num_attention_heads": 2, "num_key_value_heads": 2}, "num_attention_heads"),
+        "deep": ({"num_hidden_layers": 7}, "num_hidden_layers"),
+        "qwen": ({"model_type": "qwen2"}, "model_type"),
+    }
+    parents = {name: str(parent_like(tmp_path / name, **c)) for name, (c, _) in odd.items()}
+    download: dict[str, object] = {"base": "zoo:base", "parents": parents}
+    with pytest.raises(ParamsError) as caught:
+        check(params(download=download, select=path_search(cuts=9)), fetches=True)
+    lines = str(caught.value).splitlines()
+    for name, (_, said) in odd.items():
+        (line,) = [one for one in lines if f"download.parents.{name}: " in one]
+        assert said in line
+        assert "Parents must match the base" in line
+    assert any("layers.cuts is 9" in line for line in lines)
 
 
 def test_a_race_needs_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ class Pick(Encoding):
     ) -> None:
         """Divide the layers into groups."""
         super().__init__(params, pool, size, decimals)
+        self._group = params.group
         starts = [*range(self.first, self.stop, params.group)]
         bounds = sorted({0, *starts, self.stop, self.num_layers})
         self._groups = {
@@ -31,9 +32,15 @@ class Pick(Encoding):
         }
 
     def check(self, faults: Faults) -> None:
-        """Find a pool of one."""
+        """Find a pool of one, and a group that is larger than all there is to divide."""
         super().check(faults)
         refuse_one_model(self.pool, "pick", faults)
+        free = self.stop - self.first
+        if self._group > free > 0:
+            faults.add(
+                f"params.yaml: select.space.layers.group is {self._group}, and {free} layers are "
+                f"not fixed. Legal is 1 to {free}; lower it."
+            )
 
     def genes(self) -> tuple[Gene, ...]:
         """Return a model for each group; groups between the fixed layers have gains."""
