@@ -12,7 +12,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
+.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -108,6 +108,9 @@ study-claims: $(STAMP)  ## how often the report claims a difference between equa
 bench-evaluate: $(STAMP)  ## time candidates against mergekit-yaml and lm_eval's command line (fifteen minutes)
 	@python tools/oracle_venv.py
 	@python -m pytest -m bench -s tests/bench/bench_evaluate.py
+
+bench-paths: $(STAMP)  ## time switches of paths, and what generations of paths share (ten minutes)
+	@python -m pytest -m bench -s tests/bench/bench_paths.py
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py

@@ -223,7 +223,8 @@ def evaluate_all(
     sharing = Counter(recipe.id for recipe in recipes.values())
     stream = session.outcomes()
     outcomes: dict[str, Outcome] = {}
-    for label, job in jobs.items():
+    # Paths that begin alike are scored one after the other: what their first layers give is kept.
+    for label, job in sorted(jobs.items(), key=lambda item: item[1].recipe.hop_order):
         stream.submit(label, job)
     while len(outcomes) < len(jobs):
         label, outcome = stream.next()

@@ -1,5 +1,6 @@
 """The resident evaluator: one model in this process, whose weights the caller replaces."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -28,8 +29,13 @@ class ResidentEvaluator(Evaluator):
         resident.use_template(params.apply_chat_template)
         super().__init__(resident, params, suite)
         self._model: nn.Module = resident.model
+        self.states = resident.states
 
     @property
     def model(self) -> nn.Module:
         """The model whose weights are scored."""
         return self._model
+
+    def follow(self, layers: Sequence[nn.Module], contents: Sequence[str]) -> None:
+        """Take note of the child that the model holds now, as ``KeptStates`` says."""
+        self.states.follow(layers, contents)

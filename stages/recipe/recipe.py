@@ -238,6 +238,17 @@ class Recipe:
         return tuple(dict.fromkeys(models))
 
     @property
+    def hop_order(self) -> list[tuple[object, ...]]:
+        """What each layer of the child is made of: children that begin alike sort together."""
+        names = [ancestor.id for ancestor in self.ancestors]
+        return [
+            (tuple((names[span.ancestor], span.first + n) for span in part.spans), part.gains)
+            for module in self.layers
+            for part in module.slices
+            for n in range(part.spans[0].length)
+        ]
+
+    @property
     def id(self) -> str:
         """The hash of all that decides the weights: names and sources are not part of it."""
         data = self.to_dict()

@@ -9,6 +9,7 @@ import torch
 
 from flows.execution.candidates.candidate_faults import Step, is_candidates, plain_reason
 from flows.execution.candidates.candidate_folder import FolderSink, Sink
+from flows.execution.candidates.followed_sink import FollowedSink
 from flows.execution.candidates.gpu_slots import own_device
 from flows.execution.candidates.item_answers import answers_of
 from flows.execution.candidates.parent_models import ParentModels
@@ -22,7 +23,6 @@ from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import SPLITS
 from stages.lineage.outcome import Outcome
 from stages.merge import plugins
-from stages.merge.outputs.model_folder import ResidentSink
 from stages.params.evaluate_params import EvaluateParams
 
 
@@ -84,4 +84,4 @@ class CandidateScorer:
         for split in SPLITS:
             resident.prepare(split)  # here, so that no evaluation's time-out pays for it
         self._evaluator = resident
-        self._sink = ResidentSink(resident.model)
+        self._sink = FollowedSink(resident)

@@ -23,6 +23,7 @@ from stages.errors import EvaluationError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.backends.backend import Note, say_nothing
+from stages.evaluate.resident.kept_states import KeptStates
 from stages.evaluate.resident.out_of_memory import in_halves
 from stages.evaluate.resident.prefix_trees import rows_of
 from stages.evaluate.resident.requests import Prepared, Request, sum_windows
@@ -34,6 +35,8 @@ from stages.params.evaluate_params import EvaluateParams
 
 class ResidentLM(TextLM):
     """HFLM on a resident model: prepares requests once, answers them for every candidate."""
+
+    states: KeptStates
 
     @classmethod
     def open(cls, folder: Path, params: EvaluateParams) -> Self:
@@ -62,6 +65,7 @@ class ResidentLM(TextLM):
         # Autocast runs layers in another dtype than that of the mask.
         may_read_trees = not model.mixed_precision_dtype
         model._sharing = sharing_of(model.model, may_read_trees=may_read_trees)
+        model.states = KeptStates(model.model)
         fault = check_rotations(model.model, model.max_length)
         if fault:
             raise EvaluationError(f"evaluate.model_args: {fault}")
@@ -115,7 +119,8 @@ class ResidentLM(TextLM):
 
     def _score(self, batch: TokenBatch) -> list[tuple[int, tuple[float, bool]]]:
         if self._sharing.reach:
-            logits = read_logits(self.model, batch, self.device)
+            with self.states.of(batch):
+                logits = read_logits(self.model, batch, self.device)
         else:
             logits = self._model_call(batch.inputs.to(self.device))[batch.read.to(self.device)]
         return list(batch.score(logits, self.softmax_dtype))

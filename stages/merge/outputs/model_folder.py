@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from stages.checkpoint.reader import Checkpoint, TensorInfo, digest
 from stages.checkpoint.safetensors_header import DTYPES
 from stages.checkpoint.writer import CheckpointWriter
 from stages.errors import RecipeError
-from stages.hashing import weights_hash
+from stages.hashing import content_hash, weights_hash
 from stages.merge.architecture.components import is_buffer
 from stages.merge.architecture.layout import layout_of
 from stages.merge.engine.small_tensor_runs import Run, merge_run, pieces_of, runs_of
@@ -114,21 +114,25 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
+_NUM_ARRANGEMENTS = 16  # of layers, whose targets a sink remembers
+
+
 class ResidentSink:
     """Puts children into one model, in place: no file, and no allocation but for added layers.
 
     A tensor whose part of the recipe is that of the child before is left as it is. So the sink
     owns the weights: nothing else may change them between loads. A child's layers may be more,
-    fewer or in another order than the model's, which then has them so.
+    fewer or in another order than the model's, which then has them so; equal ones share memory.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._layers = ResidentLayers(model)
         self._targets = residence(model)
-        self._targets_of = {self._layers.kinds: self._targets}
+        self._targets_of = {self._layers.arrangement: self._targets}
         self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[object, tuple[object, str]] = {}
+        self.contents: list[str] = []  # of the child in the model: before its layers, in each
 
     def load(self, plan: Plan) -> str:
         """Replace the model's weights with the child's; return the child's weights hash.
@@ -145,9 +149,9 @@ class ResidentSink:
         for tensor in plan.tensors:
             target = self._target(tensor.name)
             home = tensor.name if target is None else _home(target)
-            loaded = self._held.get(home)
-            if loaded is None or loaded[0] != (shared, tensor):
-                loaded = ((shared, tensor), self._replace(plan, tensor))
+            loaded, content = self._held.get(home), (shared, tensor.unnamed)
+            if loaded is None or loaded[0] != content:
+                loaded = (content, self._replace(plan, tensor))
                 self._held[home] = loaded
             digests[tensor.name] = loaded[1]
         for first, second in twins:
@@ -157,12 +161,33 @@ class ResidentSink:
                     f"{second}, in the child they differ. Set tie_word_embeddings to false in "
                     "the base's config, or give both the same values."
                 )
+        self.contents = self._contents_of(plan, digests)
         return _hash(plan, digests)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The layers of the child in the model, in their order."""
+        return self._layers.modules
+
+    def _contents_of(self, plan: Plan, digests: Mapping[str, str]) -> list[str]:
+        """Return a hash of what stands before the layers, and of each layer with its kind."""
+        layout, kinds = layout_of(plan.frame), self._layers.arrangement.kinds
+        before: list[tuple[str, str]] = []
+        layers: list[list[tuple[str, str]]] = [[("", kind)] for kind in kinds]
+        for name, digest_of_tensor in digests.items():
+            layer = layout.layer_of(name) if layout.module_of(name) == layout.main else None
+            if layer is not None and layer < len(layers):
+                layers[layer].append((layout.inner(name), digest_of_tensor))
+            elif layout.module_of(name) != layout.main or layout.is_before(name):
+                before.append((name, digest_of_tensor))
+        return [content_hash(sorted(part)) for part in (before, *layers)]
 
     def _arrange(self, plan: Plan) -> None:
         """Let the model have the child's layers."""
         arrangement = self._layers.arrange(plan)
         if arrangement not in self._targets_of:
+            if len(self._targets_of) >= _NUM_ARRANGEMENTS:
+                del self._targets_of[next(iter(self._targets_of))]
             self._targets_of[arrangement] = residence(self._model)
         self._targets = self._targets_of[arrangement]
 

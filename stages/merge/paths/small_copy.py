@@ -137,12 +137,12 @@ def _num_weights(model: nn.Module) -> int:
 
 
 @torch.no_grad()
-def randomised(model: nn.Module) -> nn.Module:
+def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     """Give every parameter and stored buffer of ``model`` random numbers; return the model.
 
     Vectors are about 1, as weights of norms are; matrices keep the stream's size.
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point():
             continue

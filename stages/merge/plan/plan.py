@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -61,6 +61,11 @@ class TensorPlan:
     settings: Settings
     is_in_layer: bool
     fold: Fold | None = None
+
+    @property
+    def unnamed(self) -> Self:
+        """The plan without its name: tensors of which it is equal have equal entries."""
+        return replace(self, name="")
 
     @property
     def is_exact(self) -> bool:

@@ -45,6 +45,32 @@ def test_resident_path_computes_what_its_checkpoint_computes(family: str, tmp_pa
             assert torch.equal(actual, expected)
 
 
+@pytest.mark.parametrize("family", ["llama_tied_with_biases", "qwen3_moe"])
+def test_hops_of_equal_contents_share_memory(family: str, tmp_path: Path) -> None:
+    """A layer that runs again with the same gains is not held twice, and computes the same."""
+    config, kind, _ = FAMILIES[family]
+    models = two_models(config, kind, tmp_path)
+    resident = load(models[0].folder)
+    sink = ResidentSink(resident)
+    again, damped = (0, 1, 1.0, 1.0), (0, 1, 0.5, 0.5)
+    for number, (path, num_layers) in enumerate(
+        (
+            ([WHOLE[0], again, again, again, WHOLE[2]], 3),
+            ([WHOLE[0], damped, damped, again, (1, 1, 1.0, 1.0)], 4),
+            (WHOLE, 3),
+        )
+    ):
+        planned = plan(path_recipe(models, path), models)
+        folder = tmp_path / f"path-{number}"
+        assert sink.load(planned) == write_model(planned, folder, shard_bytes=1 << 20)
+        layers = resident.get_decoder().layers
+        assert len(layers) == len(path)
+        homes = [next(layer.parameters()).data_ptr() for layer in layers]
+        assert len({*homes}) == num_layers
+        for actual, expected in zip(said(resident), said(load(folder)), strict=True):
+            assert torch.equal(actual, expected)
+
+
 KINDS = ["sliding_attention", "full_attention", "sliding_attention", "full_attention"]
 MIXED = {**SMALL, "num_hidden_layers": 4, "head_dim": 8, "sliding_window": 3}
 

@@ -1,0 +1,121 @@
+"""Layers that two children begin with run once: equal scores, fewer layers."""
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from stages.checkpoint.reader import Checkpoint
+from stages.evaluate.resident_evaluator import ResidentEvaluator
+from stages.evaluate.tasks.suite import Suite
+from stages.lineage.evaluation import Evaluation
+from stages.merge.outputs.model_folder import ResidentSink
+from stages.merge.plan.planner import plan
+from stages.params.evaluate_params import EvaluateParams
+from stages.params.merge_params import MergeParams
+from stages.recipe.recipe import Model, Recipe
+from stages.select.space.layers.hops import Hop
+from stages.select.space.path_recipe import path_recipe
+
+ZOO = Path("data/zoo")
+NAMES = ("base", "math", "spanish", "order")
+PARAMS = EvaluateParams.model_validate(
+    {
+        "include_path": "data/tasks",
+        "tasks": [{"task": "english_arithmetic"}],
+        "splits": {"search": 12, "validation": 1, "test": 1},
+    }
+)
+
+
+def path(text: str) -> Recipe:
+    """Return the recipe of hops such as ``m0 m1 s2``; ``s2/2`` has gains of 1/2."""
+    hops = []
+    for word in text.split():
+        layer, _, divisor = word[1:].partition("/")
+        gain = 1 / float(divisor or 1)
+        hops.append(Hop("mso".index(word[0]), int(layer), gain, gain))
+    models = [Model(name, name) for name in NAMES]
+    return path_recipe(hops, models[1:], models[0], MergeParams(), module="default", num_layers=6)
+
+
+# The second shares three hops with the first, the third five, the fourth none but by its weights,
+# the fifth is deeper than what it shares, the last begins with another embedding.
+PATHS = {
+    "spliced": "m0 m1 m2 m3 s4 s5",
+    "three": "m0 m1 m2 s3 s4 s5",
+    "five": "m0 m1 m2 m3 s4 o5",
+    "damped": "m0/2 m1 m2 m3 s4 s5",
+    "deeper": "m0 m1 m2 m3 s4 s5 s4 s5",
+    "other": "o0 m1 m2 m3 s4 s5",
+}
+
+
+class Scorer:
+    """One resident model that scores paths, with or without what was kept."""
+
+    def __init__(self, *, keeps: bool) -> None:
+        suite = Suite.load(PARAMS)
+        self._evaluator = ResidentEvaluator(ZOO / "base", PARAMS, suite)
+        self._sink = ResidentSink(self._evaluator.model)
+        self._models = {name: Checkpoint(ZOO / name) for name in NAMES}
+        self._keeps = keeps
+
+    @property
+    def num_skipped(self) -> int:
+        """The layers that did not run."""
+        return self._evaluator.states.num_skipped
+
+    def score(self, recipe: Recipe) -> Evaluation:
+        """Return what a recipe scores."""
+        models = [self._models[ancestor.name] for ancestor in recipe.ancestors]
+        self._sink.load(plan(recipe, models))
+        if self._keeps:
+            self._evaluator.follow(self._sink.layers, self._sink.contents)
+        return self._evaluator.evaluate("search")
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Evaluation]:
+    """What each path scores in a model that keeps nothing."""
+    scorer = Scorer(keeps=False)
+    scores = {name: scorer.score(path(text)) for name, text in PATHS.items()}
+    assert scorer.num_skipped == 0
+    return scores
+
+
+def test_children_that_begin_alike_score_the_same_with_fewer_layers(
+    expected: dict[str, Evaluation],
+) -> None:
+    """Bit for bit, whatever was scored before, again and again."""
+    scorer = Scorer(keeps=True)
+    for order in [*permutations(PATHS)][::97]:
+        before = scorer.num_skipped
+        assert {name: scorer.score(path(PATHS[name])) for name in order} == expected
+        assert scorer.num_skipped > before
+
+
+def test_only_what_is_the_same_is_kept(expected: dict[str, Evaluation]) -> None:
+    """Hops of other gains, and all behind another embedding, run; equal ones do not."""
+    scorer = Scorer(keeps=True)
+    skipped = []
+    for name in ("spliced", "spliced", "three", "damped", "other"):
+        before = scorer.num_skipped
+        assert scorer.score(path(PATHS[name])) == expected[name]
+        skipped.append(scorer.num_skipped - before)
+    whole = skipped[1]
+    assert whole > 0
+    assert skipped == [0, whole, whole // 2, 0, 0]
+
+
+def test_memory_is_bounded(
+    expected: dict[str, Evaluation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all states do not fit, those after every few layers are kept, or none."""
+    scorer = Scorer(keeps=True)
+    states = scorer._evaluator.states
+    for max_bytes in (60_000, 5_000, 1):
+        monkeypatch.setattr(states, "_max_bytes", max_bytes)
+        for name, text in PATHS.items():
+            assert scorer.score(path(text)) == expected[name]
+            assert states.num_bytes <= max_bytes
