@@ -26,7 +26,7 @@ def test_the_page_follows_the_search(page: PageSoFar) -> None:
     rows, _ = rows_of_run()
     page.write(rows[:2])
     first = PAGE_SO_FAR.read_text()
-    assert "The run is under way: 1 of 12 generations done, 2 candidates, 0 failed." in first
+    assert "The run is under way: 1 of 9 generations done, 2 candidates, 0 failed." in first
     page.write(rows)
     assert first == PAGE_SO_FAR.read_text()
     page.write(rows, is_last=True)
