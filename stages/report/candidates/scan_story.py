@@ -7,13 +7,15 @@ from itertools import pairwise
 from stages.lineage.rows import SCAN, Row, finished
 from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe
 
+MERGE = "merge"  # as the pool of a space calls its own merge
+
 
 @dataclass(frozen=True, slots=True)
-class ScannedParent:
-    """A parent as it is."""
+class ScannedModel:
+    """A model of the pool as it is: a parent, or the merge in the middle of the space."""
 
     name: str
-    parent: str
+    model: str
     fitness: float
 
 
@@ -51,7 +53,7 @@ class ScannedRepeat:
 class ScanStory:
     """A scan, and the best of it in words; nothing where a search had none."""
 
-    parents: tuple[ScannedParent, ...] = ()
+    whole: tuple[ScannedModel, ...] = ()
     splices: tuple[ScannedSplice, ...] = ()
     repeats: tuple[ScannedRepeat, ...] = ()
     best: str = ""
@@ -72,13 +74,13 @@ def scan_story(rows: Sequence[Row]) -> ScanStory:
     """Return the scan among the rows of a search; candidates that failed are left out."""
     scanned = [row for row in rows if row.generation == SCAN and row.fitness is not None]
     ends = {row.name for row in finished(scanned)}
-    parents, splices, repeats = [], [], []
+    whole, splices, repeats = [], [], []
     for row in scanned:
         path = list(hops_of_recipe(row.recipe))
         fitness, stderr = row.fitness or 0.0, row.fitness_stderr or 0.0
         ended = row.name in ends
         if not path:
-            parents.append(ScannedParent(row.name, " ".join(row.ancestors), fitness))
+            whole.append(ScannedModel(row.name, " and ".join(_models_of(row)), fitness))
             continue
         cut = next(i for i, (a, b) in enumerate(pairwise(path), start=1) if not _goes_on(a, b))
         (first, _), (second, start) = path[0].sources[0], path[cut].sources[0]
@@ -89,7 +91,7 @@ def scan_story(rows: Sequence[Row]) -> ScanStory:
             repeats.append(
                 ScannedRepeat(row.name, first, start, cut - start, damped, fitness, stderr, ended)
             )
-    return ScanStory(tuple(parents), tuple(splices), tuple(repeats), _best(scanned, ends))
+    return ScanStory(tuple(whole), tuple(splices), tuple(repeats), _best(scanned, ends))
 
 
 def _goes_on(hop: PathLayer, after: PathLayer) -> bool:
@@ -99,19 +101,25 @@ def _goes_on(hop: PathLayer, after: PathLayer) -> bool:
 
 
 def _best(scanned: Sequence[Row], ends: set[str]) -> str:
-    """Return the best of the scan and the best parent in it, as a sentence."""
+    """Return the best path of the scan and the best whole model in it, as a sentence."""
     ended = [row for row in scanned if row.name in ends]
     if not ended:
         return ""
     ordered = sorted(ended, key=lambda row: -(row.fitness or 0.0))
     path = next((row for row in ordered if row.recipe.layers), None)
     whole = next((row for row in ordered if not row.recipe.layers), None)
-    best = (("path", path), ("parent", whole))
+    best = (("path", path), ("whole model", whole))
     parts = [f"the best {kind} is {_named(row)}" for kind, row in best if row is not None]
     return f"Of {len(scanned)} that were tried, {' and '.join(parts)}."
 
 
 def _named(row: Row) -> str:
     fitness, error = row.fitness or 0.0, row.fitness_stderr or 0.0
-    of = f" ({' and '.join(row.ancestors)})"
-    return f"{row.name}{of}, {fitness:.3f} ± {error:.3f}"
+    return f"{row.name} ({' and '.join(_models_of(row))}), {fitness:.3f} ± {error:.3f}"
+
+
+def _models_of(row: Row) -> Sequence[str]:
+    """Return the models that a scanned path goes through; a whole merge is one."""
+    hops = hops_of_recipe(row.recipe)
+    names = tuple(dict.fromkeys(hop.sources[0][0] for hop in hops))
+    return names or (row.ancestors if len(row.ancestors) == 1 else (MERGE,))

@@ -15,7 +15,7 @@ def test_splices_are_told_by_pair_and_cut() -> None:
     """Two parents of six layers: each as it is, and five cuts each way, with their fitness."""
     rows = scan_rows(paths("splice"))
     scan = scan_story(rows)
-    assert [("a", 0.0), ("b", 0.05)] == [(one.parent, one.fitness) for one in scan.parents]
+    assert [("a", 0.0), ("b", 0.05)] == [(one.model, one.fitness) for one in scan.whole]
     assert () == scan.repeats
     assert [(first, second, cut) for cut in range(1, 6) for first, second in ("ab", "ba")] == [
         (one.first, one.second, one.cut) for one in scan.splices
@@ -23,7 +23,7 @@ def test_splices_are_told_by_pair_and_cut() -> None:
     assert [row.fitness for row in rows[2:]] == [one.fitness for one in scan.splices]
     assert (0.1, 0.55) == scan.bounds
     assert scan.best.startswith("Of 12 that were tried, the best path is s00-c11 (b and a), 0.550")
-    assert "and the best parent is s00-c01 (b), 0.050 ± " in scan.best
+    assert "and the best whole model is s00-c01 (b), 0.050 ± " in scan.best
 
 
 def test_repeats_are_told_by_model_start_and_length() -> None:
@@ -35,6 +35,15 @@ def test_repeats_are_told_by_model_start_and_length() -> None:
     ]
     assert ("a",) == scan.models
     assert () == scan.splices
+
+
+def test_a_merge_is_not_called_a_parent() -> None:
+    """Where the pool is the space's own merge, whole or repeated."""
+    scan = scan_story(scan_rows(paths("blocks", methods=("linear",), pool="merge")))
+    assert ["merge"] == [one.model for one in scan.whole]
+    assert ("merge",) == scan.models
+    assert "(merge), " in scan.best
+    assert "and the best whole model is s00-c00 (merge), " in scan.best
 
 
 def test_what_failed_is_left_out_and_what_a_race_stopped_is_pale() -> None:
