@@ -200,13 +200,14 @@ def downloaded(shared_folder: Path, prefect_server: PrefectServer) -> Path:
     """A small project that has its parents and Prefect's database: only to be copied."""
 
     def fill(folder: Path) -> None:
-        for item in (*COPIED, "params.yaml"):
+        for item in COPIED:
             source, target = ROOT / item, folder / item
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
+        shutil.copy(ROOT / "tests/flows/six_layers.yaml", folder / "params.yaml")
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
         (folder / ".prefect").mkdir()
         shutil.copy(prefect_server.database, folder / ".prefect/prefect.db")

@@ -226,6 +226,8 @@ def _fetch(url: str, cache: Path, log: Path) -> None:
     constants.HF_HUB_OFFLINE = False
     constants.HF_HUB_CACHE = str(cache)
     constants.DOWNLOAD_CHUNK_SIZE = 1000
+    # The fork server may be a pool's, whose processes leave Ctrl-C to the run.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
 
     def download() -> None:

@@ -48,10 +48,10 @@ def test_check_accepts_good_params() -> None:
 def test_check_allows_the_open_files_that_workers_need() -> None:
     """A run that may open too few would hang; where the system allows more it gets them."""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 64 + 8 * 20
+    needed = 64 + 8 * 200  # more than this process has open
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed - 1, most))
     try:
-        check(params(evaluate={"workers": 20}))
+        check(params(evaluate={"workers": 200}))
         assert (needed, most) == resource.getrlimit(resource.RLIMIT_NOFILE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
