@@ -63,6 +63,9 @@ def one_line_faults(stopped: str = GOES_ON) -> Iterator[None]:
         _end(f"error: {explained(error)} {_AGAIN}{kept}", code=1)
     except KeyboardInterrupt as error:  # a download says itself what is kept
         gc.freeze()  # Python's last collection walks all of torch: 4 s on a busy machine
+        # Where Ctrl-C came in a text that was executed, as dataclasses do, Python would end by the
+        # signal, whatever the exit code. It forgets that when it executes another.
+        exec("")  # noqa: S102
         _end(str(error) or f"stopped: {stopped}", code=130)
 
 

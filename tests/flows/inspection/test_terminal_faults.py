@@ -1,6 +1,9 @@
 """What a command says when it cannot go on."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from flows.execution.error_log import ERROR_LOG
 from flows.inspection.terminal_faults import fault_of_system, one_line_faults
 from stages.errors import CheckpointError
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +71,18 @@ def test_a_closed_pipe_is_left_to_click() -> None:
     """`germline lineage list | head` ends without a word."""
     with pytest.raises(BrokenPipeError), one_line_faults():
         raise BrokenPipeError
+
+
+def test_ctrl_c_in_an_executed_text_ends_with_130(tmp_path: Path) -> None:
+    """Python itself would end such a process by the signal, after the right words."""
+    (tmp_path / "interrupted.py").write_text(
+        "from flows.inspection.terminal_faults import one_line_faults\n"
+        "with one_line_faults():\n"
+        "    exec('raise KeyboardInterrupt')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted"], env=environment, capture_output=True, check=False
+    )
+    assert 130 == ended.returncode
+    assert ended.stderr.startswith(b"stopped: ")
