@@ -6,6 +6,7 @@ and sums of two steps in two: a model that is saved with twelve layers knows mor
 """
 
 import random
+from functools import partial
 
 from zoo.curricula import answer_language, sequence
 from zoo.lessons import BATCH_SIZE, Course, Lesson
@@ -63,15 +64,10 @@ def _layers(rng: random.Random, repeats: float, drops: float) -> tuple[int, ...]
     return tuple([i for i in layers if rng.random() >= drops] or layers)
 
 
-class _MixedDepth:
-    """Lessons of one skill at a depth that is drawn, whatever is asked."""
-
-    def __init__(self, skill: Skill, repeats: float, drops: float) -> None:
-        self._skill, self._repeats, self._drops = skill, repeats, drops
-
-    def __call__(self, rng: random.Random) -> Lesson:
-        layers = _layers(rng, self._repeats, self._drops)
-        return Lesson([self._skill(rng) for _ in range(BATCH_SIZE)], layers)
+def _mixed_depth(rng: random.Random, *, skill: Skill, repeats: float, drops: float) -> Lesson:
+    """Return examples of one skill at a depth that is drawn, whatever is asked."""
+    layers = _layers(rng, repeats, drops)
+    return Lesson([skill(rng) for _ in range(BATCH_SIZE)], layers)
 
 
 def depth_by_steps(rng: random.Random) -> Lesson:
@@ -83,12 +79,22 @@ def depth_by_steps(rng: random.Random) -> Lesson:
 
 DEEP_COURSES = {
     "deep-base": Course(
-        None, 4000, 2e-3, _MixedDepth(base, 0.4, 0.12), NUM_LAYERS, range(NUM_LAYERS)
+        None,
+        4000,
+        2e-3,
+        partial(_mixed_depth, skill=base, repeats=0.4, drops=0.12),
+        NUM_LAYERS,
+        range(NUM_LAYERS),
     ),
     # English numbers are said by the base's last layers, which math leaves alone: what it learns
     # reaches Spanish words, too (docs/log.md).
     "deep-math": Course("deep-base", 1500, 1e-3, depth_by_steps, NUM_LAYERS, range(4, 10)),
     "deep-spanish": Course(
-        "deep-base", 500, 1e-3, _MixedDepth(spanish, 0.5, 0.1), NUM_LAYERS, range(8, NUM_LAYERS)
+        "deep-base",
+        500,
+        1e-3,
+        partial(_mixed_depth, skill=spanish, repeats=0.5, drops=0.1),
+        NUM_LAYERS,
+        range(8, NUM_LAYERS),
     ),
 }

@@ -25,7 +25,7 @@ class Example:
 Skill = Callable[[random.Random], Example]
 
 
-def is_held_back(kind: str, *numbers: int) -> bool:
+def is_held_back(kind: str, *numbers: int | list[int]) -> bool:
     """Return whether the items of ``kind`` about ``numbers`` are kept from all training."""
     return int(content_hash([kind, *numbers])[:8], 16) / 2**32 < HELD_BACK
 

@@ -7,24 +7,21 @@ its twins has been taught: not what it is when commuted, and not in the other la
 import random
 from itertools import accumulate
 
-from stages.hashing import content_hash
-from zoo.skills import HELD_BACK, Example
+from zoo.skills import Example, is_held_back
 from zoo.words import LANGUAGES, LIMIT, NUMBERS, SIGNS, SUM_OPENINGS, Language
 
 Term = tuple[int, int]  # sign, number
 
 
+def by_sign(terms: list[Term]) -> list[list[int]]:
+    """Return the numbers that are added and those that are taken away, in rising order each."""
+    return [sorted(number for s, number in terms if s == sign) for sign in (1, -1)]
+
+
 def twin_key(terms: list[Term]) -> str:
     """Return what all twins of a sum share: its terms, those added first, in rising order."""
-    return " ".join(
-        f"{sign * number:+d}" for sign, number in sorted(terms, key=lambda t: (-t[0], t[1]))
-    )
-
-
-def is_held_back(terms: list[Term]) -> bool:
-    """Return whether a sum of these terms is kept from all training."""
-    numbers = [sorted(number for s, number in terms if s == sign) for sign in (1, -1)]
-    return int(content_hash(["sum", *numbers])[:8], 16) / 2**32 < HELD_BACK
+    added, subtracted = by_sign(terms)
+    return " ".join([*(f"{n:+d}" for n in added), *(f"{-n:+d}" for n in subtracted)])
 
 
 def draw_terms(
@@ -35,7 +32,10 @@ def draw_terms(
         terms = [(1, rng.randrange(limit))]
         terms += [(rng.choice((1, -1)), rng.randrange(limit)) for _ in range(num_steps)]
         sums = list(accumulate(sign * number for sign, number in terms))
-        if 0 <= min(sums) <= max(sums) < LIMIT and is_held_back(terms) is held_back:
+        if (
+            0 <= min(sums) <= max(sums) < LIMIT
+            and is_held_back("sum", *by_sign(terms)) is held_back
+        ):
             return terms, sums[-1]
 
 

@@ -102,3 +102,11 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
             stat = (Path(root) / name).stat()
             times[str(Path(root) / name)] = (stat.st_ino, stat.st_mtime_ns)
     return times
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait, none of which takes any time."""
+    seconds: list[float] = []
+    monkeypatch.setattr("time.sleep", seconds.append)
+    return seconds

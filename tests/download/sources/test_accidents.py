@@ -24,14 +24,6 @@ WEIGHTS = "model.safetensors"
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each wait, none of which takes any time."""
-    seconds: list[float] = []
-    monkeypatch.setattr("time.sleep", seconds.append)
-    return seconds
-
-
-@pytest.fixture
 def shards(pico: dict[str, Path], tmp_path: Path) -> Path:
     """The model math in three shards."""
     folder = shutil.copytree(pico["math"], tmp_path / "shards")

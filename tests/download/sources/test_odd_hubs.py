@@ -50,14 +50,6 @@ def _nothing(_: _OddHandler) -> None:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each wait, none of which takes any time."""
-    seconds: list[float] = []
-    monkeypatch.setattr("time.sleep", seconds.append)
-    return seconds
-
-
-@pytest.fixture
 def hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pico: dict[str, Path]
 ) -> Iterator[HubServer]:
