@@ -8,12 +8,14 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.flows.forked_command import start_fork_server
+from tests.flows.forked_command import fork_server_at, start_fork_server, stop_fork_server
+from tests.shared_folder import started_once
 
 # A shell that starts the tests in the background has Ctrl-C ignored, by them and their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,10 +45,17 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> None:
+def fork_server(shared_folder: Path) -> Iterator[None]:
     """Have the process that commands and their workers are forked from, with its imports done."""
+    server = started_once(shared_folder / "fork-server", _without_prefect, stop_fork_server)
+    with server as address, fork_server_at(address):
+        yield
+
+
+def _without_prefect() -> str:
+    """Start the process to fork from, without what would point a run elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("PREFECT"):
                 patch.delenv(name)
-        start_fork_server()
+        return start_fork_server()

@@ -1,6 +1,5 @@
 """A copy of the project in a folder of its own, small enough to run whole in a test."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,13 +16,12 @@ from typing import Any
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from flows.prefect_runtime.server_answer import ServerAnswer, asked
 from flows.prefect_runtime.server_child import HOST, ServerChild
 from tests.flows.forked_command import started
 from tests.merge.mergekit.llamas import save_family
-from tests.shared_folder import filled_once
+from tests.shared_folder import filled_once, started_once
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
@@ -157,22 +155,18 @@ def prefect_server(shared_folder: Path, fork_server: None) -> Iterator[PrefectSe
 
     That process waits at its end until no other uses the server.
     """
-    home = shared_folder / "prefect"
-    note, database = home / "tests.url", home / "as-made.db"
-    child = None
-    with (shared_folder / "prefect.users").open("a") as users:
-        fcntl.flock(users, fcntl.LOCK_SH)
-        with FileLock(shared_folder / "prefect.lock"):
-            if not note.exists():
-                child = _new_server(home)
-                made_by_it = home / "prefect.db"
-                with sqlite3.connect(made_by_it) as source, sqlite3.connect(database) as copy:
-                    source.backup(copy)
-                note.write_text(f"http://{HOST}:{child.port}/api", encoding="utf-8")
-        yield PrefectServer(note.read_text(encoding="utf-8"), home, database)
-        if child is not None:
-            fcntl.flock(users, fcntl.LOCK_EX)
-            child.end()
+    home, database = shared_folder / "prefect", shared_folder / "prefect.db"
+    children: list[ServerChild] = []
+
+    def start() -> str:
+        children.append(_new_server(home))
+        as_made = home / "prefect.db"
+        with sqlite3.connect(as_made) as source, sqlite3.connect(database) as copy:
+            source.backup(copy)
+        return f"http://{HOST}:{children[0].port}/api"
+
+    with started_once(shared_folder / "prefect", start, lambda: children.pop().end()) as url:
+        yield PrefectServer(url, home, database)
 
 
 def _new_server(home: Path) -> ServerChild:

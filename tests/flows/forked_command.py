@@ -12,10 +12,14 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import pytest
 
 from flows.execution.local_pool import block_ctrl_c
 
@@ -34,14 +38,59 @@ IMPORTED = (
     "datasets",
     "fastapi",
     "cma",
+    "anyio._backends._asyncio",
+    "dvc.repo",
+    "dvc.cachemgr",
+    "dvc.data_cloud",
+    "dvc_data.fs",
+    "dvc_render.plotly",
+    "flatten_dict",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.engine",
+    "ruamel.yaml",
+    "scipy.io",
+    "vl_convert",
+    "narwhals",
 )
 
 
-def start_fork_server() -> None:
-    """Start the process that commands are forked from, under this process's environment."""
+def start_fork_server() -> str:
+    """Start the process that commands are forked from, under this process's environment.
+
+    Returns:
+        Its address, by which other processes of the tests use it, too.
+    """
+    server = multiprocessing.forkserver._forkserver
     multiprocessing.forkserver.set_forkserver_preload(list(IMPORTED))
     with ThreadPoolExecutor(1, initializer=block_ctrl_c) as starter:  # as a run starts its own
         starter.submit(multiprocessing.forkserver.ensure_running).result()
+    address: str = getattr(server, "_forkserver_address")  # noqa: B009  mypy does not know it
+    return address
+
+
+def stop_fork_server() -> None:
+    """End the process that commands were forked from; another one may be started."""
+    stop = getattr(multiprocessing.forkserver._forkserver, "_stop")  # noqa: B009
+    stop()
+
+
+@contextmanager
+def fork_server_at(address: str) -> Iterator[None]:
+    """Use the process at ``address`` to fork from, whoever started it."""
+    server = multiprocessing.forkserver._forkserver
+    if getattr(server, "_forkserver_address") == address:  # noqa: B009
+        yield
+        return
+    read_end, write_end = os.pipe()  # children want a pipe; the server's own is its owner's
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "_forkserver_address", address)
+        patch.setattr(server, "_forkserver_alive_fd", write_end)
+        for owner in (multiprocessing.forkserver, server):
+            patch.setattr(owner, "ensure_running", resource_tracker.ensure_running)
+        yield
+    os.close(read_end)
+    os.close(write_end)
 
 
 def started(

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.evaluate.completions_server import Reply, completion, serving
 from tests.flows.conftest import Project
 
@@ -19,6 +21,7 @@ def entries(project: Project) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in json.loads(text)["entries"]}
 
 
+@pytest.mark.slow
 def test_candidates_score_alike_on_a_backend_that_loads_folders(
     make_project: Callable[[str], Project],
 ) -> None:

@@ -21,6 +21,7 @@ def judged(project: Project, url: str, **keys: Any) -> None:
     judge = {"url": url, "model": "m", "prompt": PROMPT, "retries": 0, "parallel": 1, **keys}
     task = {"data": "data/tasks/gsm8k_es.jsonl", "judge": judge, "gen_kwargs": {"max_gen_toks": 8}}
     project.set({"evaluate": {"tasks": [task], "include_path": None, "retries": 0}})
+    project.set({"select": {"population": 3, "generations": 1}})
 
 
 def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(

@@ -40,7 +40,6 @@ def test_a_search_over_paths_is_the_same_however_it_is_run(make_project: Maker) 
         project.files("data/lineage")["genomes.jsonl"]
         == whole.files("data/lineage")["genomes.jsonl"]
     )
-    assert "0 evaluated now" in whole.germline("evolve")
 
     rows = read_rows(whole.folder / LINEAGE)
     scan, rows = rows[:5], rows[5:]
@@ -57,8 +56,8 @@ def test_a_search_over_paths_is_the_same_however_it_is_run(make_project: Maker) 
     _check_champion(whole)
     whole.germline("report")
     assert Path(whole.folder / "reports/index.html").is_file()
-    for name in ("g01-c03", "s00-c03"):
-        assert name in whole.germline("evaluate", name, "--split", "search", "--limit", "2")
+    evaluated = whole.germline("evaluate", "s00-c03", "--split", "search", "--limit", "2")
+    assert "s00-c03" in evaluated
 
 
 def test_one_genome_searches_both_spaces(make_project: Maker) -> None:

@@ -16,6 +16,7 @@ from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.requests import Request
 from stages.params.evaluate_params import EvaluateParams
 from tests.evaluate.conftest import ALPHABET
+from tests.slow_cases import with_slow
 
 WORDS = [string.ascii_lowercase[i : i + 3 + i % 5] for i in range(20)]
 TARGETS = [" a", " b", " bc", " bcd", "0", "1", " a", "xyz", "xq2", "pqrst"]
@@ -33,16 +34,24 @@ REQUESTS: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", REQUESTS)
-@pytest.mark.parametrize(
-    "arguments",
-    [{}, {"max_length": 13, "truncation": True}, {"add_bos_token": True, "logits_cache": False}],
-)
-@pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_answers_equal_those_of_hflm(
-    model_folder: Path, kind: str, arguments: dict[str, Any], batch_size: int
-) -> None:
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "cut": {"max_length": 13, "truncation": True},
+    "bos": {"add_bos_token": True, "logits_cache": False},
+}
+CASES = {
+    f"{kind}-{name}-{batch_size}": (kind, ARGUMENTS[name], batch_size)
+    for kind in REQUESTS
+    for name in ARGUMENTS
+    for batch_size in (1, 3, 64)
+}
+SLOW = [case for case in CASES if "-defaults-" not in case and not case.endswith("-3")]
+
+
+@pytest.mark.parametrize("case", with_slow(CASES, SLOW))
+def test_answers_equal_those_of_hflm(model_folder: Path, case: str) -> None:
     """Every text is equal, every log-likelihood within 1e-5, in the order of the requests."""
+    kind, arguments, batch_size = CASES[case]
     asked = REQUESTS[kind]
     params = EvaluateParams.model_validate(
         {"tasks": [{"task": "t"}], "model_args": arguments, "batch_size": batch_size}

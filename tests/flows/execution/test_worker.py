@@ -11,6 +11,7 @@ from flows.execution.error_log import ERROR_LOG
 from flows.execution.executor import CandidateJob, WorkerSettings
 from stages.errors import GermlineError
 from stages.params.merge_params import MergeParams
+from stages.params.model_params import ModelParams
 from tests.flows.execution.conftest import a_recipe, recipe_on
 
 SCORER = """
@@ -90,3 +91,12 @@ def test_a_fault_of_the_machine_stops_the_run(settings: WorkerSettings, body: st
         worker.run(CandidateJob(recipe_on(settings), "search"))
 
     assert 1 == len(str(caught.value).splitlines())
+
+
+def test_a_backend_that_loads_folders_scores_alike(settings: WorkerSettings) -> None:
+    """lm_eval's own class gives a candidate the scores and the hash of the resident model."""
+    job = CandidateJob(recipe_on(settings), "search")
+    native = ModelParams(model="hf", model_args={"dtype": "float32"})
+    evaluate = settings.evaluate.model_copy(update={"backend": native})
+    outcome = CandidateScorer(replace(settings, evaluate=evaluate)).outcome(job)
+    assert CandidateScorer(settings).outcome(job) == outcome

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from flows.prefect_runtime.server import Server
 from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked
 from stages.errors import GermlineError
-from tests.flows.conftest import environment
+from tests.flows.conftest import PrefectServer, environment
 
 ROOT = Path(__file__).parents[3]
 FLOW = """
@@ -74,9 +75,11 @@ def start(code: str, **settings: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
+def printed(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> str:
     """What a process prints that starts a server, kills it, and asks for its page."""
-    child = start(FLOW, PREFECT_HOME=str(tmp_path_factory.mktemp("prefect")))
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_server.database, home / "prefect.db")  # a new one takes seconds to make
+    child = start(FLOW, PREFECT_HOME=str(home))
     output, faults = child.communicate()
     assert 0 == child.returncode, faults
     return output

@@ -1,9 +1,7 @@
 """Searches in one half of the space, as tuned baselines of a run that searches both."""
 
 import json
-import os
 import shutil
-import signal
 from typing import Any
 
 import pytest
@@ -67,10 +65,10 @@ def test_halves_are_searched_and_compared_however_they_are_run(
     killed.set({"evaluate": {"workers": 2}})
     index = killed.folder / ".dvc/cache/candidates"
     before = len([*index.rglob("*")])
-    child = killed.start("germline", "select")
+    child, _ = killed.fork("select")
     wait_until(lambda: len([*index.rglob("*")]) >= before + 12)  # and 30 more to come
-    os.killpg(child.pid, signal.SIGKILL)
-    child.communicate()
+    child.kill()
+    child.join()
     assert not (stopped / "data/selection/selection.json").exists()
     killed.germline("select")
     assert whole.files("data/selection") == killed.files("data/selection")

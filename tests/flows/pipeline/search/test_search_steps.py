@@ -169,6 +169,18 @@ def test_searches_do_not_depend_on_workers_or_luck(case: str, tmp_path: Path) ->
     assert expected == bytes_of(again.rows[: len(first)], tmp_path)
 
 
+def test_estimates_do_not_depend_on_workers_or_luck() -> None:
+    """Generation 0 is scored in full and the rest estimated, whatever is done first."""
+    params = params_of("weights", "CMA")
+    estimator = EstimatorParams.model_validate({"kind": "gmp_irt", "num_items": 3})
+    evaluate = params.evaluate.model_copy(update={"estimator": estimator})
+    params = params.model_copy(update={"evaluate": evaluate})
+    one, four = (searched(params, count, seed).rows for count, seed in ((1, 0), (4, 1)))
+    assert one == four
+    scores = [score for row in one for score in row.scores.get("search", {}).values()]
+    assert {None, "gmp_irt"} == {score.get("estimator") for score in scores}
+
+
 def test_a_steady_search_never_waits_for_a_generation() -> None:
     """While the first candidate takes longest, others are asked up to the window."""
     params = params_of("weights", "genetic", schedule="steady", window=5)
