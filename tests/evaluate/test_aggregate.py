@@ -48,6 +48,20 @@ def test_a_metric_that_is_not_a_mean_gives_items_no_score() -> None:
     assert total == TaskScore.from_dict(total.to_dict())
 
 
+def test_draws_without_a_value_may_raise_anything() -> None:
+    """All items have a score; a draw of them for which the aggregation raises has none."""
+
+    def spread(values: Sequence[float]) -> float:
+        if len({*values}) < 2:
+            raise TypeError("all alike")
+        return max(values) - min(values)
+
+    total = tally(part_of(spread, 2), {"a": 1.0, "b": 4.0})[0]
+    assert 3.0 == total.score
+    assert total.resamples is not None
+    assert {None, 3.0} == {*total.resamples.drawn}
+
+
 def test_draws_are_the_same_for_every_model() -> None:
     """Two models on the same items hold the same draws, so their differences are paired."""
     answers = {chr(97 + i): (-2.0 - i, 2) for i in range(8)}

@@ -84,6 +84,7 @@ def germline_side(
     """Return the samples and the tasks' scores that ``germline evaluate`` gives."""
     words = ["evaluate", str(model), "--tasks", ",".join(tasks), "--include-path", "tasks"]
     words += ["--batch-size", str(settings.batch_size), "--samples", str(out), "--json"]
+    words += ["--set", "threads=1"]  # threads that wait cost small models more
     result = CliRunner().invoke(main, [*words, "--device", "cpu", *settings.ours])
     if result.exit_code:
         raise AssertionError(result.stderr)
