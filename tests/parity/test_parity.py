@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import kinds_of_model, kinds_of_task, rarer_tasks
+from tests.parity import kinds_of_model, kinds_of_task, rarer_tasks, task_forms
 from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
 
 pytestmark = pytest.mark.parity
@@ -82,11 +82,21 @@ def test_rarer_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str)
     """Lists of targets, rendered choices, examples of all sources, deep imports, own metrics."""
     monkeypatch.chdir(tmp_path)
     texts = rarer_tasks.write_rarer_tasks(tmp_path)
-    folder = kinds_of_model.write_kind(name, tmp_path / "model", texts)
-    differences = compare(folder, list(rarer_tasks.RARER), PLAIN, tmp_path)
-    print(
-        f"{name}: {differences.num_items} items of {len(rarer_tasks.RARER)} rarer tasks compared"
-    )
+    _compare_all(tmp_path, name, list(rarer_tasks.RARER), texts)
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
+def test_task_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Tables and folders of data, answers as numbers, letters and functions, odd texts."""
+    monkeypatch.chdir(tmp_path)
+    texts = task_forms.write_task_forms(tmp_path)
+    _compare_all(tmp_path, name, list(task_forms.FORMS), texts)
+
+
+def _compare_all(folder: Path, name: str, tasks: list[str], texts: list[str]) -> None:
+    model_folder = kinds_of_model.write_kind(name, folder / "model", texts)
+    differences = compare(model_folder, tasks, PLAIN, folder)
+    print(f"{name}: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []
 
 
