@@ -65,13 +65,13 @@ def _finite(part: Part, what: str, aggregate: Aggregate, answers: Sequence[Any])
         score = math.inf
     except Exception as error:
         raise EvaluationError(
-            f"{where}: metric {part.loaded.metric} cannot be computed: {error}. "
+            f"{where}: metric {part.loaded.metric} cannot be computed: {str(error).rstrip('.')}. "
             "Choose another metric of the task under evaluate.tasks."
         ) from error
     if not math.isfinite(score):
         raise EvaluationError(
-            f"{where}: metric {part.loaded.metric} is {score}. The model gives no usable "
-            "probabilities; this candidate has no score."
+            f"{where}: metric {part.loaded.metric} is {score}, not a finite number, for "
+            "what the model answers; it has no score."
         )
     return score
 

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stages.errors import ParamsError
-from stages.evaluate.tasks.lm_eval_task import LoadedTask
+from stages.errors import EvaluationError, ParamsError
+from stages.evaluate.tasks.lm_eval_task import LoadedTask, is_scored_by_metrics
+
+_REMEDY_OF_METRICS = (
+    "Fix the item's target or choices, or the arguments of the metric in the task's file."
+)
 
 
 def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) -> None:
@@ -19,14 +23,26 @@ def apply_filter(name: str, loaded: LoadedTask, asked: Mapping[str, list[Any]]) 
         for ensemble in loaded.task._filters:  # noqa: SLF001  lm-eval has no public list of them
             if ensemble.name == loaded.filter:
                 ensemble.apply(instances)
+    num_filtered = sum(loaded.filter in instance.filtered_resps for instance in instances)
+    if num_filtered < len(instances):
+        raise EvaluationError(
+            f"{where}: gives answers to {num_filtered} of {len(instances)} requests. Let it give "
+            "one for each."
+        )
 
 
-def _is_scored_by_metrics(task: Any) -> bool:
-    """Return whether lm-eval itself scores the items, by the functions of the metric_list."""
-    from lm_eval.api.task import ConfigurableTask
+def _results(loaded: LoadedTask, document: Any, answers: list[Any]) -> Any:
+    """Return the values by metric.
 
-    has_own = type(task).process_results is not ConfigurableTask.process_results
-    return not has_own and not callable(task.get_config("process_results"))
+    Where a metric's function raises a TypeError, lm-eval calls it in another way, and it is the
+    first error that says what is wrong with its arguments.
+    """
+    try:
+        return loaded.task.process_results(document, answers)
+    except TypeError as error:
+        if isinstance(error.__context__, TypeError):
+            raise error.__context__ from error
+        raise
 
 
 def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], document: Any) -> Any:
@@ -36,21 +52,27 @@ def value_of(name: str, loaded: LoadedTask, item: str, asked: list[Any], documen
         EvaluationError: the task's scoring raises.
         ParamsError: it gives no such metric: candidates cannot be compared by it.
     """
-    where, process = f"task {name}, item {item}: cannot be scored", loaded.process
+    where, by_metrics = f"task {name}, item {item}", is_scored_by_metrics(loaded.task)
     answers = [instance.filtered_resps[loaded.filter] for instance in asked]
-    with loaded.entered(), process.blamed(where, "Fix the item or the task's process_results."):
-        metrics = loaded.task.process_results(document, answers)
-        if loaded.metric in metrics:
+    remedy = _REMEDY_OF_METRICS if by_metrics else "Fix the item or the task's process_results."
+    with loaded.entered(), loaded.process.blamed(f"{where}: cannot be scored", remedy):
+        metrics = _results(loaded, document, answers)
+        if isinstance(metrics, Mapping) and loaded.metric in metrics:
             return metrics[loaded.metric]
-        given = ", ".join(map(str, metrics)) or "nothing"
-    if metrics and _is_scored_by_metrics(loaded.task):
+    if not isinstance(metrics, Mapping):
+        raise ParamsError(
+            f"{where}: its process_results gives a {type(metrics).__name__}, {metrics!r:.80}. "
+            "Return a value for each metric, by its name."
+        )
+    given = ", ".join(map(str, metrics)) or "nothing"
+    if metrics and by_metrics:
         raise ParamsError(
             f"task {name}: the function of its metric {loaded.metric} gives {given}, of which "
             f"lm-eval makes a metric each, and none called {loaded.metric}. Return a number, or "
             "write a metric for each."
         )
     raise ParamsError(
-        f"task {name}, item {item}: its process_results gives no {loaded.metric} for this item. "
+        f"{where}: its process_results gives no {loaded.metric} for this item. "
         f"It gives: {given}. lm-eval leaves such items out of the score; here models are compared "
         "on the same items, so each needs a value. Return one for every item, or set another "
         "metric under evaluate.tasks."

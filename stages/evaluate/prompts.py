@@ -87,8 +87,16 @@ def _instances(
     by_item: dict[str, list[Any]] = {item: [] for item in ordered}
     for instance in loaded.task.instances:
         if instance.doc_id in names:
+            _check_texts(instance)
             by_item[names[instance.doc_id]].append(instance)
     return {item: sorted(asked, key=lambda i: i.idx) for item, asked in by_item.items()}
+
+
+def _check_texts(instance: Any) -> None:
+    """Check that what is asked is text; models take nothing else."""
+    for asked in instance.args:
+        if not isinstance(asked, str | dict):  # a dict holds generation arguments
+            raise TypeError(f"{asked!r:.80} is not text, which doc_to_target must give here")
 
 
 def _request(

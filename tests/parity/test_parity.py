@@ -16,6 +16,10 @@ pytestmark = pytest.mark.parity
 
 # Attention, window, state and mixtures with a chat template, a system prompt and examples, too.
 CONVERSING = ("llama", "gemma3", "gpt2", "mamba", "falcon_h1")
+# lm_eval fails on these, too: RWKV's state is not re-ordered for beams, and the Python of a task
+# that changes its documents gets the same ones again as examples.
+WITHOUT_BEAMS = "rwkv"
+CHANGES_ITS_EXAMPLES = "written_functions"
 SCORED_ALIKE_IN_ANY_BATCH = ("written", "choice_texts", "rolled_words", "said")
 
 
@@ -50,6 +54,8 @@ def test_every_task_on_each_kind_of_model(
     tasks = list(kinds_of_task.KINDS)
     if name in kinds_of_model.DECODING:  # it decides how texts are written, and nothing else
         tasks = [task for task in tasks if task.startswith("written")]
+    if name == WITHOUT_BEAMS:
+        tasks.remove("written_beams")
     differences = compare(model(name, texts), tasks, PLAIN, tmp_path)
     print(f"{name}: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []
@@ -63,6 +69,7 @@ def test_chat_templates_and_examples(
 ) -> None:
     """The same with a chat template, a system prompt and an example as a turn."""
     tasks = [task for task in kinds_of_task.KINDS if not task.startswith("rolled")]
+    tasks.remove(CHANGES_ITS_EXAMPLES)
     differences = compare(model(name, texts), tasks, CHAT, tmp_path)
     print(f"{name}, chat: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []

@@ -44,8 +44,6 @@ def check_generation_arguments(kwargs: Mapping[str, Any]) -> None:
                 "task's file or evaluate.gen_kwargs."
             )
     samples = kwargs.get("do_sample")
-    if not isinstance(samples, bool | None):
-        raise EvaluationError(f"do_sample is {samples!r}. Give true or false.")
     for name, kind in (_ALWAYS | _SAMPLING if samples else _ALWAYS).items():
         value = kwargs.get(name)
         if value in (None, 0) and name != "temperature":

@@ -56,7 +56,7 @@ def model_args(given: Mapping[str, Any], device: str) -> dict[str, Any]:
             f"evaluate.model_args: dtype is {arguments['dtype']!r}. Legal: {', '.join(_DTYPES)}."
         )
     length = arguments.get("max_length")
-    if length is not None and not _is_count(length):
+    if length is not None and not is_count(length):
         raise EvaluationError(
             f"evaluate.model_args: max_length is {length!r}. Give a whole number of tokens from 1."
         )
@@ -74,7 +74,7 @@ def check_generation(kwargs: Mapping[str, Any]) -> None:
 
     Raises:
         EvaluationError: a length is not a whole number or is given twice, a stop string is not
-            text, or sampling is asked for without a temperature above zero.
+            text, do_sample is not true or false, or there is no temperature to sample with.
     """
     lengths = {name: kwargs[name] for name in _LENGTHS if kwargs.get(name) is not None}
     if len(lengths) > 1:
@@ -83,17 +83,21 @@ def check_generation(kwargs: Mapping[str, Any]) -> None:
             f"would win. Give {next(iter(lengths))} alone."
         )
     for name, length in lengths.items():
-        if not _is_count(length):
+        if not is_count(length):
             raise EvaluationError(f"{name} is {length!r}. Give a whole number of tokens from 1.")
-    until = kwargs.get("until") or []
+    until = kwargs.get("until", [])
     if not isinstance(until, str | list) or not all(isinstance(stop, str) for stop in until):
-        raise EvaluationError(f"until is {until!r}. Give a text, or a list of texts.")
-    if kwargs.get("do_sample") and not kwargs.get("temperature"):
+        raise EvaluationError(f"until is {until!r}. Give a text, or a list of texts, [] for none.")
+    samples = kwargs.get("do_sample")
+    if not isinstance(samples, bool | None):
+        raise EvaluationError(f"do_sample is {samples!r}. Give true or false.")
+    if samples and not kwargs.get("temperature"):
         raise EvaluationError(
             f"do_sample is true, temperature is {kwargs.get('temperature')!r}. Sampling "
             "needs a temperature above 0; greedy decoding needs do_sample: false."
         )
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Return whether ``value`` is a whole number from 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -130,20 +130,21 @@ def blame(
     ``run`` generates, with other arguments than the task's if it is given some.
     """
     names = ", ".join(sorted(_own(model.generation_config)))
+    fault = str(error).strip().rstrip(".")
     with _plain(model):
         if _succeeds(lambda: run(None)):
             return EvaluationError(
                 f"{_FILE} of the model: nothing can be generated with its settings ({names}): "
-                f"{error}. lm-eval fails on them, too. Remove what does not fit from {_FILE} in "
+                f"{fault}. lm-eval fails on them, too. Remove what does not fit from {_FILE} in "
                 "the model's folder (download.base, or merge.tokenizer if that names a model)."
             )
         if _succeeds(lambda: run({"do_sample": False})):
             return EvaluationError(
-                f"{where}: cannot be generated: {error}. Fix generation_kwargs in the task's "
+                f"{where}: cannot be generated: {fault}. Fix generation_kwargs in the task's "
                 "file, or evaluate.gen_kwargs."
             )
     return EvaluationError(
-        f"{where}: transformers cannot generate texts with a {type(model).__name__}: {error}. "
+        f"{where}: transformers cannot generate texts with a {type(model).__name__}: {fault}. "
         "Evaluate it on tasks of log-likelihoods, or set evaluate.backend."
     )
 

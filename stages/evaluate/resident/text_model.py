@@ -65,9 +65,16 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
     def _text_group(self, number: int, request: Request, length: int) -> tuple[Any, ...]:
         """Return a key that is equal only for prompts that may share a batch."""
         prompt, asked = request.arguments
-        refuse_clock(self.model, request.item, asked)
         kwargs, _, room = self._arguments(asked)
-        settings = settings_of(self.model, kwargs)
+        try:
+            refuse_clock(self.model, request.item, asked)
+            settings = settings_of(self.model, kwargs)
+        except ValueError as error:
+            raise EvaluationError(
+                f"{request.item}: generation arguments that do not go together: "
+                f"{str(error).strip().rstrip('.')}. Fix generation_kwargs in the task's file, or "
+                "evaluate.gen_kwargs."
+            ) from error
         rules = [
             self._shareable,
             together(self.model, settings, may_leave=bool(self._sharing.reach)),
@@ -132,7 +139,10 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 return
 
             def run(kwargs: Mapping[str, Any] | None) -> Tensor:
-                return self._run(one if kwargs is None else replace(one, kwargs=dict(kwargs)))
+                if kwargs is None:
+                    return self._run(one)
+                length = one.prompts.shape[1] + 1  # the task's own may be what is wrong
+                return self._run(replace(one, kwargs=dict(kwargs), max_length=length))
 
             raise blame(self.model, one.items[0], error, run) from error
 

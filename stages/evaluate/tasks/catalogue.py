@@ -1,24 +1,20 @@
 """Find an lm-eval task by name and build it once."""
 
-import errno
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.data_files.data_task import Shelf
+from stages.evaluate.own_python.building_faults import first_line, why_not_built
 from stages.evaluate.own_python.task_support import refuse_flagged, refuse_unsupported
 from stages.evaluate.tasks import built_in_tasks
 from stages.files import inside_project
 from stages.hashing import nearest
 
 TASK_FILES = (".yaml", ".yml")
-# What the system refuses is not the fault of a task.
-_REFUSED = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-}
-_LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
+_LISTED = 12  # names in a message
 
 
 class Catalogue:
@@ -48,7 +44,7 @@ class Catalogue:
         try:
             loaded = self._own.load([spec])
         except Exception as error:
-            raise EvaluationError(_why_not_built(name, error)) from error
+            raise EvaluationError(why_not_built(name, error)) from error
         (task,) = loaded["tasks"].values()
         refuse_flagged(name, task)
         return task
@@ -77,23 +73,26 @@ class Catalogue:
             return name, entry.yaml_path
         else:
             members = _members(entry)
-        listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
         raise EvaluationError(
-            f"task {name}: is a group of tasks ({listed}), and scores are kept task by task. "
-            "Name those tasks of it that you want instead."
+            f"task {name}: is a group of tasks ({_some(members)}), and scores are kept task by "
+            "task. Name those tasks of it that you want instead."
         )
 
     def _unknown(self, name: str) -> str:
         own, others = self._own.all_subtasks, built_in_tasks.task_names()
+        broken = dict(_broken_files(self.folder))
+        meant = next((path for path in broken if _names(path, name)), None)
+        if meant is not None:
+            return f"task {name}: its file {meant} cannot be read: {broken[meant]}. Fix the file."
         if self.folder is None:
             listed = "No folder of your own tasks is given (include_path)"
         else:
-            listed = f"Your own, in {self.folder}: {', '.join(own) or 'none'}"
-        broken = "".join(f" {fault}" for fault in _broken_files(self.folder))
+            listed = f"Your own, in {self.folder}: {_some(own) or 'none'}"
+        faults = "".join(f" {path} cannot be read: {fault}." for path, fault in broken.items())
         hint = nearest(name, own) or nearest(name, others)
         return (
             f"task {name}: no such task. {listed}; or one of the {len(others)} that "
-            f"`lm-eval ls tasks` prints.{hint}{broken}"
+            f"`lm-eval ls tasks` prints.{hint}{faults}"
         )
 
 
@@ -124,14 +123,25 @@ def _near(path: Path) -> str:
     return nearest(path.name, sorted(p.name for p in there if p.suffix in TASK_FILES))
 
 
-def _broken_files(folder: Path | None) -> Iterator[str]:
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+
+
+def _names(file: Path, task: str) -> bool:
+    """Return whether a file that cannot be read as YAML is that of ``task``."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    line = rf"""^\s*["']?task["']?:\s*["']?{re.escape(task)}["']?,?\s*$"""
+    return re.search(line, text, re.MULTILINE) is not None
+
+
+def _broken_files(folder: Path | None) -> Iterator[tuple[Path, str]]:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     for path in sorted(folder.rglob("*.yaml")) if folder else ():
         try:
             load_yaml(path, resolve_func=False)
         except Exception as error:  # noqa: BLE001  whatever lm-eval skips silently is named here
-            yield f"{path} cannot be read: {_first_line(error)}."
+            yield path, first_line(error)
 
 
 def _members(entry: Any) -> list[str]:
@@ -139,44 +149,3 @@ def _members(entry: Any) -> list[str]:
     return sorted(
         str(m.get("task") or m.get("group")) if isinstance(m, dict) else str(m) for m in listed
     )
-
-
-def _why_not_built(name: str, error: Exception) -> str:
-    refusal = next((e for e in _causes(error) if getattr(e, "errno", 0) in _REFUSED), None)
-    if refusal is not None:
-        return f"task {name}: its data cannot be read or cached: {_of_disk(refusal)}"
-    text = _first_line(error)
-    if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
-        return (
-            f"task {name}: its data are missing: {text}. Paths under dataset_kwargs in the task's "
-            "file are relative to the project folder; put the file there or fix the path."
-        )
-    if isinstance(error, ConnectionError | FileNotFoundError) or "Hub" in text:
-        return (
-            f"task {name}: its data are on the Hugging Face hub and not in the local cache "
-            f"({text}). Fetch them once with HF_HUB_OFFLINE=0 in the environment, or keep the "
-            f"data in the project and load them with dataset_path: one of "
-            f"{', '.join(_LOCAL_FORMATS)}."
-        )
-    return f"task {name}: cannot be built: {type(error).__name__}: {text}. Fix the task's file."
-
-
-def _causes(error: BaseException | None) -> Iterator[Any]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _of_disk(error: OSError) -> str:
-    from datasets import config
-
-    cache, file = Path(config.HF_DATASETS_CACHE), Path(error.filename or config.HF_DATASETS_CACHE)
-    if cache.is_relative_to(file) or file.is_relative_to(cache):
-        remedy = "Set HF_HOME to a folder with room in which you may write."
-        return f"{cache}: {error.strerror}. {remedy}"
-    return f"{file}: {error.strerror}. Give yourself the right to use it, or free some room."
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -10,7 +10,7 @@ from typing import Any
 
 from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.generation_arguments import check_generation_arguments
-from stages.evaluate.arguments.lm_eval_arguments import check_generation, laid_over
+from stages.evaluate.arguments.lm_eval_arguments import check_generation, is_count, laid_over
 from stages.evaluate.data_files.data_task import data_task
 from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.measures import LISTED, Scoring, scoring_of
@@ -55,6 +55,14 @@ class LoadedTask:
         return self.process.entered() if self.has_code else nullcontext()
 
 
+def is_scored_by_metrics(task: Any) -> bool:
+    """Return whether lm-eval itself scores the items, by the functions of the metric_list."""
+    from lm_eval.api.task import ConfigurableTask
+
+    has_own = type(task).process_results is not ConfigurableTask.process_results
+    return not has_own and not callable(task.get_config("process_results"))
+
+
 def load_task(
     name: str, task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
 ) -> LoadedTask:
@@ -88,6 +96,7 @@ def _set_up(
     preferred: str | None,
     **more: Any,
 ) -> LoadedTask:
+    _check_repeats(name, task)
     _set_generation(name, task, task_params, params)
     task.set_config("num_fewshot", _num_fewshot(task, task_params, params))
     filters = [f.name for f in task._filters]  # noqa: SLF001  lm-eval has no public list of them
@@ -145,6 +154,14 @@ def _prepared(task: Any, process: TaskProcess) -> RandomState:
     return RandomState.now(process.modules.values())
 
 
+def _check_repeats(name: str, task: Any) -> None:
+    repeats = task.get_config("repeats")
+    if repeats is not None and not is_count(repeats):
+        raise EvaluationError(
+            f"task {name}: repeats is {repeats!r}. Give a whole number of answers from 1."
+        )
+
+
 def _set_generation(name: str, task: Any, task_params: TaskParams, params: EvaluateParams) -> None:
     if task.get_config("output_type") != "generate_until":
         for key in ("scorer", "judge", "language", "gen_kwargs"):
@@ -184,6 +201,7 @@ def _scored(
             "scoring": scoring,
         }
     metrics = task.aggregation()
+    _check_functions(name, task)
     own = [*metrics, *(["numeric"] if _generates(task) and "numeric" not in metrics else [])]
     metric = _choose(name, "metric", task_params.metric, own)
     return {
@@ -192,6 +210,22 @@ def _scored(
         "aggregate": metrics[metric],
         "scoring": scoring,
     }
+
+
+def _check_functions(name: str, task: Any) -> None:
+    """Check that lm-eval has the function of each metric: without one it fails at the first item.
+
+    It computes all of them, whichever is chosen.
+    """
+    if not _generates(task) or not is_scored_by_metrics(task):
+        return
+    for metric, function in getattr(task, "_metric_fn_list", {}).items():
+        if function is None:
+            raise EvaluationError(
+                f"task {name}: metric {metric} is none of lm-eval's own, and lm-eval cannot load "
+                "it from the package evaluate, which must be installed and fetches metrics from "
+                "the Hugging Face hub. Name another metric in the metric_list."
+            )
 
 
 def _measured(task: Any, task_params: TaskParams, metric: str | None) -> str | None:
