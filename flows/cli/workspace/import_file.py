@@ -25,7 +25,7 @@ import click
 def import_command(
     source: Path, out: Path, base: str | None, layers: int | None, as_json: bool
 ) -> None:
-    """Write params.yaml from FILE, a genome file of MergeKit's evolve.
+    """Write params.yaml from FILE, of MergeKit's evolve or of Mergenetic.
 
     What cannot be carried over is said, with the reason; where nothing like it can be searched,
     nothing is written.

@@ -1,11 +1,9 @@
 """A genome file of MergeKit's evolve as the sections of params.yaml, and what they cannot say."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from flows.workspace.imports.imported_params import ImportedParams, named_parents, source_of
 from stages.errors import Faults, ParamsError
 from stages.hashing import nearest
 
@@ -29,14 +27,6 @@ _COMPONENTS = {
 _POPULATION = 12
 _EVALUATIONS = 100  # of mergekit-evolve, where --max-fevals is not given
 _WEIGHT = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedParams:
-    """Sections of params.yaml; ``notes`` say what is otherwise than in the file, and why."""
-
-    sections: dict[str, Any]
-    notes: tuple[str, ...]
 
 
 def genome_params(
@@ -83,7 +73,7 @@ def genome_params(
     with faults.at("tasks"):
         tasks = _tasks(document.get("tasks"))
     faults.raise_as(ParamsError)
-    parents = _parents(models, base, notes)
+    parents = named_parents(models, base, notes)
     negative = bool(genome.get("allow_negative_weights", False))
     space = {
         "methods": [method],
@@ -94,7 +84,7 @@ def genome_params(
     }
     notes += _other_notes(document, genome)
     sections = {
-        "download": {"base": _source(base), "parents": parents},
+        "download": {"base": source_of(base), "parents": parents},
         "merge": {
             "dtype": "bfloat16",
             "modules": [],
@@ -169,31 +159,13 @@ def _tasks(listed: Any) -> list[dict[str, Any]]:
     return tasks
 
 
-def _parents(models: list[str], base: str, notes: list[str]) -> dict[str, str]:
-    """Return a name and a source for each model but the base."""
-    parents: dict[str, str] = {}
-    for model in models:
-        if model == base:
-            notes.append(f"{model} is the base: it is in every merge, and not a parent as well")
-            continue
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "-", Path(model.split("@")[0].split("+")[0]).name)
-        name = stem if stem not in parents else f"{stem}-{len(parents) + 1}"
-        parents[name] = _source(model)
-    return parents
-
-
-def _source(model: str) -> str:
-    is_hub = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII)
-    return f"{model}@main" if is_hub and not Path(model).is_dir() else model
-
-
 def _tokenizer(given: Any, models: list[str], parents: Mapping[str, str], base: str) -> str:
     if given in (None, "base", base):
         return "base"
     if given == "union":
         return "union"
     source = str(given).removeprefix("model:")
-    names = [name for name, text in parents.items() if text in (source, _source(source))]
+    names = [name for name, text in parents.items() if text in (source, source_of(source))]
     if not names:
         raise ParamsError(
             f"genome.tokenizer_source: got {given!r}. Legal: base, union, {', '.join(models)}."

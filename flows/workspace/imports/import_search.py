@@ -5,7 +5,9 @@ from typing import Any
 
 import yaml
 
-from flows.workspace.imports.genome_params import ImportedParams, genome_params
+from flows.workspace.imports.experiment_params import experiment_params
+from flows.workspace.imports.genome_params import genome_params
+from flows.workspace.imports.imported_params import ImportedParams
 from stages.checkpoint.safetensors_header import read_json
 from stages.errors import GermlineError, ParamsError, at
 from stages.files import text_of, write_whole
@@ -26,16 +28,8 @@ def import_search(
     if out.exists():
         raise ParamsError(f"{out}: exists. Give another --out, or move it away.")
     document = _read(source)
-    if "genome" not in document:
-        raise ParamsError(
-            f"{source}: not a genome file of MergeKit's evolve, which has the keys genome and "
-            "tasks. Mergenetic's experiment files are not read; for one merge of a MergeKit file "
-            "use `germline merge`."
-        )
-    genome = document["genome"]
-    own = genome.get("base_model") if isinstance(genome, dict) else None
     with at(str(source)):
-        imported = genome_params(document, base, num_layers or _num_layers(own or base))
+        imported = _imported(document, base, num_layers)
         validated(Params, imported.sections, "params.yaml")
     body = "\n".join(
         yaml.safe_dump({name: section}, sort_keys=False, width=99, allow_unicode=True)
@@ -45,16 +39,35 @@ def import_search(
     return imported
 
 
+def _imported(
+    document: dict[str, Any], base: str | None, num_layers: int | None
+) -> ImportedParams:
+    """Return the params that a file of either tool gives; its keys say whose it is."""
+    if "genome" in document:
+        genome = document["genome"]
+        own = genome.get("base_model") if isinstance(genome, dict) else None
+        return genome_params(document, base, num_layers or _num_layers(own or base))
+    if {"pop_size", "n_iter"} & document.keys():
+        return experiment_params(document, base)
+    raise ParamsError(
+        "neither a genome file of MergeKit's evolve, which has the keys genome and tasks, nor an "
+        "experiment file of Mergenetic, which has pop_size and n_iter. For one merge of a "
+        "MergeKit file use `germline merge`."
+    )
+
+
 def _read(source: Path) -> dict[str, Any]:
     try:
         document = document_in(text_of(source))
     except FileNotFoundError as error:
-        raise ParamsError(f"{source}: no such file. Give a genome file.") from error
+        raise ParamsError(f"{source}: no such file. Give the file of a search.") from error
     except ValueError as error:
         raise ParamsError(f"{source}: {error}. Fix the file there.") from error
     plain = None if document is None else document.plain()
     if not isinstance(plain, dict):
-        raise ParamsError(f"{source}: holds no keys. Give a genome file of MergeKit's evolve.")
+        raise ParamsError(
+            f"{source}: holds no keys. Give a file of MergeKit's evolve or Mergenetic."
+        )
     return plain
 
 

@@ -55,7 +55,7 @@ def test_a_genome_becomes_params(typed: Typed) -> None:
         (genome(model=[]), "genome.model: unknown key"),
         (genome(tokenizer_source="nobody"), "tokenizer_source: got 'nobody'"),
         ({**genome(), "tasks": []}, "tasks: missing"),
-        ({"run_id": "x", "pop_size": 10}, "Mergenetic's experiment files are not read"),
+        ({"run_id": "x"}, "neither a genome file of MergeKit's evolve"),
         ("text", "holds no keys"),
     ],
 )
