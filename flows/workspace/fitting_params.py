@@ -21,7 +21,7 @@ _HEAD = """\
 # described in germline's docs/params.md, and `germline doctor` checks all of it.
 """
 _FEWEST = 8  # questions of a task: two to search, two to choose, four to test
-_POPULATION = 12
+_SMALL, _POPULATION = 8, 12  # between them is the size that leaves least of a budget over
 _SECONDS = 300
 DEFAULT_CANDIDATES = 144
 
@@ -137,7 +137,9 @@ def _select(models: Survey, candidates: int) -> dict[str, Any]:
             f"--budget: {candidates} candidates. At least {least} are needed here: the uniform "
             "mean, task arithmetic and each parent alone come first."
         )
-    population = max(least, min(_POPULATION, candidates))
+    sizes = range(max(least, _SMALL), max(least, _POPULATION) + 1)
+    within = [size for size in sizes if size <= candidates] or [candidates]
+    population = max(within, key=lambda size: (candidates // size * size, size))
     layers = models.base.number("num_hidden_layers") or 1
     return {
         "optimizer": "CMA",

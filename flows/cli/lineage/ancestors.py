@@ -5,7 +5,7 @@ import click
 from flows.cli.lineage.half_option import Half, half_option
 
 
-@click.command("ancestors")
+@click.command("ancestors", short_help="Show the candidates that one was drawn from.")
 @click.argument("candidate", metavar="ID")
 @click.option("--depth", type=click.IntRange(min=1), help="Only so many steps back.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

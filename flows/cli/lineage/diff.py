@@ -5,7 +5,7 @@ import click
 from flows.cli.lineage.half_option import Half, half_option
 
 
-@click.command("diff")
+@click.command("diff", short_help="Compare two candidates, item by item.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--text", is_flag=True, help="Show what the items ask; loads the tasks, in seconds.")

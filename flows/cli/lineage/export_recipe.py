@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.command("export")
+@click.command("export", short_help="Write a candidate's recipe as JSON or as a MergeKit file.")
 @click.argument("candidate", metavar="ID")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(

@@ -7,7 +7,7 @@ import click
 from flows.cli.lineage.half_option import Half, half_option
 
 
-@click.command("export")
+@click.command("export", short_help="Write every row of the lineage to FILE, with all scores.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--format",

@@ -5,7 +5,7 @@ import click
 from flows.cli.lineage.half_option import Half, half_option
 
 
-@click.command("show")
+@click.command("show", short_help="Show one candidate, and how to rebuild it.")
 @click.argument("candidate", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @half_option

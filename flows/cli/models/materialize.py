@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.command("materialize")
+@click.command("materialize", short_help="Write a model of the run as a folder with its card.")
 @click.argument("model", metavar="ID")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.command("push-to-hub")
+@click.command("push-to-hub", short_help="Upload a model with its card to the Hugging Face hub.")
 @click.argument("model", metavar="ID|FOLDER")
 @click.argument("repo", metavar="ORG/NAME")
 @click.option("--public", "is_public", is_flag=True, help="Publish it.  [default: private]")

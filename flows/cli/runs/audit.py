@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 
-@click.command("audit")
+@click.command("audit", short_help="Compute a run again and name the first thing that differs.")
 @click.argument("words", metavar="[ID|FOLDER]...", nargs=-1)
 @click.option(
     "--sample",

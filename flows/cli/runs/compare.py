@@ -5,7 +5,7 @@ import click
 from flows.cli.lineage.half_option import Half, half_option
 
 
-@click.command("compare")
+@click.command("compare", short_help="Compare the champions, cost and params of two runs.")
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 
-@click.command("status")
+@click.command("status", short_help="Say what runs, how far it is, what the last run gave.")
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--serve", is_flag=True, help="Serve the page to a browser on this machine.")

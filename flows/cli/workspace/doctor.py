@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check versions, machine, hub, cache and params.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def doctor_command(as_json: bool) -> None:
     """Check versions, machine, hub, cache and params.yaml, and say what a run will need.

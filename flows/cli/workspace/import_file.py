@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 
-@click.command("import")
+@click.command("import", short_help="Write params.yaml from a file of evolve or Mergenetic.")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--out",

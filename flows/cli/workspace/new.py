@@ -14,7 +14,7 @@ _QUESTIONS = {".csv", ".tsv", ".json", ".jsonl", ".parquet"}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(m|min|h)")
 
 
-@click.command("new")
+@click.command("new", short_help="Make a project of your own, by a dialogue or by flags.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--base", metavar="SOURCE", help="The model that every parent was fine-tuned from.")
 @click.option(

@@ -6,7 +6,7 @@ import sys
 import click
 
 
-@click.command("run")
+@click.command("run", short_help="Run what changed of the pipeline.")
 @click.option("--stage", metavar="NAME", help="Only this stage of dvc.yaml, and what it needs.")
 @click.option(
     "--force",

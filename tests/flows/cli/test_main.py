@@ -41,3 +41,12 @@ def test_an_unknown_command_is_told_with_the_nearest(words: list[str], nearest: 
     result = CliRunner().invoke(main, words)
     assert 2 == result.exit_code
     assert f"Did you mean '{nearest}'" in result.output
+
+
+@pytest.mark.parametrize("words", [[], ["lineage"]])
+def test_help_says_what_each_command_does_in_a_whole_sentence(words: list[str]) -> None:
+    """No line of a terminal of 80 columns is cut off."""
+    lines = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output.splitlines()
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert len(commands) > 4
+    assert [] == [line for line in commands if not line.endswith(".") or line.endswith("..")]

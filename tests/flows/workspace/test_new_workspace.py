@@ -103,6 +103,17 @@ def test_nothing_is_left_of_a_project_that_cannot_be(typed: Typed) -> None:
 
 
 @pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize(("budget", "sizes"), [(5, (5, 1)), (30, (10, 3)), (144, (12, 12))])
+def test_a_budget_of_candidates_is_spent(
+    typed: Typed, budget: int, sizes: tuple[int, int]
+) -> None:
+    """The size of a generation, 8 to 12, is the one that leaves least of it over."""
+    typed("new", "mine", *MODELS, "--task", "sums.csv", "--budget", str(budget))
+    select = load_params(Path("mine/params.yaml")).select
+    assert sizes == (select.population, select.generations)
+
+
+@pytest.mark.usefixtures("own_models")
 def test_without_a_terminal_nothing_is_asked(typed: Typed) -> None:
     """What is missing is named as an option, and wrong amounts are refused."""
     assert "--base" in typed("new", "mine", code=2).stderr
