@@ -107,7 +107,7 @@ def story_of(
     kinds = search_kinds(models, halves, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
     return Story(
-        headline=headline(models[0], rivals, task_rivals),
+        headline=headline(models, rivals, task_rivals),
         luck=luck(rivals, task_rivals),
         cautions=selection.cautions,
         ending=selection.ending,

@@ -22,11 +22,15 @@ _IN_TASKS: tuple[tuple[Outcome, str], ...] = (
 _HALVES = get_args(Half)
 
 
-def headline(champion: ModelFigures, rivals: Sequence[Rival], tasks: Sequence[TaskRival]) -> str:
+def headline(
+    models: Sequence[ModelFigures], rivals: Sequence[Rival], tasks: Sequence[TaskRival]
+) -> str:
     """Return the champion's test fitness, its lead over the best rivals, and its lead by task.
 
-    The second sentence is left out where there is a single task, of which the first one speaks.
+    The champion is the first of ``models``. A champion that is another of them is said to be so.
+    The last sentence is left out where there is a single task, of which the first one speaks.
     """
+    champion, *others = models
     parts = [
         f"{_AGAINST_ONE[rival.lead.outcome]} the {_title(rival)} ({_lead_text(rival.lead)})"
         for rival in rivals
@@ -34,6 +38,13 @@ def headline(champion: ModelFigures, rivals: Sequence[Rival], tasks: Sequence[Ta
     score = f"{champion.fitness:.3f} ± {champion.stderr:.3f}"
     start = f"{champion.name} scores {score} on the test split"
     first = f"{start}: it {', and '.join(parts)}." if parts else f"{start}."
+    first += "".join(
+        f" It is the {one.kind} {one.name} itself: the weights are the same, bit for bit."
+        for one in others
+        if one.kind in ("base", "parent")
+        and one.weights_hash is not None
+        and one.weights_hash == champion.weights_hash
+    )
     return f"{first} {by_task(tasks)}" if len(tasks) > 1 else first
 
 

@@ -55,7 +55,8 @@ def selection_of(title_of_parent: str = "p0") -> Selection:
 
     def entry(name: str, kind: EntryKind, right: int) -> TestedModel:
         """Return a model that got ``right`` of twenty items right."""
-        return TestedModel(name, kind, best.recipe.to_dict(), "ff", evaluation_of("test", right))
+        digest = name.encode().hex()
+        return TestedModel(name, kind, best.recipe.to_dict(), digest, evaluation_of("test", right))
 
     return Selection(
         champion=best.name,
@@ -110,7 +111,7 @@ def entry_of(
         tasks.append(TaskScore(task, "acc", mean, stderr, 20, not lower_is_better))
         items += [ItemScore(task, f"i{i}", float(i < count)) for i in range(20)]
     evaluation = Evaluation("test", tuple(tasks), tuple(items))
-    return TestedModel(name, kind, {}, "ff", evaluation)
+    return TestedModel(name, kind, {}, name.encode().hex(), evaluation)
 
 
 def selection_with(*entries: TestedModel) -> Selection:

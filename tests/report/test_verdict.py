@@ -1,5 +1,7 @@
 """The sentences: what the champion wins, what it loses, and what cannot be told."""
 
+from dataclasses import replace
+
 from tests.report.conftest import entry_of, selection_with, told
 
 
@@ -64,6 +66,15 @@ def test_headline_names_a_base_that_was_not_beaten() -> None:
     won = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=0)))
     assert "and is worse than the base, b (-0.550" in lost.headline
     assert "base" not in won.headline
+
+
+def test_headline_says_that_the_champion_is_a_parent() -> None:
+    """Where no merge was better than a parent alone, whose weights the champion then has."""
+    champion, parent = entry_of("it", "champion", maths=9), entry_of("p", "parent", maths=9)
+    same = told(selection=selection_with(champion, replace(parent, weights_hash=b"it".hex())))
+    said = "It is the parent p itself: the weights are the same, bit for bit."
+    assert said in same.headline
+    assert said not in told(selection=selection_with(champion, parent)).headline
 
 
 def test_headline_without_rivals_is_the_score() -> None:

@@ -53,6 +53,8 @@ def print_difference(console: Console, difference: RowDifference, texts: Texts) 
                 what = f"{len(changes)} items {title} by {first}"
                 console.print(f"\n{split.split}: {what} (score of {second} → of {first})")
                 _print_items(console, changes, texts)
+    if not texts and any(split.gained or split.lost for split in difference.splits):
+        console.print("\n--text shows what these items ask")
 
 
 def _with_text(change: Mapping[str, Any], texts: Texts) -> dict[str, Any]:

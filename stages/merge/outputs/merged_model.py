@@ -10,12 +10,12 @@ from stages.checkpoint.reader import Checkpoint
 from stages.merge.engine.tensor_ranges import merge_tensor
 from stages.merge.outputs.header_only_model import write_skeleton
 from stages.merge.outputs.model_folder import hash_weights
-from stages.merge.plan.plan import Plan
+from stages.merge.plan.plan import Plan, PlannedModel
 from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Model, NestedRecipe, Recipe
 
 
-class MergedModel(Checkpoint):
+class MergedModel(PlannedModel):
     """The child of a plan, read as any checkpoint is: bit for bit what would be written.
 
     Its folder holds everything but the weights: config, tokenizer, code and headers.
@@ -25,7 +25,7 @@ class MergedModel(Checkpoint):
         """Write the folder, which must not exist."""
         write_skeleton(plan, folder)
         super().__init__(folder)
-        self._plan = plan
+        self.plan = plan
         self._tensor_plans = {tensor.name: tensor for tensor in plan.tensors}
         self._weights_hash: str | None = None
 
@@ -33,7 +33,7 @@ class MergedModel(Checkpoint):
         """Return a tensor of the child, merged now and rounded to the recipe's dtype."""
         if name not in self._tensor_plans:
             return super().read(name)  # which says that there is none
-        return merge_tensor(self._plan, self._tensor_plans[name], memo=None)
+        return merge_tensor(self.plan, self._tensor_plans[name], memo=None)
 
     def is_next(self, name: str, other: str) -> bool:
         """Return False: no two tensors lie in one file."""
@@ -43,7 +43,7 @@ class MergedModel(Checkpoint):
     def hash(self) -> str:
         """Return the child's weights hash; the first time all of it is merged for that."""
         if self._weights_hash is None:
-            self._weights_hash = hash_weights(self._plan)
+            self._weights_hash = hash_weights(self.plan)
         return self._weights_hash
 
 

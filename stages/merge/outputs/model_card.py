@@ -18,8 +18,8 @@ from stages.licences import (
     remarks,
     shown,
 )
-from stages.merge.plan.plan import Plan
-from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe
+from stages.merge.plan.plan import Plan, PlannedModel
+from stages.recipe.recipe import Ancestor, NestedRecipe, Recipe
 
 _CLAIMS = re.compile(
     r"^Recipe `(?P<recipe>[0-9a-f]{64})`, weights `(?P<weights>[0-9a-f]{64})`", re.MULTILINE
@@ -33,7 +33,9 @@ def card(plan: Plan, weights_hash: str, more: str = "") -> str:
     """
     spec, recipe = plan.method.spec, plan.recipe
     licences = licences_in(plan)
-    models = "\n".join(_line(ancestor, licences[ancestor.name]) for ancestor in recipe.ancestors)
+    models = "\n".join(
+        _line(ancestor, licences.get(ancestor.name)) for ancestor in recipe.ancestors
+    )
     said = "".join(f"\n{line}\n" for line in remarks(licences))
     text = json.dumps(recipe.to_dict(), indent=2, sort_keys=True, ensure_ascii=False)
     return f"""---
@@ -88,13 +90,27 @@ def claims_in(card: str) -> CardClaims | None:
 
 
 def licences_in(plan: Plan) -> Licences:
-    """Return the licences of a plan's models, by name, as the cards in their folders say."""
-    return {plan.name_of(i): licences_of(model.folder) for i, model in enumerate(plan.models)}
+    """Return the licences of a plan's models, by name, as the cards in their folders say.
+
+    A model that is itself a merge counts as those that it is merged from.
+    """
+    licences: dict[str, Set[Licence] | None] = {}
+    for i, model in enumerate(plan.models):
+        own = {plan.name_of(i): licences_of(model.folder)}
+        for name, some in (
+            licences_in(model.plan) if isinstance(model, PlannedModel) else own
+        ).items():
+            before = licences.get(name, frozenset())
+            licences[name] = None if some is None or before is None else before | some
+    return licences
 
 
 def _line(ancestor: Ancestor, licences: Set[Licence] | None) -> str:
-    """Return a model's line in the card: where anybody finds it, and its licence."""
-    source = ancestor.source if isinstance(ancestor, Model) else None
+    """Return a model's line in the card: where anybody finds it or what it is of, its licence."""
+    if isinstance(ancestor, NestedRecipe):
+        names = ", ".join(one.name for one in ancestor.recipe.ancestors)
+        return f"- {ancestor.name} (`{ancestor.id}`), a merge of {names}"
+    source = ancestor.source
     more = [part for part in (source, shown(licences)) if part]
     return ", ".join([f"- {ancestor.name} (`{ancestor.id}`)", *more])
 

@@ -116,3 +116,9 @@ class Plan:
     def outputs(self) -> Mapping[str, TensorInfo]:
         """What a header will say of the child's tensors, sorted by name."""
         return {tensor.name: tensor.info for tensor in self.tensors}
+
+
+class PlannedModel(Checkpoint):
+    """A model that is the child of a plan of its own."""
+
+    plan: Plan

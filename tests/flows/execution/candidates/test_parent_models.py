@@ -11,6 +11,7 @@ from flows.execution.executor import WorkerSettings
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import Parents
 from stages.errors import CheckpointError, RecipeError
+from stages.merge.outputs.model_card import card
 from stages.merge.outputs.model_folder import hash_weights, write_model
 from stages.merge.plan.planner import plan
 from stages.recipe.recipe import Model, ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Span
@@ -34,6 +35,18 @@ def path_through(settings: WorkerSettings, inner: NestedRecipe | Model) -> Recip
         layers=(ModuleLayers("default", slices),),
         dtype="bfloat16",
     )
+
+
+def test_the_card_of_a_merge_of_a_merge_names_the_models_at_its_end(
+    settings: WorkerSettings,
+) -> None:
+    """Models without a licence are those that somebody trained, each once; no merge is one."""
+    models = ParentModels(Parents.read(settings.parents))
+    first = recipe_on(settings)
+    names = [ancestor.name for ancestor in first.ancestors]
+    text = card(models.plan(path_through(settings, NestedRecipe("merge", first))), "ff")
+    assert f"No licence is known of {', '.join(names)}: no card names one." in text
+    assert f"), a merge of {', '.join(names)}" in text
 
 
 def folders() -> list[Path]:
