@@ -34,7 +34,7 @@ class RunSize:
     def lines(self) -> list[str]:
         """Return the size for a person."""
         return [
-            f"a run tries {self.candidates} candidates and asks {self.items:,} items in all: "
+            f"a run tries up to {self.candidates} candidates and asks up to {self.items:,} items: "
             f"about {_duration(self.minutes)} on this machine, {size_text(self.memory_gb * 1e9)} "
             f"of memory and {size_text(self.disk_gb * 1e9)} of disk",
             "these are estimates; a first run with `select.generations: 1` shows the time of a "
@@ -50,7 +50,7 @@ def size_of(params: Params, models: Survey, tasks: Sequence[SurveyedTask]) -> Ru
     """Return the size of a run of ``params`` on what was looked at."""
     select, splits = params.select, params.evaluate.splits
     tuned = select.tuned_baselines
-    searched = select.population * select.generations + 1
+    searched = select.population * select.generations + 1 + select.scan.budget
     kinds = (tuned.sweep * len(tuned.methods), tuned.random, tuned.parameters, tuned.layers)
     compared, num_kinds = sum(kinds), sum(kind > 0 for kind in kinds)
     fixed = len(BASELINES) + len(models.parents) + 1 + num_kinds  # the base, the best of each kind

@@ -23,8 +23,8 @@ function showCandidate(row, pick) {
       element("section", {}, element("h3", {}, "Scores"), scoreTable(row)),
       element("section", {}, element("h3", {}, "Ancestors"), names(row.ancestors, pick),
         element("h3", {}, "Children"), names(row.children, pick))),
-    element("h3", {}, "What it is made of"), ...compositionParts(row),
     element("h3", {}, champion && champion !== row ? `Genes, and how they differ from ${champion.name}` : "Genes"), geneTable(row, champion),
+    element("h3", {}, "What it is made of"), ...compositionParts(row),
     element("details", {}, element("summary", {}, "Recipe"), element("pre", {}, JSON.stringify(recipeOf(row), null, 2))),
     element("p", { class: "note" }, `id ${row.id}`, element("br"), `weights ${row.weights_hash ?? "none: it failed"}`),
   );

@@ -136,11 +136,12 @@ def _scan(scan: ScanStory) -> dict[str, list[dict[str, Any]]]:
     }
     for number, model in enumerate(scan.models):
         blocks = [one for one in scan.repeats if one.model == model]
+        plain = " plain" if any(one.damped for one in blocks) else ""
         data[f"scan_repeats_{number}"] = [
             {
                 **_rounded(asdict(one)),
                 "gains": "1/2 each" if one.damped else "1",
-                "block": f"{one.length} {'damped' if one.damped else 'plain'}",
+                "block": f"{one.length}{' damped' if one.damped else plain}",
             }
             for one in sorted(blocks, key=lambda one: (one.length, one.damped, one.start))
         ]

@@ -119,6 +119,10 @@ def test_the_keyboard_reaches_a_candidate(small: OpenPage) -> None:
     expect(page.locator("dialog h2")).to_have_text("g02-c02")
     expect(page.locator("dialog")).to_contain_text("how they differ from g02-c03")
     expect(page.locator("dialog")).to_contain_text("-0.1000")
+    heads = page.locator("dialog h3").all_inner_texts()
+    assert heads.index("Genes, and how they differ from g02-c03") < heads.index(
+        "What it is made of"
+    )
 
 
 def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> None:
@@ -135,6 +139,20 @@ def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> Non
     expect(page.locator("dialog")).to_contain_text("Right answer: 2")
     expect(page.locator("dialog tbody tr", has_text="p1")).to_contain_text(EVIL)
     assert 0 == page.locator("img").count()
+
+
+def test_a_long_question_ends_before_the_next_column(browser: Browser, tmp_path: Path) -> None:
+    """On a telephone it is cut with an ellipsis; nothing of it touches the task."""
+    asked = replace(QUESTION, prompt="how much is one plus two " * 9)
+    path = written(tmp_path, told(answers=QuestionAnswers({("maths", "i3"): asked})))
+    with opened(browser, path, width=400) as shown:
+        search = shown.page.get_by_role("searchbox", name="filter items")
+        search.fill("how much")
+        cells = shown.page.locator("#item-table tbody td")
+        task, link = cells.nth(1).bounding_box(), cells.first.locator("button").bounding_box()
+        assert task
+        assert link
+        assert link["x"] + link["width"] <= task["x"] - 4
 
 
 def test_a_link_names_a_candidate(browser: Browser, tmp_path: Path) -> None:
