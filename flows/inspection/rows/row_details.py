@@ -46,7 +46,7 @@ def print_details(console: Console, lineage: StoredLineage, row: Row) -> None:
     if figures:
         console.print(_scores(figures))
     if row.genes:
-        console.print(_genes(row.genes))
+        _print_genes(console, lineage, row)
     console.print("Inputs")
     for one in inputs_of(row):
         console.print(printable(f"  {one['role']:<9} {one['name']}  {one['hash']}"))
@@ -129,6 +129,18 @@ def _score(figure: TaskFigure | None) -> str:
         return "-"
     estimate = f", {printable(figure.estimator)}" if figure.estimator else ""
     return f"{figure.score:.4f} ± {figure.error:.4f} of {figure.num_items}{estimate}"
+
+
+def _print_genes(console: Console, lineage: StoredLineage, row: Row) -> None:
+    """Print the genes as a table; those that never varied, which no search chose, in a line."""
+    values = {
+        gene: {one.genes[gene] for one in lineage.rows if gene in one.genes} for gene in row.genes
+    }
+    varied = {gene: value for gene, value in row.genes.items() if len(values[gene]) > 1}
+    console.print(_genes(varied or row.genes))
+    fixed = [f"{gene} {value:g}" for gene, value in row.genes.items() if gene not in varied]
+    if varied and fixed:
+        console.print(printable(f"the same in every candidate: {', '.join(fixed)}\n"))
 
 
 def _genes(genes: Mapping[str, float]) -> Table:

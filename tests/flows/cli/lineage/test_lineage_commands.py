@@ -80,6 +80,15 @@ def test_show_says_all_that_is_known() -> None:
 
 
 @pytest.mark.usefixtures("at_run")
+def test_show_names_genes_that_never_varied_in_a_line() -> None:
+    """The table has what the search chose; a bound of one value is not such a thing."""
+    said = germline("lineage", "show", "champion").stdout
+    assert "the same in every candidate: all.weight.two 0.5\n" in said
+    (heading,) = [line for line in said.splitlines() if line.strip().startswith("layers")]
+    assert ["layers", "weight.one"] == heading.split()
+
+
+@pytest.mark.usefixtures("at_run")
 def test_diff_ends_with_1_where_candidates_differ() -> None:
     """And with 0 where they are the same."""
     said = germline("lineage", "diff", "champion", "g01-c02", code=1).stdout
