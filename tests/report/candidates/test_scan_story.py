@@ -67,8 +67,8 @@ def test_maps_are_drawn_where_there_was_a_scan() -> None:
     assert {"scan_repeats_0", "scan_repeats_1"} == {n for n in specs if n.startswith("scan_")}
     assert 20 == len(data["scan_repeats_1"])
     assert {"1 plain", "1 damped", "4 damped"} < {one["block"] for one in data["scan_repeats_0"]}
-    whole = {"attention_gain": (1, 1), "mlp_gain": (1, 1)}
-    search = search_story(scan_rows(paths("blocks", **whole)), is_raced=False)
+    plain = paths("blocks", attention_gain=(1, 1), mlp_gain=(1, 1))
+    search = search_story(scan_rows(plain), is_raced=False)
     blocks = {one["block"] for one in page_data(search, None)["scan_repeats_0"]}
     assert {"1", "2", "3", "4"} == blocks  # nothing is damped: no row says that it is plain
     search = search_story(scan_rows(paths("splice")), is_raced=False)
