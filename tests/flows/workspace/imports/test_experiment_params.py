@@ -73,7 +73,7 @@ def test_two_models_are_searched_by_slerp_in_tenths(typed: Typed) -> None:
 def test_several_models_are_searched_by_dare_ties_with_an_objective_each(
     typed: Typed, document: dict[str, Any]
 ) -> None:
-    """The base among the models is no parent, for its task vector is zero."""
+    """The base among the models does not become a parent, as its task vector is zero."""
     params, said = imported(typed, document)
     assert "org/base@main" not in params.download.parents.values()
     assert {"org/ita@main", "org/leo@main"} == set(params.download.parents.values())
@@ -84,7 +84,7 @@ def test_several_models_are_searched_by_dare_ties_with_an_objective_each(
 
 @pytest.mark.usefixtures("own_models")
 def test_data_files_keep_their_kind_and_language(typed: Typed) -> None:
-    """Answers to sums are numbers in the task's language; the base's own file is no task."""
+    """Answers to sums are numbers in the task's language; the base's own file is left out."""
     params, _ = imported(typed, SEVERAL)
     assert [("it", "it.csv", "numeric", "it"), ("de", "de.csv", "numeric", "de")] == [
         (task.name, task.data, task.kind, task.language) for task in params.evaluate.tasks[:2]
