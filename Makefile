@@ -12,7 +12,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules
+.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules study-models
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -89,6 +89,10 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (
 
 study-strategies: $(STAMP)  ## strategies against each other on toy landscapes, ten seeds (five minutes)
 	@python -m tests.bench.study_strategies 10
+
+study-models: $(STAMP)  ## strategies against each other on the zoo's models, ten seeds (half an hour each); SPACE=layers
+	@python tools/oracle_venv.py
+	@python -m tests.bench.study_models "$(or $(SPACE),layers)" 10
 
 study-schedules: $(STAMP)  ## steady searches against generations: waiting and quality, ten seeds (ten minutes)
 	@python -m tests.bench.study_schedules 10

@@ -1,0 +1,239 @@
+"""Strategies against each other on the zoo's models, in each kind of space.
+
+``make study-models`` prints the tables that docs/search.md holds. Every arm gets the same space,
+items and number of candidates, and no warm starts and no scan. At each budget the champion is
+chosen as a run chooses it: the best on the search items and the centre meet the validation items,
+and the best of those is scored on the test items, which steered nothing. What was evaluated is
+kept in the project that the study makes, so that it goes on where it was ended.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import click
+import yaml
+
+from flows.execution.candidates.parent_models import ParentModels
+from flows.execution.evaluation_cache import EvaluationCache
+from flows.execution.executor import CandidateJob, WorkerSettings
+from flows.execution.local_pool import LocalPool
+from flows.pipeline.search.search_checks import space_on
+from flows.workspace.new_workspace import NewWorkspace, make_workspace
+from stages.checkpoint.reader import Checkpoint
+from stages.download.manifest import PARENTS, Parents
+from stages.evaluate.score_environment import machine, packages
+from stages.evaluate.tasks.suite import Suite
+from stages.evaluate.tasks.task_hash import folder_key
+from stages.lineage.evaluation import Evaluation
+from stages.params.load import load_params
+from stages.recipe.recipe import Recipe
+from stages.select.space.space import Genome
+from stages.store.candidate_store import CandidateStore
+from tests.bench.compared_searches import (
+    POPULATION,
+    ComparedSearch,
+    EvolveSearch,
+    MergeneticSearch,
+    OwnSearch,
+    SobolSearch,
+)
+
+ROOT = Path(__file__).parents[2]
+SHORTLIST = 5
+FLOOR = "random"
+WORKERS = 2
+WEIGHTS_ALONE = ("mergekit-evolve", "Mergenetic")  # they know no paths
+
+
+@dataclass(frozen=True)
+class Case:
+    """A search of the repository as a study takes it: ``space`` replaces that of ``params``."""
+
+    params: str
+    budgets: tuple[int, ...]
+    space: Mapping[str, Any] | None = None
+
+
+CASES = {
+    "parameters": Case("tests/flows/six_layers.yaml", (24, 48)),
+    "layers": Case(
+        "tests/flows/six_layers.yaml",
+        (24, 48, 96),
+        {"methods": [], "layers": {"encoding": "pick"}},
+    ),
+    "both": Case("params.yaml", (24, 48)),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("random", "CMA", "DiagonalCMA", "TBPSA", "DE", "OnePlusOne")},
+    **{name: {} for name in ("cat_cma", "genetic", "cycle_qd", "m2n2")},
+    "nsga2": {"objectives": "separate"},
+    "islands": {"islands": {"optimizers": ["CMA", "genetic"], "exchange_every": 3}},
+}
+ARMS = (*SETTINGS, "Sobol", *WEIGHTS_ALONE)
+
+
+def made_project(case: Case, folder: Path) -> None:
+    """Make a project of ``case`` at ``folder``, its parents downloaded; nothing where it is."""
+    if (folder / PARENTS).exists():
+        return
+    make_workspace(NewWorkspace(folder, zoo=True), click.echo)
+    for name in ("data/zoo", "data/tasks"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    params = yaml.safe_load((ROOT / case.params).read_text(encoding="utf-8"))
+    kept = {
+        "space": case.space or params["select"]["space"],
+        "population": POPULATION,
+        "warm_start": [],
+    }
+    params["select"] = {**kept, "generations": max(case.budgets) // POPULATION}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "germline", "download"], cwd=folder, check=True)
+
+
+class StudyProject:
+    """The project in the working directory: scores genomes, from its store or now."""
+
+    def __init__(self, budgets: Sequence[int]) -> None:
+        self.params = load_params()
+        self.budgets = budgets
+        evaluate, merge = self.params.evaluate, self.params.merge
+        self._parents = Parents.read(PARENTS)
+        models = ParentModels(self._parents)
+        self._merge = models.pinned(merge)
+        self.space = space_on(self.params, Checkpoint(self._parents.base_folder))
+        suite = Suite.load(evaluate)
+        self.weights = dict(suite.weights)
+        settings = WorkerSettings(evaluate, self._merge, self._parents.out, suite.by_task())
+        self.pool = LocalPool(settings, WORKERS)
+        self._cache = EvaluationCache(
+            evaluate,
+            CandidateStore(),
+            suite,
+            self.pool,
+            frame=folder_key(models.frame(self._merge)),
+            environment={"machine": machine(evaluate.device), "packages": packages()},
+        )
+
+    def recipe(self, genome: Genome) -> Recipe:
+        """Return the recipe of a genome."""
+        base, parents = self._parents.base, self._parents.models
+        return self.space.make_recipe(genome, base=base, parents=parents, merge=self._merge)
+
+    def evaluation(self, recipe: Recipe, split: str) -> Evaluation | None:
+        """Return what ``recipe`` scores; None where it fails."""
+        return self._cache.outcome(CandidateJob(recipe, split)).evaluation
+
+    def fitness(self, recipe: Recipe, split: str) -> float:
+        """Return the weighted mean of a recipe's scores; 0 where it fails."""
+        evaluation = self.evaluation(recipe, split)
+        return evaluation.fitness(self.weights) if evaluation else 0.0
+
+    def search(self, arm: str, seed: int) -> ComparedSearch:
+        """Return the search called ``arm`` in the project's space."""
+        if arm == "Sobol":
+            return SobolSearch(self.space, self.weights, seed)
+        if arm == "mergekit-evolve":
+            highest = self.params.select.space.weight[1]
+            num_parents = len(self._parents.models)
+            return EvolveSearch(self.space, self.weights, seed, num_parents, highest)
+        if arm == "Mergenetic":
+            return MergeneticSearch(self.space, self.weights, seed, ROOT)
+        settings = {"optimizer": arm, **SETTINGS[arm]}
+        select = type(self.params.select).model_validate(
+            {**self.params.select.model_dump(exclude_unset=True), **settings}
+        )
+        return OwnSearch(self.space, select, self.weights, seed)
+
+    def test_scores(self, arm: str, seed: int) -> list[float]:
+        """Return what the champion scores on the test items at each budget."""
+        search = self.search(arm, seed)
+        known: dict[str, tuple[float, Recipe]] = {}  # in ask order
+        scores: list[float] = []
+        num_asked = 0
+        while len(scores) < len(self.budgets):
+            recipes = [self.recipe(genome) for genome in search.ask()]
+            evaluations = [self.evaluation(recipe, "search") for recipe in recipes]
+            search.tell(evaluations)
+            for recipe, evaluation in zip(recipes, evaluations, strict=True):
+                fitness = evaluation.fitness(self.weights) if evaluation else 0.0
+                known.setdefault(recipe.id, (fitness, recipe))
+                num_asked += 1
+                if num_asked == self.budgets[len(scores)]:
+                    scores.append(self._champion_score(known, search.centre()))
+                    if len(scores) == len(self.budgets):
+                        break
+        if isinstance(search, MergeneticSearch):
+            search.close()
+        return scores
+
+    def _champion_score(
+        self, known: Mapping[str, tuple[float, Recipe]], centre: Genome | None
+    ) -> float:
+        ranked = sorted(known.values(), key=lambda entry: -entry[0])
+        listed = [recipe for _, recipe in ranked[:SHORTLIST]]
+        listed += [] if centre is None else [self.recipe(centre)]
+        champion = max(listed, key=lambda recipe: self.fitness(recipe, "validation"))
+        return self.fitness(champion, "test")
+
+
+def table(
+    title: str, budgets: Sequence[int], scores: Mapping[str, list[list[float]]]
+) -> Iterator[str]:
+    """Yield the lines of a table, best last budget first."""
+    yield f"| {title} | " + " | ".join(f"{budget} candidates" for budget in budgets) + " |"
+    yield "| --- |" + " --- |" * len(budgets)
+    columns = {arm: list(zip(*runs, strict=True)) for arm, runs in scores.items()}
+    floor = columns[FLOOR]
+    for arm, column in sorted(columns.items(), key=lambda item: -fmean(item[1][-1])):
+        cells = []
+        for mine, blind in zip(column, floor, strict=True):
+            error = stdev(mine) / sqrt(len(mine))
+            leads = [a - b for a, b in zip(mine, blind, strict=True)]
+            lead = f"{fmean(leads):+.3f} ± {stdev(leads) / sqrt(len(leads)):.3f}"
+            cells.append(
+                f"{fmean(mine):.3f} ± {error:.3f}" + (f" ({lead})" if arm != FLOOR else "")
+            )
+        yield f"| `{arm}` | " + " | ".join(cells) + " |"
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(CASES)))
+@click.argument("num_seeds", default=10, type=click.IntRange(2))
+@click.option("--folder", default=".scratch/study-models", type=click.Path(path_type=Path))
+@click.option("--arms", default="", help="Some of the arms, with commas; all by default.")
+def main(name: str, num_seeds: int, folder: Path, arms: str) -> None:
+    """Print test scores ± standard error over seeds, and the lead over random on equal seeds."""
+    case = CASES[name]
+    project = folder.absolute() / name
+    made_project(case, project)
+    os.chdir(project)
+    bench = StudyProject(case.budgets)
+    listed = arms.split(",") if arms else list(ARMS)
+    if bench.params.select.space.layers is not None:
+        listed = [arm for arm in listed if arm not in WEIGHTS_ALONE]
+    with ThreadPoolExecutor(WORKERS + 1) as threads:
+        runs = {
+            (seed, arm): threads.submit(bench.test_scores, arm, seed)
+            for seed in range(num_seeds)
+            for arm in listed
+        }
+        for (seed, arm), run in runs.items():
+            click.echo(json.dumps({"arm": arm, "seed": seed, "test": run.result()}), err=True)
+    scores = {arm: [runs[seed, arm].result() for seed in range(num_seeds)] for arm in listed}
+    for line in table(name, case.budgets, scores):
+        click.echo(line)
+    bench.pool.close()
+
+
+if __name__ == "__main__":
+    main()
