@@ -90,7 +90,7 @@ def made_project(case: Case, folder: Path) -> None:
     for name in ("data/zoo", "data/tasks"):
         shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
     params = yaml.safe_load((ROOT / case.params).read_text(encoding="utf-8"))
-    kept = {
+    kept: dict[str, Any] = {
         "space": case.space or params["select"]["space"],
         "population": POPULATION,
         "warm_start": [],
