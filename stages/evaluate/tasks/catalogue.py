@@ -85,7 +85,7 @@ class Catalogue:
         if meant is not None:
             return f"task {name}: its file {meant} cannot be read: {broken[meant]}. Fix the file."
         if self.folder is None:
-            listed = "No folder of your own tasks is given (include_path)"
+            listed = "No folder of your own tasks is given (evaluate.include_path, --include-path)"
         else:
             listed = f"Your own, in {self.folder}: {_some(own) or 'none'}"
         faults = "".join(f" {path} cannot be read: {fault}." for path, fault in broken.items())

@@ -56,6 +56,16 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         r"until is None. Give a text, or a list of texts, \[\] for none",
     ),
     "sampled": ({"generation_kwargs": {"do_sample": "yes"}}, "do_sample is 'yes'. Give true or"),
+    "clock": ({"generation_kwargs": {"max_time": 3}}, "max_time is 3: a text would depend on"),
+    "several": (
+        {"generation_kwargs": {"num_return_sequences": 2}},
+        "num_return_sequences is 2: lm-eval takes one text for a prompt",
+    ),
+    "beams": ({"generation_kwargs": {"num_beams": 0}}, "num_beams is 0. Give a whole number"),
+    "ends": (
+        {"generation_kwargs": {"num_beams": 2, "early_stopping": "x"}},
+        "transformers refuses them: `early_stopping` must be",
+    ),
     "package": (
         {
             "process_results": None,

@@ -53,7 +53,12 @@ def test_models_are_compared_in_a_table_and_in_json() -> None:
 def test_a_fault_is_one_line() -> None:
     """On stderr, with what is legal; nothing else is printed, and no sample written."""
     for words, message in (
-        (("one",), "params.yaml: no such file"),
+        (("one",), "params.yaml: no such file, and no task is named. Name tasks with --tasks"),
+        (("g05-c03", "--tasks", "colours.jsonl"), "a candidate belongs to a project, and there"),
+        (
+            ("one", "--tasks", "colours.jsonl", "--set", "truncation=true"),
+            "truncation is an argument of the model. Give model_args.truncation=true.",
+        ),
         (("./oen", "--tasks", "colours.jsonl"), "no such folder. Did you mean 'one'?"),
         (("one", "--tasks", "colours.jsonl", "--split", "tset"), "Did you mean 'test'?"),
     ):
@@ -62,6 +67,12 @@ def test_a_fault_is_one_line() -> None:
         assert message in line
         assert result.stdout == ""
         assert not Path("samples.jsonl").exists()
+
+
+@pytest.mark.usefixtures("at_models")
+def test_empty_list_of_tasks_is_wrong_usage() -> None:
+    """Nothing between the commas: the tasks of params.yaml are not taken instead."""
+    assert "names no task" in evaluated("one", "--tasks", " ,", code=2).stderr
 
 
 def test_a_folder_inside_the_project_does(
