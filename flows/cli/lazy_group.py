@@ -15,6 +15,17 @@ class LazyGroup(click.Group):
         super().__init__(**settings)
         self._table = table
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C at a question, or while it loads, ends with exit code 130.
+
+        Once it is at work, a command says itself what Ctrl-C leaves.
+        """
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("stopped: nothing was done", err=True)
+            ctx.exit(130)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         del ctx

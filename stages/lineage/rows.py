@@ -231,8 +231,9 @@ def read_rows(path: Path) -> list[Row]:
             rows.append(Row.from_dict(json_in(text_in(line))))
             _refuse_again(rows[-1].name, seen, number)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = str(error).removeprefix("line 1: ")  # of the row, which is a line of the file
             raise LineageError(
-                f"{path}, line {number}: not a row of the lineage ({error}). The file is damaged "
+                f"{path}, line {number}: not a row of the lineage ({reason}). The file is damaged "
                 "or of another version; restore it with `dvc checkout`, or remove it and run "
                 "`dvc repro evolve`, which repeats the run from the cache."
             ) from error

@@ -47,14 +47,16 @@ def audit_command(
 
     def work() -> None:
         from flows.evaluation.evaluation_progress import EvaluationProgress
+        from flows.inspection.project_folder import at_project, project_folder
 
+        if not folders:
+            project_folder()  # before seconds of loading
         with EvaluationProgress() as progress:
             progress.step("loading PyTorch and lm-eval")  # seconds
             from flows.audit.audit_report import data_of, lines_of
             from flows.audit.audit_scope import SAMPLE, AuditScope
             from flows.audit.child_audit import audit_children
             from flows.audit.run_audit import audit_run
-            from flows.inspection.project_folder import at_project
             from flows.inspection.terminal_text import json_text, printable
             from flows.prefect_runtime.console import only_run, say
 

@@ -1,8 +1,12 @@
 """The command ``germline`` itself: what it completes, and what it says to a slip."""
 
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
@@ -50,3 +54,29 @@ def test_help_says_what_each_command_does_in_a_whole_sentence(words: list[str]) 
     commands = lines[lines.index("Commands:") + 1 :]
     assert len(commands) > 4
     assert [] == [line for line in commands if not line.endswith(".") or line.endswith("..")]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, click.Abort])
+def test_ctrl_c_before_a_command_is_at_work_is_said(
+    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a question, or while it loads: one line, and the exit code of Ctrl-C."""
+
+    def interrupted(_: object) -> None:
+        raise kind
+
+    monkeypatch.setattr("flows.workspace.new_workspace.check_free", interrupted)
+    result = CliRunner().invoke(main, ["new", "mine", "--zoo"])
+    assert 130 == result.exit_code
+    assert "stopped: " in result.stderr
+    assert "Aborted" not in result.stderr
+
+
+def test_ctrl_c_during_the_first_imports_is_no_traceback(tmp_path: Path) -> None:
+    """The process ends by the signal, without a word."""
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "click.py").write_text(text, encoding="utf-8")
+    search = {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}"}
+    words = [sys.executable, "-m", "germline", "--version"]
+    ended = subprocess.run(words, check=False, env=search, capture_output=True, text=True)
+    assert (-signal.SIGINT, "") == (ended.returncode, ended.stderr)
