@@ -49,8 +49,7 @@ def audit_command(
         from flows.evaluation.evaluation_progress import EvaluationProgress
         from flows.inspection.project_folder import at_project, project_folder
 
-        if not folders:
-            project_folder()  # before seconds of loading
+        _ = folders or project_folder()  # said before seconds of loading
         with EvaluationProgress() as progress:
             progress.step("loading PyTorch and lm-eval")  # seconds
             from flows.audit.audit_report import data_of, lines_of

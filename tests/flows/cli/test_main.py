@@ -72,7 +72,7 @@ def test_ctrl_c_before_a_command_is_at_work_is_said(
     assert "Aborted" not in result.stderr
 
 
-def test_ctrl_c_during_the_first_imports_is_no_traceback(tmp_path: Path) -> None:
+def test_ctrl_c_during_the_first_imports_prints_nothing(tmp_path: Path) -> None:
     """The process ends by the signal, without a word."""
     text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "click.py").write_text(text, encoding="utf-8")
