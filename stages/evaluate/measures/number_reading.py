@@ -8,7 +8,8 @@ The rule, for decimal mark "."; with ``decimal: ","`` on a task the two marks sw
   stand before, the first not 0: 1,250 is 1250. Else it is the decimal mark: 0,125 and 12,75.
 - A mark that comes twice groups thousands, 1.250.000, or lakhs and crores, 12,34,567. Where the
   groups are of other sizes the marks only separate a list: of 1,2,3 the last number is 3.
-- An apostrophe, underscore, or no-break or thin space between groups of three digits groups them.
+- An apostrophe, underscore, or no-break or thin space between groups of three digits groups them;
+  with ``decimal: ","`` an ordinary space does, too.
 - LaTeX's 1{,}250, 1,\!250 and 1\,250 are 1,250 and 1 250 with a thin space.
 - A sign counts unless the end of a value or a name stands before it: 5-3 ends in 3, GPT-4 in 4.
 - Percent and currency signs, units and words such as million are not part of the number: 42 % is
@@ -28,7 +29,7 @@ from decimal import Decimal
 from stages.evaluate.measures.number_spelling import CURRENCY, LETTERS, plainly_spelled
 
 # ruff: noqa: RUF001  the marks of other scripts are what this module is about
-NUMERALS_VERSION = 6  # raised when texts would be read differently; part of the suite's key
+NUMERALS_VERSION = 7  # raised when texts would be read differently; part of the suite's key
 _SPACES = "\u00a0\u202f\u2009"  # no-break, narrow no-break, thin
 _GROUPING = f"'_\u2019{_SPACES}"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -50,20 +51,24 @@ _NUMBER = re.compile(
     (?:
         \.?[eE](?P<e>[-+]?\d{{1,4}})(?!\d)
       | \s*(?:[×*·xX✕⋅∙]|\\times|\\cdot)\s*\{{?10
-        (?:{_RAISES}(?P<power>[-+]?\d{{1,4}})(?!\d)|[ ]?(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
+        (?:{_RAISES}(?P<power>[-+]?\d{{1,4}})(?![.,]?\d)|[ ]?(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))
       | (?<=10)(?<![\d.,{_GROUPING}]10)(?P<of_ten>
-            {_RAISES}[-+]?\d{{1,4}}(?!\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
+            {_RAISES}[-+]?\d{{1,4}}(?![.,]?\d)|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}
         )
     )?
     """,
     re.VERBOSE,
 )
+_SPACED = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?: \d{3})+(?!\d)")
 _INDIAN = re.compile(rf"[1-9]\d?([,'\u2019{_SPACES}])\d\d(?:\1\d\d)*\1\d{{3}}")
 
 
 def numbers(text: str, decimal: str = ".") -> list[Decimal]:
     """Return the numbers of ``text`` in order; ``decimal`` is the mark preferred in doubt."""
-    return [_read(match, decimal) for match in _NUMBER.finditer(plainly_spelled(text))]
+    text = plainly_spelled(text)
+    if decimal == ",":
+        text = _SPACED.sub(lambda groups: groups[0].replace(" ", _SPACES[0]), text)
+    return [_read(match, decimal) for match in _NUMBER.finditer(text)]
 
 
 def last_number(text: str, decimal: str = ".") -> Decimal | None:
