@@ -5,6 +5,7 @@ along with the flow, which waits a minute for it, and after kill -9 the server l
 is in a session of its own and ends when its standard input does (server_process.py).
 """
 
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked
+from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked, is_of_server
 from flows.prefect_runtime.server_child import HOST, ServerChild
 from stages.errors import GermlineError
 
@@ -87,10 +88,14 @@ class Server:
         if self._is_page and self._child is not None:
             self._note.write_text(self.url, encoding="utf-8")
         os.environ["PREFECT_API_URL"] = self.url
+        # Prefect's log handler would say in the middle of a line that the server is gone.
+        says_log_errors, logging.raiseExceptions = logging.raiseExceptions, False
         try:
             with temporary_settings({PREFECT_API_URL: self.url}):
                 yield self.url
         except BaseException as error:
+            if not self._failure and is_of_server(error, self.url):
+                self._failure = self._gone  # Prefect's client was faster than the watcher
             if not self._failure:
                 raise
             self._is_failure_raised = True
@@ -98,6 +103,7 @@ class Server:
         finally:
             if not self._failure:
                 APILogHandler().flush()  # what it holds cannot be sent once the server has ended
+                logging.raiseExceptions = says_log_errors
             if self._child is not None:
                 del os.environ["PREFECT_API_URL"]
 
@@ -170,12 +176,16 @@ class Server:
             if answer is ServerAnswer.YES:
                 last = now
             limit = _SILENT_LIMIT_S if answer is ServerAnswer.SILENT else _REFUSED_LIMIT_S
-            yield (
-                f"PREFECT_API_URL: Prefect's server at {self.url} does not answer any more. "
-                "Start it and run the same command: it goes on from what is done."
-                if now - last > limit
-                else ""
-            )
+            yield self._gone if now - last > limit else ""
+
+    @property
+    def _gone(self) -> str:
+        where = "Prefect's server" if self._child else "PREFECT_API_URL: Prefect's server"
+        start = "Run" if self._child else "Start it and run"
+        return (
+            f"{where} at {self.url} does not answer any more. {start} the same command: it goes "
+            "on from what is done."
+        )
 
     def _fail(self, message: str) -> None:
         """End the run with ``message``, by Ctrl-C if that works, else by force.

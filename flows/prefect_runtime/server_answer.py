@@ -1,10 +1,13 @@
 """Whether a Prefect server answers at an address, and if not, in a few words why."""
 
 import threading
+from contextlib import suppress
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
 import httpx
+
+from stages.errors import GermlineError
 
 _ASK_LIMIT_S = 5.0
 _NAMED_LIMIT_S = 6.0
@@ -33,6 +36,17 @@ def asked(url: str) -> ServerAnswer:
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
         return ServerAnswer.NO
     return ServerAnswer.YES
+
+
+def is_of_server(error: BaseException, url: str) -> bool:
+    """Return whether ``error`` comes of a connection to the server at ``url`` that failed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, GermlineError):
+        if isinstance(cause, httpx.TransportError):
+            with suppress(RuntimeError):  # an error without its request
+                return str(cause.request.url).startswith(url.rstrip("/"))
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 class Inquiry:

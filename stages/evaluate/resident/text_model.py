@@ -208,5 +208,6 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
                 f"{item}: needs {length} tokens, the model's context holds {self.max_length}. "
                 "Take shorter items, fewer few-shot examples, or shorter texts: `gen_kwargs: "
                 "{max_gen_toks: 16}` on the task in params.yaml; or set truncation: true under "
-                "evaluate.model_args to cut prompts from the left."
+                "evaluate.model_args to cut prompts from the left. For germline evaluate: --set "
+                "gen_kwargs.max_gen_toks=16, --set model_args.truncation=true."
             )

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import prefect
 import pytest
 
 from flows.prefect_runtime.server import Server
-from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked
+from flows.prefect_runtime.server_answer import Inquiry, ServerAnswer, asked, is_of_server
 from stages.errors import GermlineError
 from tests.flows.conftest import PrefectServer, environment
 
@@ -172,6 +173,19 @@ def test_only_a_prefect_server_will_do(stub: _Stub, stranger: _Stub) -> None:
     assert "no Prefect server answers" == Inquiry("http://127.0.0.1:9/api").fault()
     for wrong in ("banana", "ftp://127.0.0.1/api", "127.0.0.1:4200/api"):
         assert "not an address" in Inquiry(wrong).fault()
+
+
+def test_error_of_a_request_is_the_server_s_or_another_s() -> None:
+    """By the address that was asked; what germline itself says of a connection stays as it is."""
+    with pytest.raises(httpx.TransportError) as refused:
+        httpx.get("http://127.0.0.1:9/api/admin/version")
+    wrapped = RuntimeError("Failed to reach API")
+    wrapped.__cause__ = refused.value
+    said = GermlineError("the hub does not answer")
+    said.__cause__ = refused.value
+    assert is_of_server(wrapped, "http://127.0.0.1:9/api/")
+    assert not is_of_server(wrapped, "http://127.0.0.1:10/api")
+    assert not is_of_server(said, "http://127.0.0.1:9/api")
 
 
 def test_server_of_the_user_must_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
