@@ -62,6 +62,10 @@ def job():
 telling(job)
 """
 
+ASKING = ENTERED.replace("time.sleep(60)", 'while True: httpx.get(url + "/health")').replace(
+    "import time", "import httpx"
+)
+
 
 def start(code: str, **settings: str) -> subprocess.Popen[str]:
     """Start ``code`` in a process with these settings of Prefect and no others."""
@@ -150,9 +154,12 @@ def stranger() -> Iterator[_Stub]:
     server.stop()
 
 
-def test_server_of_the_user_that_goes_away_ends_the_run(stub: _Stub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [ENTERED, ASKING], ids=["busy", "asking"])
+def test_server_of_the_user_that_goes_away_ends_the_run(
+    stub: _Stub, tmp_path: Path, code: str
+) -> None:
     """The run ends with one line within 10 s of the server's end, whatever it is doing."""
-    child = start(ENTERED, PREFECT_API_URL=stub.url, PREFECT_HOME=str(tmp_path))
+    child = start(code, PREFECT_API_URL=stub.url, PREFECT_HOME=str(tmp_path))
     assert child.stdout is not None
     assert stub.url == child.stdout.readline().strip()
 
