@@ -183,7 +183,8 @@ def check_pointer(path: Path) -> None:
     if is_pointer:
         raise CheckpointError(
             f"{path}: a pointer of git-lfs, not the file itself. Run `git lfs pull` in the "
-            "repository that it is from, or fetch the model from the hub."
+            "repository that the folder is from. If the hub sent it, it was pushed there in the "
+            "file's place: name another revision (ORG/NAME@REVISION), or ask the model's owner."
         )
 
 
