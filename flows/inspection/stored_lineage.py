@@ -50,6 +50,11 @@ class StoredLineage:
         if word == CHAMPION_WORD and self.selection is not None:
             word = self.selection.champion
         with at(f"candidate {word}"):
+            if word == CHAMPION_WORD and self.selection is None:
+                raise LineageError(
+                    "no champion was chosen from these candidates yet. Run `dvc repro`, or name a "
+                    "candidate; `germline lineage list` lists them."
+                )
             if word not in {row.name for row in self.rows}:
                 other = other_model(word, self.rows, self.selection, self.folder)
                 if other is not None:

@@ -46,7 +46,7 @@ At the end `data/champion` is the best merge, and `reports/index.html` shows how
 - `data/tasks/`: your questions, a file for each task, with the columns `prompt` and `answer`
 - `data/parents/`, `data/lineage/`, `data/selection/`, `data/champion/`, `reports/`: results
 
-Runs and DVC experiments side by side:
+Runs and DVC experiments side by side, of which the last line needs a first git commit:
 
     dvc metrics show    # the champion's test fitness, its lead, their errors, items, seed
     dvc plots show      # writes dvc_plots/index.html, which needs no network

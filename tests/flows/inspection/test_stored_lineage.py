@@ -26,7 +26,7 @@ def test_a_selection_of_another_search_is_left_out(tmp_path: Path) -> None:
     write_rows(tmp_path / LINEAGE / "genomes.jsonl", rows[:-1])
     stored = read_lineage(tmp_path)
     assert (7, None, {}) == (len(stored.rows), stored.selection, stored.weights)
-    with pytest.raises(LineageError, match="candidate champion: not a candidate"):
+    with pytest.raises(LineageError, match="candidate champion: no champion was chosen"):
         stored.row("champion")
 
 

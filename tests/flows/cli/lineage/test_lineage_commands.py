@@ -88,6 +88,12 @@ def test_show_names_genes_that_never_varied_in_a_line() -> None:
     assert ["layers", "weight.one"] == heading.split()
 
 
+def test_a_champion_that_was_not_chosen_yet_is_said(at_run: Path) -> None:
+    """While a search runs, and before `select`."""
+    shutil.rmtree(at_run / "data/selection")
+    assert "no champion was chosen" in germline("lineage", "show", "champion", code=1).stderr
+
+
 @pytest.mark.usefixtures("at_run")
 def test_diff_ends_with_1_where_candidates_differ() -> None:
     """And with 0 where they are the same."""
