@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flows.workspace.budget import Budget
+from flows.workspace.fitting_params import fitting_params
+from flows.workspace.survey.parent_survey import Survey, survey
+from flows.workspace.survey.question_survey import SurveyedTask, survey_tasks
 from flows.workspace.survey.run_size import candidates_in
-from stages.params.load import load_params
+from stages.params.load import Params, load_params
 from tests.flows.workspace.conftest import Typed
 
 MODELS = ("--base", "origin", "--parent", "adder=./adder", "--parent", "sorter")
@@ -102,14 +106,15 @@ def test_nothing_is_left_of_a_project_that_cannot_be(typed: Typed) -> None:
     assert [] == list(Path("empty").iterdir())
 
 
-@pytest.mark.usefixtures("own_models")
 @pytest.mark.parametrize(("budget", "sizes"), [(5, (5, 1)), (30, (10, 3)), (144, (12, 12))])
 def test_a_budget_of_candidates_is_spent(
-    typed: Typed, budget: int, sizes: tuple[int, int]
+    own_models: Path, budget: int, sizes: tuple[int, int]
 ) -> None:
     """The size of a generation, 8 to 12, is the one that leaves least of it over."""
-    typed("new", "mine", *MODELS, "--task", "sums.csv", "--budget", str(budget))
-    select = load_params(Path("mine/params.yaml")).select
+    params, models, questions = _surveyed(own_models)
+    download, tasks = params.download.model_dump(), [{"data": "sums.csv"}]
+    fitting = fitting_params("T", download, models, tasks, questions, Budget(candidates=budget))
+    select = fitting.params.select
     assert sizes == (select.population, select.generations)
 
 
@@ -133,17 +138,7 @@ def test_a_project_in_another_repository_is_a_part_of_it(own_models: Path, typed
 
 def test_a_time_buys_candidates_in_proportion(own_models: Path) -> None:
     """Twice the minutes are twice the candidates, but for one that is rounded off."""
-    from flows.workspace.survey.parent_survey import survey
-    from flows.workspace.survey.question_survey import survey_tasks
-    from stages.params.load import Params
-
-    sections = {
-        "download": {"base": "./origin", "parents": {"adder": "./adder"}},
-        "evaluate": {"tasks": [{"data": "sums.csv"}]},
-    }
-    params = Params.model_validate(sections)
-    models = survey(params.download)
-    tasks = survey_tasks(params.evaluate.tasks, own_models / "origin", models.context)
+    params, models, tasks = _surveyed(own_models)
     one, two = (candidates_in(minutes, params, models, tasks) for minutes in (30.0, 60.0))
     assert one > 0
     assert abs(two - 2 * one) <= 1
@@ -159,3 +154,14 @@ def test_models_of_other_tokens_are_merged_as_a_union(own_models: Path, typed: T
     said = typed("new", "mine", *MODELS, "--task", "sums.csv").output
     assert "merge.tokenizer is set to union" in said
     assert "union" == load_params(own_models / "mine/params.yaml").merge.tokenizer
+
+
+def _surveyed(folder: Path) -> tuple[Params, Survey, list[SurveyedTask]]:
+    """Return params of the folder's models and questions, and what a look at them says."""
+    sections = {
+        "download": {"base": "./origin", "parents": {"adder": "./adder"}},
+        "evaluate": {"tasks": [{"data": "sums.csv"}]},
+    }
+    params = Params.model_validate(sections)
+    models = survey(params.download)
+    return params, models, survey_tasks(params.evaluate.tasks, folder / "origin", models.context)
