@@ -95,7 +95,8 @@ def _instances(
 def _check_texts(instance: Any) -> None:
     """Check that what is asked is text; models take nothing else."""
     for asked in instance.args:
-        if not isinstance(asked, str | dict):  # a dict holds generation arguments
+        text = getattr(asked, "prompt", asked)  # lm_eval's JsonChatStr, for servers of chats
+        if not isinstance(text, str | dict):  # a dict holds generation arguments
             raise TypeError(f"{asked!r:.80} is not text, which doc_to_target must give here")
 
 

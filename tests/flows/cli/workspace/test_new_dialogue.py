@@ -29,8 +29,8 @@ def dialogue(folder: Path, *answers: str) -> str:
     finally:
         os.close(person)
         os.close(terminal)
-    assert ended.returncode == 1, ended.stdout
-    assert ended.stdout.endswith("Aborted!\n")
+    assert ended.returncode == 130, ended.stdout
+    assert ended.stdout.endswith("stopped: nothing was done\n")
     assert not (folder / "mine").exists()
     return ended.stdout
 
