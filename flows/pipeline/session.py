@@ -31,9 +31,11 @@ from stages.errors import CheckpointError, LineageError
 from stages.evaluate.score_environment import machine, packages
 from stages.evaluate.tasks.suite import Suite
 from stages.evaluate.tasks.task_hash import folder_key
+from stages.hashing import content_hash
 from stages.lineage.evaluation import Evaluation, Items
 from stages.lineage.outcome import Outcome
 from stages.merge import plugins
+from stages.merge.outputs.model_card import card
 from stages.merge.outputs.model_folder import write_model
 from stages.params.load import Params
 from stages.recipe.recipe import Recipe
@@ -174,13 +176,16 @@ def merge(session: Session, recipe: Recipe, out: Path, weights_hash: str) -> Non
     Raises:
         LineageError: the recipe gives other weights now.
     """
+    planned = session.models.plan(recipe)
+    shard_bytes = int(session.params.merge.shard_gb * 1e9)
+    # What decides the folder's bytes besides the recipe: a card may be worded otherwise by now.
+    form = content_hash([card(planned, weights_hash), shard_bytes])
     record = session.store.find(recipe.id)
     is_sound = record is not None and session.store.verify(record)
-    if record is None or not is_sound or record.meta["weights_hash"] != weights_hash:
+    if record is None or not is_sound or record.meta.get("form") != form:
         with scratch_folder() as scratch:
-            shard_bytes = int(session.params.merge.shard_gb * 1e9)
             folder = scratch / "model"
-            digest = write_model(session.models.plan(recipe), folder, shard_bytes=shard_bytes)
+            digest = write_model(planned, folder, shard_bytes=shard_bytes)
             session.content.check_unchanged()
             if digest != weights_hash:
                 raise LineageError(
@@ -189,7 +194,7 @@ def merge(session: Session, recipe: Recipe, out: Path, weights_hash: str) -> Non
                     "differ between kinds of machine: go on where it was scored. Else damaged "
                     "memory, files or libraries are the cause."
                 )
-            record = session.store.put_folder(recipe.id, folder, weights_hash=digest)
+            record = session.store.put_folder(recipe.id, folder, weights_hash=digest, form=form)
             session.store.checkout(record, out)  # now: `dvc gc` may take it at any time
             return
     session.store.checkout(record, out)
