@@ -38,7 +38,7 @@ fuzz: $(STAMP)  ## two thousand malformed inputs, each refused in words (minutes
 	@GERMLINE_FUZZ_SEEDS=$(or $(SEEDS),100) GERMLINE_FUZZ_FIRST=$(or $(FIRST),0) \
 		python -m pytest -m fuzz -n auto --maxprocesses 4 tests/fuzz
 
-kills: $(STAMP)  ## signals to runs, servers, workers at drawn times; no byte may differ (an hour); NUM=100 SEED=0
+kills: $(STAMP)  ## signals to runs, servers, workers at drawn times; no byte may differ (ten minutes); NUM=100 SEED=0
 	@GERMLINE_KILLS=$(or $(NUM),100) GERMLINE_KILLS_SEED=$(or $(SEED),0) \
 		python -m pytest -s -m kills tests/flows/test_kills.py
 
