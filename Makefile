@@ -90,9 +90,9 @@ bench-merge: $(STAMP)  ## time merges against MergeKit, in its own environment (
 study-strategies: $(STAMP)  ## strategies against each other on toy landscapes, ten seeds (five minutes)
 	@python -m tests.bench.study_strategies 10
 
-study-models: $(STAMP)  ## strategies against each other on the zoo's models, ten seeds (half an hour each); SPACE=layers
+study-models: $(STAMP)  ## strategies against each other on the zoo's models, ten seeds (ten minutes and more); SPACE=layers ARMS=random,CMA
 	@python tools/oracle_venv.py
-	@python -m tests.bench.study_models "$(or $(SPACE),layers)" 10
+	@python -m tests.bench.study_models "$(or $(SPACE),layers)" 10 --arms "$(ARMS)"
 
 study-schedules: $(STAMP)  ## steady searches against generations: waiting and quality, ten seeds (ten minutes)
 	@python -m tests.bench.study_schedules 10
