@@ -76,6 +76,8 @@ class _Hooks:
         number = float(word)
         if math.isinf(number):
             raise _fault(self._text, word, f"{word:.40} is too large for a number")
+        if number == 0 and re.search("[1-9]", word.lower().partition("e")[0]):
+            raise _fault(self._text, word, f"{word:.40} is too close to 0 for a number. Give 0")
         return number
 
     def whole(self, word: str) -> int:

@@ -13,8 +13,10 @@ MAX_CHARACTERS = 500_000  # PyYAML reads as many in four seconds
 MAX_NODES = 100_000  # aliases can make a short text stand for any number of nodes
 MAX_DEPTH = 30
 MAX_DIGITS = 40
-# YAML 1.1 takes 1e-5, without a dot, for text; everyone who writes it means a number.
-_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+")
+# YAML 1.1 takes 1e-5, without a dot, and -.5 for texts; everyone who writes them means numbers.
+_FLOAT = re.compile(
+    r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?)"
+)
 _OTHERWISE = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*:[0-9:._]*)")
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = (f"{_TAG}int", f"{_TAG}float")
@@ -171,7 +173,7 @@ class _Walk:
             if any(letter < " " and letter not in "\t\n\r" for letter in text):
                 raise ValueError(f"line {line}: a control character. Remove its escape")
             is_number = is_plain and tree.tag == f"{_TAG}str" and _FLOAT.fullmatch(text)
-            return float(text) if is_number else text
+            return _fraction(text, float(text), line) if is_number else text
         if not is_plain:
             raise _tagged(tree)
         if tree.tag == f"{_TAG}null":
@@ -195,7 +197,13 @@ class _Walk:
         except ValueError as error:
             reason = f"{text:.40}: {error}. Quote it if it is text"
             raise ValueError(f"line {line}: {reason}") from error
-        return number if isinstance(number, int) else float(number)
+        return number if isinstance(number, int) else _fraction(text, float(number), line)
+
+
+def _fraction(text: str, number: float, line: int) -> float:
+    if number == 0 and re.search("[1-9]", text.lower().partition("e")[0]):
+        raise ValueError(f"line {line}: {text:.40} is too close to 0 for a number. Give 0")
+    return number
 
 
 def _tagged(tree: yaml.Node) -> ValueError:

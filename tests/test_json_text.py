@@ -25,6 +25,7 @@ PLAIN = st.recursive(
         ("[1,\nNaN]", "line 2: NaN is not a number"),
         ("[-Infinity]", "line 1: -Infinity is not"),
         ("[1,\n\n1e999]", "line 3: 1e999 is too large"),
+        ("[1,\n2e-999]", "line 2: 2e-999 is too close to 0"),
         ("[" + "9" * 400 + "]", "line 1: a number of 400 digits"),
         ("[" * 101 + "]" * 101, "nested deeper than 100 levels"),
         ("[" * 100_000, "nested deeper than 100 levels"),

@@ -25,6 +25,8 @@ BOMB = "a0: &a0 [1]\n" + "".join(
         ("a: 010", "line 1: YAML reads 010 as another number"),
         ("a: 1:30", "line 1: YAML reads 1:30 as another number"),
         ("a: " + "9" * 41, "line 1: a number of 41 digits"),
+        ("a: 1\nb: 1e-400", "line 2: 1e-400 is too close to 0"),
+        ("a: -.5e-999", "line 1: -.5e-999 is too close to 0"),
         ("? [1]\n: 2", "line 1: a key is not a word"),
         ("a: 1\n---\nb: 2", "line 3: a second document begins"),
         ("[" * 3000, "line 1: more than 30 levels"),
@@ -43,7 +45,8 @@ def test_text_that_is_not_plain_data_is_refused(text: str, message: str) -> None
 
 def test_values_are_those_that_people_mean() -> None:
     """1e-5 is a number, a date is a text, and 0x1f, 1_000 and quotes are as in YAML."""
-    text = "a: 1e-5\nb: 0x1f\nc: 1_000\nd: 2024-01-01\ne: '010'\nf: ~\ng: 0\nh: yes"
+    text = "a: 1e-5\nb: 0x1f\nc: 1_000\nd: 2024-01-01\ne: '010'\nf: ~\ng: 0\nh: yes\n"
+    text += "i: 0e-999\nj: 0.0e+9\nk: -.5\nl: +.5e3"
     document = document_in(text)
 
     assert document is not None
@@ -56,6 +59,10 @@ def test_values_are_those_that_people_mean() -> None:
         "f": None,
         "g": 0,
         "h": True,
+        "i": 0.0,
+        "j": 0.0,
+        "k": -0.5,
+        "l": 500.0,
     }
 
 

@@ -45,6 +45,8 @@ def current(data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: the version is not one of these, or a column is missing or unknown.
     """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"it is {data!r:.60}, not an object")  # noqa: TRY004  the file is wrong
     version = data.get("schema", 1)
     if version not in range(1, SCHEMA + 1) or isinstance(version, bool):
         raise ValueError(f"schema is {version!r}; this version of germline reads 1 to {SCHEMA}")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from stages.errors import EvaluationError
+from stages.lineage.data_types import EvaluationData, check_data
 
 SPLITS = ("search", "validation", "test")
 ALL_ITEMS = "all"  # in place of a split: every item of a task, as lm-eval takes them
@@ -139,8 +140,10 @@ class Evaluation:
         """Return the evaluation that ``to_dict`` wrote.
 
         Raises:
-            ValueError: a task's score is not what its items have on average.
+            ValueError: a value is of another type, or a task's score is not what its items have
+                on average.
         """
+        check_data(EvaluationData, data)
         evaluation = cls(
             split=data["split"],
             tasks=tuple(TaskScore.from_dict(task) for task in data["tasks"]),

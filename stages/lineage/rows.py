@@ -13,6 +13,7 @@ from stages.files import text_in, write_whole
 from stages.hashing import canonical_json
 from stages.json_text import json_in
 from stages.lineage.columns import SCHEMA, current
+from stages.lineage.data_types import RowData, check_data
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
@@ -21,7 +22,6 @@ from stages.recipe.recipe import Recipe
 
 LINEAGE = Path("data/lineage")
 Status = Literal["ok", "failed"]
-_SCORE_KEYS = {"score", "stderr", "num_items", "metric", "higher_is_better"}
 MEAN = "mean"  # the row of the search's centre, evaluated after the last generation
 
 
@@ -161,10 +161,10 @@ class Row:
         """Return the row that ``to_dict`` wrote, today or in an older version.
 
         Raises:
-            ValueError: a column is missing, is unknown, or contradicts another.
+            ValueError: a column is missing, is unknown, of another type, or contradicts another.
         """
         values = current(data)
-        _check_scores(values["scores"])
+        check_data(RowData, values)
         num_items = values.pop("num_items")
         recipe = Recipe.from_dict(values["recipe"])
         row = cls(**{**values, "ancestors": tuple(values["ancestors"]), "recipe": recipe})
@@ -238,18 +238,6 @@ def read_rows(path: Path) -> list[Row]:
                 "`dvc repro evolve`, which repeats the run from the cache."
             ) from error
     return rows
-
-
-def _check_scores(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Check that each task's scores on each split have what every reader of them needs."""
-    for split, tasks in scores.items():
-        for task, values in tasks.items():
-            missing = _SCORE_KEYS - values.keys()
-            if missing:
-                raise ValueError(f"scores of {split}, {task}: no {', '.join(sorted(missing))}")
-            numbers = (values["score"], values["stderr"])
-            if not all(isinstance(one, int | float) for one in numbers):
-                raise ValueError(f"scores of {split}, {task}: {numbers} are not numbers")
 
 
 def _refuse_again(name: str, seen: dict[str, int], number: int) -> None:

@@ -9,6 +9,7 @@ from stages.errors import LineageError
 from stages.files import write_whole
 from stages.hashing import canonical_json
 from stages.json_text import read_json
+from stages.lineage.data_types import SelectionData, check_data
 from stages.lineage.evaluation import Evaluation
 from stages.recipe.html_table import html_table
 
@@ -149,13 +150,9 @@ class Selection:
         """Return the selection that ``to_dict`` wrote.
 
         Raises:
-            ValueError: the data is not an object, or its parts contradict each other.
+            ValueError: a value is of another type, or the parts contradict each other.
         """
-        if not isinstance(data, Mapping):
-            raise ValueError(  # noqa: TRY004  # of a file, as every other fault of it
-                f"it holds a {type(data).__name__}, and a selection is an object with the keys "
-                "champion, shortlist and entries"
-            )
+        check_data(SelectionData, data)
         return cls(
             cautions=tuple(data.get("cautions", ())),
             ending=data.get("ending"),

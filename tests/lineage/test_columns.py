@@ -85,12 +85,16 @@ def test_what_a_child_costs_is_a_column_where_it_is_an_objective(tmp_path: Path)
         ({"num_items": 5}, (), "num_items is 5, its search scores are of 4"),
         ({"mood": 1}, (), "columns differ: mood"),
         ({}, ("seed",), "columns differ: seed"),
-        ({"scores": {"search": 1}}, (), "no attribute"),
-        ({"scores": {"search": {"arc": {"score": 0.5}}}}, (), "of search, arc: no higher_is_"),
+        ({"scores": {"search": 1}}, (), "scores.search is 1; it must be a valid dict"),
+        ({"scores": {"search": {"arc": {"score": 0.5}}}}, (), "scores.search.arc.metric is miss"),
+        ({"fitness": True}, (), "fitness is True; it must be a valid number"),
+        ({"ancestors": "g00"}, (), "ancestors is 'g00'; it must be a valid list"),
+        ({"genes": {"a": "1"}}, (), "genes.a is '1'; it must be a valid number"),
+        ({"seed": []}, (), r"seed is \[\]"),
         (
             {"scores": {"search": {"arc": {**TASK, "score": "high"}}}},
             (),
-            r"scores of search, arc: \('high', 0.1\) are not numbers",
+            "scores.search.arc.score is 'high'; it must be a valid number",
         ),
     ],
 )
@@ -100,6 +104,14 @@ def test_a_row_of_no_known_schema_is_refused(
     """The line, the column and what is legal are said."""
     with pytest.raises(LineageError, match=f"line 1: not a row.*{message}"):
         read_rows(write_line(tmp_path / "a", changes, without))
+
+
+def test_a_line_that_is_not_an_object_is_refused(tmp_path: Path) -> None:
+    """A list is called what it is."""
+    (tmp_path / "a").write_text("[1]\n", encoding="utf-8")
+
+    with pytest.raises(LineageError, match=r"line 1: .*it is \[1\], not an object"):
+        read_rows(tmp_path / "a")
 
 
 def test_every_column_is_documented() -> None:

@@ -1,5 +1,7 @@
 """Scores, held to hand-worked numbers."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,21 @@ def test_score_that_its_items_do_not_give_is_refused(forge: str) -> None:
 
     with pytest.raises(ValueError, match=r"items"):
         Evaluation.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "train"}, "split is 'train'; it must be 'search', 'validation', 'test' or"),
+        ({"items": [["a", "i0", True], ["a", "i1", 1.0]]}, "items.0.2 is True"),
+        ({"items": [["a", 3, 0.0], ["a", "i1", 1.0]]}, "items.0.1 is 3; it must be a valid str"),
+        ({"tasks": {}}, "tasks is {}; it must be a valid list"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(changes: dict[str, Any], message: str) -> None:
+    """Python would count True as 1."""
+    with pytest.raises(ValueError, match=message):
+        Evaluation.from_dict({**evaluation_of(a=[0.0, 1.0]).to_dict(), **changes})
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))

@@ -1,5 +1,10 @@
 """The selection as a person sees it."""
 
+from typing import Any
+
+import pytest
+
+from stages.lineage.selection import Selection
 from tests.report.conftest import selection_of
 
 
@@ -16,3 +21,18 @@ def test_selection_shows_itself_as_tables() -> None:
         f"Selection(champion {selection.champion}, {len(selection.shortlist)} shortlisted, "
         f"{len(selection.entries)} models on the test split)"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"champion": ["p"]}, r"champion is \['p'\]; it must be a valid string"),
+        ({"task_weights": {"a": True}}, "task_weights.a is True; it must be a valid number"),
+        ({"shortlist": "p"}, "shortlist is 'p'; it must be a valid list"),
+        ({"cautions": "take care"}, "cautions is 'take care'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(changes: dict[str, Any], message: str) -> None:
+    """Python would take a text for its letters, and True for 1."""
+    with pytest.raises(ValueError, match=message):
+        Selection.from_dict({**selection_of("p").to_dict(), **changes})
