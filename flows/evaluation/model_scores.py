@@ -8,13 +8,15 @@ from typing import Any
 
 from flows.evaluation.evaluate_job import EvaluateJob
 from flows.evaluation.evaluation_progress import EvaluationProgress
-from flows.evaluation.named_model import model_folder
+from flows.evaluation.named_model import check_model_name, is_candidate, model_folder
 from flows.evaluation.samples import samples_of
-from flows.evaluation.task_choice import TaskChoice, choose_tasks
-from stages.errors import EvaluationError
+from flows.evaluation.task_choice import TaskChoice, choose_tasks, own_params
+from stages.errors import EvaluationError, Faults
 from stages.evaluate import stage
+from stages.evaluate.model_checks.model_check import check_model
 from stages.files import check_writable, write_whole
 from stages.lineage.evaluation import Evaluation
+from stages.params.load import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,13 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
         GermlineError: a task, a model or a setting cannot be used.
         OSError: the samples cannot be written.
     """
-    _check_models(job)
     if job.samples is not None:
         _check_samples(job.samples)
+    params = own_params(job)
+    _check_models(job, params)
     progress.step("loading tasks")
-    choice = choose_tasks(job)
+    choice = choose_tasks(job, params)
+    _check_folders(job, choice, progress)
     evaluations: dict[str, Evaluation] = {}
     samples: list[dict[str, Any]] = []
     for name in job.models:
@@ -55,11 +59,34 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
     return ModelScores(choice.split, choice.suite.weights, evaluations)
 
 
-def _check_models(job: EvaluateJob) -> None:
-    """Check that each model is named once: its scores are kept by its name."""
-    twice = [name for name in dict.fromkeys(job.models) if job.models.count(name) > 1]
-    if twice:
-        raise EvaluationError(f"model {twice[0]}: named twice. Name each model once.")
+def _check_models(job: EvaluateJob, params: Params | None) -> None:
+    """Check that each model is named once, as its scores are kept by its name, and is there."""
+    faults = Faults()
+    for name in dict.fromkeys(job.models):
+        if job.models.count(name) > 1:
+            faults.add(f"model {name}: named twice. Name each model once.")
+        with faults.at(""):
+            check_model_name(name, params, offline=job.offline)
+    faults.raise_as(EvaluationError)
+
+
+def _check_folders(job: EvaluateJob, choice: TaskChoice, progress: EvaluationProgress) -> None:
+    """Check, where a model would be waited for, that each can be asked what the tasks ask.
+
+    Candidates are not: their weights must be merged before.
+    """
+    if len(job.models) == 1 or choice.evaluate.backend is not None:
+        return
+    faults = Faults()
+    for name in job.models:
+        if not is_candidate(name):
+            progress.step(f"{name}: checking the model")
+            with (
+                faults.at(f"model {name}"),
+                model_folder(name, choice.params, offline=job.offline) as folder,
+            ):
+                check_model(folder, choice.evaluate, choice.suite)
+    faults.raise_as(EvaluationError)
 
 
 def _check_samples(file: Path) -> None:

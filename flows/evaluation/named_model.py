@@ -28,28 +28,52 @@ def model_folder(name: str, params: Params | None, *, offline: bool) -> Iterator
     Raises:
         GermlineError: there is no such model, or it cannot be merged again or read.
     """
-    if Path(name).is_dir() or not _is_candidate(name):
-        yield _kept_folder(name, offline=offline)
+    if is_candidate(name):
+        project, row = _candidate(name, params)
+        with scratch_folder() as scratch:
+            yield _merged(row, project, scratch / row.name)
+    else:
+        reference = _reference(name)
+        with _advice(name):
+            folder = Resolver("model", offline=offline).folder(reference)
+        yield folder
+
+
+def check_model_name(name: str, params: Params | None, *, offline: bool) -> None:
+    """Check that there is a model ``name``; of the hub's, no weights are fetched for it.
+
+    Raises:
+        GermlineError: there is none.
+    """
+    if is_candidate(name):
+        _candidate(name, params)
         return
-    if params is None:
-        raise ParamsError(
-            f"model {name}: a candidate belongs to a project, and there is no params.yaml of "
-            "germline here. Change to the project's folder; for a folder give its path."
-        )
-    row = _row(name)
-    with scratch_folder() as scratch:
-        yield _merged(row, params, scratch / row.name)
+    reference = _reference(name)
+    with _advice(name):
+        Resolver("model", offline=offline).check(reference)
 
 
-def _is_candidate(name: str) -> bool:
+def is_candidate(name: str) -> bool:
     """Return whether ``name`` can mean a candidate only; a slip of one is not asked of the hub."""
+    if Path(name).is_dir():
+        return False
     if _CANDIDATE.fullmatch(name):
         return True
     is_bare = bool(name) and not set("/@+:") & set(name)
     return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name)
 
 
-def _kept_folder(name: str, *, offline: bool) -> Path:
+def _candidate(name: str, params: Params | None) -> tuple[Params, Row]:
+    """Return the project of a candidate, and its row."""
+    if params is None:
+        raise ParamsError(
+            f"model {name}: a candidate belongs to a project, and there is no params.yaml of "
+            "germline here. Change to the project's folder; for a folder give its path."
+        )
+    return params, _row(name)
+
+
+def _reference(name: str) -> ModelReference:
     reference = ModelReference.read(name)
     if reference is None:
         raise CheckpointError(
@@ -59,8 +83,14 @@ def _kept_folder(name: str, *, offline: bool) -> Path:
     _check_prefix(name)
     if reference.revision is None:
         _check_folder(reference.path)
+    return reference
+
+
+@contextmanager
+def _advice(name: str) -> Iterator[None]:
+    """Say what else a name without a slash could have meant."""
     try:
-        return Resolver("model", offline=offline).folder(reference)
+        yield
     except CheckpointError as error:
         if "/" in name:
             raise

@@ -40,18 +40,26 @@ class TaskChoice:
         return self.suite.num_items(self.split) if self.items is None else len(self.items)
 
 
-def choose_tasks(job: EvaluateJob) -> TaskChoice:
-    """Return what the models of ``job`` are scored on, the tasks loaded.
+def own_params(job: EvaluateJob) -> Params | None:
+    """Return the params of this folder's project; None outside a project.
 
     Raises:
-        GermlineError: a key, a name or a file is wrong, or there is no task.
+        ParamsError: they are not legal, or they are not there and no task is named.
     """
     if not job.tasks and not PARAMS_PATH.exists():
         raise ParamsError(
             f"{PARAMS_PATH}: no such file, and no task is named. Name tasks with --tasks, or "
             "change to a project's folder."
         )
-    params = load_params() if not job.tasks or _is_project() else None
+    return load_params() if not job.tasks or _is_project() else None
+
+
+def choose_tasks(job: EvaluateJob, params: Params | None) -> TaskChoice:
+    """Return what the models of ``job`` are scored on, the tasks loaded.
+
+    Raises:
+        GermlineError: a key, a name or a file is wrong, or there is no task.
+    """
     own = params.evaluate if params is not None else None
     evaluate = _evaluate_params(job, own)
     split = _split(job, own)

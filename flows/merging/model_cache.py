@@ -61,18 +61,36 @@ class Resolver:
             self._known[reference] = self._made(reference)
         return self._known[reference]
 
-    def _made(self, reference: ModelReference) -> Path:
-        where = f"{self.where}: {reference}" if self.where else str(reference)
+    def check(self, reference: ModelReference) -> None:
+        """Check that there is such a model, and such an adapter, by the names of their files.
+
+        Raises:
+            CheckpointError: there is not.
+        """
+        where = self._at(reference)
+        self._model(reference, where)
+        if reference.adapter is not None:
+            self._adapter(reference, where)
+
+    def _at(self, reference: ModelReference) -> str:
+        return f"{self.where}: {reference}" if self.where else str(reference)
+
+    def _model(self, reference: ModelReference, where: str) -> Located:
         listed = self._found(reference.path, reference.revision, where)
-        model = model_among(listed, where=where, with_code=True)
+        return model_among(listed, where=where, with_code=True)
+
+    def _adapter(self, reference: ModelReference, where: str) -> Located:
+        files = self._found(str(reference.adapter), reference.adapter_revision, where)
+        return adapter_among(files, where=f"{where}: the adapter")
+
+    def _made(self, reference: ModelReference) -> Path:
+        where = self._at(reference)
+        model = self._model(reference, where)
         weights = model.weights
         self.notes.extend(f"{reference}: {note}" for note in (weights.notes if weights else ()))
         if reference.adapter is None and not (weights and weights.is_pickled):
             return _fetched(model, where)
-        adapter = None
-        if reference.adapter is not None:
-            files = self._found(reference.adapter, reference.adapter_revision, where)
-            adapter = adapter_among(files, where=f"{where}: the adapter")
+        adapter = None if reference.adapter is None else self._adapter(reference, where)
         return _built(reference, model, adapter, self.where)
 
     def public_place(self, reference: ModelReference) -> str | None:

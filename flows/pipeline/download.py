@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from flows.pipeline.pipeline_file import watches
-from flows.pipeline.preflight import check, legal_params
+from flows.pipeline.preflight import check, check_fetched, legal_params
 from flows.prefect_runtime.console import say
 from stages.download import parents_lock, stage
 from stages.download.content_check import check_content
@@ -25,6 +25,7 @@ def run() -> None:
     check(params, fetches=True)
     say(f"download: the base and {len(params.download.parents)} parents")
     fetch(params)
+    check_fetched(params)
 
 
 def fetch(params: Params) -> None:

@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from flows.pipeline.models_at_hand import at_hand
 from flows.pipeline.pipeline_file import PIPELINE, watches
+from flows.pipeline.scoring_checks import check_scoring, suite_of
 from flows.pipeline.search.search_checks import (
     check_halves,
     check_search,
@@ -16,20 +18,19 @@ from flows.pipeline.search.search_checks import (
 )
 from stages.checkpoint.reader import Checkpoint
 from stages.download.checks.parent_checks import architecture_faults
-from stages.download.manifest import PARENTS
+from stages.download.manifest import BASE, PARENTS
 from stages.download.sources.model_places import locate
 from stages.download.sources.model_requests import ModelRequest, requests
 from stages.download.sources.model_source import Hub
-from stages.errors import Faults, GermlineError, LineageError, ParamsError
+from stages.errors import Faults, GermlineError, LineageError, ParamsError, at
 from stages.evaluate.arguments.device import check_device
-from stages.evaluate.tasks.suite import Suite
 from stages.files import check_writable
+from stages.merge.architecture.layout import layout_of
 from stages.merge.parents_fit import unfit
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.load import Params, legal_part, load_params
 from stages.select.final.baselines import check_names
-from stages.select.racing.race import blocks, most_answers
-from stages.select.stopping import check_item_budget, check_stop, check_target
+from stages.select.stopping import check_stop
 from stages.select.strategies import registry
 from stages.select.strategies.ask_schedule import is_steady
 from stages.store.candidate_store import CandidateStore
@@ -58,7 +59,7 @@ def legal_params(*, fetches: bool = False) -> Params:
         if part is None:
             raise
         faults = Faults()
-        for probe, reads in {**_probes(fetches), _suite: _ASKED}.items():
+        for probe, reads in {**_probes(fetches), suite_of: _ASKED}.items():
             if part.holds(*reads):
                 with faults.at(""):
                     probe(part.params)
@@ -80,6 +81,18 @@ def check(params: Params, *, fetches: bool = False) -> None:
             probe(params)
     if faults:  # whatever class they are of: params.yaml asks for what cannot be done
         raise ParamsError("\n".join(faults.lines))
+
+
+def check_fetched(params: Params) -> None:
+    """Check what ``check`` could not know while models were on the hub.
+
+    Raises:
+        GermlineError: they cannot be asked what the tasks ask; every fault is listed.
+    """
+    if any(
+        isinstance(request.source.model, Hub) for request in requests(params.download, PARENTS)
+    ):
+        check_scoring(params)
 
 
 def _probes(fetches: bool) -> dict[Callable[[Params], object], tuple[str, ...]]:
@@ -139,6 +152,14 @@ def _tokenizer(params: Params) -> None:
             f"params.yaml: merge.tokenizer: got {params.merge.tokenizer!r}. "
             f"Legal: {', '.join(legal)}."
         )
+
+
+def _modules(params: Params) -> None:
+    """Check that the base has the modules that are merged, where it is on this machine."""
+    base = at_hand(params, BASE)
+    if base is not None:
+        with at("params.yaml: merge"):
+            layout_of(base).check_modules(params.merge.modules, "the base")
 
 
 def _plugins(params: Params) -> None:
@@ -209,33 +230,6 @@ def _outputs(params: Params) -> None:
         CandidateStore().check_writable()
 
 
-def _suite(params: Params) -> Suite:
-    return Suite.load(params.evaluate)
-
-
-def _tasks(params: Params) -> None:
-    suite, racing = _suite(params), params.select.racing
-    if racing.rungs:
-        suite.check_means("select.racing", "rungs: []")
-        blocks(suite.items("search"), params.select.seed, 0)
-    check_item_budget(params.select, *_most_items(params, suite))
-    if suite.has_fractions:
-        check_target(params.select)
-
-
-def _most_items(params: Params, suite: Suite) -> tuple[int, int, int]:
-    """Return the most search items of the first generation, of each later one, and of a scan."""
-    num_candidates, num_tasks = params.select.population, len(params.evaluate.tasks)
-    in_scan, racing = num_scanned(params), params.select.racing
-    if racing.rungs:
-        raced = num_tasks * most_answers(racing, num_candidates)
-        scan = num_tasks * most_answers(racing, in_scan) if in_scan else 0
-        return raced, raced, scan
-    each, estimator = suite.num_items("search"), params.evaluate.estimator
-    later = each if estimator.kind == "none" else num_tasks * estimator.num_items
-    return num_candidates * each, num_candidates * later, in_scan * each
-
-
 def _stopping(params: Params) -> None:
     check_stop(params.select, num_scanned(params))
 
@@ -247,6 +241,7 @@ _MODELS = ("download", "merge.plugins", "merge.tokenizer", "merge.modules")
 _PROBES: dict[Callable[[Params], object], tuple[str, ...]] = {
     _sources: ("download", "evaluate.references"),
     _tokenizer: ("download.parents", "merge.tokenizer"),
+    _modules: ("download", "merge.modules"),
     _plugins: ("merge.plugins",),
     space_and_starts: (*_MODELS, "select.space", "select.warm_start"),
     check_search: (*_MODELS, "select", "evaluate.tasks"),
@@ -255,7 +250,7 @@ _PROBES: dict[Callable[[Params], object], tuple[str, ...]] = {
     _strategy: ("select",),
     _schedule: ("select", "evaluate.estimator"),
     _stopping: (*_MODELS, "select"),
-    _tasks: (*_MODELS, "evaluate", "select"),
+    check_scoring: (*_MODELS, "evaluate", "select"),
     _device: ("evaluate.device",),
     _open_files: ("evaluate.workers",),
     _outputs: (),

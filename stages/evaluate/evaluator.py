@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, Faults
 from stages.evaluate.aggregate import tally
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.backends.backend import Backend, Note, say_nothing
@@ -92,8 +92,7 @@ class Evaluator:
             legal = ", ".join(self._suite.parts)
             raise EvaluationError(f"split {split!r}: unknown. Legal: {legal}.")
         if split not in self._ready:
-            with sealed():
-                self._ready[split] = [self._prepare(part) for part in self._suite.parts[split]]
+            self._ready[split] = self._whole(split)
         if items is None:
             return self._ready[split]
         if (split, items) not in self._subsets:
@@ -102,6 +101,15 @@ class Evaluator:
                 del self._subsets[next(iter(self._subsets))]
             self._subsets[split, items] = subset
         return self._subsets[split, items]
+
+    def _whole(self, split: str) -> list[Ready]:
+        faults, ready = Faults(), []
+        with sealed():
+            for part in self._suite.parts[split]:
+                with faults.at(""):
+                    ready.append(self._prepare(part))
+        faults.raise_as(EvaluationError)
+        return ready
 
     def _some(self, split: str, items: Items) -> list[Ready]:
         whole = {ready.part.label: ready.prompts for ready in self._ready[split]}

@@ -1,13 +1,9 @@
 """Find what is wrong with the space of a search, and with how it is searched."""
 
-from dataclasses import replace
-
+from flows.pipeline.models_at_hand import at_hand
 from flows.prefect_runtime.console import counted
 from stages.checkpoint.reader import Checkpoint
-from stages.download.manifest import PARENTS, read_entries
-from stages.download.sources.model_places import locate
-from stages.download.sources.model_requests import requests
-from stages.download.sources.model_source import Hub
+from stages.download.manifest import BASE
 from stages.errors import Faults, GermlineError, ParamsError
 from stages.merge import plugins
 from stages.merge.architecture.layout import Layout, layout_of
@@ -36,7 +32,7 @@ def specs(params: Params) -> dict[str, MethodSpec]:
 
 def space_and_starts(params: Params) -> tuple[Space, dict[str, Genome]] | None:
     """Return the space and its warm starts; None where paths must wait for the base's layers."""
-    base = base_of(params)
+    base = at_hand(params, BASE)
     if base is None and params.select.space.layers is not None:
         return None
     space = space_on(params, base)
@@ -103,29 +99,12 @@ def _check_layers(params: Params, layout: Layout | None, faults: Faults) -> None
         )
 
 
-def base_of(params: Params) -> Checkpoint | None:
-    """Return the base; None where it is not on this machine yet, or cannot be read."""
-    try:
-        base = requests(params.download, PARENTS)[0].source
-        if isinstance(base.model, Hub):
-            fetched = read_entries(PARENTS)[0]
-            folder = PARENTS / fetched.name if fetched.source == params.download.base else None
-        else:
-            folder = locate(replace(base, adapter=None), where="base")[0].folder
-        model = Checkpoint(folder) if folder is not None else None
-        if model is not None:
-            layout_of(model)
-    except GermlineError:
-        return None  # another probe says what is wrong, or the download does
-    return model
-
-
 def check_halves(params: Params) -> None:
     """Check that the searches in one half of the space can be made, each as a search of its own.
 
     How many candidates a scan has, and what a path goes through, is known once the base is here.
     """
-    base = base_of(params)
+    base = at_hand(params, BASE)
     labels = [task.label for task in params.evaluate.tasks]
     faults = Faults()
     for half in halves_asked(params.select):
@@ -149,7 +128,7 @@ def check_halves(params: Params) -> None:
 
 def num_scanned(params: Params) -> int:
     """Return how many candidates a scan has; at most its budget where the depth is not known."""
-    budget, base = params.select.scan.budget, base_of(params)
+    budget, base = params.select.scan.budget, at_hand(params, BASE)
     if budget == 0 or base is None:
         return budget
     try:

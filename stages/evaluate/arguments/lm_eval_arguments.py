@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, Faults
 from stages.hashing import nearest
 
 # HFLM's arguments that make sense for a resident model whose weights are replaced in place.
@@ -38,7 +38,8 @@ def model_args(given: Mapping[str, Any], device: str) -> dict[str, Any]:
     """Return HFLM's arguments; dtype is float32 on a CPU and the checkpoint's own elsewhere.
 
     Raises:
-        EvaluationError: an argument is unknown, or is set by another key.
+        EvaluationError: an argument is unknown, is set by another key, or has a value that is not
+            legal.
     """
     for name in given:
         if name in _SET_ELSEWHERE:
@@ -51,16 +52,40 @@ def model_args(given: Mapping[str, Any], device: str) -> dict[str, Any]:
                 f"{nearest(name, list(MODEL_ARGS))}"
             )
     arguments = {"dtype": "float32" if device.startswith("cpu") else "auto", **given}
-    if arguments["dtype"] not in _DTYPES:
-        raise EvaluationError(
-            f"evaluate.model_args: dtype is {arguments['dtype']!r}. Legal: {', '.join(_DTYPES)}."
-        )
-    length = arguments.get("max_length")
-    if length is not None and not is_count(length):
-        raise EvaluationError(
-            f"evaluate.model_args: max_length is {length!r}. Give a whole number of tokens from 1."
-        )
+    faults = Faults()
+    with faults.at("evaluate.model_args"):
+        for name, value in arguments.items():
+            legal = None if value is None and name != "dtype" else _legal(name, value)
+            if legal:
+                faults.add(f"{name} is {value!r}. {legal}")
+        if arguments.get("enable_thinking") and arguments.get("think_end_token") is None:
+            faults.add(
+                "enable_thinking is true, and think_end_token is not given. Give the token that "
+                "ends a model's thoughts, such as </think>."
+            )
+    faults.raise_as(EvaluationError)
     return arguments
+
+
+def _legal(name: str, value: Any) -> str | None:
+    """Return what to give for the argument ``name``, where ``value`` is not legal."""
+    is_text = isinstance(value, str) and bool(value)
+    kinds = {
+        "attn_implementation": (is_text, "a text such as sdpa or eager"),
+        "chat_template_args": (isinstance(value, Mapping), "a mapping of names to values"),
+        "dtype": (value in _DTYPES, ", ".join(_DTYPES)),
+        "max_length": (is_count(value), "a whole number of tokens from 1"),
+        "mixed_precision_dtype": (value in _DTYPES[1:], ", ".join(_DTYPES[1:])),
+        "prefix_token_id": (_is_id(value), "the number of a token, from 0"),
+        "softmax_dtype": (value in _DTYPES[1:], ", ".join(_DTYPES[1:])),
+        "think_end_token": (is_text or _is_id(value), "a token as a text, or its number"),
+    }
+    is_legal, legal = kinds.get(name, (isinstance(value, bool), "true or false"))
+    return None if is_legal else f"Legal: {legal}."
+
+
+def _is_id(value: Any) -> bool:
+    return value is not False and (value == 0 or is_count(value))
 
 
 def laid_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

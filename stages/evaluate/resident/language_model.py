@@ -45,6 +45,23 @@ class ResidentLM(TextLM):
         Raises:
             EvaluationError: the folder holds no model that transformers can load.
         """
+        model = cls.loaded(folder, params)
+        model._probe()  # noqa: SLF001
+        return model
+
+    def _probe(self) -> None:
+        """Find what the loaded model may read together."""
+        # Autocast runs layers in another dtype than that of the mask.
+        self._sharing = sharing_of(self.model, may_read_trees=not self.mixed_precision_dtype)
+        self.states = KeptStates(self.model)
+
+    @classmethod
+    def loaded(cls, folder: Path, params: EvaluateParams) -> Self:
+        """Return HFLM's model of ``folder``, on the device and with the arguments of ``params``.
+
+        Raises:
+            EvaluationError: as ``open``.
+        """
         try:
             model = cls(
                 pretrained=str(folder),
@@ -62,10 +79,6 @@ class ResidentLM(TextLM):
             check_device(params.device)
             raise EvaluationError(f"evaluate.device: lm-eval takes {model.device} for it.")
         model._batch_tokens = params.batch_tokens
-        # Autocast runs layers in another dtype than that of the mask.
-        may_read_trees = not model.mixed_precision_dtype
-        model._sharing = sharing_of(model.model, may_read_trees=may_read_trees)
-        model.states = KeptStates(model.model)
         fault = check_rotations(model.model, model.max_length)
         if fault:
             raise EvaluationError(f"evaluate.model_args: {fault}")

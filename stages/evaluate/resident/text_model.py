@@ -204,8 +204,11 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
 
     def _refuse_long(self, item: str, length: int, may_cut: bool) -> None:
         if not (self.truncation and may_cut):
+            limit = "evaluate.model_args.max_length is"
+            if not self._max_length:
+                limit = "the model's context holds"
             raise EvaluationError(
-                f"{item}: needs {length} tokens, the model's context holds {self.max_length}. "
+                f"{item}: needs {length} tokens, {limit} {self.max_length}. "
                 "Take shorter items, fewer few-shot examples, or shorter texts: `gen_kwargs: "
                 "{max_gen_toks: 16}` on the task in params.yaml; or set truncation: true under "
                 "evaluate.model_args to cut prompts from the left. For germline evaluate: --set "

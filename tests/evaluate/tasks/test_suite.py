@@ -185,7 +185,7 @@ FAULTS = [
     ("colours", {"model_args": {"dtpye": "float32"}}, r"'dtpye'. Legal: .*mean 'dtype'\?"),
     ("colours", {"model_args": {"device": "cpu"}}, r"Set evaluate.device"),
     ("colours", {"model_args": {"dtype": "int3"}}, r"dtype is 'int3'. Legal: auto"),
-    ("colours", {"model_args": {"max_length": -3}}, r"max_length is -3. Give a whole number"),
+    ("colours", {"model_args": {"max_length": -3}}, r"max_length is -3. Legal: a whole number"),
     ("colours", {"fewshot_as_multiturn": True}, r"Turns need a chat template"),
 ]
 

@@ -175,3 +175,30 @@ def test_a_model_is_named_once(score: Score) -> None:
     """The second would not be shown."""
     with pytest.raises(EvaluationError, match=r"model data/zoo/math: named twice"):
         score("data/zoo/math", "data/zoo/order", "data/zoo/math")
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_wrong_models_are_all_told_before_tasks_are_loaded(
+    score: Score, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip in the second model does not wait for the first, nor for the tasks."""
+    with pytest.raises(GermlineError) as caught:
+        score("data/zoo/math", "data/zoo/maht", "g00-c07", "data/zoo/math", offline=True)
+    said = ("data/zoo/maht: no such folder", "g00-c07: ", "data/zoo/math: named twice")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(any(line.startswith(f"model {part}") for line in lines) for part in said)
+    assert "loading tasks" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("at_zoo")
+def test_what_a_model_cannot_be_asked_is_told_before_another_is_scored(score: Score) -> None:
+    """Of every model, each fault."""
+    settings = ("apply_chat_template=true", "model_args.max_length=6")
+    with pytest.raises(EvaluationError) as caught:
+        score("data/zoo/math", "data/zoo/order", settings=settings)
+    lines = str(caught.value).splitlines()
+    for name in ("math", "order"):
+        own = [line for line in lines if line.startswith(f"model data/zoo/{name}")]
+        said = ("no chat template", "task english_arithmetic, item", "task english_sorting, item")
+        assert all(any(part in line for line in own) for part in said), own

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.evaluation.evaluate_job import EvaluateJob
-from flows.evaluation.task_choice import TaskChoice, choose_tasks
+from flows.evaluation.task_choice import TaskChoice, choose_tasks, own_params
 from stages.errors import GermlineError
 from stages.merge.outputs.model_folder import num_cores
 from tests.evaluate.conftest import write_lines
@@ -23,7 +23,8 @@ def choose() -> Choose:
     def run(*tasks: str, **options: Any) -> TaskChoice:
         if "include_path" in options:
             options["include_path"] = Path(options["include_path"])
-        return choose_tasks(EvaluateJob(("model",), tasks, **options))
+        job = EvaluateJob(("model",), tasks, **options)
+        return choose_tasks(job, own_params(job))
 
     return run
 

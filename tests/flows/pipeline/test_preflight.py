@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from flows.pipeline.preflight import check, legal_params
-from stages.errors import ParamsError
+from flows.pipeline.preflight import check, check_fetched, legal_params
+from stages.errors import GermlineError, ParamsError
 from stages.params.load import Params
 from stages.select.final.baselines import BASELINES
 
 GOOD: dict[str, dict[str, Any]] = {
     "download": {"base": "zoo:base", "parents": {"math": "zoo:math", "order": "zoo:order"}},
-    "evaluate": {"include_path": "data/tasks", "tasks": [{"task": "spanish_arithmetic"}]},
+    "evaluate": {
+        "include_path": "data/tasks",
+        "tasks": [{"task": "spanish_arithmetic"}],
+        "splits": {"validation": 2, "test": 2},  # prompts are built to be measured
+    },
 }
 LOCAL = {"model": "local-completions", "model_args": {"model": "m", "base_url": "http://h/v1"}}
 
@@ -98,6 +102,15 @@ def test_check_says_where_too_few_files_may_be_open(tmp_path: Path) -> None:
         ({"evaluate": {"tasks": [{"task": "spanish_arithmetics"}]}}, "spanish_arithmetic"),
         ({"evaluate": {"device": "cuda:77"}}, "'cuda:77' is not on this machine"),
         ({"evaluate": {"device": "cuda:999"}}, "'cuda:999' is not on this machine"),
+        (
+            {"evaluate": {"model_args": {"attn_implementation": "flash"}}},
+            "attn_implementation is 'flash', which the model does not take",
+        ),
+        ({"evaluate": {"model_args": {"truncation": "yes"}}}, "Legal: true or false"),
+        ({"evaluate": {"model_args": {"prefix_token_id": 5000}}}, "a number from 0 to"),
+        ({"evaluate": {"apply_chat_template": True}}, "the tokenizer has no chat template"),
+        ({"evaluate": {"model_args": {"max_length": 9}}}, "model_args.max_length is 9"),
+        ({"merge": {"modules": ["vision_tower"]}}, "merge: modules names 'vision_tower'"),
         ({"evaluate": {"gen_kwargs": {"temprature": 1.0}}}, "Did you mean 'temperature'"),
         ({"evaluate": {"gen_kwargs": {"repetition_penalty": -1}}}, "repetition_penalty is -1"),
         (
@@ -213,6 +226,57 @@ def test_check_lists_every_fault_at_once() -> None:
         check(wrong)
 
     assert 3 == len(str(caught.value).splitlines())
+
+
+def test_what_the_model_cannot_do_is_said_at_once() -> None:
+    """Attention, chat template, module and a length of each task, with what else is wrong."""
+    tasks = [{"task": "spanish_arithmetic"}, {"task": "english_sorting"}]
+    wrong = params(
+        merge={"modules": ["vision_tower"]},
+        evaluate={
+            "tasks": tasks,
+            "apply_chat_template": True,
+            "model_args": {"attn_implementation": "flash", "max_length": 4},
+        },
+        select={"optimizer": "CAM"},
+    )
+    with pytest.raises(ParamsError) as caught:
+        check(wrong, fetches=True)
+    lines = str(caught.value).splitlines()
+    said = ("vision_tower", "'flash'", "no chat template", "CAM")
+    for part in (*said, "task spanish_arithmetic, item", "task english_sorting, item"):
+        assert 1 == sum(part in line for line in lines), (part, lines)
+
+
+def test_models_of_the_hub_are_checked_once_they_are_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the download nothing is known of them; after it, and in later stages, all of it."""
+    for folder in ("data/zoo", "data/tasks"):
+        shutil.copytree(folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    hub: dict[str, object] = {"base": "org/base@main", "parents": {"math": "org/math@main"}}
+    wrong = params(
+        download=hub,
+        merge={"modules": ["vision_tower"]},
+        evaluate={"apply_chat_template": True, "model_args": {"max_length": 9}},
+    )
+    check(wrong, fetches=True)
+    for name in ("base", "math"):
+        shutil.copytree(f"data/zoo/{name}", f"data/parents/{name}")
+    empty = ("revision", "adapter_revision", "inputs", "files", "notes", "weights_hash")
+    rest = {**dict.fromkeys(empty, ""), "num_tensors": 0, "num_parameters": 0}
+    entries = [{**rest, "name": name, "source": f"org/{name}@main"} for name in ("base", "math")]
+    manifest = {"version": 2, "models": entries}
+    Path("data/parents/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    for probe, said in (
+        (check_fetched, ("no chat template", "model_args.max_length is 9")),
+        (check, ("no chat template", "model_args.max_length is 9", "vision_tower")),
+    ):
+        with pytest.raises(GermlineError) as caught:
+            probe(wrong)
+        assert all(part in str(caught.value) for part in said)
+        assert len(said) == len(str(caught.value).splitlines())
 
 
 def test_types_hide_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
