@@ -13,7 +13,6 @@ from rich.console import Console
 
 from flows.inspection.search_bar import SearchBar, SearchCount
 from flows.inspection.terminal_faults import GOES_ON, one_line_faults
-from stages.errors import GermlineError
 from stages.scratch_folder import clear_scratch
 
 if TYPE_CHECKING:  # help loads this module, and must not wait for these
@@ -32,14 +31,14 @@ def only_run() -> Iterator[None]:
     Raises:
         GermlineError: another run holds it.
     """
-    from flows.inspection.runs.run_holder import AT_WORK, holding
+    from flows.inspection.runs.run_holder import at_work, holding
 
     LOCK_PATH.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK_PATH, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise GermlineError(AT_WORK) from error
+        raise at_work(Path()) from error
     try:
         clear_scratch()
         context = click.get_current_context(silent=True)

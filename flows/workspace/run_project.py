@@ -2,13 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from flows.inspection.runs.run_holder import check_nobody_runs
 from stages.errors import GermlineError
@@ -56,7 +61,7 @@ def run_project(
         GermlineError: another run is at work there, or DVC or a stage failed; its own words came
             before.
         KeyboardInterrupt: the run was stopped between its stages.
-        SystemExit: it was stopped in a stage, which said what is kept.
+        SystemExit: it was stopped in a stage, which said what is kept, or by SIGTERM.
     """
     begin = time.monotonic()
     check_nobody_runs(Path())
@@ -67,7 +72,8 @@ def run_project(
     environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}  # stages say `python`
     child = subprocess.Popen(command, env=environment, stdout=_STDERR if quiet else None)
     try:
-        code = child.wait()
+        with _sigterm_stops(child):
+            code = child.wait()
     except KeyboardInterrupt:
         if child.wait() == _STOPPED_BETWEEN_STAGES:
             raise
@@ -83,3 +89,40 @@ def run_project(
     metrics = json.loads(METRICS.read_text(encoding="utf-8")) if METRICS.is_file() else None
     champion, page = (str(p) if p.exists() else None for p in (CHAMPION, PAGE))
     return RunSummary(round(seconds, 1), metrics, champion, page)
+
+
+@contextmanager
+def _sigterm_stops(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop the stage as Ctrl-C does where this process is asked to end, and end with 143.
+
+    A terminal sends Ctrl-C to the whole group. SIGTERM, of a service's end or of `timeout`, comes
+    to this process alone, and DVC would die of it without its stage.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = threading.Event()
+
+    def stop(*_: object) -> None:
+        asked.set()
+        for process in _group_of(child.pid):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if asked.is_set():
+        raise SystemExit(128 + signal.SIGTERM)
+
+
+def _group_of(pid: int) -> list[int]:
+    """Return a process and those below it that a terminal's Ctrl-C reaches, too."""
+    try:
+        below = [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+    group = os.getpgid(0)
+    return [one for one in (pid, *below) if psutil.pid_exists(one) and os.getpgid(one) == group]

@@ -1,6 +1,6 @@
 """Every model that met the test split, compared with the champion item by item: plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -75,12 +75,13 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class TaskRival:
-    """The parent that is the best in one task, and the champion's lead over it there."""
+    """The best of some models in one task, and the champion's lead over it there."""
 
     task: str
     champion_score: float
     champion_stderr: float
     name: str
+    kind: EntryKind
     score: float
     stderr: float
     lead: Lead
@@ -114,28 +115,42 @@ def best_of_kind(
 
 def best_parents(models: tuple[ModelFigures, ...], confidence: float) -> tuple[TaskRival, ...]:
     """Return the best parent of each task, in the order of the tasks; p as in ``best_of_kind``."""
-    champion = next(model for model in models if model.kind == "champion")
     parents = [model for model in models if model.kind == "parent"]
-    if not parents:
-        return ()
-    rivals = []
-    for task in champion.tasks:
+    return _best_in_tasks(models, parents, confidence)
+
+
+def best_others(models: tuple[ModelFigures, ...], confidence: float) -> tuple[TaskRival, ...]:
+    """Return each task's best model that is not a parent, where there are several tasks.
+
+    A champion of the mean may be behind such a one in a single task. p is as in ``best_of_kind``.
+    """
+    others = [model for model in models if model.kind not in ("champion", "parent")]
+    return _best_in_tasks(models, others, confidence) if len(models[0].tasks) > 1 else ()
+
+
+def _best_in_tasks(
+    models: Sequence[ModelFigures], rivals: Sequence[ModelFigures], confidence: float
+) -> tuple[TaskRival, ...]:
+    champion = next(model for model in models if model.kind == "champion")
+    best_of_tasks = []
+    for task in champion.tasks if rivals else ():
         sign = 1.0 if task.higher_is_better else -1.0
-        entered = [(parent.name, _of_task(parent, task.task)) for parent in parents]
-        name, best = max(entered, key=lambda pair: sign * pair[1].score)
+        entered = [(rival, _of_task(rival, task.task)) for rival in rivals]
+        rival, best = max(entered, key=lambda pair: sign * pair[1].score)
         if best.lead is not None:
-            rivals.append(
+            best_of_tasks.append(
                 TaskRival(
                     task=task.task,
                     champion_score=task.score,
                     champion_stderr=task.stderr,
-                    name=name,
+                    name=rival.name,
+                    kind=rival.kind,
                     score=best.score,
                     stderr=best.stderr,
-                    lead=_over_best_of(best.lead, len(parents), confidence),
+                    lead=_over_best_of(best.lead, len(rivals), confidence),
                 )
             )
-    return tuple(rivals)
+    return tuple(best_of_tasks)
 
 
 def _figures(entry: TestedModel, selection: Selection, confidence: float) -> ModelFigures:

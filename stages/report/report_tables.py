@@ -41,19 +41,20 @@ def summary_frame(story: Story) -> pd.DataFrame:
 
 
 def summary_markdown(story: Story, title: str) -> str:
-    """Return the verdict, each task's best parent, and all models that met the test split."""
+    """Return the verdict, each task's best rivals, and all models that met the test split."""
     tasks = _table(
-        ["task", "champion", "best parent", "its score", "difference", "p", "champion is"],
+        ["task", "champion", "against", "kind", "its score", "difference", "p", "champion is"],
         [
             [
                 rival.task,
                 with_error(rival.champion_score, rival.champion_stderr),
                 rival.name,
+                rival.kind,
                 with_error(rival.score, rival.stderr),
                 *_lead_cells(rival.lead),
                 OUTCOMES[rival.lead.outcome],
             ]
-            for rival in story.task_rivals
+            for rival in story.in_tasks
         ],
     )
     models = _table(
@@ -70,7 +71,7 @@ def summary_markdown(story: Story, title: str) -> str:
             for model in story.models
         ],
     )
-    parts = [f"# {title}", story.headline, *([tasks] if story.task_rivals else [])]
+    parts = [f"# {title}", story.headline, *([tasks] if story.in_tasks else [])]
     parts += ["## By kind of search", _kinds(story.kinds)]
     parts += [story.by_kind] if story.by_kind else []
     parts += ["## Every model on the test split", models]

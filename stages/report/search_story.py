@@ -23,7 +23,7 @@ class FailedCandidate:
 class SearchStory:
     """What a search has tried so far, its ``scan`` before the first generation included.
 
-    ``tasks`` are those of the search items, by name. ``is_raced``: each generation answered items
+    ``tasks`` are those of the search items. ``is_raced``: each generation answered items
     of its own. ``ended`` are the candidates that answered as much as any: the only ones whose
     fitness may be compared, if not raced. ``unbeaten`` are those of them that no other beats in
     every task; none where races or a single task leave nothing to compare. ``costs`` are what
@@ -46,11 +46,20 @@ class SearchStory:
     lineage: tuple[Row, ...]
     costs: tuple[str, ...] = ()
 
+    @property
+    def has_mean(self) -> bool:
+        """Whether the centre on which the search settled is a candidate of its own."""
+        return any(row.name == MEAN for row in self.lineage)
 
-def search_story(rows: Sequence[Row], *, is_raced: bool) -> SearchStory:
-    """Return the story of the search that gave ``rows``; there may be none yet."""
+
+def search_story(rows: Sequence[Row], *, is_raced: bool, order: Sequence[str] = ()) -> SearchStory:
+    """Return the story of the search that gave ``rows``; there may be none yet.
+
+    Tasks are in ``order``, those that it does not have by name.
+    """
     ended = finished(rows)
-    tasks = tuple(sorted({task for row in rows for task in row.scores.get("search", {})}))
+    names = sorted({task for row in rows for task in row.scores.get("search", {})})
+    tasks = tuple(sorted(names, key=[*order, *names].index))
     costs = tuple(sorted({unit for row in rows for unit in row.child_cost}))
     compared = [] if is_raced else [row for row in ended if row.name != MEAN]
     return SearchStory(

@@ -20,6 +20,7 @@ from stages.report.comparisons import (
     Rival,
     TaskRival,
     best_of_kind,
+    best_others,
     best_parents,
     models_compared,
 )
@@ -29,7 +30,7 @@ from stages.report.search_course import (
 )
 from stages.report.search_kinds import SearchKind, search_kinds
 from stages.report.search_story import SearchStory, search_story
-from stages.report.verdict import by_kind, headline, luck
+from stages.report.verdict import by_kind, headline, lost_to, luck
 
 _RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "tuned", "reference")
 
@@ -56,11 +57,12 @@ class Story:
 
     ``ending`` says which rule ended the search before its last generation; None where none did.
     ``models`` are all that met the test split, the champion first; ``rivals`` the best of each
-    kind; ``task_rivals`` each task's best parent. ``kinds`` are the kinds of search, the run's own
-    last, and ``by_kind`` says what it gained over the others. ``luck`` says of each lead how often
-    chance gives its like. ``num_pairs`` is what the p-values of the shortlist were multiplied by.
-    ``paths`` are the champion and the baselines that are paths.
-    ``items`` is the test split item by item, ``search`` what came before.
+    kind; ``task_rivals`` each task's best parent, and ``other_rivals`` its best model that is
+    neither parent nor champion, where there are several tasks. ``kinds`` are the kinds of search,
+    the run's own last, and ``by_kind`` says what it gained over the others. ``luck`` says of each
+    lead how often chance gives its like. ``num_pairs`` is what the p-values of the shortlist were
+    multiplied by. ``paths`` are the champion and the baselines that are paths. ``items`` is the
+    test split item by item, ``search`` what came before.
     """
 
     headline: str
@@ -73,6 +75,7 @@ class Story:
     models: tuple[ModelFigures, ...]
     rivals: tuple[Rival, ...]
     task_rivals: tuple[TaskRival, ...]
+    other_rivals: tuple[TaskRival, ...]
     kinds: tuple[SearchKind, ...]
     by_kind: str
     paths: tuple[PicturedPath, ...]
@@ -81,6 +84,16 @@ class Story:
     cost: ItemCost
     items: ItemStory
     search: SearchStory
+
+    @property
+    def in_tasks(self) -> tuple[TaskRival, ...]:
+        """Task by task the best parent, then the best of the models that are not parents."""
+        return tuple(
+            rival
+            for task in self.tasks
+            for rival in (*self.task_rivals, *self.other_rivals)
+            if rival.task == task
+        )
 
 
 def story_of(
@@ -99,24 +112,27 @@ def story_of(
     that of the intervals, and decides what counts as a win or a loss. ``halves`` are those of the
     space that was searched.
     """
-    search = search_story(rows, is_raced=is_raced)
     winner, *others = models_compared(selection, confidence)
+    tasks = tuple(figures.task for figures in winner.tasks)
+    search = search_story(rows, is_raced=is_raced, order=tasks)
     models = (replace(winner, num_evaluations=search.num_recipes), *others)
     rivals = _rivals(models, confidence)
     task_rivals = best_parents(models, confidence)
+    other_rivals = best_others(models, confidence)
     kinds = search_kinds(models, halves, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
     return Story(
-        headline=headline(models, rivals, task_rivals),
-        luck=luck(rivals, task_rivals),
+        headline=headline(models, rivals, task_rivals, other_rivals),
+        luck=luck(rivals, (*task_rivals, *lost_to(other_rivals))),
         cautions=selection.cautions,
         ending=selection.ending,
         seed=seed,
-        tasks=tuple(figures.task for figures in models[0].tasks),
+        tasks=tasks,
         champion=_champion(selection),
         models=models,
         rivals=rivals,
         task_rivals=task_rivals,
+        other_rivals=other_rivals,
         kinds=kinds,
         by_kind=by_kind(kinds),
         paths=pictured_paths(selection),

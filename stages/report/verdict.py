@@ -23,18 +23,26 @@ _HALVES = get_args(Half)
 
 
 def headline(
-    models: Sequence[ModelFigures], rivals: Sequence[Rival], tasks: Sequence[TaskRival]
+    models: Sequence[ModelFigures],
+    rivals: Sequence[Rival],
+    tasks: Sequence[TaskRival],
+    others_in_tasks: Sequence[TaskRival] = (),
 ) -> str:
     """Return the champion's test fitness, its lead over the best rivals, and its lead by task.
 
     The champion is the first of ``models``. A champion that is another of them is said to be so.
-    The last sentence is left out where there is a single task, of which the first one speaks.
+    ``tasks`` are the best parents, left out where there is a single task, of which the first
+    sentence speaks; of ``others_in_tasks`` those are named that are better than the champion.
     """
     champion, *others = models
-    parts = [
-        f"{_AGAINST_ONE[rival.lead.outcome]} the {_title(rival)} ({_lead_text(rival.lead)})"
-        for rival in rivals
-    ]
+    parts = []
+    for outcome, words in _AGAINST_ONE.items():
+        named = [
+            f"the {_title(rival)} ({_lead_text(rival.lead)})"
+            for rival in rivals
+            if rival.lead.outcome == outcome
+        ]
+        parts += [f"{words} {_listed(named)}"] if named else []
     score = f"{champion.fitness:.3f} ± {champion.stderr:.3f}"
     start = f"{champion.name} scores {score} on the test split"
     first = f"{start}: it {', and '.join(parts)}." if parts else f"{start}."
@@ -45,7 +53,20 @@ def headline(
         and one.weights_hash is not None
         and one.weights_hash == champion.weights_hash
     )
-    return f"{first} {by_task(tasks)}" if len(tasks) > 1 else first
+    by_tasks = by_task(tasks) if len(tasks) > 1 else ""
+    return " ".join(filter(None, (first, by_tasks, _lost_in_tasks(others_in_tasks))))
+
+
+def lost_to(rivals: Sequence[TaskRival]) -> list[TaskRival]:
+    """Return those of ``rivals`` that are better than the champion in their task."""
+    return [rival for rival in rivals if rival.lead.outcome == "loss"]
+
+
+def _lost_in_tasks(rivals: Sequence[TaskRival]) -> str:
+    named = [
+        f"{rival.name} in {rival.task} ({_lead_text(rival.lead)})" for rival in lost_to(rivals)
+    ]
+    return f"In single tasks another model is better: {_listed(named)}." if named else ""
 
 
 def by_task(tasks: Sequence[TaskRival]) -> str:

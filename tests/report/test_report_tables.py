@@ -37,23 +37,23 @@ def test_summary_has_a_row_for_each_model() -> None:
     assert pd.isna(summary.iloc[0]["difference"])
 
 
-def test_summary_text_shows_each_tasks_best_parent() -> None:
-    """One line for each task says who is the best parent and whether the champion is better."""
+def test_summary_text_shows_each_tasks_best_rivals() -> None:
+    """A line for the best parent of each task, and one for the best of all others."""
     story = told(
         selection=selection_with(
             entry_of("it", "champion", maths=18, french=10),
             entry_of("a|b", "parent", maths=5, french=0),
             entry_of("speaks", "parent", maths=0, french=20),
+            entry_of("uniform", "baseline", maths=9, french=9),
         )
     )
     text = summary_markdown(story, "Title")
-    assert text.startswith(f"# Title\n\n{story.headline}\n\n| task | champion | best parent |")
-    assert "| maths | 0.900 ± 0.069 | a\\|b | 0.250 ± 0.099 | 0.650 ± 0.109 |" in text
+    assert text.startswith(f"# Title\n\n{story.headline}\n\n| task | champion | against | kind |")
+    assert "| maths | 0.900 ± 0.069 | a\\|b | parent | 0.250 ± 0.099 | 0.650 ± 0.109 |" in text
     assert "| 0.00024 | better |" in text
-    assert (
-        "| french | 0.500 ± 0.115 | speaks | 1.000 ± 0.048 | -0.500 ± 0.115 | 0.0039 | worse |"
-        in (text)
-    )
+    figures = "1.000 ± 0.048 | -0.500 ± 0.115 | 0.0039 | worse |"
+    assert f"| french | 0.500 ± 0.115 | speaks | parent | {figures}" in text
+    assert "| maths | 0.900 ± 0.069 | uniform | baseline | 0.450 ± 0.114 |" in text
     assert "| it | champion | 4 | 0.700 ± " in text
     assert "| speaks | parent |  | 0.500 ± " in text
 
@@ -72,7 +72,7 @@ def test_tables_say_how_many_recipes_were_tried() -> None:
     assert b"it,champion,4,0.9," in csv_bytes(table)
     assert b"p,parent,,0.25," in csv_bytes(table)
     assert "| sweep | tuned | 24 | 0.450 ± " in summary_markdown(story, "Title")
-    assert "beats the best tuned baseline, sweep of 24 evaluations (+0.450" in story.headline
+    assert "and the best tuned baseline, sweep of 24 evaluations (+0.450" in story.headline
     assert '<td class="number">24</td>' in render_page(story.search, story, title="T")
 
 

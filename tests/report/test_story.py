@@ -20,7 +20,14 @@ def test_story_holds_the_run() -> None:
     assert ["parent", "baseline"] == [rival.kind for rival in story.rivals]
     assert ["p0", "p0"] == [rival.name for rival in story.task_rivals]
     assert 7 == story.seed
-    assert search_story(rows_of(), is_raced=False) == story.search
+    assert search_story(rows_of(), is_raced=False, order=("maths", "french")) == story.search
+
+
+def test_tasks_are_in_one_order_everywhere() -> None:
+    """Search items are told in the order of the test split; a search under way goes by name."""
+    assert ("maths", "french") == told().search.tasks
+    assert ("french", "maths") == search_story(rows_of(), is_raced=False).tasks
+    assert ("french", "maths") == search_story(rows_of(), is_raced=False, order=("other",)).tasks
 
 
 def test_story_counts_the_pairs_of_the_shortlist() -> None:

@@ -48,14 +48,34 @@ def test_headline_lists_several_losses() -> None:
     assert ") and music (-0.800" in worse
 
 
+def test_headline_names_the_tasks_in_which_another_model_is_better() -> None:
+    """Of the models that are not parents each task's best is named where it beats the champion."""
+    story = told(
+        selection=selection_with(
+            entry_of("it", "champion", maths=18, french=10),
+            entry_of("p", "parent", maths=5, french=9),
+            entry_of("ties", "baseline", maths=17, french=0),
+            entry_of("layers", "tuned", maths=0, french=20),
+        )
+    )
+    # twice McNemar's p of ten changes in one direction, for the better of two models
+    better = "layers in french (-0.500 ± 0.115, p = 0.0039)"
+    assert story.headline.endswith(f"In single tasks another model is better: {better}.")
+    assert story.luck[-1].startswith("The lead over layers in french (-0.500) is a loss")
+    assert "ties in maths" not in f"{story.headline}{story.luck}"
+
+
 def test_headline_of_one_task_says_it_once() -> None:
     """With one task the whole is the task."""
     story = told(
         selection=selection_with(
-            entry_of("it", "champion", maths=18), entry_of("p", "parent", maths=5)
+            entry_of("it", "champion", maths=9),
+            entry_of("p", "parent", maths=5),
+            entry_of("sweep", "tuned", maths=20),
         )
     )
     assert "Task by task" not in story.headline
+    assert () == story.other_rivals
     assert story.headline.endswith(").")
 
 

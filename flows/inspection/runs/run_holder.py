@@ -15,9 +15,9 @@ from stages.files import text_of, write_whole
 from stages.json_text import json_in
 
 HOLDER = Path(".scratch/run.json")
-AT_WORK = (
-    "this checkout: another run of germline is at work here. Wait for it or stop it; after a kill "
-    "of `dvc repro` alone its flow may live on."
+AT_WORK = "this checkout: another run of germline is at work here"
+_REMEDY = (
+    "Wait for it or stop it: after a kill of `dvc repro` or `germline run` the stage may live on."
 )
 _CLOCK_S = 2.0  # by which two readings of a process's start may differ
 
@@ -38,12 +38,17 @@ class RunHolder:
 
     @property
     def is_alive(self) -> bool:
-        """True where the process lives; one that took its number since is another."""
+        """True where the process lives; one that took its number since is another.
+
+        One that has ended and that nobody has waited for, a zombie, is dead.
+        """
         try:
-            begun: float = psutil.Process(self.process).create_time()
+            process = psutil.Process(self.process)
+            begun: float = process.create_time()
+            is_dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         except psutil.Error:
             return False
-        return self.is_here and abs(begun - self.begun) < _CLOCK_S
+        return self.is_here and not is_dead and abs(begun - self.begun) < _CLOCK_S
 
 
 @contextmanager
@@ -70,6 +75,13 @@ def holder_of(folder: Path) -> RunHolder | None:
     return holder if holder.is_alive or not holder.is_here else None
 
 
+def at_work(folder: Path) -> GermlineError:
+    """Return the error of a second run in the checkout at ``folder``: it names the first."""
+    holder = holder_of(folder)
+    known = "" if holder is None else f" ({holder.command}, process {holder.process})"
+    return GermlineError(f"{AT_WORK}{known}. {_REMEDY}")
+
+
 def check_nobody_runs(folder: Path) -> None:
     """Check that nobody on this machine runs germline in the checkout at ``folder``.
 
@@ -80,4 +92,4 @@ def check_nobody_runs(folder: Path) -> None:
     """
     holder = holder_of(folder)
     if holder is not None and holder.is_alive:
-        raise GermlineError(AT_WORK)
+        raise at_work(folder)

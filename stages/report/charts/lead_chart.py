@@ -1,4 +1,4 @@
-"""The champion's lead over the best of each kind, and over the best parent of each task."""
+"""The champion's lead over the best of each kind, and task by task over the best of others."""
 
 from typing import Any
 
@@ -46,5 +46,5 @@ def lead_chart(num_rows: int) -> dict[str, Any]:
         ),
         alt.Chart(data).mark_rule(strokeDash=[4, 3], color="#7b8794").encode(x=alt.datum(0)),
     )
-    says = "The champion's lead over the best model of each kind and the best parent of each task."
+    says = "The champion's lead over the best model of each kind, and over the best of each task."
     return finish(chart, height=34 * num_rows, says=says)

@@ -1,9 +1,9 @@
 """The charts that a page shows: those that its story has something to say in."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from stages.report.candidates.layer_sources import hops_of_recipe, merges_in
+from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe, merges_in
 from stages.report.candidates.scan_story import ScanStory
 from stages.report.charts.cost_chart import cost_chart
 from stages.report.charts.family_chart import family_chart
@@ -25,6 +25,7 @@ from stages.report.search_story import SearchStory
 from stages.report.story import Story
 
 Spec = dict[str, Any]
+Path = tuple[PathLayer, ...]
 _CROWD = 2000  # candidates; more of them hide each other
 
 
@@ -32,15 +33,15 @@ def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
     """Return Vega-Lite specifications by name; a template leaves out the charts it lacks."""
     scored = [row for row in search.lineage if row.fitness is not None]
     cost = cost_chart(1 if story is None else 3)
-    specs = {"cost": cost, **_search_charts(search, len(scored))} if scored else {}
+    specs = {"cost": cost, **_search_charts(search, story, len(scored))} if scored else {}
     if story is None:
         return specs
-    num_leads = len(story.rivals) + len(story.task_rivals)
+    num_leads = len(story.rivals) + len(story.in_tasks)
     leads = {"leads": lead_chart(num_leads)} if num_leads else {}
     paths = {
         f"path_{number}": path_chart(
             f"path_{number}",
-            replace(_extent(search, story), num_layers=len(one.path)),
+            _extent(search, story, [one.path]),
             f"The path of {one.name}: {one.words}.",
         )
         for number, one in enumerate(story.paths)
@@ -48,7 +49,7 @@ def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
     return {**specs, **leads, **paths, "shortlist": shortlist_chart()}
 
 
-def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
+def _search_charts(search: SearchStory, story: Story | None, num_scored: int) -> dict[str, Spec]:
     specs = {"fitness": fitness_chart(is_raced=search.is_raced, is_crowded=num_scored > _CROWD)}
     genes = [effect.gene for effect in search.gene_effects]
     if genes:
@@ -64,30 +65,36 @@ def _search_charts(search: SearchStory, num_scored: int) -> dict[str, Spec]:
         specs["races"] = race_chart()
     if search.num_layers:
         specs["layers"] = layer_chart(_num_sources(search))
-    extent = _extent(search, None)
-    if extent.num_layers:
+    searched = _paths_of(search)
+    if searched:
         says = "The path of the candidate that is picked, which the words above tell, too."
-        specs["path"] = path_chart("hops", extent, says)
+        specs["path"] = path_chart("hops", _extent(search, story, searched), says)
     return {**specs, **_scan_maps(search.scan)}
 
 
-def _extent(search: SearchStory, story: Story | None) -> PathExtent:
-    """Return scales that hold every path of the run, so that they can be compared.
+def _extent(search: SearchStory, story: Story | None, shown: Sequence[Path]) -> PathExtent:
+    """Return the scales of a picture in which the paths ``shown`` can be.
 
-    With a ``story`` they are for its paths.
+    Columns and colours are those of all paths of the page, so that pictures can be compared.
     """
-    searched = [hops_of_recipe(row.recipe) for row in search.lineage if row.recipe.layers]
-    pictured = [] if story is None else [one.path for one in story.paths]
-    paths = [tuple(path) for path in (*searched, *pictured)]
-    hops = [hop for path in paths for hop in path]
-    sources = [source for hop in hops for source in hop.sources]
-    shown = [hop for path in pictured or paths for hop in path]
+    paths = [*_paths_of(search), *(one.path for one in (story.paths if story else ()))]
+    hops = [hop for path in shown for hop in path]
     return PathExtent(
-        num_layers=max((len(path) for path in paths), default=0),
-        num_source_layers=1 + max((layer for _, layer in sources), default=0),
-        ancestors=tuple(sorted({name for name, _ in sources})),
-        has_gains=any((hop.attention_gain, hop.mlp_gain) != (1.0, 1.0) for hop in shown),
+        num_layers=max(len(path) for path in shown),
+        num_source_layers=1 + max(layer for path in paths for _, layer in _sources(path)),
+        ancestors=tuple(sorted({name for path in paths for name, _ in _sources(path)})),
+        shown=tuple(sorted({name for path in shown for name, _ in _sources(path)})),
+        has_gains=any((hop.attention_gain, hop.mlp_gain) != (1.0, 1.0) for hop in hops),
     )
+
+
+def _paths_of(search: SearchStory) -> list[Path]:
+    """Return the paths of the candidates that are any."""
+    return [tuple(hops_of_recipe(row.recipe)) for row in search.lineage if row.recipe.layers]
+
+
+def _sources(path: Path) -> list[tuple[str, int]]:
+    return [source for hop in path for source in hop.sources]
 
 
 def _scan_maps(scan: ScanStory) -> dict[str, Spec]:

@@ -62,8 +62,10 @@ function names(list, pick) {
 }
 
 function scoreTable(row) {
-  const splits = Object.keys(page.candidates.scores).filter((split) => Object.values(page.candidates.scores[split]).some((scores) => scores[row.index]));
-  const tasks = [...new Set(splits.flatMap((split) => Object.keys(page.candidates.scores[split])))];
+  const ofSplit = (split) => page.candidates.scores[split] ?? {};
+  const splits = ["search", "validation", "test"].filter((split) => Object.values(ofSplit(split)).some((scores) => scores[row.index]));
+  const named = new Set(splits.flatMap((split) => Object.keys(ofSplit(split))));
+  const tasks = [...page.tasks.filter((task) => named.has(task)), ...[...named].filter((task) => !page.tasks.includes(task))];
   const lines = tasks.map((task) => [task, ...splits.map((split) => {
     const score = page.candidates.scores[split][task]?.[row.index];
     return [score ? `${fixed(score[0])} ± ${fixed(score[1])}` : "", "number"];

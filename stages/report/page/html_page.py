@@ -49,6 +49,7 @@ def render_page(
         keep_trailing_newline=True,
     )
     environment.filters["number"] = _number
+    environment.filters["count"] = "{:,}".format
     environment.filters["p_value"] = _p_value
     recipe = None if story is None else _pretty(story.champion.recipe)
     specs = chart_specs(search, story)

@@ -44,7 +44,8 @@ function drawItems(host) {
   document.querySelectorAll("[data-show-items]").forEach((button) => button.addEventListener("click", () => {
     which.value = button.dataset.showItems;
     task.value = button.dataset.task;
-    apply();
+    if (!near.some((i) => models[i].name === button.dataset.model)) every.checked = true; // its answers are to be seen
+    rebuild();
     which.focus();
     host.scrollIntoView();
   }));

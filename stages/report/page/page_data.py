@@ -171,9 +171,11 @@ def _words(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leads(story: Story) -> list[dict[str, Any]]:
-    """Return the leads that the headline speaks of: over all tasks, then task by task."""
+    """Return the leads over the best of each kind in all tasks, then those task by task."""
     overall = [(f"over all: {rival.name} ({rival.kind})", rival.lead) for rival in story.rivals]
-    by_task = [(f"{rival.task}: {rival.name}", rival.lead) for rival in story.task_rivals]
+    by_task = [
+        (f"{rival.task}: {rival.name} ({rival.kind})", rival.lead) for rival in story.in_tasks
+    ]
     return [_lead(against, lead) for against, lead in [*overall, *by_task]]
 
 
@@ -189,7 +191,8 @@ def _lead(against: str, lead: Lead) -> dict[str, Any]:
 
 
 def _shortlist(story: Story) -> list[dict[str, Any]]:
-    """Return the fitness of each shortlisted candidate on each split that it has met."""
+    """Return the fitness of each shortlisted candidate on each split, the champion drawn last."""
+    course = sorted(shortlist_course(story), key=lambda one: one.name == story.champion.name)
     return [
         {
             "name": figure.name,
@@ -200,7 +203,7 @@ def _shortlist(story: Story) -> list[dict[str, Any]]:
             "low": _round(figure.fitness - (figure.stderr or 0.0)),
             "high": _round(figure.fitness + (figure.stderr or 0.0)),
         }
-        for figure in shortlist_course(story)
+        for figure in course
     ]
 
 

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -21,6 +22,13 @@ from tests.flows.workspace.conftest import Typed
 
 ROOT = Path(__file__).parents[3]
 METRICS = '{"test_fitness": 0.5, "test_error": 0.01}'
+
+
+def group_of(pid: int) -> int | None:
+    """Return the group of a process that lives; None of one that has ended meanwhile."""
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
 
 
 @pytest.fixture
@@ -68,16 +76,25 @@ def test_a_run_waits_for_no_other(small_pipeline: Path, typed: Typed) -> None:
     (small_pipeline / "outputs").mkdir()
     pipeline = {"stages": {"report": {"cmd": "mkdir outputs", "outs": ["outputs"]}}}
     (small_pipeline / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
+    me = os.getpid()
     with chdir(small_pipeline), holding("evolve"):
         said = typed("run", code=1).stderr
         with pytest.raises(GermlineError, match="another run of germline is at work"):
             search(ROOT / "params.yaml", folder=small_pipeline, overwrite=True)
-    assert said.startswith("error: this checkout: another run of germline is at work here.")
+    assert f"another run of germline is at work here (evolve, process {me}). Wait" in said
     assert (small_pipeline / "outputs").exists()
 
 
-def test_ctrl_c_in_a_stage_is_told_once(small_pipeline: Path) -> None:
-    """The stage says what is kept; `germline run` adds no second sentence, and ends with 130."""
+@pytest.mark.parametrize(
+    ("is_ctrl_c", "code"), [(True, 130), (False, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_a_stop_in_a_stage_is_told_once(
+    small_pipeline: Path, *, is_ctrl_c: bool, code: int
+) -> None:
+    """The stage says what is kept, `germline run` adds nothing, and no stage is left at work.
+
+    Ctrl-C comes to all processes of the group, SIGTERM to `germline run` alone.
+    """
     stage = (
         "import pathlib, time\n"
         "from flows.prefect_runtime.console import telling\n"
@@ -98,9 +115,13 @@ def test_ctrl_c_in_a_stage_is_told_once(small_pipeline: Path) -> None:
         start_new_session=True,
     )
     wait_until((small_pipeline / "begun").exists)
-    os.killpg(child.pid, signal.SIGINT)
+    if is_ctrl_c:
+        os.killpg(child.pid, signal.SIGINT)
+    else:
+        child.terminate()
     said = child.communicate()[0]
-    assert 130 == child.returncode, said
+    assert code == child.returncode, said
+    assert [] == [one.pid for one in psutil.process_iter() if child.pid == group_of(one.pid)]
     assert 1 == said.count("stopped: what was evaluated is kept"), said
 
 

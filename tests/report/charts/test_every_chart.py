@@ -18,7 +18,7 @@ from stages.report.charts.race_chart import race_chart
 from stages.report.charts.shortlist_chart import shortlist_chart
 from stages.report.charts.tradeoff_chart import tradeoff_chart
 
-EXTENT = PathExtent(8, 6, ("math", "words"), has_gains=True)
+EXTENT = PathExtent(8, 6, ("math", "words"), ("math", "words"), has_gains=True)
 CHARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "cost": lambda: cost_chart(3),
     "family": lambda: family_chart(12),
@@ -69,10 +69,10 @@ def test_a_path_has_a_row_for_each_layer_and_says_itself() -> None:
     assert "A path of eight layers." == shallow["description"]
     assert 8 * 22 == shallow["height"]
     assert 4 == len(shallow["layer"])  # the way, the fields, their numbers, the gains
-    deep = path_chart("hops", PathExtent(400, 80, ("math",), has_gains=True), "Deep.")
+    deep = path_chart("hops", PathExtent(400, 80, ("math",), ("math",), has_gains=True), "Deep.")
     assert 2 == len(deep["layer"])
     assert 900 < deep["height"] < 3000
-    plain = path_chart("hops", PathExtent(8, 6, ("math",), has_gains=False), "Plain.")
+    plain = path_chart("hops", PathExtent(8, 6, ("math",), ("math",), has_gains=False), "Plain.")
     assert 3 == len(plain["layer"])
     assert "gains" not in json.dumps(plain)
 

@@ -72,6 +72,18 @@ def test_page_holds_what_a_reader_needs() -> None:
     assert "Items asked for: 480 by the search, 0 to choose from the shortlist, 200 on" in page
 
 
+def test_page_writes_thousands_so_that_they_can_be_read() -> None:
+    """Counts have commas, as the axes of the charts do."""
+    cost = replace(told().cost, search=39000)
+    assert "Items asked for: 39,000 by the search" in page_of(replace(told(), cost=cost))
+
+
+def test_page_speaks_of_the_mean_where_there_is_one() -> None:
+    """A search that settles on no centre has no such candidate."""
+    for rows, is_said in ((rows_of(), True), (rows_of()[:-1], False)):
+        assert is_said == ("<code>mean</code> is the centre" in page_of(told(rows)))
+
+
 def test_page_says_where_the_champion_loses() -> None:
     """Each task has a line with its best parent, and a loss is marked."""
     story = told(

@@ -125,6 +125,24 @@ def test_the_keyboard_reaches_a_candidate(small: OpenPage) -> None:
     )
 
 
+def test_items_lost_against_a_baseline_show_its_answers(small: OpenPage) -> None:
+    """The columns of all models come with a number of a model that is not a parent."""
+    every = small.page.get_by_role("checkbox", name="all models")
+    small.page.get_by_label("items of maths gained against p1").click()
+    expect(every).not_to_be_checked()
+    small.page.get_by_label("items of maths gained against uniform").click()
+    expect(every).to_be_checked()
+    expect(small.page.locator("#item-table thead")).to_contain_text("uniform")
+
+
+def test_a_printed_chart_is_as_wide_as_the_paper(small: OpenPage) -> None:
+    """It was drawn for the window, which is wider."""
+    small.page.emulate_media(media="print")
+    paper = small.page.evaluate("document.body.style.width = '600px'; 600")
+    for chart in small.page.locator("[data-chart] svg").all():
+        assert chart.evaluate("node => node.getBoundingClientRect().width") <= paper
+
+
 def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> None:
     """A number of the table of gains shows its items; an item shows question and answers."""
     page = small.page

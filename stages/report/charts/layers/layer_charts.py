@@ -6,6 +6,9 @@ import altair as alt
 
 from stages.report.charts.chart_style import finish
 
+# A number is 26 pixels wide. Narrower fields, of a telephone, say it where one points at them.
+_FITS = "bandwidth('x') < 28 ? 0 : 1"
+
 
 def layer_chart(num_sources: int) -> dict[str, Any]:
     """Return a field for each layer and parent, with the parent's value written into it.
@@ -30,7 +33,7 @@ def layer_chart(num_sources: int) -> dict[str, Any]:
     )
     numbers = (
         base.transform_filter("datum.is_first")
-        .mark_text(fontSize=11, aria=False)
+        .mark_text(fontSize=11, aria=False, opacity=alt.ExprRef(_FITS))
         .encode(
             text=alt.Text("value:Q", format=".2f"),
             color=alt.condition("datum.is_large", alt.value("#ffffff"), alt.value("#1f2933")),

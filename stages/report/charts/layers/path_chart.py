@@ -1,6 +1,5 @@
 """A path: each layer of the child, which ancestor's layer it is, and its gains."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +19,14 @@ _ROOM_FOR_GAINS = 136  # pixels, next to the layers
 class PathExtent:
     """What the scales of a path's chart hold: layers of the child, layers and names of ancestors.
 
-    ``has_gains``: some layer has a gain that is not 1, which takes room.
+    ``ancestors`` are those of the whole page, where each has one colour; ``shown`` are in this
+    picture. ``has_gains``: some layer has a gain that is not 1, which takes room.
     """
 
     num_layers: int
     num_source_layers: int
     ancestors: tuple[str, ...]
+    shown: tuple[str, ...]
     has_gains: bool
 
 
@@ -58,7 +59,7 @@ def path_chart(data: str, extent: PathExtent, says: str) -> dict[str, Any]:
         x2="right:Q",
         y=alt.Y("top:Q", title="", axis=rows),
         y2="bottom:Q",
-        color=_colour(extent.ancestors),
+        color=_colour(extent),
     )
     layers = [route, fields]
     if row >= _ROW // 2 and extent.num_source_layers <= _MOST_NUMBERS:
@@ -98,10 +99,11 @@ def _gains(base: alt.Chart, extent: PathExtent, down: alt.Y) -> alt.Chart:
     return written
 
 
-def _colour(ancestors: Sequence[str]) -> alt.Color:
-    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(ancestors))]
-    scale = alt.Scale(domain=list(ancestors), range=colours)
-    return alt.Color("ancestor:N", title=None, scale=scale, legend=alt.Legend(orient="top"))
+def _colour(extent: PathExtent) -> alt.Color:
+    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(extent.ancestors))]
+    scale = alt.Scale(domain=list(extent.ancestors), range=colours)
+    legend = alt.Legend(orient="top", values=list(extent.shown))
+    return alt.Color("ancestor:N", title=None, scale=scale, legend=legend)
 
 
 def _tooltip() -> list[alt.Tooltip]:
