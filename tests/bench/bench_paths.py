@@ -176,7 +176,7 @@ def _plans(case: Case) -> Iterator[Plan]:
 
 def _switches(model: nn.Module, plans: list[Plan]) -> Iterator[float]:
     """Yield the seconds of each switch, the first of each path left out."""
-    layers = ResidentLayers(model)
+    layers = ResidentLayers(model, residence(model))
     for number in range(_SWITCHES):
         start = time.process_time()
         layers.arrange(plans[number % len(plans)])

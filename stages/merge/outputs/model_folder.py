@@ -20,7 +20,7 @@ from stages.merge.engine.small_tensor_runs import Run, merge_run, pieces_of, run
 from stages.merge.engine.tensor_ranges import merge_tensor, parts
 from stages.merge.engine.thread_pool import of_each
 from stages.merge.outputs.model_files import write_companions
-from stages.merge.outputs.resident_layers import ResidentLayers
+from stages.merge.outputs.resident_layers import LayerOrder, ResidentLayers
 from stages.merge.outputs.transformers_views import residence
 from stages.merge.plan.plan import Plan, TensorPlan
 
@@ -127,9 +127,9 @@ class ResidentSink:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._layers = ResidentLayers(model)
         self._targets = residence(model)
-        self._targets_of = {self._layers.arrangement: self._targets}
+        self._layers = ResidentLayers(model, self._targets)
+        self._targets_of: dict[LayerOrder, dict[str, Tensor]] = {}
         self._prefix = str(getattr(model, "base_model_prefix", ""))
         self._held: dict[object, tuple[object, str]] = {}
         self.contents: list[str] = []  # of the child in the model: before its layers, in each

@@ -1,7 +1,7 @@
 """The layers of a resident model, arranged as a child's are: more, fewer, or in another order."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from stages.checkpoint.model_config.config_reading import read_config
 from stages.errors import RecipeError
+from stages.merge.architecture.components import is_buffer
 from stages.merge.architecture.layer_kinds import listed_kinds
-from stages.merge.architecture.layout import layout_of
+from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.plan.plan import Plan, TensorPlan
 
 _ADVICE = "Write the child as a model folder and score that."
@@ -18,9 +19,10 @@ _ADVICE = "Write the child as a model folder and score that."
 
 @dataclass(frozen=True, slots=True)
 class LayerOrder:
-    """What the config says of each layer, and which is the first layer that holds the same.
+    """The kind of each layer, and which is the first layer that holds the same.
 
-    A layer that holds what no earlier one does is its own first.
+    Layers of one kind have tensors of the same names, and the config says the same of them. A
+    layer that holds what no earlier one does is its own first.
     """
 
     kinds: tuple[str, ...] = ()
@@ -35,10 +37,14 @@ class ResidentLayers:
     kept for the next.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
+    def __init__(self, model: nn.Module, names: Collection[str]) -> None:
+        """Take note of a model and of its tensors' ``names`` in a checkpoint."""
+        self._names = names
+        self._prefix = f"{getattr(model, 'base_model_prefix', '')}."
         self._config: Any = None
         self.arrangement = LayerOrder()
+        self._structures: dict[frozenset[str], int] = {}  # numbers of the sets of tensors seen
+        self._own: LayerOrder | None = None  # known with the first plan
         self._stock: dict[str, list[nn.Module]] = {}
         self._aliases: dict[int, list[nn.Module]] = {}  # by the id of the layer they share with
         config = getattr(model, "config", None)
@@ -53,13 +59,11 @@ class ResidentLayers:
             if isinstance(inner, nn.ModuleList) and len(inner) == depth
         )
         first = next(lists, None)
+        self._own_config = self._config.to_dict()
         if first is not None:
-            self._owner, self._name, layers = first
-            kinds = tuple(listed_kinds(self._config.to_dict(), depth))
+            self._owner, self._name, _ = first
+            kinds = tuple(listed_kinds(self._own_config, depth))
             self.arrangement = LayerOrder(kinds, tuple(range(depth)))
-            for kind, layer in zip(kinds, layers, strict=True):
-                self._stock.setdefault(kind, []).append(layer)
-        self._own, self._own_config = self.arrangement, self._config.to_dict()
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -74,6 +78,8 @@ class ResidentLayers:
         """
         if not self.arrangement.kinds:
             return self.arrangement
+        if self._own is None:
+            self._own = self._take_stock(layout_of(plan.frame))
         arrangement, config = self._own, self._own_config
         if plan.recipe.layers:
             child = read_config(plan.config)
@@ -84,7 +90,7 @@ class ResidentLayers:
                 )
             config = child.get_text_config().to_dict()
             contents = _contents_of(plan)
-            kinds = tuple(listed_kinds(config, len(contents)))
+            kinds = self._kinds(config, [{*layer} for layer in contents])
             layers = [*zip(kinds, contents, strict=True)]
             arrangement = LayerOrder(kinds, tuple(layers.index(layer) for layer in layers))
         if arrangement != self.arrangement:
@@ -93,6 +99,32 @@ class ResidentLayers:
             self._describe(config, len(arrangement.kinds))
             self.arrangement = arrangement
         return arrangement
+
+    def _take_stock(self, layout: Layout) -> LayerOrder:
+        """Sort the model's own layers by their kinds; return how they lie."""
+        tensors: list[set[str]] = [set() for _ in self.modules]
+        for name in self._names:
+            own = name if layout.layer_of(name) is not None else name.removeprefix(self._prefix)
+            layer = layout.layer_of(own)
+            if layer is not None and layer < len(tensors) and layout.module_of(own) == layout.main:
+                tensors[layer].add(layout.inner(own))
+        self.arrangement = LayerOrder(
+            self._kinds(self._own_config, tensors), self.arrangement.firsts
+        )
+        for kind, module in zip(self.arrangement.kinds, self.modules, strict=True):
+            self._stock.setdefault(kind, []).append(module)
+        return self.arrangement
+
+    def _kinds(
+        self, config: Mapping[str, Any], tensors: Sequence[Collection[str]]
+    ) -> tuple[str, ...]:
+        """Return the kind of each layer: what the config says of it, and which tensors it has."""
+        said = listed_kinds(config, len(tensors))
+        numbers = (
+            self._structures.setdefault(frozenset(names), len(self._structures))
+            for names in tensors
+        )
+        return tuple(f"{number} {kind}" for number, kind in zip(numbers, said, strict=True))
 
     def _check(self, kinds: Sequence[str], plan: Plan) -> None:
         """Check that there is a layer of each kind, before any of them is moved."""
@@ -154,6 +186,8 @@ def _contents_of(plan: Plan) -> list[dict[str, TensorPlan]]:
     contents: dict[int, dict[str, TensorPlan]] = {}
     for tensor in plan.tensors:
         layer = layout.layer_of(tensor.name)
+        if is_buffer(tensor.name, tensor.info.shape):
+            continue
         if layer is not None and layout.module_of(tensor.name) == layout.main:
             contents.setdefault(layer, {})[layout.inner(tensor.name)] = tensor.unnamed
     return [contents[layer] for layer in sorted(contents)]

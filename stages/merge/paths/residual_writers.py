@@ -24,9 +24,11 @@ _MLP_NORMS = (
     *("post_feedforward_layernorm", "post_mlp_layernorm", "post_ffw_norm", "mlp_post_norm"),
     *("post_feedforward_norm", "ffn_post_norm", "post_ffn_norm"),
 )
-# Is the attention's last norm where the MLP has two of its own, else the MLP's first.
+# Is the attention's last norm where the MLP has a first one of its own (Gemma 2), or where no norm
+# comes first (OLMo 2); else the MLP's first, whether it has a last one (A.X K1) or not (Llama).
 _EITHER = ("post_attention_layernorm", "post_attention_norm")
-_OWN_MLP_NORMS = (*_MLP_NORMS, "pre_feedforward_layernorm", "pre_mlp_layernorm")
+_MLP_FIRST = ("pre_feedforward_layernorm", "pre_mlp_layernorm")
+_LAYER_FIRST = ("input_layernorm", "attn_norm", "attention_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ def writers_of(names: Collection[str]) -> Mapping[str, Writer]:
     tops = {name.partition(".")[0] for name in names}
     norms: dict[str, Branch] = dict.fromkeys(_ATTENTION_NORMS, "attention")
     norms |= dict.fromkeys(_MLP_NORMS, "mlp")
-    if tops.intersection(_OWN_MLP_NORMS) and not tops.intersection(_ATTENTION_NORMS):
+    has_none_first = tops.intersection(_MLP_NORMS) and not tops.intersection(_LAYER_FIRST)
+    is_attentions = tops.intersection(_MLP_FIRST) or has_none_first
+    if is_attentions and not tops.intersection(_ATTENTION_NORMS):
         norms |= dict.fromkeys(_EITHER, "attention")
     is_normed = {branch for top, branch in norms.items() if top in tops}
     writers: dict[str, Writer] = {}

@@ -103,7 +103,7 @@ class IndicatorParams(EncodingParams):
 
     encoding: Literal["indicator"]
     repeats: Size = 1
-    off: float = Field(default=0.0, ge=-3, le=3)
+    off: float = Field(default=0.0, gt=-3, le=3)  # at -3 no draw is above 0
     scale: Bounds | None = None
     scales: Literal["slots", "pairs"] = "slots"
 

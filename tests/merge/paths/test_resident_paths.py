@@ -94,6 +94,27 @@ def test_layers_of_several_kinds_leave_nothing_behind(tmp_path: Path) -> None:
         assert torch.equal(said(resident)[0], said(load(folder))[0])
 
 
+def test_layers_that_only_their_tensors_tell_apart_are_kinds_of_their_own(tmp_path: Path) -> None:
+    """A path with more layers of experts than the model, whose config lists nothing of them."""
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
+    config = t.AfmoeConfig(
+        **{**MIXED, "num_hidden_layers": 3},
+        **experts,
+        num_dense_layers=1,
+        layer_types=["full_attention"] * 3,
+    )
+    models = two_models(config, "AfmoeForCausalLM", tmp_path)
+    resident = load(models[0].folder)
+    sink = ResidentSink(resident)
+    damped = [(0, 2, 0.5, 0.5), (1, 2, 0.5, 0.5), (1, 1, 1.0, 1.0)]
+    for number, path in enumerate(([*WHOLE[:2], *damped], WHOLE, [*WHOLE[:2], *damped[:1]])):
+        planned = plan(path_recipe(models, path), models)
+        folder = tmp_path / f"path-{number}"
+        assert sink.load(planned) == write_model(planned, folder, shard_bytes=1 << 20)
+        for actual, expected in zip(said(resident), said(load(folder)), strict=True):
+            assert torch.equal(actual, expected)
+
+
 def test_refused_path_leaves_the_layers_as_they_were(tmp_path: Path) -> None:
     """A kind that the model has no layer of is found before any layer is moved."""
     full = t.Gemma3TextConfig(**MIXED, layer_types=["full_attention"] * 4)

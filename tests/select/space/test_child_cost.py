@@ -39,7 +39,7 @@ def test_a_layer_that_runs_again_costs_again() -> None:
         ("splice", {}),
         ("splice", {"overlap": 2, "max_layers": 6}),
         ("splice", {"overlap": 2, "max_parameters": 109}),
-        ("blocks", {"times": [1, 1]}),
+        ("blocks", {"times": [1, 1], "mlp_gain": [0.5, 2.0]}),
     ],
 )
 def test_a_cost_that_is_the_same_for_all_is_refused(encoding: str, keys: dict[str, Any]) -> None:

@@ -28,18 +28,19 @@ class Blocks(Encoding):
         """Keep the bounds of a block."""
         super().__init__(params, pool, size, decimals)
         self._num_blocks = params.blocks
-        self._length = min(params.length or self.num_layers, max(1, self.stop - self.first))
+        self._length = params.length or max(1, self.stop - self.first)
         self._times = params.times
 
     def check(self, faults: Faults) -> None:
-        """Find more blocks than layers to lay them over."""
+        """Find more blocks than layers to lay them over, and blocks longer than these."""
         super().check(faults)
         free = self.stop - self.first
-        if self._num_blocks > free > 0:
-            faults.add(
-                f"params.yaml: select.space.layers.blocks is {self._num_blocks}, and {free} "
-                f"layers are not fixed. Legal is 1 to {free}; lower it."
-            )
+        for name, asked in (("blocks", self._num_blocks), ("length", self._length)):
+            if asked > free > 0:
+                faults.add(
+                    f"params.yaml: select.space.layers.{name} is {asked}, and {free} layers are "
+                    f"not fixed. Legal is 1 to {free}; lower it."
+                )
 
     def depths(self) -> tuple[int, int]:
         """Return the depths with every block skipped, or all of them run as often as may be."""

@@ -11,14 +11,16 @@ from stages.errors import Faults
 from stages.params.section import Bounds
 from stages.params.space.layers_params import EncodingParams
 from stages.recipe.model_size import ModelSize
+from stages.seeds import key, random_words
 from stages.select.space.genes import Gene
-from stages.select.space.layers.hops import Hop, lengthened
+from stages.select.space.layers.hops import Hop, hops_of, lengthened
 from stages.select.space.layers.room import NO_BOUND, Room
 
 Values = Mapping[str, float | str]  # what the genes stand for: numbers, whole numbers and names
 
 LAYERS = "layers"  # the parameter of genes that say the child's layers
 _BRANCHES = ("attention", "mlp")
+_NUM_CORNERS = 256  # what hangs on four genes at once is overlooked once in ten million
 _PLACE = "params.yaml: select.space.layers"
 
 
@@ -94,6 +96,25 @@ class Encoding(ABC):
             )
         elif not faults:
             self._check_parameters(fewest, faults)
+
+    def check_variety(self, faults: Faults) -> None:
+        """Find bounds that leave nothing but whole models, tried on some corners of the space."""
+        if all(_is_whole(self.decode(values), self.num_layers) for values in self._corners()):
+            faults.add(
+                f"{_PLACE}: every path that these bounds allow is a whole model of the pool, so "
+                "nothing is searched in the layers. Widen them, give a gain bounds, or leave "
+                "layers out."
+            )
+
+    def _corners(self) -> Iterator[Values]:
+        genes = self.genes()
+        stream = key("corners of a space of paths")
+        for number in range(_NUM_CORNERS):
+            words = random_words(stream, number * len(genes), len(genes))
+            yield {
+                gene.name: gene.value_of(gene.high if word % 2 else gene.low)
+                for gene, word in zip(genes, words.tolist(), strict=True)
+            }
 
     def _check_parameters(self, fewest: int, faults: Faults) -> None:
         """Find a bound on parameters that no child meets, or not with ``min_layers``."""
@@ -172,6 +193,10 @@ class Encoding(ABC):
         """Return the factor that a gene's logarithm stands for, rounded and within its bounds."""
         low, high = bounds
         return min(max(round(math.exp(float(value)), self._decimals), low), high)
+
+
+def _is_whole(path: Sequence[Hop], num_layers: int) -> bool:
+    return any(list(path) == hops_of(hop.model, 0, num_layers) for hop in path[:1])
 
 
 def _gain_name(stem: str, branch: str) -> str:

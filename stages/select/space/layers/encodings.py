@@ -48,4 +48,6 @@ def encoding_of(
     encoding = ENCODINGS[params.encoding](params, pool, size, decimals)
     encoding.check(faults)
     faults.raise_as(ParamsError)
+    encoding.check_variety(faults)
+    faults.raise_as(ParamsError)
     return encoding

@@ -145,6 +145,25 @@ def test_strategies_search_paths(name: str, optimizer: str) -> None:
     assert space.path(genomes[0]) == tuple(hops_of(0, 0, 6))
 
 
+ONLY_WHOLE = "every path that these bounds allow is a whole model of the pool"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "keys"),
+    [
+        ("blocks", {"times": [1, 1], "mlp_gain": [0.5, 2.0]}),
+        ("blocks", {"times": [0, 2], "min_layers": 6, "max_layers": 6, "blocks": 2, "parents": 1}),
+        ("pick", {"group": 5}),
+        ("indicator", {"min_layers": 6, "repeats": 2, "parents": 1}),
+        ("indicator", {"min_layers": 6, "scale": [0.5, 2.0], "parents": 1}),
+        ("splice", {"first_fixed": 5}),
+    ],
+)
+def test_few_paths_are_not_taken_for_none(encoding: str, keys: dict[str, Any]) -> None:
+    """Bounds that leave some path besides whole models are legal."""
+    assert paths(encoding, **keys).genes
+
+
 @pytest.mark.parametrize(
     ("encoding", "keys", "said"),
     [
@@ -189,6 +208,13 @@ def test_strategies_search_paths(name: str, optimizer: str) -> None:
             {"pool": "merge", "methods": ("linear",)},
             "splice chooses between models, and the pool is merge alone",
         ),
+        ("blocks", {"length": 5, "first_fixed": 2}, "layers.length is 5, and 4 layers are not"),
+        ("blocks", {"times": [1, 1]}, ONLY_WHOLE),
+        ("blocks", {"times": [0, 1], "min_layers": 6, "blocks": 3}, ONLY_WHOLE),
+        ("blocks", {"max_layers": 6, "pool": "merge", "methods": ("linear",)}, ONLY_WHOLE),
+        ("pick", {"group": 6}, ONLY_WHOLE),
+        ("indicator", {"min_layers": 6, "parents": 1}, ONLY_WHOLE),
+        ("interleaved", {"max_layers": 6, "min_layers": 6, "parents": 1}, ONLY_WHOLE),
     ],
 )
 def test_what_no_path_can_meet_is_refused(encoding: str, keys: dict[str, Any], said: str) -> None:
