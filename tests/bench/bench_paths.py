@@ -20,6 +20,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
+from stages.merge.architecture.parameter_counts import size_of
 from stages.merge.methods import METHODS
 from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.outputs.resident_layers import ResidentLayers
@@ -168,7 +169,7 @@ def _plans(case: Case) -> Iterator[Plan]:
             *hops_of(2, 2 * third, depth),
         ]
         recipe = path_recipe(
-            path, refs[1:], refs[0], MergeParams(), module="default", num_layers=depth
+            path, refs[1:], refs[0], MergeParams(), module="default", size=size_of(models[0])
         )
         used = {model.folder.name: model for model in models}
         yield plan(recipe, [used[ancestor.name] for ancestor in recipe.ancestors])

@@ -1,6 +1,7 @@
 """The layers of a resident model, arranged as a child's are: more, fewer, or in another order."""
 
 import copy
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from stages.checkpoint.model_config.config_reading import read_config
 from stages.errors import RecipeError
 from stages.merge.architecture.components import is_buffer
-from stages.merge.architecture.layer_kinds import listed_kinds
+from stages.merge.architecture.configured_layers import ConfiguredLayers
 from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.plan.plan import Plan, TensorPlan
 
@@ -62,8 +63,7 @@ class ResidentLayers:
         self._own_config = self._config.to_dict()
         if first is not None:
             self._owner, self._name, _ = first
-            kinds = tuple(listed_kinds(self._own_config, depth))
-            self.arrangement = LayerOrder(kinds, tuple(range(depth)))
+            self.arrangement = LayerOrder(("",) * depth, tuple(range(depth)))  # not yet asked
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -119,12 +119,13 @@ class ResidentLayers:
         self, config: Mapping[str, Any], tensors: Sequence[Collection[str]]
     ) -> tuple[str, ...]:
         """Return the kind of each layer: what the config says of it, and which tensors it has."""
-        said = listed_kinds(config, len(tensors))
-        numbers = (
-            self._structures.setdefault(frozenset(names), len(self._structures))
-            for names in tensors
-        )
-        return tuple(f"{number} {kind}" for number, kind in zip(numbers, said, strict=True))
+        said = ConfiguredLayers(config).kinds
+        kinds = []
+        for layer, names in enumerate(tensors):
+            number = self._structures.setdefault(frozenset(names), len(self._structures))
+            of_layer = {key: entries[layer] for key, entries in sorted(said.items())}
+            kinds.append(f"{number} {json.dumps(of_layer, default=str)}")
+        return tuple(kinds)
 
     def _check(self, kinds: Sequence[str], plan: Plan) -> None:
         """Check that there is a layer of each kind, before any of them is moved."""

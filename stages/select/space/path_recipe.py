@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from stages.params.merge_params import MergeParams
+from stages.recipe.model_size import ModelSize
 from stages.recipe.recipe import (
     MAX_GAIN,
     Ancestor,
@@ -15,7 +16,7 @@ from stages.recipe.recipe import (
     Slice,
     Span,
 )
-from stages.select.space.layers.hops import Hop, hops_of
+from stages.select.space.layers.hops import Hop
 
 _COPY = (Rule({}),)
 
@@ -27,17 +28,21 @@ def path_recipe(
     merge: MergeParams,
     *,
     module: str,
-    num_layers: int,
+    size: ModelSize,
 ) -> Recipe:
     """Return the recipe of ``path`` through the models of ``pool``, each hop a slice.
 
     The base is the frame: config, tokenizer, code and what is copied are its own, as those of
     every candidate are. Embeddings are the first hop's model's, final norm and head the last's.
-    Only models that the path runs through are ancestors. A path that is all of one model, in
-    order and without gains, is that model: the recipe of the parent alone, or the merge itself.
+    Only models that the path runs through are ancestors. A gain of a branch that a layer of
+    ``size`` does not have is left out. A path that is all of one model, in order and without
+    gains, is that model: the recipe of the parent alone, or the merge itself.
     """
     used = sorted({hop.model for hop in path})
-    if list(path) == hops_of(used[0], 0, num_layers):
+    gains = [_of_branches(own, hop, size) for own, hop in zip(_gains(path), path, strict=True)]
+    is_plain = path[0].scale == 1 and all(own == (1.0, 1.0) for own in gains)
+    places = [(hop.model, hop.layer) for hop in path]
+    if is_plain and places == [(used[0], layer) for layer in range(len(size.layers))]:
         only = pool[used[0]]
         if isinstance(only, NestedRecipe):
             return only.recipe
@@ -45,8 +50,8 @@ def path_recipe(
     frame = [] if base is None else [base]
     index_of = {model: len(frame) + index for index, model in enumerate(used)}
     slices = tuple(
-        Slice((Span(index_of[hop.model], hop.layer, hop.layer + 1),), None, *gains)
-        for hop, gains in zip(path, _gains(path), strict=True)
+        Slice((Span(index_of[hop.model], hop.layer, hop.layer + 1),), None, *own)
+        for hop, own in zip(path, gains, strict=True)
     )
     return Recipe(
         "passthrough",
@@ -54,6 +59,14 @@ def path_recipe(
         _COPY,
         layers=(ModuleLayers(module, slices, path[0].scale),),
         dtype=merge.dtype,
+    )
+
+
+def _of_branches(gains: tuple[float, float], hop: Hop, size: ModelSize) -> tuple[float, float]:
+    attention, mlp = gains
+    return (
+        attention if size.has("attention", hop.layer) else 1.0,
+        mlp if size.has("mlp", hop.layer) else 1.0,
     )
 
 

@@ -234,8 +234,8 @@ class Space:
                 return merged
             is_alone = self.params.layers is not None and self.params.layers.pool == "merge"
             pool = (*(() if is_alone else parents), NestedRecipe(MERGE, merged))
-        num_layers = self.layers.num_layers if self.layers else 0
-        recipe = path_recipe(path, pool, base, merge, module=self._module, num_layers=num_layers)
+        size = self.layers.size if self.layers else ModelSize(())
+        recipe = path_recipe(path, pool, base, merge, module=self._module, size=size)
         return canonical(recipe, self._spec_of)
 
     def _values(self, genome: Sequence[float]) -> dict[Gene, float]:

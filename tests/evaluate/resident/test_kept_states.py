@@ -13,12 +13,14 @@ from stages.merge.outputs.model_folder import ResidentSink
 from stages.merge.plan.planner import plan
 from stages.params.evaluate_params import EvaluateParams
 from stages.params.merge_params import MergeParams
+from stages.recipe.model_size import ModelSize
 from stages.recipe.recipe import Model, Recipe
 from stages.select.space.layers.hops import Hop
 from stages.select.space.path_recipe import path_recipe
 
 ZOO = Path("data/zoo")
 NAMES = ("base", "math", "spanish", "order")
+SIX = ModelSize((0,) * 6)
 PARAMS = EvaluateParams.model_validate(
     {
         "include_path": "data/tasks",
@@ -36,7 +38,7 @@ def path(text: str) -> Recipe:
         gain = 1 / float(divisor or 1)
         hops.append(Hop("mso".index(word[0]), int(layer), gain, gain))
     models = [Model(name, name) for name in NAMES]
-    return path_recipe(hops, models[1:], models[0], MergeParams(), module="default", num_layers=6)
+    return path_recipe(hops, models[1:], models[0], MergeParams(), module="default", size=SIX)
 
 
 # The second shares three hops with the first, the third five, the fourth none but by its weights,

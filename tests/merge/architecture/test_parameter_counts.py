@@ -3,9 +3,12 @@
 import math
 from pathlib import Path
 
+import pytest
+
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.architecture.parameter_counts import size_of
 from stages.recipe.model_size import ModelSize
+from tests.merge.architecture.families import make
 
 
 def test_layers_and_the_rest_are_all_parameters() -> None:
@@ -25,3 +28,14 @@ def test_layers_and_the_rest_are_all_parameters() -> None:
 def test_layers_of_other_sizes_are_counted_each() -> None:
     """A path's parameters depend on which layers it has."""
     assert ModelSize((5, 10), rest=3).of([1, 1, 0]) == 28
+
+
+@pytest.mark.parametrize(
+    ("family", "branches"), [("mamba", {"attention"}), ("phi3", {"attention", "mlp"})]
+)
+def test_branches_are_those_that_write_to_the_stream(
+    family: str, branches: set[str], tmp_path: Path
+) -> None:
+    """A state space stands for attention; a layer of it has no MLP."""
+    make(family, 0).save_pretrained(tmp_path)
+    assert size_of(Checkpoint(tmp_path)).branches == (frozenset(branches),) * 2

@@ -115,6 +115,22 @@ def test_layers_that_only_their_tensors_tell_apart_are_kinds_of_their_own(tmp_pa
             assert torch.equal(actual, expected)
 
 
+def test_kinds_that_take_turns_follow_a_path(tmp_path: Path) -> None:
+    """RecurrentGemma's config lists a cycle of kinds, the child's an entry for each layer."""
+    config = t.RecurrentGemmaConfig(
+        **{**MIXED, "num_hidden_layers": 4}, attention_window_size=4, lru_width=16
+    )
+    models = two_models(config, "RecurrentGemmaForCausalLM", tmp_path)
+    resident = load(models[0].folder)
+    sink = ResidentSink(resident)
+    for number, layers in enumerate(([(0, 0), (1, 2), (0, 2), (1, 3)], [(1, 1), (0, 2)])):
+        planned = plan(path_recipe(models, hops(*layers)), models)
+        folder = tmp_path / f"path-{number}"
+        assert sink.load(planned) == write_model(planned, folder, shard_bytes=1 << 20)
+        for actual, expected in zip(said(resident), said(load(folder)), strict=True):
+            assert torch.equal(actual, expected)
+
+
 def test_refused_path_leaves_the_layers_as_they_were(tmp_path: Path) -> None:
     """A kind that the model has no layer of is found before any layer is moved."""
     full = t.Gemma3TextConfig(**MIXED, layer_types=["full_attention"] * 4)

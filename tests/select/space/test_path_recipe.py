@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+from stages.errors import ParamsError
+from stages.recipe.model_size import ModelSize
 from stages.recipe.recipe import NestedRecipe, Span
 from stages.select.final.warm_starts import warm_starts
 from stages.select.space.layers.hops import hops_of
@@ -90,3 +94,41 @@ def test_starts_of_a_joint_space_are_whole_models() -> None:
     alone = warm_starts(["parents"], pooled).values()
     weights = [recipe_of(pooled, genome).rules for genome in alone]
     assert [rules[0].values["weight"] for rules in weights] == [(1.0, 0.0), (0.0, 1.0)]
+
+
+def _hybrid(*branches: str) -> ModelSize:
+    """Return the size of a model of six layers, whose first ones have one branch each."""
+    both = frozenset({"attention", "mlp"})
+    own = tuple(frozenset({branch}) for branch in branches)
+    return ModelSize((1,) * 6, branches=(*own, *(both,) * (6 - len(own))))
+
+
+def test_a_gain_of_a_branch_that_a_layer_lacks_is_left_out() -> None:
+    """A block that runs twice is damped where there is something to damp."""
+    space = paths("blocks", parents=1, size=_hybrid("attention", "mlp"))
+    twice: dict[str, float | str] = {
+        "block1.start": 0.0,
+        "block1.length": 3.0,
+        "block1.times": 2.0,
+    }
+    slices = recipe_of(space, genome_of(space, twice)).layers[0].slices
+    gains = [(part.attention_gain, part.mlp_gain) for part in slices]
+    assert gains == [(0.5, 1), (1, 0.5), (0.5, 0.5)] * 2 + [(1, 1)]
+
+
+def test_gains_that_no_layer_has_leave_the_parent() -> None:
+    """A path of a whole model whose gains have no effect is the model, under the model's id."""
+    space = paths("splice", mlp_gain=[0.5, 2.0], size=_hybrid("attention", "mlp"))
+    whole: dict[str, float | str] = {"segment1.model": "a", "segment2.model": "a", "cut1": 2.0}
+    damped = {**whole, "cut1": 1.0, "segment1.log_mlp_gain": -0.5, "segment2.log_mlp_gain": 0.0}
+    plain = {**whole, "segment1.log_mlp_gain": 0.0, "segment2.log_mlp_gain": 0.0}
+    ids = {recipe_of(space, genome_of(space, values)).id for values in (damped, plain)}
+    assert len(ids) == 1
+
+
+def test_bounds_of_a_gain_that_no_layer_has_are_refused() -> None:
+    """A state space without MLP has no MLP gains to search."""
+    size = _hybrid(*("attention",) * 6)
+    with pytest.raises(ParamsError, match="mlp_gain is given, and no layer of the models has"):
+        paths("blocks", mlp_gain=[0.5, 2.0], size=size)
+    assert paths("blocks", mlp_gain=[1.0, 1.0], size=size).genes

@@ -69,14 +69,7 @@ class Encoding(ABC):
     def check(self, faults: Faults) -> None:
         """Find what the pool and the depth of its models cannot meet."""
         depth = self.num_layers
-        for name, bounds in self.factors().items():
-            if bounds is not None and bounds[0] < bounds[1] and self.factor(name, bounds).is_fixed:
-                faults.add(
-                    f"{_PLACE}.{name} is [{bounds[0]:.10g}, {bounds[1]:.10g}]. Its logarithm has "
-                    f"{self._decimals} decimals, to which both are one number: nothing would be "
-                    "searched. Widen the bounds, raise select.space.decimals, or give one number "
-                    "twice."
-                )
+        self._check_gains(faults)
         if self._num_first + self._num_last >= depth:
             faults.add(
                 f"{_PLACE}: first_fixed is {self._num_first} and last_fixed is {self._num_last}, "
@@ -115,6 +108,24 @@ class Encoding(ABC):
                 gene.name: gene.value_of(gene.high if word % 2 else gene.low)
                 for gene, word in zip(genes, words.tolist(), strict=True)
             }
+
+    def _check_gains(self, faults: Faults) -> None:
+        """Find bounds of a gain between which nothing lies, or of a branch that is not there."""
+        for name, bounds in self.factors().items():
+            if bounds is not None and bounds[0] < bounds[1] and self.factor(name, bounds).is_fixed:
+                faults.add(
+                    f"{_PLACE}.{name} is [{bounds[0]:.10g}, {bounds[1]:.10g}]. Its logarithm has "
+                    f"{self._decimals} decimals, to which both are one number: nothing would be "
+                    "searched. Widen the bounds, raise select.space.decimals, or give one number "
+                    "twice."
+                )
+        for branch, bounds in self._gains.items():
+            has = any(self.size.has(branch, layer) for layer in range(self.num_layers))
+            if bounds not in (None, (1.0, 1.0)) and not has:
+                faults.add(
+                    f"{_PLACE}.{branch}_gain is given, and no layer of the models has such a "
+                    f"branch. Leave {branch}_gain out."
+                )
 
     def _check_parameters(self, fewest: int, faults: Faults) -> None:
         """Find a bound on parameters that no child meets, or not with ``min_layers``."""
