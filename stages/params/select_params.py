@@ -1,7 +1,7 @@
 """``select`` of params.yaml: the search and the final choice."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from stages.params.space.space_params import SpaceParams
 
 Objectives = Literal["weighted", "separate"]
 ScheduleName = Literal["generations", "steady"]
+WarmStart = Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]
 
 
 class RacingParams(Section):
@@ -87,10 +88,7 @@ class SelectParams(Section):
     seed: Seed = 1
     sigma: float = Field(default=1 / 6, gt=0, le=1)
     space: SpaceParams = SpaceParams()
-    warm_start: Listed[Literal["uniform", "task_arithmetic", "ties", "dare_ties", "parents"]] = [
-        "uniform",
-        "parents",
-    ]
+    warm_start: Listed[WarmStart] = ["uniform", "parents"]
     shortlist: int = Field(default=5, ge=0, le=10_000)
     objectives: Objectives = "weighted"
     cost: Literal["parameters", "layers"] | None = None
@@ -100,6 +98,15 @@ class SelectParams(Section):
     scan: ScanParams = ScanParams()
     stop: StopParams = StopParams()
     tuned_baselines: TunedBaselinesParams = TunedBaselinesParams()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_alone_start_at_parents(cls, keys: Any) -> Any:
+        """Where there are no methods and no listed starts, leave the merge out of them."""
+        match keys:
+            case {"space": {"methods": []}} if "warm_start" not in keys:
+                return {**keys, "warm_start": ["parents"]}
+        return keys
 
     @model_validator(mode="after")
     def _cost_is_an_objective(self) -> "SelectParams":

@@ -56,6 +56,16 @@ def test_defaults_fill_what_is_not_said(tmp_path: Path) -> None:
     )
 
 
+def test_a_search_of_paths_alone_starts_at_parents(tmp_path: Path) -> None:
+    """Without methods no merge is among the warm starts, unless one is listed."""
+    paths = {"methods": [], "layers": {"encoding": "pick"}}
+    listed = {"space": paths, "warm_start": ["uniform"]}
+
+    assert load_params(write(tmp_path, select={"space": paths})).select.warm_start == ["parents"]
+    assert load_params(write(tmp_path, select=listed)).select.warm_start == ["uniform"]
+    assert load_params(write(tmp_path)).select.warm_start == ["uniform", "parents"]
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
