@@ -26,7 +26,15 @@ dvc_plots/
 .answers/
 .judge/
 """
-DVCIGNORE = "__pycache__/\n*.py[co]\n/data/sources/*.md\n"
+DVCIGNORE = """\
+__pycache__/
+*.py[co]
+.ipynb_checkpoints/
+.DS_Store
+*~
+.*.sw?
+/data/sources/*.md
+"""
 SOURCES_README = (
     "Hashes of the model folders in params.yaml, written by `germline download`. Keep in git.\n"
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from flows.workspace.budget import Budget
 from flows.workspace.fitting_params import fitting_params
@@ -43,6 +44,9 @@ def test_own_models_and_questions_become_a_project(own_models: Path, typed: Type
     assert (project / ".git").is_dir()
     assert (project / ".dvc/config").is_file()
     assert (project / "data/tasks/sums.csv").read_bytes() == Path("sums.csv").read_bytes()
+    with Repo(str(project)) as repo:
+        for name in (".ipynb_checkpoints/sums.csv", "__pycache__/sums.pyc", "sums.csv~"):
+            assert repo.dvcignore.is_ignored_file(str(project / "data/tasks" / name)), name
 
 
 def test_zoo_becomes_a_project(own_models: Path, typed: Typed) -> None:
