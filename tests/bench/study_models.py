@@ -12,12 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import click
@@ -47,10 +45,9 @@ from tests.bench.compared_searches import (
     OwnSearch,
     SobolSearch,
 )
+from tests.bench.strategy_scores import champion_of, table
 
 ROOT = Path(__file__).parents[2]
-SHORTLIST = 5
-FLOOR = "random"
 WORKERS = 2
 WEIGHTS_ALONE = ("mergekit-evolve", "Mergenetic")  # they know no paths
 
@@ -157,7 +154,7 @@ class StudyProject:
     def test_scores(self, arm: str, seed: int) -> list[float]:
         """Return what the champion scores on the test items at each budget."""
         search = self.search(arm, seed)
-        known: dict[str, tuple[float, Recipe]] = {}  # in ask order
+        known: dict[str, tuple[Recipe, float]] = {}  # in ask order
         scores: list[float] = []
         num_asked = 0
         while len(scores) < len(self.budgets):
@@ -166,7 +163,7 @@ class StudyProject:
             search.tell(evaluations)
             for recipe, evaluation in zip(recipes, evaluations, strict=True):
                 fitness = evaluation.fitness(self.weights) if evaluation else 0.0
-                known.setdefault(recipe.id, (fitness, recipe))
+                known.setdefault(recipe.id, (recipe, fitness))
                 num_asked += 1
                 if num_asked == self.budgets[len(scores)]:
                     scores.append(self._champion_score(known, search.centre()))
@@ -177,33 +174,14 @@ class StudyProject:
         return scores
 
     def _champion_score(
-        self, known: Mapping[str, tuple[float, Recipe]], centre: Genome | None
+        self, known: Mapping[str, tuple[Recipe, float]], centre: Genome | None
     ) -> float:
-        ranked = sorted(known.values(), key=lambda entry: -entry[0])
-        listed = [recipe for _, recipe in ranked[:SHORTLIST]]
-        listed += [] if centre is None else [self.recipe(centre)]
-        champion = max(listed, key=lambda recipe: self.fitness(recipe, "validation"))
+        champion = champion_of(
+            known.values(),
+            None if centre is None else self.recipe(centre),
+            lambda recipe: self.fitness(recipe, "validation"),
+        )
         return self.fitness(champion, "test")
-
-
-def table(
-    title: str, budgets: Sequence[int], scores: Mapping[str, list[list[float]]]
-) -> Iterator[str]:
-    """Yield the lines of a table, best last budget first."""
-    yield f"| {title} | " + " | ".join(f"{budget} candidates" for budget in budgets) + " |"
-    yield "| --- |" + " --- |" * len(budgets)
-    columns = {arm: list(zip(*runs, strict=True)) for arm, runs in scores.items()}
-    floor = columns[FLOOR]
-    for arm, column in sorted(columns.items(), key=lambda item: -fmean(item[1][-1])):
-        cells = []
-        for mine, blind in zip(column, floor, strict=True):
-            error = stdev(mine) / sqrt(len(mine))
-            leads = [a - b for a, b in zip(mine, blind, strict=True)]
-            lead = f"{fmean(leads):+.3f} ± {stdev(leads) / sqrt(len(leads)):.3f}"
-            cells.append(
-                f"{fmean(mine):.3f} ± {error:.3f}" + (f" ({lead})" if arm != FLOOR else "")
-            )
-        yield f"| `{arm}` | " + " | ".join(cells) + " |"
 
 
 @click.command()

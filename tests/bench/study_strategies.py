@@ -8,8 +8,6 @@ best of those is scored on the test items, which steered nothing.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from math import sqrt
-from statistics import fmean, stdev
 from typing import Any
 
 import click
@@ -20,13 +18,13 @@ from stages.seeds import key
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.ask_schedule import is_steady
 from stages.select.strategies.strategy import Result
+from tests.bench.strategy_scores import champion_of, table
 from tests.select.landscape import Landscape
 from tests.select.specs import space_of
 from tests.select.steps import params_of, search_of
 
 POPULATION = 12
 BUDGETS = (48, 144, 288)
-SHORTLIST = 5
 TASKS = {"t0": 1.0, "t1": 1.0, "t2": 1.0}
 SOBOL = "Sobol"  # of SciPy; a floor, and no strategy of germline
 ARMS = {
@@ -101,32 +99,18 @@ def test_scores(arm: str, space_name: str, seed: int, **schedule: Any) -> list[f
             known.setdefault(genome or (), fitness(search, genome or ()))
             count += 1
         elif count in BUDGETS:
-            listed = sorted(known, key=lambda g: -known[g])[:SHORTLIST]
-            listed += [] if genome is None else [genome]
-            champion = max(listed, key=lambda g: fitness(validation, g))
+            champion = champion_of(known.items(), genome, lambda g: fitness(validation, g))
             scores.append(fitness(test, champion))
     return scores
 
 
-def table(space_name: str, seeds: Sequence[int], pool: ProcessPoolExecutor) -> Iterator[str]:
-    """Yield the lines of a table, best last budget first."""
+def table_of(space_name: str, seeds: Sequence[int], pool: ProcessPoolExecutor) -> Iterator[str]:
+    """Return the lines of a space's table."""
     jobs = {
         arm: [pool.submit(test_scores, arm, space_name, seed) for seed in seeds] for arm in ARMS
     }
-    columns = {
-        arm: list(zip(*(run.result() for run in runs), strict=True)) for arm, runs in jobs.items()
-    }
-    floor = columns["random"]
-    yield f"| {space_name} | " + " | ".join(f"{budget} candidates" for budget in BUDGETS) + " |"
-    yield "| --- |" + " --- |" * len(BUDGETS)
-    for arm, scores in sorted(columns.items(), key=lambda item: -fmean(item[1][-1])):
-        cells = []
-        for column, blind in zip(scores, floor, strict=True):
-            leads = [a - b for a, b in zip(column, blind, strict=True)]
-            error = stdev(leads) / sqrt(len(leads))
-            lead = "" if arm == "random" else f" ({fmean(leads):+.3f} ± {error:.3f})"
-            cells.append(f"{fmean(column):.3f}{lead}")
-        yield f"| `{arm}` | " + " | ".join(cells) + " |"
+    scores = {arm: [run.result() for run in runs] for arm, runs in jobs.items()}
+    return table(space_name, BUDGETS, scores, has_errors=False)
 
 
 @click.command()
@@ -137,7 +121,7 @@ def main(num_seeds: int, processes: int) -> None:
     with ProcessPoolExecutor(processes) as pool:
         for space_name in SPACES:
             click.echo()
-            for line in table(space_name, range(num_seeds), pool):
+            for line in table_of(space_name, range(num_seeds), pool):
                 click.echo(line)
 
 
