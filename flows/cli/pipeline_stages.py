@@ -34,11 +34,14 @@ def report_command() -> None:
     from flows.prefect_runtime.console import main
 
     def write() -> None:
+        from flows.merging.weights_hashes import cache_folder
         from stages.params.load import load_params
+        from stages.report.page.vega_bundle import kept_vega_bundle
         from stages.report.stage import LINEAGE, REPORTS, SELECTION, run
 
         params = load_params()
-        run(LINEAGE, SELECTION, params.report, REPORTS, select=params.select)
+        library = kept_vega_bundle(cache_folder())
+        run(LINEAGE, SELECTION, params.report, REPORTS, select=params.select, library=library)
 
     main(write)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.report.page.chart_specs import chart_specs
 from stages.report.page.page_data import page_data
+from stages.report.page.vega_bundle import vega_lite_version
 from stages.report.story import Story
 
 if TYPE_CHECKING:
@@ -27,19 +28,13 @@ class Plot:
     def _repr_svg_(self) -> str:
         import vl_convert
 
-        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), _vega_lite()))
+        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), vega_lite_version()))
 
     def png(self) -> bytes:
         """Return the picture in pixels: its size hardly grows with the number of candidates."""
         import vl_convert
 
-        return bytes(vl_convert.vegalite_to_png(self.chart.to_dict(), _vega_lite()))
-
-
-def _vega_lite() -> str:
-    import altair as alt
-
-    return ".".join(alt.VEGALITE_VERSION.split(".")[:2])
+        return bytes(vl_convert.vegalite_to_png(self.chart.to_dict(), vega_lite_version()))
 
 
 def plots_of(story: Story) -> dict[str, Plot]:

@@ -1,22 +1,20 @@
 """Git and DVC for a new project: a repository of its own, or a place in the one around it."""
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from flows.workspace.bundled_files import bundled
 from stages.errors import GermlineError
 
-_CONFIG = (
-    ("core.analytics", "false"),
-    ("core.check_update", "false"),
-    ("core.autostage", "false"),
-    ("plots.html_template", "plots/page.html"),
-)
+_CONFIG = {
+    "cache.type": "reflink,hardlink,copy",
+    "core.analytics": "false",
+    "core.check_update": "false",
+    "core.autostage": "false",
+    "plots.html_template": "plots/page.html",
+}
 PLOTS = Path(".dvc/plots")  # the page that `dvc plots show` fills, and a template
-_LINKS = ("cache.type", "reflink,hardlink,copy")
 
 
 def enclosing(folder: Path, mark: str) -> Path | None:
@@ -45,7 +43,7 @@ def start_repository(folder: Path) -> list[str]:
     around = enclosing(folder, ".git")
     notes = []
     if around is None:
-        _call(folder, "git", "init", "--quiet")
+        _start_git(folder)
     else:
         notes.append(
             f"{folder} is inside the git repository {around}: it is kept there, with "
@@ -56,22 +54,22 @@ def start_repository(folder: Path) -> list[str]:
             f"{project} above is a DVC project, too. This one has a cache of its own; call `dvc` "
             "and `germline` inside it."
         )
-    dvc = [sys.executable, "-m", "dvc"]
-    _call(folder, *dvc, "init", "--quiet", *(["--subdir"] if around else []))
+    from stages.store.dvc_project import start_project  # loads DVC
+
+    start_project(folder, _CONFIG, is_inside=around is not None)
     shutil.copytree(bundled(str(PLOTS)), folder / PLOTS)
-    for name, value in (_LINKS, *_CONFIG):
-        _call(folder, *dvc, "config", name, value)
     return notes
 
 
-def _call(folder: Path, *command: str) -> None:
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+def _start_git(folder: Path) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["git", "init", "--quiet"],  # noqa: S607  the one of the PATH, as everywhere
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()
         shown = words[-1] if words else f"exit code {done.returncode}"
-        raise GermlineError(
-            f"{folder}: `{Path(command[0]).name} {' '.join(command[1:])}` failed: {shown}"
-        )
+        raise GermlineError(f"{folder}: `git init --quiet` failed: {shown}")

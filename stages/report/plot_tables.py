@@ -1,6 +1,7 @@
-"""What ``dvc plots`` draws: a small table for each plot, and the script that draws them.
+"""What ``dvc plots`` draws: a small table for each plot.
 
-dvc.yaml names the columns; ``.dvc/plots/page.html`` is the page that DVC fills.
+dvc.yaml names the columns; ``.dvc/plots/page.html`` is the page that DVC fills. It loads the
+script ``SCRIPT`` next to them, which draws them.
 """
 
 import re
@@ -9,17 +10,17 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stages.report.candidates.shortlist_course import shortlist_course
-from stages.report.page.vega_bundle import vega_bundle
 from stages.report.report_tables import csv_bytes
 from stages.report.search_course import task_course
 from stages.report.story import Story
 
+SCRIPT = "vega.js"
 _LONGEST = 100  # characters of a file's name: a disk takes 255 bytes
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]")
 
 
 def plot_files(story: Story) -> dict[str, bytes]:
-    """Return {path below the folder of plots: content}."""
+    """Return {path below the folder of plots: content}, the tables."""
     steps = task_course(story.search.lineage)
     tasks = sorted({step.task for step in steps})
     files = {
@@ -40,7 +41,7 @@ def plot_files(story: Story) -> dict[str, bytes]:
             for one in shortlist_course(story)
         ],
     )
-    return {**files, "vega.js": vega_bundle().encode()}
+    return files
 
 
 def _file_names(tasks: Sequence[str]) -> list[str]:

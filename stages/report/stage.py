@@ -15,7 +15,8 @@ from stages.params.report_params import ReportParams
 from stages.params.select_params import SelectParams
 from stages.report.dvc_metrics import metrics_of
 from stages.report.page.html_page import render_page
-from stages.report.plot_tables import plot_files
+from stages.report.page.vega_bundle import vega_bundle
+from stages.report.plot_tables import SCRIPT, plot_files
 from stages.report.report_tables import (
     csv_bytes,
     history_frame,
@@ -49,11 +50,13 @@ def run(
     out: Path,
     *,
     select: SelectParams,
+    library: str | None = None,
 ) -> None:
     """Write the ``OUTPUTS`` to the folder ``out``; equal inputs give equal bytes.
 
-    ``select`` are the params of the search.
+    ``select`` are the params of the search; ``library`` is ``vega_bundle()``, from one who has it.
     """
+    library = library or vega_bundle()
     story = story_of(
         read_rows(lineage),
         Selection.read(selection),
@@ -63,7 +66,9 @@ def run(
         seed=select.seed,
         halves=select.space.halves,
     )
-    page = render_page(story.search, story, title=params.title, confidence=params.confidence)
+    page = render_page(
+        story.search, story, title=params.title, confidence=params.confidence, library=library
+    )
     table = lineage_frame(story)
     write_whole(out / "lineage.csv", csv_bytes(table))
     write_whole(out / "lineage.parquet", parquet_bytes(table))
@@ -73,7 +78,7 @@ def run(
     write_whole(out / "index.html", page)
     write_whole(out / "metrics.json", json.dumps(metrics_of(story), indent=2) + "\n")
     shutil.rmtree(out / PLOTS, ignore_errors=True)  # may have plots of tasks of before
-    for name, content in plot_files(story).items():
+    for name, content in {**plot_files(story), SCRIPT: library.encode()}.items():
         path = out / PLOTS / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_data.index.index import DataIndexError
 
-from stages.errors import LineageError
+from stages.errors import GermlineError, LineageError
 from stages.json_text import json_in
 from stages.store.entries import Entries
 from stages.store.objects import Objects
@@ -19,6 +20,24 @@ INDEX = "candidates"  # a folder of DVC's cache that `dvc gc` leaves alone
 
 _opened: dict[Path, Repo] = {}
 _opening = threading.Lock()
+
+
+def start_project(folder: Path, settings: Mapping[str, str], *, is_inside: bool) -> None:
+    """Make ``folder`` a DVC project; ``settings`` are those of its config, as core.analytics.
+
+    ``is_inside``: git's repository is that of a folder above.
+
+    Raises:
+        GermlineError: DVC cannot.
+    """
+    logging.getLogger("dvc.repo.init").setLevel(logging.WARNING)  # it says what it did
+    try:
+        with Repo.init(str(folder), subdir=is_inside) as repo, repo.config.edit("repo") as config:
+            for name, value in settings.items():
+                section, _, option = name.partition(".")
+                config.setdefault(section, {})[option] = value
+    except (DvcException, OSError) as error:
+        raise GermlineError(f"{folder}: DVC cannot make a project of it: {error}") from error
 
 
 def opened(root: Path) -> Repo:

@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, small enough to run whole in a test."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -222,7 +223,10 @@ def repeated(shared_folder: Path, downloaded: Path, prefect_server: PrefectServe
         project.set({"select": RACED})
         for stage in ("evolve", "select", "report"):
             project.germline(stage)
-        project.run("dvc", "commit", "--force")
+        from dvc.repo import Repo
+
+        with contextlib.chdir(folder), Repo() as repo:
+            repo.commit(force=True)
 
     return filled_once(shared_folder / "repeated", fill)
 

@@ -162,7 +162,7 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     (tasks / "hang_once.py").write_text(HANG_ONCE, encoding="utf-8")
     (tasks / "hanging.yaml").write_text(TASK, encoding="utf-8")
     few = {"population": 3, "generations": 1}
-    limited = {"tasks": [{"task": "hanging"}], "timeout_s": 10}
+    limited = {"tasks": [{"task": "hanging"}], "timeout_s": 6}
     project.set({"evaluate": {**limited, "retries": 0}, "select": few})
     (project.folder / "hang").touch()
 
@@ -171,7 +171,7 @@ def test_pipeline_records_a_hung_evaluation_as_a_failed_row(make_project: MakePr
     rows = project.rows()
     failed = [row for row in rows if row["status"] == "failed"]
     assert 1 == len(failed)
-    assert "evaluate.timeout_s = 10" in str(failed[0]["error"])
+    assert "evaluate.timeout_s = 6" in str(failed[0]["error"])
     assert 4 == len(rows)
     assert f"{failed[0]['name']} failed: evaluation on the search split: ran longer" in said
     assert "0 evaluated now" in project.germline("evolve")

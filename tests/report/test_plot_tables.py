@@ -14,7 +14,8 @@ import yaml
 
 from stages.lineage.rows import Row
 from stages.report import stage
-from stages.report.plot_tables import plot_files
+from stages.report.page.vega_bundle import vega_bundle
+from stages.report.plot_tables import SCRIPT, plot_files
 from stages.report.search_course import task_course
 from tests.report.conftest import raced_rows, rows_of, told
 from tests.report.page.browsing import CHROMIUM, chromium
@@ -104,7 +105,7 @@ def test_dvc_yaml_names_columns_that_are_written() -> None:
                 header = text.decode().splitlines()[0].split(",")
                 assert {plot["x"], *_listed(plot["y"])} <= set(header), name
                 tables += 1
-    assert tables == len(files) - 1  # vega.js is the script that draws them
+    assert tables == len(files)
 
 
 def _plots(pipeline: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -126,13 +127,13 @@ def test_dvc_draws_every_plot_without_a_network(tmp_path: Path) -> None:
         copy(ROOT / name, tmp_path / name)
     copytree(ROOT / ".dvc/plots", tmp_path / ".dvc/plots")
     story = told()
-    _write(tmp_path, plot_files(story))
+    _write(tmp_path, {**plot_files(story), SCRIPT: vega_bundle().encode()})
     (tmp_path / "reports/history.csv").write_text("generation,best,mean\n0,0.1,0.1\n1,0.3,0.2\n")
     subprocess.run([*dvc, "plots", "show"], cwd=tmp_path, check=True, capture_output=True)
     page = tmp_path / "dvc_plots/index.html"
     with chromium() as browser:
         assert 3 + len(story.tasks) == _drawn(browser, page)
-        (tmp_path / "reports/plots/vega.js").unlink()
+        (tmp_path / "reports/plots" / SCRIPT).unlink()
         assert 0 == _drawn(browser, page)
 
 

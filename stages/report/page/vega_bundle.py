@@ -15,7 +15,7 @@ def vega_bundle() -> str:
     import vl_convert
 
     # None, which its stubs leave out: exports vegaEmbed, vega and vegaLite to the window
-    bundle = vl_convert.javascript_bundle(None, _vega_lite())  # type: ignore[arg-type]
+    bundle = vl_convert.javascript_bundle(None, vega_lite_version())  # type: ignore[arg-type]
     if "</script" in bundle:
         raise ValueError("the bundle of Vega would end its script element early")
     return bundle
@@ -26,7 +26,7 @@ def kept_vega_bundle(folder: Path) -> str:
 
     A folder that cannot be written keeps nothing.
     """
-    stem = f"vega-{_vega_lite()}-{version('vl-convert-python')}"
+    stem = f"vega-{vega_lite_version()}-{version('vl-convert-python')}"
     for path in folder.glob(f"{stem}.*.js"):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             kept = path.read_text(encoding="utf-8")
@@ -39,7 +39,8 @@ def kept_vega_bundle(folder: Path) -> str:
     return bundle
 
 
-def _vega_lite() -> str:
+def vega_lite_version() -> str:
+    """Return the version of Altair's specifications, as vl-convert names it."""
     import altair as alt
 
     return ".".join(alt.VEGALITE_VERSION.split(".")[:2])

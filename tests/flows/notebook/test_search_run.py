@@ -15,6 +15,7 @@ import yaml
 import germline
 from flows.inspection.search_bar import SearchCount
 from flows.notebook.run_view import RunView
+from flows.workspace.repository import start_repository
 from tests.flows.conftest import Maker, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -23,8 +24,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project whose pipeline is one quick command: DVC runs it as it runs germline's."""
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
+    start_repository(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     return tmp_path
 

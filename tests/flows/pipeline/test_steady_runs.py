@@ -20,8 +20,8 @@ import time
 
 
 def score(item, answer):
-    """Compare, after up to a quarter of a second."""
-    time.sleep(os.urandom(1)[0] / 1000)
+    """Compare, after up to a sixteenth of a second."""
+    time.sleep(os.urandom(1)[0] / 4000)
     return float(answer.strip() == item["answer"])
 '''
 TASK = {"task": "spanish_arithmetic", "scorer": "data/tasks/sleepy.py:score"}

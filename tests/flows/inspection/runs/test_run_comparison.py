@@ -12,6 +12,7 @@ from flows.cli.main import main
 from flows.inspection.runs.run_comparison import RunComparison, compare_runs
 from flows.inspection.runs.run_source import stored_run
 from flows.inspection.stored_lineage import SELECTION
+from flows.workspace.repository import start_repository
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, read_rows, write_rows
 from tests.flows.inspection.small_run import CHAMPION, write_half, write_run
@@ -161,7 +162,6 @@ def test_a_project_without_a_commit_is_said_to_have_no_such_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS.format(seed=1))
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    for command in (("git", "init", "-q"), ("dvc", "init", "-q")):
-        subprocess.run(command, check=True)
+    start_repository(tmp_path)
     said = typed("HEAD", "nowhere", code=1).stderr
     assert "run HEAD: neither a folder, nor a git revision or DVC experiment" in said
