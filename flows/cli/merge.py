@@ -69,7 +69,11 @@ class Size(click.ParamType[int]):
     help="Folder for the models of named documents.  [default: OUT-stages]",
 )
 @click.option(
-    "--shard-size", default="5GB", show_default=True, type=Size(), help="Of weight files."
+    "--shard-size",
+    default="5GB",
+    show_default=True,
+    type=Size(),
+    help="Largest weight file.",
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="[default: as many as cores]")
 @click.option(

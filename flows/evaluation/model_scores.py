@@ -16,7 +16,7 @@ from stages.evaluate import stage
 from stages.evaluate.model_checks.model_check import check_model
 from stages.files import check_writable, write_whole
 from stages.lineage.evaluation import Evaluation
-from stages.params.load import Params
+from stages.params.merge_params import MergeParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,16 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
     if job.samples is not None:
         _check_samples(job.samples)
     params = own_params(job)
-    _check_models(job, params)
+    own, merge = (params.evaluate, params.merge) if params is not None else (None, None)
+    _check_models(job, merge)
     progress.step("loading tasks")
-    choice = choose_tasks(job, params)
+    choice = choose_tasks(job, own)
     _check_folders(job, choice, progress)
     evaluations: dict[str, Evaluation] = {}
     samples: list[dict[str, Any]] = []
     for name in job.models:
         progress.step(f"{name}: loading the model")
-        with model_folder(name, choice.params, offline=job.offline) as folder:
+        with model_folder(name, merge, offline=job.offline) as folder:
             evaluator = stage.evaluator_of(folder, choice.evaluate, choice.suite)
         ready = evaluator.prepare(choice.split, choice.items)
         num_requests = sum(len(asked) for one in ready for asked, _ in one.prepared)
@@ -59,14 +60,14 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
     return ModelScores(choice.split, choice.suite.weights, evaluations)
 
 
-def _check_models(job: EvaluateJob, params: Params | None) -> None:
+def _check_models(job: EvaluateJob, merge: MergeParams | None) -> None:
     """Check that each model is named once, as its scores are kept by its name, and is there."""
     faults = Faults()
     for name in dict.fromkeys(job.models):
         if job.models.count(name) > 1:
             faults.add(f"model {name}: named twice. Name each model once.")
         with faults.at(""):
-            check_model_name(name, params, offline=job.offline)
+            check_model_name(name, merge, offline=job.offline)
     faults.raise_as(EvaluationError)
 
 
@@ -83,7 +84,7 @@ def _check_folders(job: EvaluateJob, choice: TaskChoice, progress: EvaluationPro
             progress.step(f"{name}: checking the model")
             with (
                 faults.at(f"model {name}"),
-                model_folder(name, choice.params, offline=job.offline) as folder,
+                model_folder(name, None, offline=job.offline) as folder,
             ):
                 check_model(folder, choice.evaluate, choice.suite)
     faults.raise_as(EvaluationError)

@@ -13,7 +13,7 @@ from stages.hashing import nearest
 from stages.lineage.queries import MIN_DIGITS, content_of, means_a_row, row_named
 from stages.lineage.rows import LINEAGE, MEAN, Row, read_rows
 from stages.merge.outputs.model_folder import write_model
-from stages.params.load import Params
+from stages.params.merge_params import MergeParams
 from stages.recipe.model_reference import ModelReference
 from stages.scratch_folder import scratch_folder
 
@@ -22,16 +22,16 @@ _ROWS = LINEAGE / "genomes.jsonl"
 
 
 @contextmanager
-def model_folder(name: str, params: Params | None, *, offline: bool) -> Iterator[Path]:
+def model_folder(name: str, merge: MergeParams | None, *, offline: bool) -> Iterator[Path]:
     """Give the folder of the model ``name``; that of a candidate is gone after the block.
 
     Raises:
         GermlineError: there is no such model, or it cannot be merged again or read.
     """
     if is_candidate(name):
-        project, row = _candidate(name, params)
+        own, row = _candidate(name, merge)
         with scratch_folder() as scratch:
-            yield _merged(row, project, scratch / row.name)
+            yield _merged(row, own, scratch / row.name)
     else:
         reference = _reference(name)
         with _advice(name):
@@ -39,14 +39,14 @@ def model_folder(name: str, params: Params | None, *, offline: bool) -> Iterator
         yield folder
 
 
-def check_model_name(name: str, params: Params | None, *, offline: bool) -> None:
+def check_model_name(name: str, merge: MergeParams | None, *, offline: bool) -> None:
     """Check that there is a model ``name``; of the hub's, no weights are fetched for it.
 
     Raises:
         GermlineError: there is none.
     """
     if is_candidate(name):
-        _candidate(name, params)
+        _candidate(name, merge)
         return
     reference = _reference(name)
     with _advice(name):
@@ -63,14 +63,14 @@ def is_candidate(name: str) -> bool:
     return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name)
 
 
-def _candidate(name: str, params: Params | None) -> tuple[Params, Row]:
-    """Return the project of a candidate, and its row."""
-    if params is None:
+def _candidate(name: str, merge: MergeParams | None) -> tuple[MergeParams, Row]:
+    """Return how the project of a candidate merges, and its row."""
+    if merge is None:
         raise ParamsError(
             f"model {name}: a candidate belongs to a project, and there is no params.yaml of "
             "germline here. Change to the project's folder; for a folder give its path."
         )
-    return params, _row(name)
+    return merge, _row(name)
 
 
 def _reference(name: str) -> ModelReference:
@@ -152,15 +152,15 @@ def _row(name: str) -> Row:
             ) from error
 
 
-def _merged(row: Row, params: Params, folder: Path) -> Path:
+def _merged(row: Row, merge: MergeParams, folder: Path) -> Path:
     """Merge a candidate again, into ``folder``.
 
     Raises:
         LineageError: the weights are not those that were scored.
     """
     with at(f"model {row.name}"):
-        plan = project_plan(row.recipe, params)
-    weights_hash = write_model(plan, folder, shard_bytes=int(params.merge.shard_gb * 1e9))
+        plan = project_plan(row.recipe, merge)
+    weights_hash = write_model(plan, folder, shard_bytes=int(merge.shard_gb * 1e9))
     if row.weights_hash not in (None, weights_hash):
         raise LineageError(
             f"model {row.name}: merged again, its weights hash to {weights_hash[:16]}; those of "

@@ -26,9 +26,8 @@ _SET_ELSEWHERE = ("tasks", "include_path", "limit", "batch_size", "device")
 
 @dataclass(frozen=True, slots=True)
 class TaskChoice:
-    """What models are scored on; ``params`` is the project's, None outside a project."""
+    """What models are scored on."""
 
-    params: Params | None
     evaluate: EvaluateParams
     suite: Suite
     split: str
@@ -54,13 +53,14 @@ def own_params(job: EvaluateJob) -> Params | None:
     return load_params() if not job.tasks or _is_project() else None
 
 
-def choose_tasks(job: EvaluateJob, params: Params | None) -> TaskChoice:
+def choose_tasks(job: EvaluateJob, own: EvaluateParams | None) -> TaskChoice:
     """Return what the models of ``job`` are scored on, the tasks loaded.
+
+    ``own`` are the params of the project, None outside one.
 
     Raises:
         GermlineError: a key, a name or a file is wrong, or there is no task.
     """
-    own = params.evaluate if params is not None else None
     evaluate = _evaluate_params(job, own)
     split = _split(job, own)
     check_device(evaluate.device)
@@ -68,10 +68,10 @@ def choose_tasks(job: EvaluateJob, params: Params | None) -> TaskChoice:
     check_names(job.tasks, _labels(own), folder or own_folder(evaluate.include_path))
     if split == ALL_ITEMS:
         whole = evaluate.model_copy(update={"limit": job.limit or evaluate.limit})
-        return TaskChoice(params, whole, Suite.of_all_items(whole, folder), split, None)
+        return TaskChoice(whole, Suite.of_all_items(whole, folder), split, None)
     suite = Suite.load(evaluate, folder)
     items = _first(suite, split, job.limit) if job.limit is not None else None
-    return TaskChoice(params, evaluate, suite, split, items)
+    return TaskChoice(evaluate, suite, split, items)
 
 
 def _is_project() -> bool:

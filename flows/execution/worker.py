@@ -39,7 +39,7 @@ def start(settings: WorkerSettings) -> None:
     except GermlineError as error:
         _Process.fault = str(error)
     except Exception as error:  # noqa: BLE001  whatever it is, it is told
-        _Process.fault = _told("a worker process cannot start", error)
+        _Process.fault = f"a worker process cannot start: {_advised(error)}"
 
 
 def refuse(reason: str) -> None:
@@ -63,11 +63,11 @@ def run(job: Job) -> Outcome:
     except GermlineError:
         raise
     except Exception as error:
-        raise GermlineError(_told(str(job), error)) from error
+        raise GermlineError(f"{job}: {_advised(error)}") from error
 
 
-def _told(where: str, error: Exception) -> str:
+def _advised(error: Exception) -> str:
     return (
-        f"{where}: {explained(error)} This is not a fault of the candidate. Remove the cause and "
-        "run the same command again; what was evaluated is kept."
+        f"{explained(error)} This is not a fault of the candidate. Remove the cause and run the "
+        "same command again; what was evaluated is kept."
     )

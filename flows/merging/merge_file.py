@@ -10,7 +10,7 @@ from flows.merging.merge_job import Job, write
 from flows.merging.model_cache import Resolver
 from flows.merging.weights_hashes import known_hash
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import Faults, RecipeError
+from stages.errors import Faults, RecipeError, at
 from stages.files import check_room
 from stages.merge.mergekit.document import read_file
 from stages.merge.mergekit.document_order import ordered
@@ -79,7 +79,8 @@ def merge_file(job: Job) -> str:
         notes = [*resolver.notes, *(line for one in documents for line in one.notes)]
         for line in dict.fromkeys(notes):
             job.say(f"note: {line}")
-    check_room({job.out: size}, job.source.name)
+    with at(job.source.name):
+        check_room({job.out: size})
     stages: dict[str, _Stage] = {}
     result = ""
     configs = _documents(job)

@@ -12,7 +12,7 @@ from flows.merging.kept_weights import kept_weights
 from flows.merging.model_cache import Resolver
 from flows.merging.weights_hashes import remember
 from flows.prefect_runtime.console import say
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, at
 from stages.files import check_room
 from stages.licences import remarks
 from stages.merge.outputs.model_card import licences_in
@@ -75,7 +75,8 @@ def write(job: Job, plan: Plan, folder: Path) -> str:
     Raises:
         GermlineError: a tensor cannot be merged, or there is no room.
     """
-    check_room({folder: bytes_written(plan)}, plan.label)
+    with at(plan.label):
+        check_room({folder: bytes_written(plan)})
     with kept_weights(plan) as child:
         if child is None:
             weights_hash = _merged(job, plan, folder)

@@ -1,12 +1,10 @@
 """From folders and hub ids to model folders on this machine, and their weights hashes."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
@@ -19,14 +17,14 @@ from flows.merging.weights_hashes import (
     weights_stamp,
 )
 from stages.checkpoint.reader import Checkpoint, digest
-from stages.checkpoint.staging_folder import claim, sweep
+from stages.checkpoint.staging_folder import staged, sweep
 from stages.download.build import ModelJob, build
 from stages.download.sources.hub import Repository, is_offline
 from stages.download.sources.model_places import Located, adapter_among, files_in, model_among
 from stages.download.sources.model_requests import ModelRequest
 from stages.download.sources.model_source import Hub, Local, ModelSource
 from stages.download.sources.wanted_files import check_files
-from stages.errors import CheckpointError, GermlineError
+from stages.errors import CheckpointError, GermlineError, at
 from stages.files import write_whole
 from stages.hashing import content_hash, nearest, weights_hash
 from stages.json_text import read_json
@@ -67,31 +65,35 @@ class Resolver:
         Raises:
             CheckpointError: there is not.
         """
-        where = self._at(reference)
-        self._model(reference, where)
+        self._model(reference)
         if reference.adapter is not None:
-            self._adapter(reference, where)
+            self._adapter(reference)
 
-    def _at(self, reference: ModelReference) -> str:
+    def _called(self, reference: ModelReference) -> str:
         return f"{self.where}: {reference}" if self.where else str(reference)
 
-    def _model(self, reference: ModelReference, where: str) -> Located:
-        listed = self._found(reference.path, reference.revision, where)
-        return model_among(listed, where=where, with_code=True)
+    def _model(self, reference: ModelReference) -> Located:
+        called = self._called(reference)
+        with at(called):
+            listed = self._listed(reference.path, reference.revision)
+            return replace(model_among(listed, with_code=True), called=called)
 
-    def _adapter(self, reference: ModelReference, where: str) -> Located:
-        files = self._found(str(reference.adapter), reference.adapter_revision, where)
-        return adapter_among(files, where=f"{where}: the adapter")
+    def _adapter(self, reference: ModelReference) -> Located:
+        called = self._called(reference)
+        with at(called):
+            files = self._listed(str(reference.adapter), reference.adapter_revision)
+        with at(f"{called}: the adapter"):
+            return replace(adapter_among(files), called=called)
 
     def _made(self, reference: ModelReference) -> Path:
-        where = self._at(reference)
-        model = self._model(reference, where)
+        model = self._model(reference)
         weights = model.weights
         self.notes.extend(f"{reference}: {note}" for note in (weights.notes if weights else ()))
         if reference.adapter is None and not (weights and weights.is_pickled):
-            return _fetched(model, where)
-        adapter = None if reference.adapter is None else self._adapter(reference, where)
-        return _built(reference, model, adapter, self.where)
+            return _fetched(model)
+        adapter = None if reference.adapter is None else self._adapter(reference)
+        request = ModelRequest("model", _source_of(reference, model), self.where)
+        return _built(request, model, adapter)
 
     def public_place(self, reference: ModelReference) -> str | None:
         """Return where anybody finds a model, ``ORG/NAME@COMMIT``; None for a folder."""
@@ -121,43 +123,40 @@ class Resolver:
             {n: (i.dtype, i.shape, d) for (n, i), d in zip(infos, digests, strict=True)}
         )
 
-    def _found(self, path: str, revision: str | None, where: str) -> Located:
+    def _listed(self, path: str, revision: str | None) -> Located:
         folder = Path(path).expanduser()
         if folder.is_dir():
             if revision is not None:
                 raise CheckpointError(
-                    f"{where}: {path} is a folder, which has no revisions. Remove @{revision}."
+                    f"{path} is a folder, which has no revisions. Remove @{revision}."
                 )
-            return files_in(folder, where=where)
+            return files_in(folder)
         if folder.is_absolute() or path.startswith((".", "~")) or path.count("/") > 1:
             raise CheckpointError(
-                f"{where}: no such folder.{_near_folder(folder)} Give a folder, or ORG/NAME of "
-                "the hub."
+                f"no such folder.{_near_folder(folder)} Give a folder, or ORG/NAME of the hub."
             )
         if not (self.offline or is_offline()):
-            located = _of_hub(path, revision or "main", where)
+            located = _of_hub(path, revision or "main")
             self._commits[path, revision] = str(located.revision)
             return located
         switch = (
             "Run once without --offline" if self.offline else "HF_HUB_OFFLINE is set. Run once"
         )
         advice = f"{switch} where the hub can be reached, with the same HF_HOME, or give a folder."
-        repository = Repository.cached(path, revision or "main", where=where, unasked=advice)
+        repository = Repository.cached(path, revision or "main", unasked=advice)
         if repository is None:
             raise CheckpointError(
-                f"{where}: no such folder, and not among what the hub sent before."
+                f"no such folder, and not among what the hub sent before."
                 f"{_near_folder(folder)} {advice}"
             )
         self._commits[path, revision] = repository.commit
         return Located(repository.names, repository=repository)
 
 
-def _fetched(model: Located, where: str) -> Path:
+def _fetched(model: Located) -> Path:
     """Return the folder of a model's files; those of the hub are checked when they are new."""
     if model.repository is None:
-        folder = model.fetch(model.names)
-        check_files(folder, model.light, where=where)
-        return folder
+        return _checked(model)
     asked = [model.repository.repo, model.repository.commit, *model.names]
     path = cache_folder() / "hub" / f"{content_hash(asked)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # damaged: written again
@@ -166,8 +165,7 @@ def _fetched(model: Located, where: str) -> Path:
         if folder.is_dir() and note["stamp"] == stamp_of(folder, model.names):
             model.repository.remember(folder)
             return folder
-    folder = model.fetch(model.names)
-    check_files(folder, model.light, where=where)
+    folder = _checked(model)
     model.repository.remember(folder)
     known = {"folder": str(folder), "stamp": stamp_of(folder, model.names)}
     with suppress(OSError):  # else its files are checked again next time
@@ -175,9 +173,16 @@ def _fetched(model: Located, where: str) -> Path:
     return folder
 
 
-def _of_hub(path: str, revision: str, where: str) -> Located:
+def _checked(model: Located) -> Path:
+    folder = model.fetch(model.names)
+    with at(model.called):
+        check_files(folder, model.light)
+    return folder
+
+
+def _of_hub(path: str, revision: str) -> Located:
     try:
-        repository = Repository.open(path, revision, where=where)
+        repository = Repository.open(path, revision)
     except CheckpointError as error:
         hint = _near_folder(Path(path))
         raise CheckpointError(f"{error} There is no folder {path} either.{hint}") from error
@@ -191,15 +196,14 @@ def _near_folder(folder: Path) -> str:
     return nearest(folder.name, sorted(names))
 
 
-def _built(reference: ModelReference, model: Located, adapter: Located | None, where: str) -> Path:
+def _built(request: ModelRequest, model: Located, adapter: Located | None) -> Path:
     """Return the folder of a model that is made of others, from the cache or made now.
 
     Its key covers every file that it is made of. Of processes that want it at once, one makes it
     and the others wait.
     """
     parts = [located for located in (model, adapter) if located is not None]
-    request = ModelRequest("model", _source_of(reference, model), where)
-    folders = [_fetched(located, request.at) for located in parts]
+    folders = [_fetched(located) for located in parts]
     stamps = [stamp_of(f, part.names) for f, part in zip(folders, parts, strict=True)]
     out = cache_folder() / "models" / content_hash([CONVERSION, *stamps])[:KEY_DIGITS]
     with _cache_faults():
@@ -255,13 +259,6 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _make(job: ModelJob, out: Path) -> None:
     """Build a model at ``out``, which appears whole; what another process put there stays."""
-    staging, lock = claim(out)
-    try:
-        build(job, staging, staging)
-        (staging / "model").rename(out)
-    except OSError as error:
-        if isinstance(error, CheckpointError) or not out.is_dir():
-            raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        os.close(lock)
+    named = replace(job, request=replace(job.request, name=out.name))
+    with suppress(FileExistsError), staged(out) as folder:
+        build(named, folder.parent, folder.parent)

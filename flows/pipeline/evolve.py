@@ -65,7 +65,7 @@ def evolve(params: Params) -> None:
         total = params.select.population * params.select.generations
         total = min(total, params.select.stop.candidates or total) + 1  # and the mean
         total += len(scanned(evolution.space, params.select.scan.budget))
-        journal, page = Journal(JOURNAL), PageSoFar(params)
+        journal, page = Journal(JOURNAL), PageSoFar(params.select, params.report)
         with SearchProgress(total, "evolve") as progress:
             for rows in generations(evolution, select, progress):
                 generation = rows[0].generation

@@ -1,7 +1,6 @@
 """The models of params.yaml that are on this machine, fetched or not yet."""
 
 from contextlib import suppress
-from dataclasses import replace
 
 from stages.checkpoint.reader import Checkpoint
 from stages.download.manifest import PARENTS, read_entries
@@ -16,15 +15,15 @@ from stages.params.load import Params
 def at_hand(params: Params, name: str) -> Checkpoint | None:
     """Return the model ``name``, without its adapter; None where it is not here, or is damaged."""
     with suppress(GermlineError):  # another probe says what is wrong, or the download does
-        asked = {request.name: request.source for request in requests(params.download, PARENTS)}
-        source = asked.get(name)
-        if source is None:
+        asked = {request.name: request for request in requests(params.download, PARENTS)}
+        request = asked.get(name)
+        if request is None:
             return None
-        if isinstance(source.model, Hub):
+        if isinstance(request.source.model, Hub):
             fetched = {entry.name: entry.source for entry in read_entries(PARENTS)}
-            folder = PARENTS / name if fetched.get(name) == source.text else None
+            folder = PARENTS / name if fetched.get(name) == request.source.text else None
         else:
-            folder = locate(replace(source, adapter=None), where=name)[0].folder
+            folder = locate(request.without_adapter)[0].folder
         if folder is not None:
             model = Checkpoint(folder)
             layout_of(model)

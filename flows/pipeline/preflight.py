@@ -3,7 +3,6 @@
 import resource
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from flows.pipeline.models_at_hand import at_hand
@@ -110,7 +109,7 @@ def _folders(params: Params) -> None:
     """Check that models which are not on the hub are there; the hub is asked by the download."""
     for request in requests(params.download, PARENTS):
         if not isinstance(request.source.model, Hub):
-            locate(replace(request.source, adapter=None), where=request.where)
+            locate(request.without_adapter)
 
 
 def _parents_fit(params: Params) -> None:
@@ -124,7 +123,7 @@ def _parents_fit(params: Params) -> None:
         asked = requests(params.download, PARENTS)
         if any(isinstance(part, Hub) for one in asked for part in one.source.places):
             return
-        folders = [locate(one.source, where="")[0].folder for one in asked]
+        folders = [locate(one)[0].folder for one in asked]
         models = [Checkpoint(folder) for folder in folders if folder is not None]
     faults = Faults()
     for request, model in zip(asked, models, strict=False):

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows.pipeline.final.final_choice import choose, listed_rows, num_scored
+from flows.pipeline.final.final_choice import choose, num_scored, shortlisted
 from flows.pipeline.final.recorded_answers import models_asked, recorded_answers
 from flows.pipeline.final.run_artifacts import show_artifacts
 from flows.pipeline.origins import record_origins
@@ -38,7 +38,7 @@ CHAMPION = Path("data/champion")
 def select(params: Params) -> None:
     """Choose the champion of the lineage, measure it, and write its model and the selection."""
     rows = read_rows(LINEAGE / "genomes.jsonl")
-    listed = listed_rows(rows, params)
+    listed = shortlisted(rows, params.select)
     with open_session(params, SELECTION / "store.jsonl") as session:
         with SearchProgress(num_scored(session, listed), "select") as progress:
             choice = choose(session, rows, lambda: _ask(session), progress.advance)

@@ -1,7 +1,6 @@
 """A model of the run as a folder: weights, files, a card with scores, and MergeKit's YAML."""
 
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from flows.merging.merge_recipe import mergekit_text
 from flows.merging.project_plan import project_plan
 from flows.publishing.run_model import RunModel
 from flows.publishing.scored_card import sections
-from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.staging_folder import staged
 from stages.errors import CheckpointError, LineageError, RecipeError, at
 from stages.files import check_room
 from stages.licences import CARD, remarks
@@ -20,7 +19,7 @@ from stages.merge.outputs.model_card import card, licences_in
 from stages.merge.outputs.model_folder import copy_model, write_model
 from stages.merge.outputs.preview import bytes_written
 from stages.merge.plan.plan import Plan
-from stages.params.load import Params
+from stages.params.merge_params import MergeParams
 
 MERGEKIT = "mergekit.yml"
 
@@ -44,7 +43,7 @@ class Materialized:
 
 
 def materialize(
-    model: RunModel, out: Path, params: Params, loaded_from: str | None = None
+    model: RunModel, out: Path, merge: MergeParams, loaded_from: str | None = None
 ) -> Materialized:
     """Write a model of the run in the working directory to the new folder ``out``.
 
@@ -56,12 +55,10 @@ def materialize(
     """
     check_new(out)
     with at(f"model {model.name}"):
-        plan = project_plan(model.recipe, params)
-    check_room({out: bytes_written(plan)}, f"model {model.name}")
-    staging, lock = claim(out)
-    try:
-        folder = staging / "model"
-        weights_hash = _write(plan, folder, int(params.merge.shard_gb * 1e9))
+        plan = project_plan(model.recipe, merge)
+        check_room({out: bytes_written(plan)})
+    with staged(out) as folder:
+        weights_hash = _write(plan, folder, int(merge.shard_gb * 1e9))
         if weights_hash != model.weights_hash:
             raise LineageError(
                 f"model {model.name}: merged again, its weights hash to {weights_hash[:16]}; "
@@ -71,10 +68,7 @@ def materialize(
         more = sections(model, plan, loaded_from or out.name)
         (folder / CARD).write_text(card(plan, weights_hash, more), encoding="utf-8")
         why_not = _write_mergekit(plan, folder / MERGEKIT)
-        _publish(folder, out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        os.close(lock)
+        check_new(out)  # somebody may have taken the name meanwhile
     return Materialized(
         out=str(out),
         name=model.name,
@@ -121,9 +115,3 @@ def _write_mergekit(plan: Plan, path: Path) -> str | None:
         return str(error)
     path.write_text(text, encoding="utf-8")
     return None
-
-
-def _publish(folder: Path, out: Path) -> None:
-    """Give the folder its name, unless somebody has taken it meanwhile."""
-    check_new(out)
-    folder.rename(out)

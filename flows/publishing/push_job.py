@@ -24,7 +24,7 @@ def push_run_model(word: str, repo: str, *, is_public: bool, is_sure: bool, as_j
     """
     with at_project(), scratch_folder() as scratch:
         folder = scratch / repo.rpartition("/")[2]
-        materialize(run_model(word), folder, load_params(), repo)
+        materialize(run_model(word), folder, load_params().merge, repo)
         push_model(str(folder), repo, is_public=is_public, is_sure=is_sure, as_json=as_json)
 
 

@@ -10,11 +10,48 @@ import glob
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 _KIND = re.compile(r"[0-9a-f]{32}")
+
+
+@contextmanager
+def staged(out: Path, *, replaces: bool = False) -> Iterator[Path]:
+    """Give the path of a folder to make, which is ``out`` after the block: whole or not at all.
+
+    Folders next to it are removed. Where the block raises, ``out`` stays as it was. With
+    ``replaces`` what is at ``out`` goes then; a crash in between leaves no ``out``.
+
+    Raises:
+        FileExistsError: there is something at ``out`` that it does not replace.
+    """
+    parent, lock = claim(out)
+    try:
+        yield parent / out.name
+        if replaces and out.exists():
+            out.rename(parent / f".{out.name}.old")
+        publish(parent / out.name, out)
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+        os.close(lock)
+
+
+def publish(folder: Path, out: Path) -> None:
+    """Give a finished folder the name ``out``, at which there may be an empty folder.
+
+    Raises:
+        FileExistsError: there is something else.
+    """
+    try:
+        folder.rename(out)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        raise FileExistsError(error.errno, "something is there", str(out)) from error
 
 
 def claim(out: Path) -> tuple[Path, int]:

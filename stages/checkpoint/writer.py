@@ -1,6 +1,5 @@
 """The only writer of a model folder's weights: every offset is known before the first byte."""
 
-import errno
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ from stages.checkpoint.safetensors_header import (
     lay_out,
     shards_of,
 )
-from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.staging_folder import claim, publish
 from stages.errors import CheckpointError
 
 _SENT_BYTES = 1 << 20  # a tensor's bytes go to the disk in pieces of about this size
@@ -179,10 +178,8 @@ class CheckpointWriter:
             sync(path)
         sync(self.folder)
         try:
-            self.folder.rename(self._out)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
+            publish(self.folder, self._out)
+        except FileExistsError as error:
             raise CheckpointError(
                 f"{self._out}: another process wrote there meanwhile. Remove that, or write "
                 "to another folder."

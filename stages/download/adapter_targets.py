@@ -34,14 +34,12 @@ def fitted(adapter: Adapter, model: Checkpoint) -> Adapter:
         target = _target(name, model)
         if target is None and not (is_tied and _is_of(name, _HEADS)):
             raise CheckpointError(
-                f"{adapter.where}: changes tensor {name}, which the model does not have. Name "
-                "the model that the adapter was trained on."
+                f"changes tensor {name}, which the model does not have. Name the model that the "
+                "adapter was trained on."
             )
         names[name] = target or name
     if len({*names.values()}) < len(names):
-        raise CheckpointError(
-            f"{adapter.where}: changes one tensor of the model under two names. {REMEDY}"
-        )
+        raise CheckpointError(f"changes one tensor of the model under two names. {REMEDY}")
     updates = {names[n]: _laid_out(names[n], u, model) for n, u in adapter.updates.items()}
     replaced = {names[n]: tensor for n, tensor in adapter.replaced.items()}
     renamed = replace(adapter, updates=updates, replaced=replaced)
@@ -107,8 +105,7 @@ def _check_shapes(adapter: Adapter, model: Checkpoint) -> None:
         if _is_of(name, (*_EMBEDDINGS, *_HEADS)) and shape[1:] == own[1:]:
             advice = f"Tokens were added or removed before it was trained. {REMEDY}"
         raise CheckpointError(
-            f"{adapter.where}: tensor {name} is {list(shape)} in the adapter, "
-            f"{list(own)} in the model. {advice}"
+            f"tensor {name} is {list(shape)} in the adapter, {list(own)} in the model. {advice}"
         )
 
 
@@ -133,8 +130,8 @@ def _with_tied_head(adapter: Adapter, model: Checkpoint) -> Adapter:
     is_one = adapter.keeps_ties and embedding in changed and head in changed
     if not is_one and not torch.equal(after, own):
         raise CheckpointError(
-            f"{adapter.where}: gives {embedding} and {head} different values, and this model ties "
-            f"its output head to its embedding. {REMEDY}"
+            f"gives {embedding} and {head} different values, and this model ties its output head "
+            f"to its embedding. {REMEDY}"
         )
     given: dict[str, torch.Tensor] = {head: after} if head in model.tensors else {}
     return replace(

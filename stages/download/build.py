@@ -4,9 +4,12 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from torch import Tensor
 
 from stages.checkpoint.model_config.config_reading import ties
 from stages.checkpoint.model_config.quantised_weights import why_quantised, without_quantisation
@@ -57,11 +60,12 @@ def prepare(request: ModelRequest, earlier: ManifestEntry | None, out: Path) -> 
     )
     if before and is_same and request.source.is_fixed and has_code <= request.with_code:
         return ModelJob(request, out / request.name, kept=before)
-    model, adapter = locate(request.source, where=request.where, with_code=request.with_code)
+    model, adapter = locate(request)
     if before and _is_current(before, model, adapter):
         return ModelJob(request, out / request.name, kept=before)
     light = model.fetch(model.light)
-    check_files(light, model.light, where=request.at)
+    with at(request.at):
+        check_files(light, model.light)
     return ModelJob(request, light, model=model, adapter=adapter)
 
 
@@ -90,12 +94,16 @@ def _assemble(job: ModelJob, model: Located, folder: Path) -> tuple[str, ...]:
     notes = weights.notes
     if weights.is_pickled:
         converted = folder.with_name(f".{folder.name}.converted") if job.adapter else folder
-        notes = (*notes, *_convert(weights, source, others, converted, job.request.at))
+        with at(job.request.at):
+            loaded = read_pickled(source, weights)
+        notes = (*notes, *_convert(loaded, source, others, converted))
         source = converted
     if job.adapter:
         adapter_folder = job.adapter.fetch(job.adapter.names)
-        adapter = Adapter.read(adapter_folder, where=f"{job.request.at}: the adapter")
-        _apply(adapter, source, others, folder)
+        base = Checkpoint(source)
+        with at(f"{job.request.at}: the adapter"):
+            adapter = fitted(Adapter.read(adapter_folder), base)
+        _apply(adapter, base, others, folder)
         notes = (*notes, "applied a LoRA adapter")
         if CARD in job.adapter.names:
             put(adapter_folder / CARD, folder / ADAPTER_CARD)
@@ -133,11 +141,9 @@ def _weights_of(model: Located) -> WeightFiles:
 
 
 def _convert(
-    weights: WeightFiles, source: Path, others: list[str], out: Path, where: str
+    loaded: Mapping[str, Tensor], source: Path, others: list[str], out: Path
 ) -> tuple[str, ...]:
     config = read_json(source / "config.json")
-    with at(where):
-        loaded = read_pickled(source, weights)
     tensors, notes = plain(loaded, tied=ties(config))
     infos = {name: info_of(tensor) for name, tensor in tensors.items()}
     with CheckpointWriter(out, infos, shard_bytes=SHARD_BYTES) as writer:
@@ -148,14 +154,12 @@ def _convert(
     return notes
 
 
-def _apply(adapter: Adapter, source: Path, others: list[str], out: Path) -> None:
-    model = Checkpoint(source)
-    adapter = fitted(adapter, model)
+def _apply(adapter: Adapter, model: Checkpoint, others: list[str], out: Path) -> None:
     with CheckpointWriter(out, model.tensors, shard_bytes=SHARD_BYTES) as writer:
         for name in model.tensors:
             writer.add(name, adapter.applied(name, model.read(name)))
         for name in others:
-            put(source / name, writer.folder / name)
+            put(model.folder / name, writer.folder / name)
 
 
 def _entry(job: ModelJob, located: Located, folder: Path, notes: tuple[str, ...]) -> ManifestEntry:

@@ -8,6 +8,7 @@ from huggingface_hub import constants
 
 from stages.download.build import ModelJob
 from stages.download.sources.model_places import Located
+from stages.errors import at
 from stages.files import check_room, is_same_disk
 
 
@@ -25,7 +26,8 @@ def check_rooms(jobs: Sequence[ModelJob], out: Path) -> None:
                 needs[cache] += located.repository.missing_bytes(located.names)
         if job.model is not None:
             needs[out] += _written_bytes(job, job.model, out, cache)
-    check_room(needs, "download")
+    with at("download"):
+        check_room(needs)
 
 
 def _written_bytes(job: ModelJob, model: Located, out: Path, cache: Path) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.download.pickled_weights import read_file
 from stages.download.sources.wanted_files import ADAPTER_CONFIG, check_files
-from stages.errors import CheckpointError, at
+from stages.errors import CheckpointError
 
 # Settings that training used or that only describe; any other that is set changes the weights.
 # PEFT follows the layer of the model, not fan_in_fan_out, and so does adapter_targets.py.
@@ -72,21 +72,20 @@ class Adapter:
 
     updates: Mapping[str, Update]
     replaced: Mapping[str, Tensor]
-    where: str
     keeps_ties: bool = False
 
     @classmethod
-    def read(cls, folder: Path, *, where: str) -> "Adapter":
+    def read(cls, folder: Path) -> "Adapter":
         """Return the adapter in ``folder``.
 
         Raises:
             CheckpointError: the adapter is damaged, or is not a plain LoRA.
         """
-        check_files(folder, [ADAPTER_CONFIG], where=where)
+        check_files(folder, [ADAPTER_CONFIG])
         config = read_json(folder / ADAPTER_CONFIG)
-        _check_config(config, where)
-        updates, replaced = _sorted_out(_tensors(folder, where), config, where)
-        return cls(updates, replaced, where, bool(config.get("ensure_weight_tying")))
+        _check_config(config)
+        updates, replaced = _sorted_out(_tensors(folder), config)
+        return cls(updates, replaced, bool(config.get("ensure_weight_tying")))
 
     def applied(self, name: str, weight: Tensor) -> Tensor:
         """Return the tensor ``name`` of the model with the adapter applied, in its own dtype."""
@@ -96,7 +95,7 @@ class Adapter:
         return result.contiguous()
 
 
-def _check_config(config: Mapping[str, Any], where: str) -> None:
+def _check_config(config: Mapping[str, Any]) -> None:
     faults = [
         f"{key} is {config[key]!r:.80}"
         for key in sorted({*config} - _NEUTRAL - _APPLIED)
@@ -121,8 +120,7 @@ def _check_config(config: Mapping[str, Any], where: str) -> None:
     ]
     if faults:
         raise CheckpointError(
-            f"{where}: {ADAPTER_CONFIG}: {', '.join(faults)}. Only plain LoRA is applied here. "
-            f"{REMEDY}"
+            f"{ADAPTER_CONFIG}: {', '.join(faults)}. Only plain LoRA is applied here. {REMEDY}"
         )
 
 
@@ -140,22 +138,21 @@ def _is_pattern(value: Any) -> bool:
         return False
 
 
-def _tensors(folder: Path, where: str) -> dict[str, Tensor]:
+def _tensors(folder: Path) -> dict[str, Tensor]:
     path = folder / "adapter_model.safetensors"
     if not path.is_file():
-        with at(where):
-            return read_file(folder / "adapter_model.bin")
+        return read_file(folder / "adapter_model.bin")
     try:
         check_pointer(path)
         return dict(load_file(path))
     except Exception as error:  # safetensors' own error class is not part of its API
         raise CheckpointError(
-            f"{where}: {path.name} is damaged: {error}. Fetch the adapter again."
+            f"{path.name} is damaged: {error}. Fetch the adapter again."
         ) from error
 
 
 def _sorted_out(
-    tensors: Mapping[str, Tensor], config: Mapping[str, Any], where: str
+    tensors: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> tuple[dict[str, Update], dict[str, Tensor]]:
     downs: dict[str, Tensor] = {}
     ups: dict[str, Tensor] = {}
@@ -169,24 +166,24 @@ def _sorted_out(
         elif ".original_module." in name:  # what the model had before training
             continue
         elif "lora_" in name:
-            raise CheckpointError(f"{where}: {key} is not part of plain LoRA. {REMEDY}")
+            raise CheckpointError(f"{key} is not part of plain LoRA. {REMEDY}")
         else:
             bare = name.replace(".base_layer.", ".").replace(".modules_to_save.", ".")
             replaced[bare.replace(".default.", ".")] = tensor
     if {*downs} != {*ups} or not (downs or replaced):
         lone = ", ".join(sorted({*downs} ^ {*ups})[:3]) or "everything"
-        raise CheckpointError(f"{where}: holds no pair of A and B for {lone}. Fetch it again.")
+        raise CheckpointError(f"holds no pair of A and B for {lone}. Fetch it again.")
     for module, down in downs.items():
         if down.dim() != 2 or ups[module].dim() != 2 or ups[module].shape[1] != down.shape[0]:
             raise CheckpointError(
-                f"{where}: A and B of {module} have shapes {list(down.shape)} and "
+                f"A and B of {module} have shapes {list(down.shape)} and "
                 f"{list(ups[module].shape)}, whose matrix product B A does not exist. {REMEDY}"
             )
     updates = {
         f"{module}.weight": Update(
             down,
             ups[module],
-            _scale(module, down.shape[0], config, where),
+            _scale(module, down.shape[0], config),
             module in embeddings,
         )
         for module, down in downs.items()
@@ -194,14 +191,12 @@ def _sorted_out(
     return updates, replaced
 
 
-def _scale(module: str, rank: int, config: Mapping[str, Any], where: str) -> float:
+def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:
     """Return alpha / r, or alpha / sqrt(r) for rsLoRA, by the module's r and alpha."""
     r = _by_pattern(config.get("rank_pattern") or {}, module, config["r"])
     alpha = _by_pattern(config.get("alpha_pattern") or {}, module, config["lora_alpha"])
     if r != rank:
-        raise CheckpointError(
-            f"{where}: {module} has rank {rank}, {ADAPTER_CONFIG} says {r}. {REMEDY}"
-        )
+        raise CheckpointError(f"{module} has rank {rank}, {ADAPTER_CONFIG} says {r}. {REMEDY}")
     return float(alpha / math.sqrt(r) if config.get("use_rslora") else alpha / r)
 
 

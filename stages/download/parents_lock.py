@@ -147,7 +147,8 @@ def _fetched(request: ModelRequest, entry: ManifestEntry | None) -> dict[str, st
 
 
 def _looked_up(branch: Hub, request: ModelRequest) -> str:
-    return commit_of(branch.repo, branch.revision, where=f"{request.where}: {branch}")
+    with at(f"{request.where}: {branch}"):
+        return commit_of(branch.repo, branch.revision)
 
 
 def _champion(run: EarlierRun, request: ModelRequest) -> str:

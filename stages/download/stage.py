@@ -3,7 +3,6 @@
 dvc.yaml runs it through flows/pipeline/download.py and declares its deps, params and outs.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import read_json
+from stages.checkpoint.staging_folder import staged
 from stages.checkpoint.tokenizer_vocabulary import has_tokenizer, read_tokens
 from stages.download.build import ModelJob, build, prepare
 from stages.download.checks import ancestry, parent_checks
@@ -63,19 +63,13 @@ def run(
     if kept == list(earlier.values()):
         _check_weights(jobs, out, misfits)
         return tuple(notes)
-    staging = out.with_name(f".{out.name}.partial")
-    _remove(staging)
     check_rooms(jobs, out)
-    staging.mkdir(parents=True)
-    try:
-        entries = gather(partial(build, job, staging, out) for job in jobs)
-        _check_weights(jobs, staging, misfits)
+    with staged(out, replaces=True) as folder:
+        entries = gather(partial(build, job, folder, out) for job in jobs)
+        _check_weights(jobs, folder, misfits)
         raise_all(_twins(jobs, entries))
-        notes += [*_check_ancestry(jobs, staging), *_licence_notes(jobs, staging)]
-        write_entries(staging, entries)
-        _replace(staging, out)
-    finally:
-        _remove(staging)
+        notes += [*_check_ancestry(jobs, folder), *_licence_notes(jobs, folder)]
+        write_entries(folder, entries)
     return tuple(notes)
 
 
@@ -174,18 +168,3 @@ def _twins(jobs: Sequence[ModelJob], entries: Sequence[ManifestEntry]) -> list[s
                 "List each fine-tune once."
             )
     return faults
-
-
-def _replace(staging: Path, out: Path) -> None:
-    """Rename ``staging`` to ``out``; a crash in between leaves no ``out``, never half of one."""
-    old = out.with_name(f".{out.name}.old")
-    _remove(old)
-    if out.exists():
-        out.rename(old)
-    staging.rename(out)
-    _remove(old)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

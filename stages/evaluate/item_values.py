@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stages.errors import EvaluationError
-from stages.evaluate.measures.measures import Answer
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.tasks.parts import Part
 
 ByMetric = Callable[[Part, str, list[Any]], Any]

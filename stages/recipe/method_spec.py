@@ -78,6 +78,19 @@ class MethodSpec:
     draws: bool = False
 
     @property
+    def legal_parents(self) -> str:
+        """How many parents it merges, in words: ``2``, ``2 to 4`` or ``2 or more``."""
+        low, high = self.min_parents, self.max_parents
+        if high is None:
+            return f"{low} or more"
+        return str(low) if low == high else f"{low} to {high}"
+
+    def merges(self, num_parents: int) -> bool:
+        """Return whether it merges so many parents."""
+        most = num_parents if self.max_parents is None else self.max_parents
+        return self.min_parents <= num_parents <= most
+
+    @property
     def reads_base(self) -> bool:
         """Whether a base that a recipe sets apart enters the child's numbers."""
         return self.needs_base or self.takes_base

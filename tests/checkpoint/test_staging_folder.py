@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.checkpoint.staging_folder import claim
+from stages.checkpoint.staging_folder import claim, publish, staged
 
 HEX = "0123456789abcdef" * 2
 
@@ -32,6 +32,36 @@ def test_what_is_in_use_stays(tmp_path: Path) -> None:
     assert {second, third} == set(tmp_path.iterdir())
     os.close(other)
     os.close(last)
+
+
+def test_a_staged_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Its name is there after the block alone; an error leaves what was there alone."""
+    out = tmp_path / "out"
+    with staged(out) as folder:
+        folder.mkdir()
+        (folder / "one").touch()
+        (folder.parent / "next to it").touch()
+        assert not out.exists()
+    assert [out] == list(tmp_path.iterdir())
+    with pytest.raises(FileNotFoundError), staged(out, replaces=True) as folder:
+        (folder / "two").touch()  # its folder was not made
+    assert ["one"] == [path.name for path in out.iterdir()]
+    assert [out] == list(tmp_path.iterdir())
+
+
+def test_a_staged_folder_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+    """What is there stays, unless it is to be replaced; an empty folder is nobody's."""
+    out = tmp_path / "out"
+    (out / "theirs").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="out"), staged(out) as folder:
+        folder.mkdir()
+    assert ["theirs"] == [path.name for path in out.iterdir()]
+    with staged(out, replaces=True) as folder:
+        (folder / "ours").mkdir(parents=True)
+    assert ["ours"] == [path.name for path in out.iterdir()]
+    (tmp_path / "empty").mkdir()
+    publish(out, tmp_path / "empty")
+    assert ["empty"] == [path.name for path in tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def trained(model: PreTrainedModel, out: Path, **settings: Any) -> Mapping[str, 
 def applied(base: Path, adapter: Path) -> dict[str, Tensor]:
     """Return the tensors of a base with an adapter, under the names of the file."""
     model = Checkpoint(base)
-    adapted = fitted(Adapter.read(adapter, where="the adapter"), model)
+    adapted = fitted(Adapter.read(adapter), model)
     return {name: adapted.applied(name, model.read(name)) for name in model.tensors}
 
 

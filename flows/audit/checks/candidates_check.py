@@ -59,7 +59,8 @@ def check(
         if task.job.recipe.id not in with_weights:
             with_weights.add(task.job.recipe.id)
             weights += _weights(run, name, task, outcome)
-        items += _items(f"{name} on {task.job.split}", task.document.outcome, outcome)
+        here = f"{name} on {task.job.split}"
+        items += (one.of(here) for one in _items(task.document.outcome, outcome))
         advance(1)
     unknown = set(ids) - {task.job.recipe.id for task in recorded}
     missing = [f"{run.names(i)}: no evaluation of it is recorded" for i in ids if i in unknown]
@@ -184,25 +185,23 @@ def _tensor(
         return None
 
 
-def _items(where: str, recorded: Outcome, now: Outcome) -> Iterator[Difference]:
+def _items(recorded: Outcome, now: Outcome) -> Iterator[Difference]:
     """Yield the first item of an evaluation that differs, and how many do."""
     if recorded.evaluation is None or now.evaluation is None:
         if recorded.error != now.error:
-            yield Difference(where, _in_words(recorded), _in_words(now))
+            yield Difference("", _in_words(recorded), _in_words(now))
         return
     pairs = _differing(recorded.evaluation, now.evaluation)
     if pairs:
         one, other = pairs[0]
         more = f" ({len(pairs)} items differ)" if len(pairs) > 1 else ""
-        at = f"{where}, task {one.task}, item {one.item}"
+        at = f"task {one.task}, item {one.item}"
         yield Difference(at, shown(one.score), f"{shown(other.score)}{more}")
         return
-    yield from differences_in(f"{where}, answers", recorded.answers, now.answers)
+    yield from differences_in("answers", recorded.answers, now.answers)
     for task, again in zip(recorded.evaluation.tasks, now.evaluation.tasks, strict=True):
         if task != again:
-            yield Difference(
-                f"{where}, task {task.task}", shown(task.to_dict()), shown(again.to_dict())
-            )
+            yield Difference(f"task {task.task}", shown(task.to_dict()), shown(again.to_dict()))
 
 
 def _differing(recorded: Evaluation, now: Evaluation) -> list[tuple[ItemScore, ItemScore]]:

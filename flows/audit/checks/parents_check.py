@@ -70,7 +70,7 @@ def _source(request: ModelRequest | None) -> Path | None:
     if isinstance(source.model, Hub):
         return None
     try:
-        return locate(source, where=request.where)[0].folder
+        return locate(request)[0].folder
     except GermlineError:
         return None
 

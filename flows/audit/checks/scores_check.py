@@ -27,7 +27,8 @@ def check(run: RecordedRun) -> Verdict:
             if values is None:
                 num_others += 1
             else:
-                differences += _aggregates(_name(run, document), task, values)
+                name = _name(run, document)
+                differences += (one.of(name) for one in _aggregates(task, values))
     differences += _answered(run)
     weights = run.suite.weights
     for row in run.rows:
@@ -75,13 +76,13 @@ def _values(evaluation: Evaluation | None, task: TaskScore) -> list[float] | Non
     return values if len(values) == len(scores) and task.estimator is None else None
 
 
-def _aggregates(where: str, task: TaskScore, values: list[float]) -> Iterator[Difference]:
+def _aggregates(task: TaskScore, values: list[float]) -> Iterator[Difference]:
     mean = math.fsum(values) / len(values) if values else math.nan
     sums = {"score": mean, "stderr": stderr_of_mean(values), "num_items": len(values)}
     for key, now in sums.items():
         recorded = getattr(task, key)
         if not _is_close(recorded, now):
-            at = f"{where}, {task.task}, {key}"
+            at = f"{task.task}, {key}"
             yield Difference(at, shown(recorded), f"{now!r} by its {len(values)} items")
 
 

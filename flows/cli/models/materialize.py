@@ -35,7 +35,7 @@ def materialize_command(model: str, out: Path, as_json: bool) -> None:
 
         check_new(target)
         with at_project():
-            done = materialize(run_model(model), target, load_params())
+            done = materialize(run_model(model), target, load_params().merge)
         if as_json:
             say(json_text(done.to_dict()))
             return

@@ -49,7 +49,8 @@ def audit_command(
         from flows.evaluation.evaluation_progress import EvaluationProgress
         from flows.inspection.project_folder import at_project, project_folder
 
-        _ = folders or project_folder()  # said before seconds of loading
+        # Its error comes before seconds of loading.
+        project = Path() if folders else project_folder()
         with EvaluationProgress() as progress:
             progress.step("loading PyTorch and lm-eval")  # seconds
             from flows.audit.audit_report import data_of, lines_of
@@ -63,7 +64,7 @@ def audit_command(
                 audit = audit_children(folders, progress)
             else:
                 count = SAMPLE if sample is None else sample
-                with at_project(), only_run():
+                with at_project(project), only_run():
                     audit = audit_run(AuditScope(words, is_all, count, seed), progress)
         agrees.append(audit.agrees)
         if as_json:

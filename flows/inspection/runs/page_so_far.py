@@ -6,7 +6,8 @@ from pathlib import Path
 
 from stages.files import write_whole
 from stages.lineage.rows import Row
-from stages.params.load import Params
+from stages.params.report_params import ReportParams
+from stages.params.select_params import SelectParams
 
 PAGE_SO_FAR = Path("reports/runs/index.html")
 _SHARE = 0.05  # of a run's time that may go into pages of it
@@ -15,8 +16,8 @@ _SHARE = 0.05  # of a run's time that may go into pages of it
 class PageSoFar:
     """Writes the report's page from the rows that a search has so far; it is not tracked."""
 
-    def __init__(self, params: Params) -> None:
-        self._params = params
+    def __init__(self, select: SelectParams, report: ReportParams) -> None:
+        self._select, self._report = select, report
         self._begun = time.monotonic()
         self._spent_s = 0.0
 
@@ -33,12 +34,11 @@ class PageSoFar:
         from stages.report.page.vega_bundle import kept_vega_bundle
         from stages.report.search_story import search_story
 
-        select, report = self._params.select, self._params.report
         page = render_page(
-            search_story(rows, is_raced=bool(select.racing.rungs)),
+            search_story(rows, is_raced=bool(self._select.racing.rungs)),
             None,
-            title=report.title,
-            num_generations=select.generations,
+            title=self._report.title,
+            num_generations=self._select.generations,
             library=kept_vega_bundle(cache_folder()),
         )
         PAGE_SO_FAR.parent.mkdir(parents=True, exist_ok=True)

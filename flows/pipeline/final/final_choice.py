@@ -20,7 +20,7 @@ from stages.lineage.paired_tests import corrected_best
 from stages.lineage.records.ending import Ending
 from stages.lineage.rows import LINEAGE, Row
 from stages.lineage.selection import Selection, TestedModel
-from stages.params.load import Params
+from stages.params.select_params import SelectParams
 from stages.recipe.recipe import Recipe
 from stages.select.final.baselines import FixedModel, references
 from stages.select.final.half_searches import halves_asked
@@ -45,13 +45,13 @@ class FinalChoice:
     halves: Mapping[str, tuple[Row, ...]]
 
 
-def listed_rows(rows: Sequence[Row], params: Params, source: str = str(_ROWS)) -> list[Row]:
+def shortlisted(rows: Sequence[Row], params: SelectParams, source: str = str(_ROWS)) -> list[Row]:
     """Return the shortlist of a lineage; ``source`` says where its rows are.
 
     Raises:
         LineageError: no candidate that may be listed was scored.
     """
-    listed = shortlist(rows, params.select)
+    listed = shortlist(rows, params)
     if not listed:
         raise LineageError(
             f"{source}: {len(rows)} candidates, but none that may be listed "
@@ -81,7 +81,7 @@ def choose(
     Raises:
         GermlineError: a model of the comparison cannot be scored.
     """
-    listed = listed_rows(rows, session.params)
+    listed = shortlisted(rows, session.params.select)
     weights = session.suite.weights
     validation = _validate(session, listed, advance)
     winner = champion(listed, validation, weights)
@@ -113,7 +113,7 @@ def _best_of_half(search: HalfSearch, advance: Advance) -> tuple[FixedModel, tup
     """Return the champion of a search in one half, chosen as the run's own, and its lineage."""
     session = search.session
     with at(f"tuned baseline {search.half}"):
-        listed = listed_rows(search.rows, session.params, "its search")
+        listed = shortlisted(search.rows, session.params.select, "its search")
         validation = _validate(session, listed, advance)
         winner = champion(listed, validation, session.suite.weights)
     num_recipes = len({row.id for row in search.rows})

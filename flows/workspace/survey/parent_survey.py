@@ -1,7 +1,7 @@
 """What models share, by their small files: nothing but configs and tokenizers is fetched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def survey(download: DownloadParams) -> Survey:
 
 
 def _look(request: ModelRequest) -> SurveyedModel:
-    located, _ = locate(request.source, where=_called(request.name))
+    located, _ = locate(replace(request, where=_called(request.name)))
     if located.weights is None:
         raise CheckpointError(f"{_called(request.name)}: {request.source.text} holds no weights.")
     folder = located.fetch(located.light)

@@ -48,7 +48,6 @@ class Repository:
     repo: str
     commit: str
     files: Mapping[str, tuple[int | None, str | None]]
-    where: str
     revision: str
     unasked: str | None = None
     _hashes: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -59,7 +58,7 @@ class Repository:
         return tuple(sorted(self.files))
 
     @classmethod
-    def open(cls, repo: str, revision: str, *, where: str) -> Self:
+    def open(cls, repo: str, revision: str) -> Self:
         """Return the repository at ``revision``, resolved to a commit.
 
         Where the hub does not answer, a commit is taken as its cache holds it.
@@ -69,26 +68,25 @@ class Repository:
                 or the server does not answer.
         """
         try:
-            with translated(where):
+            with translated():
                 ask = partial(_api().model_info, repo, revision=revision, files_metadata=True)
                 info = patiently(lambda: understood(ask))
         except CheckpointError as error:
             if not (_COMMIT.fullmatch(revision) and is_unanswered(error.__cause__)):
                 raise
-            reason = str(error).removeprefix(f"{where}: ")
-            cached = cls.cached(repo, revision, where=where, unasked=reason)
+            cached = cls.cached(repo, revision, unasked=str(error))
             if cached is None:
                 raise
             return cached
         if info.sha is None:
-            raise CheckpointError(f"{where}: the hub named no commit. Check HF_ENDPOINT.")
+            raise CheckpointError("the hub named no commit. Check HF_ENDPOINT.")
         files = {
             s.rfilename: (s.size, s.lfs.sha256 if s.lfs else None) for s in info.siblings or []
         }
-        return cls(repo, info.sha, files, where, revision)
+        return cls(repo, info.sha, files, revision)
 
     @classmethod
-    def cached(cls, repo: str, revision: str, *, where: str, unasked: str) -> Self | None:
+    def cached(cls, repo: str, revision: str, *, unasked: str) -> Self | None:
         """Return the repository as the hub's cache holds it, or None where it does not.
 
         A branch or tag is the commit that it was when it was last fetched. ``unasked`` says, as
@@ -111,7 +109,7 @@ class Repository:
         if not (folder / CARD).is_file():
             sizes.pop(CARD, None)  # nothing but the licence is missed then
         files = {name: (size, _blob_hash(folder / name)) for name, size in sizes.items()}
-        return cls(repo, commit, files, where, revision, unasked)
+        return cls(repo, commit, files, revision, unasked)
 
     def missing_bytes(self, names: Iterable[str]) -> int:
         """Return how many bytes of ``names`` the cache does not hold."""
@@ -138,8 +136,7 @@ class Repository:
             name, fault = next(iter(faults.items()))
             advice = self.unasked or "Run again later, or through another HF_ENDPOINT."
             raise CheckpointError(
-                f"{self.where}: {name} {fault}. Remove {folder / name} from the hub's cache. "
-                f"{advice}"
+                f"{name} {fault}. Remove {folder / name} from the hub's cache. {advice}"
             )
         return folder
 
@@ -166,8 +163,8 @@ class Repository:
     def _received(self, wanted: list[str]) -> Path:
         if self.unasked is None:
             transfer = self._transfer
-            check_room({Path(constants.HF_HUB_CACHE): transfer.missing_bytes(wanted)}, self.where)
-            with translated(self.where):
+            check_room({Path(constants.HF_HUB_CACHE): transfer.missing_bytes(wanted)})
+            with translated():
                 compared = transfer.fetch(wanted, f"{self.repo}@{self.commit[:8]}")
             self._hashes.update((name, self.files[name][1] or "") for name in compared)
             return transfer.snapshot
@@ -175,8 +172,7 @@ class Repository:
         missing = [name for name in wanted if not (folder / name).is_file()]
         if missing:
             raise CheckpointError(
-                f"{self.where}: the hub's cache lacks {', '.join(missing[:4])} of this commit. "
-                f"{self.unasked}"
+                f"the hub's cache lacks {', '.join(missing[:4])} of this commit. {self.unasked}"
             )
         return folder
 
@@ -196,13 +192,13 @@ class Repository:
         return faults
 
 
-def commit_of(repo: str, revision: str, *, where: str) -> str:
+def commit_of(repo: str, revision: str) -> str:
     """Return the commit where a branch or tag stands now.
 
     Raises:
         CheckpointError: the hub has no such repository or revision, or was not reached.
     """
-    return Repository.open(repo, revision, where=where).commit
+    return Repository.open(repo, revision).commit
 
 
 def commit_if_known(repo: str, revision: str) -> str | None:

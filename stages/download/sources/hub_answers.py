@@ -75,7 +75,7 @@ def understood(ask: Callable[[], T]) -> T:
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn each of huggingface_hub's errors into one message: what happened and what to do.
 
     Those of the disk stay as they are.
@@ -83,13 +83,12 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except WrongBytesError as error:
-        lines = str(error).splitlines()
-        raise CheckpointError("\n".join(f"{where}: {line}" for line in lines)) from error
+        raise CheckpointError(str(error)) from error
     except HUB_ERRORS as error:
         is_disk = isinstance(error, OSError) and error.errno is not None
         if is_disk and not isinstance(error, (httpx2.HTTPError, *_UNREACHED)):
             raise
-        raise CheckpointError(f"{where}: {_explain(error)}") from error
+        raise CheckpointError(_explain(error)) from error
 
 
 def is_unanswered(error: BaseException | None) -> bool:

@@ -1,21 +1,16 @@
 """Find the files of a model or an adapter: in the zoo, in a folder or on the hub."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from stages.checkpoint.safetensors_header import check_links
 from stages.checkpoint.weight_files import WeightFiles, first_of, is_index
 from stages.download.earlier_run import champion_of
 from stages.download.sources.hub import Repository
-from stages.download.sources.model_source import (
-    EarlierRun,
-    Hub,
-    Local,
-    ModelSource,
-    Place,
-    Zoo,
-)
+from stages.download.sources.model_requests import ModelRequest
+from stages.download.sources.model_source import EarlierRun, Hub, Local, Place, Zoo
 from stages.download.sources.wanted_files import adapter_files, model_files
 from stages.errors import CheckpointError, at
 from stages.hashing import file_hash, nearest
@@ -28,13 +23,14 @@ class Located:
     """The files of one model or adapter: they exist, but need not be fetched from the hub yet.
 
     ``weights`` are those among them that hold the weights; None for an adapter, and for a place
-    whose files were only listed.
+    whose files were only listed. ``called`` is how a message about them begins.
     """
 
     names: tuple[str, ...]
     folder: Path | None = None
     repository: Repository | None = None
     weights: WeightFiles | None = None
+    called: str = field(default="", compare=False)
     _hashes: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -65,7 +61,8 @@ class Located:
     def fetch(self, names: Iterable[str]) -> Path:
         """Return a folder that holds ``names``; it may hold other files too and is only read."""
         if self.repository is not None:
-            return self.repository.fetch(names)
+            with at(self.called):
+                return self.repository.fetch(names)
         return self._local
 
     @property
@@ -75,24 +72,21 @@ class Located:
         return self.folder
 
 
-def locate(
-    source: ModelSource, *, where: str, with_code: bool = False
-) -> tuple[Located, Located | None]:
-    """Return the files of the model and of the adapter that ``source`` names.
+def locate(request: ModelRequest) -> tuple[Located, Located | None]:
+    """Return the files of the model and of the adapter that are asked for.
 
     Raises:
         CheckpointError: there is no such folder, zoo model, repository or revision, or it holds
             no model.
     """
-    listed = _listed(source.model, where)
-    model = model_among(listed, where=_at(where, source.model), with_code=with_code)
+    source = request.source
+    model = _located(source.model, request, partial(model_among, with_code=request.with_code))
     if source.adapter is None:
         return model, None
-    adapter_files = _listed(source.adapter, where)
-    return model, adapter_among(adapter_files, where=_at(where, source.adapter))
+    return model, _located(source.adapter, request, adapter_among)
 
 
-def model_among(listed: Located, *, where: str, with_code: bool = False) -> Located:
+def model_among(listed: Located, *, with_code: bool = False) -> Located:
     """Return the model among the files of a place; of a hub's files, an index is fetched.
 
     Raises:
@@ -103,58 +97,50 @@ def model_among(listed: Located, *, where: str, with_code: bool = False) -> Loca
     try:
         weights = WeightFiles.of(listed.names, folder / first if folder and first else None)
     except CheckpointError as error:
-        raise CheckpointError(f"{where}: {str(error).removeprefix(f'{folder}/')}") from error
-    names = model_files(listed.names, weights, where=where, with_code=with_code)
+        raise CheckpointError(str(error).removeprefix(f"{folder}/")) from error
+    names = model_files(listed.names, weights, with_code=with_code)
     return replace(listed, names=names, weights=weights)
 
 
-def adapter_among(listed: Located, *, where: str) -> Located:
+def adapter_among(listed: Located) -> Located:
     """Return the adapter among the files of a place.
 
     Raises:
         CheckpointError: they are not an adapter.
     """
-    return replace(listed, names=adapter_files(listed.names, where=where))
+    return replace(listed, names=adapter_files(listed.names))
 
 
-def _at(where: str, location: Place) -> str:
-    match location:
-        case Zoo(name):
-            return f"{where}: zoo:{name}"
-        case Local() | EarlierRun():
-            return f"{where}: {location}"
-        case Hub(repo, revision):
-            return f"{where}: {repo}@{revision}"
-
-
-def _listed(location: Place, where: str) -> Located:
-    if isinstance(location, Hub):
-        repository = Repository.open(location.repo, location.revision, where=_at(where, location))
-        return Located(repository.names, repository=repository)
-    if isinstance(location, EarlierRun):
-        with at(_at(where, location)):
-            champion = champion_of(Path(location.path).expanduser())
-        return files_in(champion.folder, where=_at(where, location))
-    folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path).expanduser()
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"{_at(where, location)}: no such folder.{_advice(location, folder)}"
-        )
-    return files_in(folder, where=_at(where, location))
-
-
-def files_in(folder: Path, *, where: str) -> Located:
+def files_in(folder: Path) -> Located:
     """Return the files of a folder on this machine.
 
     Raises:
         CheckpointError: a link in it leads out of it.
     """
-    try:
-        check_links(folder)
-    except CheckpointError as error:
-        raise CheckpointError(f"{where}: {error}") from error
+    check_links(folder)
     names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return Located(tuple(sorted(names)), folder)
+
+
+def _located(
+    location: Place, request: ModelRequest, among: Callable[[Located], Located]
+) -> Located:
+    text = f"zoo:{location.name}" if isinstance(location, Zoo) else str(location)
+    called = f"{request.where}: {text}" if request.where else text
+    with at(called):
+        return replace(among(_listed(location)), called=called)
+
+
+def _listed(location: Place) -> Located:
+    if isinstance(location, Hub):
+        repository = Repository.open(location.repo, location.revision)
+        return Located(repository.names, repository=repository)
+    if isinstance(location, EarlierRun):
+        return files_in(champion_of(Path(location.path).expanduser()).folder)
+    folder = ZOO / location.name if isinstance(location, Zoo) else Path(location.path).expanduser()
+    if not folder.is_dir():
+        raise CheckpointError(f"no such folder.{_advice(location, folder)}")
+    return files_in(folder)
 
 
 def _advice(location: Zoo | Local, folder: Path) -> str:

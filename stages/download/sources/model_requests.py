@@ -1,7 +1,7 @@
 """The models that params.yaml asks for, and one error that lists the faults of all of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,11 @@ class ModelRequest:
     def at(self) -> str:
         """The key, if there is one, and the source: how a message about this model begins."""
         return f"{self.where}: {self.source.text}" if self.where else self.source.text
+
+    @property
+    def without_adapter(self) -> "ModelRequest":
+        """The request for the model alone."""
+        return replace(self, source=replace(self.source, adapter=None))
 
 
 def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:

@@ -17,7 +17,7 @@ _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the fir
 
 
 def model_files(
-    names: Iterable[str], weights: WeightFiles | None, *, where: str, with_code: bool = False
+    names: Iterable[str], weights: WeightFiles | None, *, with_code: bool = False
 ) -> tuple[str, ...]:
     """Return those of ``names`` that make up a model, sorted; ``with_code`` adds its Python files.
 
@@ -25,31 +25,31 @@ def model_files(
         CheckpointError: there is no config.json among ``names``, or there are no ``weights``.
     """
     listed = sorted(names)
-    _check_config(listed, "config.json", where, "a model")
+    _check_config(listed, "config.json", "a model")
     if weights is None:
-        raise CheckpointError(f"{where}: {_no_weights(listed)}")
+        raise CheckpointError(_no_weights(listed))
     plain = (*ALL, CARD, "*.py") if with_code else (*ALL, CARD)
     return tuple(sorted({*_matching(listed, plain), *weights.names}))
 
 
-def adapter_files(names: Iterable[str], *, where: str) -> tuple[str, ...]:
+def adapter_files(names: Iterable[str]) -> tuple[str, ...]:
     """Return those of ``names`` that make up a PEFT adapter, sorted.
 
     Raises:
         CheckpointError: there is no adapter_config.json, or no weights among ``names``.
     """
     listed = sorted(names)
-    _check_config(listed, ADAPTER_CONFIG, where, "a PEFT adapter")
+    _check_config(listed, ADAPTER_CONFIG, "a PEFT adapter")
     weights = next((name for name in _ADAPTER_WEIGHTS if name in listed), None)
     if weights is None:
         raise CheckpointError(
-            f"{where}: holds no weights. A PEFT adapter needs {' or '.join(_ADAPTER_WEIGHTS)}; it "
-            f"holds: {', '.join(listed[:8])}."
+            f"holds no weights. A PEFT adapter needs {' or '.join(_ADAPTER_WEIGHTS)}; it holds: "
+            f"{', '.join(listed[:8])}."
         )
     return tuple(name for name in listed if name in (ADAPTER_CONFIG, weights, CARD))
 
 
-def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
+def check_files(folder: Path, names: Iterable[str]) -> None:
     """Check that files are what their names say: valid JSON, and not git-lfs pointers.
 
     Raises:
@@ -62,9 +62,9 @@ def check_files(folder: Path, names: Iterable[str], *, where: str) -> None:
             is_object = name.endswith(".json") and name != EMBEDDING_LIST  # which is a list
             fault = settings_fault(name, read_json(folder / name)) if is_object else None
             if fault is not None:
-                faults.append(f"{where}: {name}: {fault}. Fetch or save the model again.")
+                faults.append(f"{name}: {fault}. Fetch or save the model again.")
         except CheckpointError as error:
-            faults.append(f"{where}: {str(error).removeprefix(f'{folder}/')}")
+            faults.append(str(error).removeprefix(f"{folder}/"))
     if faults:
         raise CheckpointError("\n".join(faults))
 
@@ -78,10 +78,10 @@ def _matching(listed: list[str], patterns: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _check_config(listed: list[str], config: str, where: str, what: str) -> None:
+def _check_config(listed: list[str], config: str, what: str) -> None:
     if config not in listed:
         raise CheckpointError(
-            f"{where}: holds no {config}, so it is not {what}.{nearest(config, listed)} "
+            f"holds no {config}, so it is not {what}.{nearest(config, listed)} "
             f"It holds: {', '.join(listed[:8]) or 'nothing'}."
         )
 

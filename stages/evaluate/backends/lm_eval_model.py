@@ -32,19 +32,19 @@ class NativeLM:
     """Answers as ``lm-eval --model`` does; its model may be another one for each candidate."""
 
     def __init__(
-        self, model_params: ModelParams, where: str, *, device: str, batch_size: int
+        self, model_params: ModelParams, key: str, *, device: str, batch_size: int
     ) -> None:
-        """Keep the parameters; nothing is loaded yet.
+        """Keep the parameters, which params.yaml has at ``key``; nothing is loaded yet.
 
         Raises:
             EvaluationError: lm_eval has no such model.
         """
-        with at(where):
+        with at(key):
             self._class = model_class(model_params.model)
         self._model_params = model_params
         self._device = device
         self._batch_size = batch_size
-        self._where = where
+        self._key = key
         self._lm: Any = None
 
     @property
@@ -114,7 +114,7 @@ class NativeLM:
         except Exception as error:
             raise EvaluationError(
                 f"{asked.items[0]} and the rest of its task: {self._model_params.model} cannot "
-                f"answer: {type(error).__name__}: {error}. See {self._where}.model_args "
+                f"answer: {type(error).__name__}: {error}. See {self._key}.model_args "
                 "and gen_kwargs."
             ) from error
         check_answers(asked, answers)
@@ -131,8 +131,8 @@ class NativeLM:
 
     def _not_loaded(self, error: Exception) -> str:
         return (
-            f"{self._where}: {self._model_params.model} cannot be loaded: {type(error).__name__}: "
-            f"{error}. See {self._where}.model_args."
+            f"{self._key}: {self._model_params.model} cannot be loaded: {type(error).__name__}: "
+            f"{error}. See {self._key}.model_args."
         )
 
 

@@ -23,7 +23,7 @@ class ServerLM(NativeLM):
     """Answers as the server does; a failure loses no answer that came before it."""
 
     def __init__(
-        self, model_params: ModelParams, where: str, *, device: str, batch_size: int
+        self, model_params: ModelParams, key: str, *, device: str, batch_size: int
     ) -> None:
         """Keep the parameters; the server is not asked yet.
 
@@ -31,7 +31,7 @@ class ServerLM(NativeLM):
             EvaluationError: lm_eval has no such model.
             ParamsError: the API key is not in the environment.
         """
-        super().__init__(model_params, where, device=device, batch_size=batch_size)
+        super().__init__(model_params, key, device=device, batch_size=batch_size)
         self._kept = KeptAnswers(identity(model_params))
         self._headers = self._authorised()
 
@@ -102,7 +102,7 @@ class ServerLM(NativeLM):
         if self._class.header is not TemplateAPI.header:
             if name is not None:
                 raise ParamsError(
-                    f"{self._where}.api_key_env: {self._model_params.model} reads its own "
+                    f"{self._key}.api_key_env: {self._model_params.model} reads its own "
                     "variable, see lm_eval. Remove api_key_env and export that."
                 )
             return None
@@ -111,7 +111,7 @@ class ServerLM(NativeLM):
         key = os.environ.get(name or _OPENAI, "")
         if not key or not key.isascii() or not key.isprintable():
             raise ParamsError(
-                f"{self._where}.api_key_env: {name or _OPENAI} holds no API key in the "
+                f"{self._key}.api_key_env: {name or _OPENAI} holds no API key in the "
                 "environment. Export it before the run; a model that was scored needs none."
             )
         return {"Authorization": f"Bearer {key}"}
@@ -121,12 +121,12 @@ class ServerLM(NativeLM):
         status = _status(error)
         if status is None and not isinstance(error, _transient()):
             return EvaluationError(
-                f"{self._where}: {self._model_params.model} cannot ask: {type(error).__name__}: "
-                f"{self._clean(str(error))} See {self._where}.model_args."
+                f"{self._key}: {self._model_params.model} cannot ask: {type(error).__name__}: "
+                f"{self._clean(str(error))} See {self._key}.model_args."
             )
         if status is not None and 400 <= status < 500 and status not in _BUSY:
             return ParamsError(
-                f"{self._where}: HTTP status {status}. Check base_url, model, gen_kwargs and the "
+                f"{self._key}: HTTP status {status}. Check base_url, model, gen_kwargs and the "
                 f"key in {self._model_params.api_key_env or 'api_key_env (none is set)'}."
             )
         what = f"HTTP status {status}" if status else type(error).__name__
@@ -136,7 +136,7 @@ class ServerLM(NativeLM):
         patience = self._model_params.model_args.get("timeout", 300)
         tries = self._model_params.model_args.get("max_retries", 3)
         return ServiceError(
-            f"{self._where}: {what}; asked model_args.max_retries = {tries} times, with "
+            f"{self._key}: {what}; asked model_args.max_retries = {tries} times, with "
             f"model_args.timeout = {patience} s. Check that it runs, then run the same command "
             "again: its answers are kept."
         )

@@ -5,7 +5,6 @@ on ``judge.scale`` and nothing else. The score is that number's place on the sca
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import TemplateError
@@ -14,20 +13,12 @@ from jinja2.exceptions import SecurityError
 from stages.errors import EvaluationError, ParamsError, at
 from stages.evaluate.measures import answer_files, judge_client
 from stages.evaluate.measures.judge_client import Question
+from stages.evaluate.measures.measured_answer import Answer
 from stages.hashing import content_hash
 from stages.params.task_params import JudgeParams
 from stages.templates import sandbox, shows
 
 _ANSWER = "response"  # the name under which a prompt shows the answer
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One answer to be graded; ``where`` names its task and item in messages."""
-
-    item: Mapping[str, Any]
-    answer: str
-    where: str
 
 
 class Judge:
@@ -64,8 +55,8 @@ class Judge:
             with at(f"document {i} (the first is 0)"):
                 self._refuse_blind(item)
 
-    def grade(self, cases: Sequence[Case]) -> list[float]:
-        """Return each case's score, from 0 to 1.
+    def grade(self, answers: Sequence[Answer]) -> list[float]:
+        """Return each answer's score, from 0 to 1.
 
         Verdicts are kept as they come, so that a failure or a kill loses none of them.
 
@@ -76,28 +67,28 @@ class Judge:
                 prompt cannot be filled in or does not show the answer.
         """
         prompts = []
-        for case in cases:
-            with at(case.where):
-                prompts.append(self._shown(case))
+        for answer in answers:
+            with at(answer.where):
+                prompts.append(self._shown(answer))
         keys = [content_hash(["judge", self.identity, prompt]) for prompt in prompts]
         known = {key: answer_files.find(key) for key in keys}
         missing = {k: i for i, k in reversed(list(enumerate(keys))) if known[k] is None}
         if missing:
             places = sorted(missing.values())
-            questions = [Question(prompts[p], cases[p].where, keys[p]) for p in places]
+            questions = [Question(prompts[p], answers[p].where, keys[p]) for p in places]
             asked = judge_client.ask(self._params, questions)
             known |= dict(zip((keys[p] for p in places), asked, strict=True))
         low, high = self._params.scale
         return [(known[key] - low) / (high - low) for key in keys]  # type: ignore[operator]
 
-    def _shown(self, case: Case) -> str:
-        self._refuse_blind(case.item)
+    def _shown(self, answer: Answer) -> str:
+        self._refuse_blind(answer.item)
         try:
-            return self._prompt.render({**case.item, _ANSWER: case.answer})
+            return self._prompt.render({**answer.item, _ANSWER: answer.text})
         except Exception as error:
             raise ParamsError(  # the same for every candidate: the run ends
                 f"judge.prompt: {str(error).rstrip('.')}. It may name {_ANSWER} and "
-                f"the item's columns: {', '.join(map(str, case.item))}."
+                f"the item's columns: {', '.join(map(str, answer.item))}."
             ) from error
 
     def _refuse_blind(self, item: Mapping[str, Any]) -> None:

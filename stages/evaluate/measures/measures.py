@@ -11,23 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.errors import ParamsError, at
-from stages.evaluate.measures.judge import Case, Judge
+from stages.evaluate.measures.judge import Judge
 from stages.evaluate.measures.language import Language
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.measures.number_reading import NUMERALS_VERSION, last_number
 from stages.evaluate.measures.user_scorer import UserScorer
 from stages.params.task_params import TaskParams
 
 LISTED = ("numeric", "exact_match")  # what `metric` may name; those of a data file's text tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A model's answer to one item: ``text`` is measured, ``accepted`` are right answers."""
-
-    item: Mapping[str, Any]
-    text: str
-    accepted: tuple[str, ...]
-    where: str
 
 
 Measure = Callable[[Sequence[Answer]], list[float]]
@@ -38,15 +29,15 @@ class Scoring:
     """Germline's additions to a task's own scoring; ``identity`` is part of the suite's key.
 
     ``measure`` is None where lm-eval's metric scores; ``is_filtered`` says that the task's chosen
-    filter stands between the generated text and the measure. ``check`` is given an item and where
-    it stands, and raises where a user's function remembers earlier calls.
+    filter stands between the generated text and the measure. ``check`` is given an item
+    and raises where a user's function remembers earlier calls.
     """
 
     identity: Mapping[str, Any]
     measure: Measure | None = None
     language: Language | None = None
     is_filtered: bool = False
-    check: Callable[[Mapping[str, Any], str], None] | None = None
+    check: Callable[[Mapping[str, Any]], None] | None = None
 
 
 def scoring_of(task_params: TaskParams, metric: str | None) -> Scoring | None:
@@ -63,11 +54,11 @@ def scoring_of(task_params: TaskParams, metric: str | None) -> Scoring | None:
     check = None
     if task_params.scorer is not None:
         scorer = UserScorer(task_params.scorer)
-        identity["scorer"], measure, check = scorer.identity, _by_scorer(scorer), scorer.check
+        identity["scorer"], measure, check = scorer.identity, scorer.score_all, scorer.check
     elif task_params.judge is not None:
         with at(where):
             judge = Judge(task_params.judge)
-        identity["judge"], measure = judge.identity, _by_judge(judge)
+        identity["judge"], measure = judge.identity, judge.grade
     elif metric == "numeric":
         identity["numeric"] = [task_params.decimal, NUMERALS_VERSION]
         measure = _by_number(task_params.decimal)
@@ -111,11 +102,3 @@ def _by_number(decimal: str) -> Measure:
         return float(last_number(answer.text, decimal) in right)
 
     return measure
-
-
-def _by_scorer(scorer: UserScorer) -> Measure:
-    return lambda answers: scorer.score_all([(a.item, a.text, a.where) for a in answers])
-
-
-def _by_judge(judge: Judge) -> Measure:
-    return lambda answers: judge.grade([Case(a.item, a.text, a.where) for a in answers])

@@ -11,6 +11,7 @@ from typing import Any
 
 from stages.errors import EvaluationError
 from stages.evaluate.data_files.tables import project_file
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.own_python.task_process import TaskProcess, asks_to_end
@@ -38,49 +39,51 @@ class UserScorer:
             **({"imported": imported} if imported else {}),
         }
 
-    def score(self, item: Mapping[str, Any], answer: str, where: str) -> float:
-        """Return the function's score of ``answer``; higher is better.
+    def score(self, answer: Answer) -> float:
+        """Return the function's score of an answer; higher is better.
 
         Raises:
             EvaluationError: the function raises, or returns anything but a finite number.
         """
         try:
             with self._process.entered():
-                value = float(self._function(copy.deepcopy(dict(item)), answer))
+                value = float(self._function(copy.deepcopy(dict(answer.item)), answer.text))
         except BaseException as error:
             self._process.pass_on(error)
             raise EvaluationError(
-                f"{where}: scorer {self._path}: {type(error).__name__}: {error}"
+                f"{answer.where}: scorer {self._path}: {type(error).__name__}: {error}"
                 f"{self._line_of(error)}. It gets the item and the answer's text and returns a "
                 "number; fix it."
             ) from error
         if not math.isfinite(value):
             raise EvaluationError(
-                f"{where}: scorer {self._path} gives {value}. It returns a finite number; fix it."
+                f"{answer.where}: scorer {self._path} gives {value}. It returns a finite number; "
+                "fix it."
             )
         return value
 
-    def score_all(self, answers: Sequence[tuple[Mapping[str, Any], str, str]]) -> list[float]:
-        """Return the score of each (item, answer, where).
+    def score_all(self, answers: Sequence[Answer]) -> list[float]:
+        """Return the score of each answer.
 
         Raises:
             EvaluationError: as ``score``.
         """
         with self._process.entered():
-            return [self.score(*answer) for answer in answers]
+            return [self.score(answer) for answer in answers]
 
-    def check(self, item: Mapping[str, Any], where: str) -> None:
+    def check(self, item: Mapping[str, Any]) -> None:
         """Score ``item`` again and again, with texts that a model might write.
 
         Raises:
             EvaluationError: the function remembers its earlier calls.
         """
         for text in TEXTS:
-            refuse_memory(where, partial(self._said, item, text), self._state, str(self._path))
+            said = partial(self._said, Answer(item, text, ""))
+            refuse_memory(said, self._state, str(self._path))
 
-    def _said(self, item: Mapping[str, Any], text: str) -> str:
+    def _said(self, answer: Answer) -> str:
         try:
-            return repr(self.score(item, text, ""))
+            return repr(self.score(answer))
         except EvaluationError as error:
             if asks_to_end(error.__cause__):
                 raise

@@ -14,7 +14,7 @@ _PLAIN = (str, bytes, int, float, bool, complex, type(None))
 
 
 def refuse_memory(
-    where: str, score: Callable[[], Any], state: Callable[[], dict[str, Any]], scored_by: str
+    score: Callable[[], Any], state: Callable[[], dict[str, Any]], scored_by: str
 ) -> None:
     """Check that ``score`` gives the same result three times, and that the ``state`` settles.
 
@@ -32,9 +32,9 @@ def refuse_memory(
         what = ", ".join(changed) or scored_by
         how = "gives another score" if len(set(values)) > 1 else "has changed"
         raise EvaluationError(
-            f"{where}: scored again with the same answers it {how}: {what} remembers earlier "
-            "calls, so that a candidate's score would depend on those before it. Make it keep "
-            "nothing from one call to the next."
+            f"scored again with the same answers it {how}: {what} remembers earlier calls, so "
+            "that a candidate's score would depend on those before it. Make it keep nothing from "
+            "one call to the next."
         )
 
 

@@ -7,7 +7,7 @@ same suite: what a task remembers or draws from a source that nobody seeds would
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
@@ -112,7 +112,8 @@ def _score_again(label: str, loaded: LoadedTask, prompts: Prompts, item: str, te
     def state() -> dict[str, Any]:
         return state_of(loaded.process.modules.values(), loaded.task)
 
-    refuse_memory(f"task {label}, item {item}", score, state, _functions(loaded, _SCORE))
+    with at(f"task {label}, item {item}"):
+        refuse_memory(score, state, _functions(loaded, _SCORE))
 
 
 def _scored(label: str, loaded: LoadedTask, prompts: Prompts, item: str, text: str) -> Any:

@@ -146,7 +146,7 @@ class TaskProcess:
             yield
         except BaseException as error:
             self.pass_on(error)
-            raise EvaluationError(_said(where, error, remedy)) from error
+            raise EvaluationError(f"{where}: {_said(error)}. {remedy}") from error
 
     def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Return ``function`` as one that runs in this process view, on a copy of its argument.
@@ -236,7 +236,7 @@ def asks_to_end(error: BaseException | None) -> bool:
     return error is not None and not isinstance(error, Exception)
 
 
-def _said(where: str, error: BaseException, remedy: str) -> str:
+def _said(error: BaseException) -> str:
     text = str(error).strip()
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return f"{where}: {what.rstrip('.')}. {remedy}"
+    return what.rstrip(".")

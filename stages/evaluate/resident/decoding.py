@@ -123,7 +123,7 @@ def _next_logits(model: Any, prompts: Tensor, mask: Tensor, pad: int) -> Tensor:
 
 
 def blame(
-    model: Any, where: str, error: Exception, run: Callable[[Mapping[str, Any] | None], object]
+    model: Any, item: str, error: Exception, run: Callable[[Mapping[str, Any] | None], object]
 ) -> EvaluationError:
     """Return the error for unusable generation settings, by who set them: task or model.
 
@@ -140,11 +140,11 @@ def blame(
             )
         if _succeeds(lambda: run({"do_sample": False})):
             return EvaluationError(
-                f"{where}: cannot be generated: {fault}. Fix generation_kwargs in the task's "
+                f"{item}: cannot be generated: {fault}. Fix generation_kwargs in the task's "
                 "file, or evaluate.gen_kwargs."
             )
     return EvaluationError(
-        f"{where}: transformers cannot generate texts with a {type(model).__name__}: {fault}. "
+        f"{item}: transformers cannot generate texts with a {type(model).__name__}: {fault}. "
         "Evaluate it on tasks of log-likelihoods, or set evaluate.backend."
     )
 
@@ -157,14 +157,14 @@ def _succeeds(run: Callable[[], object]) -> bool:
     return True
 
 
-def refuse_clock(model: Any, where: str, kwargs: Mapping[str, Any]) -> None:
+def refuse_clock(model: Any, item: str, kwargs: Mapping[str, Any]) -> None:
     """Refuse settings with which a text would depend on the machine's speed.
 
     Raises:
         EvaluationError: ``max_time`` is set, by the task or by the model.
     """
     if settings_of(model, kwargs).max_time is not None:
-        by = f"{where}: generation_kwargs" if kwargs.get("max_time") else f"{_FILE} of the model"
+        by = f"{item}: generation_kwargs" if kwargs.get("max_time") else f"{_FILE} of the model"
         raise EvaluationError(
             f"{by}: max_time is set, and a text would depend on the machine's speed. Remove it; "
             "max_gen_toks bounds the length of a text."

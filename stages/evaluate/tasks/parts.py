@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.repeats import prompt_hashes, refuse_other_documents
 from stages.evaluate.own_python.source_files import sources_of
@@ -133,7 +133,8 @@ def _repeating(
     for task in {part.loaded.name: part.loaded for part in parts.values()}.values():
         name = task.name
         if task.scoring is not None and task.scoring.check is not None:
-            task.scoring.check(dict(task.task.eval_docs[0]), f"task {name}")
+            with at(f"task {name}"):
+                task.scoring.check(dict(task.task.eval_docs[0]))
         if task.has_code:
             again = load_task(name, task_params, params, shelf)
             first = list(_places(task, params.limit))

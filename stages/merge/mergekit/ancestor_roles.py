@@ -117,7 +117,7 @@ class Ancestors:
         config, inputs = self._config, list(part.inputs)
         is_added = module.is_whole and self._role != "frame" and config.base is not None
         if is_added and config.base and config.base not in [i.model for i in inputs]:
-            inputs.append(Input(config.base, None, {}, f"{config.where}: base_model"))
+            inputs.append(Input(config.base, None, {}, where=f"{config.where}: base_model"))
         inputs = [self._ranged(name, given) for given in inputs]
         base = part.base or config.base
         if base is None or self._role not in ("apart", "first"):

@@ -160,11 +160,11 @@ class _Document:
         where = self._reader.at(node, path or "models")
         if "models" in nodes:
             inputs = self._inputs(nodes["models"], f"{path}models", has_layers=False)
-            slices: Sequence[SliceSection] = (SliceSection(inputs, None, {}, where),)
+            slices: Sequence[SliceSection] = (SliceSection(inputs, None, {}, where=where),)
         else:
             items = self._reader.items(nodes["slices"], f"{path}slices")
             slices = [self._slice(n, f"{path}slices[{i}]") for i, n in enumerate(items)]
-        return Module(name, tuple(slices), "models" in nodes, values, where)
+        return Module(name, tuple(slices), "models" in nodes, values, where=where)
 
     def _slice(self, node: Node, path: str) -> SliceSection:
         reader = self._reader
@@ -177,7 +177,7 @@ class _Document:
             text = ", ".join(str(list(i.layers)) for i in inputs if i.layers)
             reader.fault(node, path, f"layer_range is {text}. Give ranges of one length.")
         values = self._values(nodes, f"{path}.", levels=("model", "tensor"))
-        return SliceSection(inputs, own_base, values, reader.at(node, path))
+        return SliceSection(inputs, own_base, values, where=reader.at(node, path))
 
     def _inputs(self, node: Node, path: str, *, has_layers: bool = True) -> tuple[Input, ...]:
         reader, inputs = self._reader, []
@@ -189,7 +189,7 @@ class _Document:
             layers = self._layers(nodes["layer_range"], here) if "layer_range" in nodes else None
             model = reader.reference(nodes["model"], f"{here}.model") if "model" in nodes else None
             if model is not None:
-                inputs.append(Input(model, layers, values, reader.at(item, here)))
+                inputs.append(Input(model, layers, values, where=reader.at(item, here)))
         return tuple(inputs)
 
     def _layers(self, node: Node, path: str) -> tuple[int, int] | None:

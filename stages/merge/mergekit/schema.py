@@ -7,8 +7,15 @@ from typing import Any
 from stages.recipe.model_reference import ModelReference
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A part of a document; ``where`` it stands starts the messages about it."""
+
+    where: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Passage):
     """One value of a parameter: ``anchors`` of a gradient (one is a constant), or a ``choice``.
 
     The filter is a part of a tensor's name; None is for every tensor.
@@ -17,7 +24,6 @@ class Entry:
     anchors: tuple[float, ...]
     filter: str | None = None
     choice: str | None = None  # the name given, where the parameter is a choice of names
-    where: str = field(default="", compare=False)
 
 
 Value = tuple[Entry, ...]
@@ -26,13 +32,12 @@ Naming = Callable[[ModelReference], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class Input(Passage):
     """A model in a slice; ``layers`` is half-open, None stands for all of them."""
 
     model: ModelReference
     layers: tuple[int, int] | None
     values: Values
-    where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the entry as MergeKit spells it, models named as ``naming`` gives."""
@@ -41,13 +46,12 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class SliceSection:
+class SliceSection(Passage):
     """Some consecutive layers of the child, and what they are made of."""
 
     inputs: tuple[Input, ...]
     base: ModelReference | None
     values: Values
-    where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the slice as MergeKit spells it, models named as ``naming`` gives."""
@@ -59,7 +63,7 @@ class SliceSection:
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class Module(Passage):
     """A part of a model with layers of its own; ``name`` is None for all of a model.
 
     With ``is_whole`` there is one slice of all layers, to which the base is added if missing.
@@ -69,7 +73,6 @@ class Module:
     slices: tuple[SliceSection, ...]
     is_whole: bool
     values: Values
-    where: str = field(compare=False)
 
     def to_dict(self, naming: Naming) -> dict[str, Any]:
         """Return the module as MergeKit spells it, models named as ``naming`` gives."""
@@ -115,8 +118,8 @@ class TokenizerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """One document; ``where`` starts the messages about it."""
+class Config(Passage):
+    """One document."""
 
     name: str | None
     method: str
@@ -128,7 +131,6 @@ class Config:
     tokenizer: TokenizerConfig | None
     chat_template: str | None
     compat: bool
-    where: str = field(compare=False)
 
     @property
     def references(self) -> tuple[ModelReference, ...]:

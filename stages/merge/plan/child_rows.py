@@ -162,7 +162,9 @@ class _Builder:
         for number, part in enumerate(slices):
             where = place_of(self._arrangement, name, number)
             for index in range(common_length(part, name, self._models)):
-                rows += self._layer(name, part, index, len(origins), where)
+                with self._faults.at(where):
+                    layer = list(self._layer(name, part, index, len(origins)))
+                rows += [replace(row, where=where) for row in layer]
                 leading = part.spans[_leading(part.spans)]
                 origins.append((leading.ancestor, leading.first + index))
         return [*rows, *self._outer(name, slices[-1], is_before=False)], tuple(origins)
@@ -175,9 +177,7 @@ class _Builder:
             row = _row(key, name, None, part, names, is_before=is_before)
             yield replace(row, name=self._renumbered(key))
 
-    def _layer(
-        self, name: str, part: Slice, index: int, stands_at: int, where: str
-    ) -> Iterator[ChildRow]:
+    def _layer(self, name: str, part: Slice, index: int, stands_at: int) -> Iterator[ChildRow]:
         """Give the rows of one layer of the child, its buffers from one ancestor alone."""
         spans = self._asked(part)
         layers = [(span, self._models[span.ancestor].layers(name)) for span in spans]
@@ -185,14 +185,14 @@ class _Builder:
         for key in sorted({key for names_by_key in named for key in names_by_key}):
             names = [names_by_key.get(key) for names_by_key in named]
             if None in names:
-                self._missing(key, spans, names, where)
+                self._missing(key, spans, names)
                 continue
             known = [n for n in names if n is not None][: len(part.spans)]
-            yield _row(key, name, stands_at, part, known, where=where)
+            yield _row(key, name, stands_at, part, known)
         span, stack = layers[_leading(spans)]
         for key, buffer in stack.buffers(span.first + index, stands_at).items():
             own = (RowPart(span.ancestor, buffer),)
-            yield ChildRow(key, key, name, stands_at, False, None, own, where, is_copied=True)
+            yield ChildRow(key, key, name, stands_at, False, None, own, is_copied=True)
 
     def _asked(self, part: Slice) -> Sequence[Span]:
         """Return the spans that must have the same tensors: of whole models, the frame's too."""
@@ -201,9 +201,7 @@ class _Builder:
             return spans
         return (*spans, replace(spans[0], ancestor=0))
 
-    def _missing(
-        self, tensor: str, spans: Sequence[Span], names: Sequence[str | None], where: str
-    ) -> None:
+    def _missing(self, tensor: str, spans: Sequence[Span], names: Sequence[str | None]) -> None:
         pairs = [
             (self._models[span.ancestor].label, name)
             for span, name in zip(spans, names, strict=True)
@@ -213,7 +211,7 @@ class _Builder:
         is_surplus = self._frame.label in lack.split(", ")
         both = [f"{have} has one", f"{lack} has none"]
         said = ", ".join(both if is_surplus else both[::-1])
-        with self._faults.at(where), self._faults.at(f"tensor {tensor}"):
+        with self._faults.at(f"tensor {tensor}"):
             self._faults.add(
                 f"{said}. Merged models have the same tensors; leave "
                 f"{have if is_surplus else lack} out."
@@ -234,9 +232,8 @@ def _row(
     names: Sequence[str],
     *,
     is_before: bool = False,
-    where: str = "",
 ) -> ChildRow:
     parts = tuple(RowPart(s.ancestor, name) for s, name in zip(part.spans, names, strict=True))
     base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
     gains = (1.0, 1.0) if layer is None else part.gains
-    return ChildRow(key, key, module, layer, is_before, base, parents, where, gains=gains)
+    return ChildRow(key, key, module, layer, is_before, base, parents, gains=gains)

@@ -41,9 +41,8 @@ def check_count(spec: MethodSpec, num_parents: int, *, has_base: bool) -> None:
     """
     if spec.needs_base and not has_base:
         raise RecipeError(f"no base. {spec.name} adds to a base; name one.")
-    low, high = spec.min_parents, spec.max_parents
-    if num_parents < low or (high is not None and num_parents > high):
-        legal = f"{low} or more" if high is None else f"{low} to {high}" if low < high else low
+    if not spec.merges(num_parents):
+        legal = spec.legal_parents
         raise RecipeError(f"{num_parents} parents. {spec.name} merges {legal}; change that.")
 
 

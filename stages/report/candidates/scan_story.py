@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stages.lineage.rows import SCAN, Row, finished
+from stages.params.space.layers_params import MERGE
 from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe
-
-MERGE = "merge"  # as the pool of a space calls its own merge
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ default. A whole number's gene is [low, high + 1), so that each number is a bin 
 
 from collections.abc import Mapping, Sequence
 
-from stages.errors import ParamsError
+from stages.errors import ParamsError, at
 from stages.hashing import nearest
 from stages.params.section import Bounds
 from stages.params.space.space_params import MAX_DECIMALS, SpaceParams
@@ -86,13 +86,13 @@ def _check_bounds(spec: MethodSpec, parameter: Parameter, params: SpaceParams) -
 
 def _span(name: str, params: SpaceParams, specs: Sequence[MethodSpec]) -> GeneSpan:
     """Return the span of a parameter that ``params.parameters`` names."""
-    where = f"params.yaml: select.space.parameters.{name}"
-    takers = _takers(name, specs, where)
-    _check_agreement(takers, where)
     setting = params.parameters[name]
     values = setting if isinstance(setting, tuple) else (setting,)
-    for method, parameter in takers.items():
-        _check_values(values, method, parameter, where)
+    with at(f"params.yaml: select.space.parameters.{name}"):
+        takers = _takers(name, specs)
+        _check_agreement(takers)
+        for method, parameter in takers.items():
+            _check_values(values, method, parameter)
     first = next(iter(takers.values()))
     names = tuple(value for value in values if isinstance(value, str))
     if names:
@@ -104,36 +104,35 @@ def _span(name: str, params: SpaceParams, specs: Sequence[MethodSpec]) -> GeneSp
     return GeneSpan(name, first.level, low, high)
 
 
-def _takers(name: str, specs: Sequence[MethodSpec], where: str) -> dict[str, Parameter]:
+def _takers(name: str, specs: Sequence[MethodSpec]) -> dict[str, Parameter]:
     """Return the parameter ``name`` as each method that takes it declares it."""
     if name in (*KEYS, NORMALIZE):
         raise ParamsError(
-            f"{where}: {name} has a key of its own. Give it as select.space.{name}, and take it "
-            "out here."
+            f"{name} has a key of its own. Give it as select.space.{name}, and take it out here."
         )
     if name in (SOURCE, METHOD):
         over = "the parents" if name == SOURCE else "select.space.methods"
-        raise ParamsError(f"{where}: the gene {name} always goes over {over}. Take it out here.")
+        raise ParamsError(f"the gene {name} always goes over {over}. Take it out here.")
     takers = {spec.name: p for spec in specs for p in spec.parameters if p.name == name}
     if not takers:
         taken = {p.name for spec in specs for p in spec.parameters}
         legal = sorted(taken - {*SEARCHED, NORMALIZE, METHOD})
         raise ParamsError(
-            f"{where}: unknown parameter, no method of select.space.methods takes it. "
+            "unknown parameter, no method of select.space.methods takes it. "
             f"Legal here: {', '.join(legal) or 'none'}.{nearest(name, legal)}"
         )
     return takers
 
 
-def _check_agreement(takers: Mapping[str, Parameter], where: str) -> None:
+def _check_agreement(takers: Mapping[str, Parameter]) -> None:
     """Refuse a name that two methods give two meanings, for which there is one gene."""
     kinds = {method: _kind(parameter) for method, parameter in takers.items()}
     (one, kind), *others = kinds.items()
     for other, other_kind in others:
         if other_kind != kind:
             raise ParamsError(
-                f"{where}: {one} takes {kind}, {other} takes {other_kind}. One entry cannot be "
-                "both; take one of them out of select.space.methods."
+                f"{one} takes {kind}, {other} takes {other_kind}. One entry cannot be both; take "
+                "one of them out of select.space.methods."
             )
 
 
@@ -143,14 +142,12 @@ def _kind(parameter: Parameter) -> str:
     return "a number for each parent" if parameter.level == "parent" else "one number"
 
 
-def _check_values(
-    values: Sequence[float | str], method: str, parameter: Parameter, where: str
-) -> None:
+def _check_values(values: Sequence[float | str], method: str, parameter: Parameter) -> None:
     for value in values:
         if not parameter.is_legal(value):
             shown = repr(value) if isinstance(value, str) else f"{value:g}"
             hint = nearest(value, list(parameter.choices)) if isinstance(value, str) else ""
             raise ParamsError(
-                f"{where}: {shown} is not legal. {method} takes {parameter.name}, "
-                f"{parameter.legal}; change it.{hint}"
+                f"{shown} is not legal. {method} takes {parameter.name}, {parameter.legal}; "
+                f"change it.{hint}"
             )

@@ -142,14 +142,9 @@ def genes_of(
 
 
 def _check_parents(spec: MethodSpec, num_parents: int) -> None:
-    most = spec.max_parents
-    if num_parents >= spec.min_parents and (most is None or num_parents <= most):
-        return
-    if most is None:
-        legal = f"{spec.min_parents} or more"
-    else:
-        legal = str(most) if most == spec.min_parents else f"{spec.min_parents} to {most}"
-    raise ParamsError(
-        f"params.yaml: select.space.methods: {spec.name} merges {legal} parents, download.parents "
-        f"lists {num_parents}. Take {spec.name} out of the methods, or change the parents."
-    )
+    if not spec.merges(num_parents):
+        raise ParamsError(
+            f"params.yaml: select.space.methods: {spec.name} merges {spec.legal_parents} parents, "
+            f"download.parents lists {num_parents}. Take {spec.name} out of the methods, or "
+            "change the parents."
+        )

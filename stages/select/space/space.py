@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError, RecipeError
 from stages.params.merge_params import MergeParams
+from stages.params.space.layers_params import MERGE
 from stages.params.space.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter
@@ -18,7 +19,7 @@ from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.space.layer_blocks import blocks_of
 from stages.select.space.layers.encoding import Encoding
-from stages.select.space.layers.encodings import MERGE, encoding_of
+from stages.select.space.layers.encodings import encoding_of
 from stages.select.space.layers.hops import Hop, hops_of
 from stages.select.space.nearest_genome import read_rules
 from stages.select.space.path_recipe import path_recipe

@@ -71,8 +71,9 @@ class IslandsStrategy:
                 f"{where}.optimizers lists {count}; give two or more, such as [CMA, genetic], or "
                 "name the one as select.optimizer."
             )
-        for name in islands.optimizers:
-            check_name(name, list(SINGLE), "select.islands.optimizers")
+        with at(f"{where}.optimizers"):
+            for name in islands.optimizers:
+                check_name(name, list(SINGLE))
         size, rest = divmod(params.population, count)
         if rest:
             raise ParamsError(
@@ -106,7 +107,8 @@ class IslandsStrategy:
             ParamsError: one cannot.
         """
         for name in params.islands.optimizers:
-            check_name(name, list(SINGLE), "select.islands.optimizers")
+            with at("params.yaml: select.islands.optimizers"):
+                check_name(name, list(SINGLE))
             SINGLE[name].check_tasks(space, params, tasks)
 
     @classmethod

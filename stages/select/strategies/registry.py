@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from stages.errors import ParamsError
+from stages.errors import ParamsError, at
 from stages.params.select_params import SelectParams
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.ask_schedule import check_schedule
@@ -20,7 +20,8 @@ def check_optimizer(name: str) -> None:
     Raises:
         ParamsError: there is none.
     """
-    check_name(name, list(STRATEGIES), "select.optimizer")
+    with at("params.yaml: select.optimizer"):
+        check_name(name, list(STRATEGIES))
 
 
 def check_strategy(params: SelectParams) -> None:

@@ -29,14 +29,13 @@ SINGLE: dict[str, type[GenerationStrategy]] = {
 }
 
 
-def check_name(name: str, legal: list[str], where: str) -> None:
-    """Return if ``name``, which params.yaml has at ``where``, is one of the legal strategies.
+def check_name(name: str, legal: list[str]) -> None:
+    """Return if ``name`` is one of the legal strategies.
 
     Raises:
         ParamsError: it is not; the message says why, where that is known.
     """
     if name not in legal:
         raise ParamsError(
-            f"params.yaml: {where}: {why_not(name)}. Legal here: {', '.join(legal)}."
-            f"{nearest(name, legal)}"
+            f"{why_not(name)}. Legal here: {', '.join(legal)}.{nearest(name, legal)}"
         )

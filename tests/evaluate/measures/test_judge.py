@@ -11,7 +11,8 @@ import pytest
 
 from stages.errors import EvaluationError, ParamsError, ServiceError
 from stages.evaluate.measures import answer_files, judge_client
-from stages.evaluate.measures.judge import Case, Judge
+from stages.evaluate.measures.judge import Judge
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.params.evaluate_params import EvaluateParams
@@ -38,9 +39,9 @@ def judge_at(server: CompletionsServer, **keys: Any) -> Judge:
     return Judge(JudgeParams.model_validate(given))
 
 
-def cases(*answers: str) -> list[Case]:
+def cases(*answers: str) -> list[Answer]:
     """Return a case for each answer; they are to different items."""
-    return [Case({"prompt": f"p{i}"}, a, f"task t, item {i}") for i, a in enumerate(answers)]
+    return [Answer({"prompt": f"p{i}"}, a, f"task t, item {i}") for i, a in enumerate(answers)]
 
 
 def length(asked: Request, _: int) -> Reply:
@@ -144,7 +145,7 @@ def test_refusal_is_the_fault_of_the_params(status: int) -> None:
 
 def test_equal_answers_are_asked_once() -> None:
     """Of equal answers to one item the judge sees one, now and in any later run."""
-    same = [Case({"prompt": "p"}, "a", f"task t, item {i}") for i in range(3)]
+    same = [Answer({"prompt": "p"}, "a", f"task t, item {i}") for i in range(3)]
     with judging(length) as server:
         assert [0.1, 0.1, 0.1] == judge_at(server).grade(same)
         assert 1 == len(server.asked)

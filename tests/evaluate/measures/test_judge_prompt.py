@@ -9,7 +9,8 @@ from jinja2.exceptions import SecurityError
 from pydantic import ValidationError
 
 from stages.errors import EvaluationError, GermlineError, ParamsError
-from stages.evaluate.measures.judge import Case, Judge
+from stages.evaluate.measures.judge import Judge
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.suite import Suite
 from stages.params.evaluate_params import EvaluateParams
@@ -65,7 +66,7 @@ def test_column_called_response_is_refused(project: Path, make_params: MakeParam
         Suite.load(make_params(judged("{{ response }}"), include_path=None))
     params = JudgeParams(url="http://host/v1", model="m", prompt="{{ response }}")
     with pytest.raises(ParamsError, match="item 3: has a column 'response'"):
-        Judge(params).grade([Case({"response": "r"}, "a", "item 3")])
+        Judge(params).grade([Answer({"response": "r"}, "a", "item 3")])
     scored = {"data": "prompts.jsonl", "kind": "exact_match", "columns": {"answer": "response"}}
     Suite.load(
         make_params({**scored, "template": "{{ response }}?{{ prompt }}"}, include_path=None)

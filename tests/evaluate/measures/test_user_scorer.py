@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import EvaluationError
+from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.measures.user_scorer import UserScorer
 
 GOOD = '''
@@ -50,7 +51,7 @@ def test_scorer_gets_item_and_answer() -> None:
     item = {"words": ["red", "blue"]}
     scorer = UserScorer("scorers/mine.py:score")
 
-    assert [0.5, 0.5] == [scorer.score(item, "red", "task t, item i") for _ in range(2)]
+    assert [0.5, 0.5] == [scorer.score(Answer(item, "red", "task t, item i")) for _ in range(2)]
     assert {"words": ["red", "blue"]} == item
 
 
@@ -65,7 +66,7 @@ def test_scorer_gets_item_and_answer() -> None:
 def test_failure_names_the_item(name: str, message: str) -> None:
     """What a scorer raises is told with item, file and line."""
     with pytest.raises(EvaluationError, match=message):
-        UserScorer(f"scorers/mine.py:{name}").score({}, "", "task t, item i")
+        UserScorer(f"scorers/mine.py:{name}").score(Answer({}, "", "task t, item i"))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_loading_leaves_nothing_behind(project: Path) -> None:
     (project / "scorers/mine.py").write_text("def score(item, answer):\n    return 7\n")
     after = UserScorer("scorers/mine.py:score")
     assert before != after.identity
-    assert 7.0 == after.score({}, "", "task t, item i")
+    assert 7.0 == after.score(Answer({}, "", "task t, item i"))
     assert ["mine.py"] == [path.name for path in (project / "scorers").iterdir()]
 
 
@@ -103,7 +104,7 @@ def test_wish_to_end_the_process_is_the_scorers_error(project: Path, end: str) -
     (project / "scorers/ends.py").write_text(f"def score(item, answer):\n    {end}\n")
     (project / "scorers/at_once.py").write_text(f"import os\nos.chdir('/')\n{end}\n")
     with pytest.raises(EvaluationError, match=r"^task t, item i: scorer scorers/ends\.py: \w+:"):
-        UserScorer("scorers/ends.py:score").score({}, "", "task t, item i")
+        UserScorer("scorers/ends.py:score").score(Answer({}, "", "task t, item i"))
     with pytest.raises(EvaluationError, match=r"^scorer scorers/at_once\.py: cannot be loaded"):
         UserScorer("scorers/at_once.py:score")
     assert Path.cwd() == project
@@ -117,9 +118,9 @@ def test_scorer_that_remembers_is_refused(project: Path) -> None:
     )
     (project / "scorers/keeps.py").write_text(text)
     for name, message in (("fills", r"keeps\.fills remembers"), ("counts", r"SEEN remembers")):
-        with pytest.raises(EvaluationError, match=f"^task t: scored again .*{message}"):
-            UserScorer(f"scorers/keeps.py:{name}").check({}, "task t")
-    UserScorer("scorers/mine.py:score").check({"words": ["a"]}, "task t")
+        with pytest.raises(EvaluationError, match=f"^scored again .*{message}"):
+            UserScorer(f"scorers/keeps.py:{name}").check({})
+    UserScorer("scorers/mine.py:score").check({"words": ["a"]})
 
 
 def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
@@ -133,5 +134,6 @@ def test_identity_covers_what_the_scorer_imports(project: Path) -> None:
     (project / "scorers/part.py").write_text("VALUE = 0.50\n")  # Python sees another size
     after = UserScorer("scorers/whole.py:score")
     assert before.identity != after.identity
-    assert (before.score({}, "", ""), after.score({}, "", "")) == (1.0, 0.5)
+    empty = Answer({}, "", "")
+    assert (before.score(empty), after.score(empty)) == (1.0, 0.5)
     assert set(UserScorer("scorers/mine.py:score").identity) == {"function", "source"}

@@ -24,7 +24,8 @@ def choose() -> Choose:
         if "include_path" in options:
             options["include_path"] = Path(options["include_path"])
         job = EvaluateJob(("model",), tasks, **options)
-        return choose_tasks(job, own_params(job))
+        params = own_params(job)
+        return choose_tasks(job, None if params is None else params.evaluate)
 
     return run
 
@@ -55,7 +56,7 @@ def test_tasks_may_lie_anywhere(choose: Choose) -> None:
     assert list(part.places.values()) == list(range(NUM_ITEMS))
     assert ("ok", "own") == (part.loaded.metric, part.label)
     assert (3, num_cores()) == (choice.evaluate.batch_size, choice.evaluate.threads)
-    assert choice.params is None
+    assert own_params(EvaluateJob(("model",), ("own",))) is None
     other = choose("own", include_path="../tasks", metric="twice", limit=2)
     (part,) = other.suite.parts["all"]
     assert ("twice", 2) == (part.loaded.metric, other.num_items)

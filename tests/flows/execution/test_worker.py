@@ -1,7 +1,10 @@
 """A worker process, in this one: why it cannot start, and what it makes of a candidate."""
 
+import sys
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -100,3 +103,40 @@ def test_a_backend_that_loads_folders_scores_alike(settings: WorkerSettings) -> 
     evaluate = settings.evaluate.model_copy(update={"backend": native})
     outcome = CandidateScorer(replace(settings, evaluate=evaluate)).outcome(job)
     assert CandidateScorer(settings).outcome(job) == outcome
+
+
+def test_a_recipe_comes_to_the_tensors_in_few_calls(settings: WorkerSettings) -> None:
+    """From the worker to a parent's tensor it is handed on twelve times at most.
+
+    It comes back to no room that it has left.
+    """
+    worker.start(settings)
+    job = CandidateJob(recipe_on(settings), "search")
+    ways: set[tuple[str, ...]] = set()
+
+    def note(frame: FrameType | None, event: str, _: object) -> None:
+        if event != "call" or not _file(frame).endswith("stages/merge/arithmetic/method.py"):
+            return
+        way = []
+        while frame is not None:
+            way.append(_file(frame))
+            frame = frame.f_back
+        ways.add(tuple(file for file in reversed(way) if "/stages/" in file or "/flows/" in file))
+
+    sys.setprofile(note)
+    try:
+        worker.run(job)
+    finally:
+        sys.setprofile(None)
+
+    read = [way for way in ways if any("/merge/engine/" in file for file in way)]
+    assert read
+    for way in read:
+        files = way[way.index(str(Path(worker.__file__))) :]
+        rooms = [room for room, _ in groupby(Path(file).parent for file in files)]
+        assert len(files) <= 12
+        assert len(rooms) == len(set(rooms))
+
+
+def _file(frame: FrameType | None) -> str:
+    return "" if frame is None else frame.f_code.co_filename

@@ -62,12 +62,12 @@ def test_faults_of_a_recipes_models_name_the_recipe_once() -> None:
     """A place that is not there, an adapter that is none, and a hash that is cut short."""
     merged(TIES)
     said = _failed("out", "again", "--model", "two=./nope")
-    assert said.startswith("error: out, model two: ./nope: no such folder.")
+    assert said.startswith("error: out, model two, ./nope: no such folder.")
     Path("bad").mkdir()
     Path("bad/adapter_config.json").write_text("{}", encoding="utf-8")
     save_file({"x": torch.zeros(1)}, "bad/adapter_model.safetensors")
     said = _failed("out", "again", "--model", "two=two+bad")
-    assert said.startswith("error: out, model two: two+bad: the adapter: adapter_config.json")
+    assert said.startswith("error: out, model two, two+bad: the adapter: adapter_config.json")
     said = merged(TIES.replace("model: two", "model: two+bad"), out="again", code=1).stderr
     assert said.startswith("error: merge.yml: two+bad: the adapter: adapter_config.json")
     card = Path("out/README.md").read_text(encoding="utf-8")

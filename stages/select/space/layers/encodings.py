@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from stages.errors import Faults, ParamsError
-from stages.params.space.layers_params import LayersParams
+from stages.params.space.layers_params import MERGE, LayersParams
 from stages.recipe.model_size import ModelSize
 from stages.select.space.layers.blocks import Blocks
 from stages.select.space.layers.encoding import Encoding
@@ -19,7 +19,6 @@ ENCODINGS: dict[str, Callable[..., Encoding]] = {
     "indicator": Indicator,
     "interleaved": Interleaved,
 }
-MERGE = "merge"  # the genome's own merge in parameter space, as a model of the pool
 
 
 def encoding_of(
@@ -38,13 +37,13 @@ def encoding_of(
             f"params.yaml: download.parents: a parent is called {MERGE!r}. select.space.layers "
             "uses the word for the merge of a genome's own; give the parent another name."
         )
-    if params.pool == "merge" and not merges:
+    if params.pool == MERGE and not merges:
         faults.add(
             "params.yaml: select.space.layers.pool is merge, and select.space.methods is []. A "
             "path through a merge needs a method; list one, or set pool to both."
         )
     own = [MERGE] if merges else []
-    pool = own if params.pool == "merge" and own else [*parents, *own]
+    pool = own if params.pool == MERGE and own else [*parents, *own]
     encoding = ENCODINGS[params.encoding](params, pool, size, decimals)
     encoding.check(faults)
     faults.raise_as(ParamsError)

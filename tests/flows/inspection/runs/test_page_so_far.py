@@ -18,7 +18,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PageSoFar:
     """Return what writes the page of the project's own search, in a folder of its own."""
     params = load_params(ROOT / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    return PageSoFar(params)
+    return PageSoFar(params.select, params.report)
 
 
 def test_the_page_follows_the_search(page: PageSoFar) -> None:
