@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from uuid import uuid4
@@ -35,7 +36,8 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
     except OSError as error:  # a full disk names no file, another fault the temporary one
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        scratch.unlink(missing_ok=True)  # gone where it was renamed
+        with suppress(OSError):  # gone where it was renamed, and never there where it cannot be
+            scratch.unlink()
 
 
 def text_of(path: Path) -> str:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import metadata_load
-from yaml import YAMLError
+from stages.files import text_of
+from stages.yaml_text import document_in
 
 CARD = "README.md"
 ADAPTER_CARD = "adapter/README.md"  # of an adapter that was applied to the model of the folder
+_KEYS = ("license", "license_name", "license_link")
+_FRONT_MATTER = re.compile(
+    r"\s*---[\r\n]+(.*?)[\r\n]+---(\r?\n|$)", re.DOTALL
+)  # as the hub has it
 _ID = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
@@ -79,14 +83,27 @@ def shown(licences: Set[Licence] | None) -> str:
 
 def _named_in(card: Path) -> set[Licence]:
     try:
-        data = metadata_load(card) if card.is_file() else None
-    except (OSError, ValueError, YAMLError):  # a damaged card names none
+        document = document_in(_lines_on_licences(text_of(card)))
+    except (OSError, ValueError):  # there is no card, or it is damaged
         return set()
+    data = None if document is None else document.plain()
     if not isinstance(data, dict):
         return set()
     ids = data.get("license")
     texts = [str(one).strip() for one in (ids if isinstance(ids, list) else [ids]) if one]
     return {_licence(text, data) for text in texts if text}
+
+
+def _lines_on_licences(card: str) -> str:
+    """Return what a card's front matter has under the keys of licences; the rest may be long."""
+    front = _FRONT_MATTER.match(card)
+    lines: list[str] = []
+    is_wanted = False
+    for line in front[1].splitlines() if front else ():
+        if line[:1] not in ("", " ", "\t", "-", "#"):  # a key of its own
+            is_wanted = line.partition(":")[0].rstrip() in _KEYS
+        lines += [line] if is_wanted else []
+    return "\n".join(lines)
 
 
 def _licence(text: str, data: Mapping[str, Any]) -> Licence:

@@ -107,4 +107,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_whole(tmp_path / "folder", "text")
 
     assert str(tmp_path / "folder") == caught.value.filename
+    with pytest.raises(OSError, match="File name too long") as too_long:
+        write_whole(tmp_path / ("x" * 250), "text")
+    assert str(tmp_path / ("x" * 250)) == too_long.value.filename
     assert ["folder"] == [path.name for path in tmp_path.iterdir()]

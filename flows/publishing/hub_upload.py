@@ -149,7 +149,7 @@ def _check_card(files: Mapping[str, Path]) -> None:
         return
     try:
         ModelCard.load(files[CARD], ignore_metadata_errors=False)
-    except (ValueError, TypeError, YAMLError) as error:
+    except (ValueError, TypeError, YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise CheckpointError(f"{files[CARD]}: {reason}. {_FIX_CARD}") from error
 

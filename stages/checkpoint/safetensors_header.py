@@ -35,6 +35,7 @@ DTYPES = {
     "F64": torch.float64,
 }
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
+_MAX_DIMENSIONS = 64  # NumPy's limit; tensors of models have at most 5
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _FETCH_AGAIN = "The file is damaged; fetch or save the model again."
 
@@ -221,6 +222,8 @@ def _entry(path: Path, offset: int, entry: Any) -> tuple[TensorInfo, Place]:
         raise ValueError(f"dtype {dtype!r:.40}, known are {', '.join(DTYPES)}")
     if not _are_whole(shape) or min(shape, default=0) < 0:
         raise ValueError(f"shape {shape!r:.80}")
+    if len(shape) > _MAX_DIMENSIONS:
+        raise ValueError(f"a shape of {len(shape)} dimensions")
     if math.prod(size or 1 for size in shape) >= 1 << 63:  # the strides would overflow
         raise ValueError(f"shape {shape!r:.80}")
     info = TensorInfo(dtype, tuple(shape))

@@ -105,14 +105,14 @@ def check_data(kind: type[BaseModel], data: object) -> None:
     """Check that plain data have the types of ``kind``; keys that it does not name may be there.
 
     Raises:
-        ValueError: they have not; the message names the first field.
+        ValueError: they have not; the message names the first place.
     """
     try:
         kind.model_validate(data)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in fault["loc"])
+        key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "missing":
-            raise ValueError(f"{field} is missing") from error
+            raise ValueError(f"{key} is missing") from error
         legal = str(fault["msg"]).replace("Input should be", "it must be")
-        raise ValueError(f"{field or 'it'} is {fault['input']!r:.60}; {legal}") from error
+        raise ValueError(f"{key or 'it'} is {fault['input']!r:.60}; {legal}") from error

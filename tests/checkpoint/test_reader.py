@@ -130,6 +130,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: _edit_header(p, lambda h: h["c"].update(data_offsets=[28, 36])),
         "overlaps the tensor before it",
     ),
+    "a shape of many ones": (
+        lambda p: _edit_header(p, lambda h: h["a"].update(shape=[2, 3] + [1] * 63)),
+        "a shape of 65 dimensions",
+    ),
     "a hole": (lambda p: _edit_header(p, lambda h: h.pop("c")), "leaves a hole"),
     "offsets past the end": (
         lambda p: _edit_header(p, lambda h: h["b"].update(data_offsets=[900, 903])),

@@ -32,6 +32,7 @@ class Request:
     path: str
     key: str | None
     body: dict[str, Any]
+    coding: str | None = None  # of a reply that the client can read
 
     @property
     def prompt(self) -> str:
@@ -68,7 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take a request down and answer it."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        request = Request(self.path, self.headers.get("Authorization"), body)
+        request = Request(
+            self.path, self.headers.get("Authorization"), body, self.headers.get("Accept-Encoding")
+        )
         with self.server.gate:
             before = len(self.server.asked)
             self.server.asked.append(request)

@@ -48,7 +48,7 @@ def test_outage_of_a_judge_is_a_failure_that_may_be_tried_again(
 
     assert "warning: task data/tasks/gsm8k_es.jsonl: these are items of the public test" in said
     assert 1 == len(failed)
-    assert "judge m: HTTP status 503, tried 1 times" in failed[0]["error"]
+    assert "judge m: HTTP status 503, tried once" in failed[0]["error"]
     assert "0 evaluated now" in again
     assert {"ok"} == {row["status"] for row in project.rows()}
 

@@ -9,10 +9,15 @@ from random import Random
 import pytest
 
 from stages.errors import GermlineError
-from tests.fuzz import model_targets, record_targets, settings_targets
+from tests.fuzz import companion_targets, model_targets, record_targets, settings_targets
 from tests.fuzz.cases import Case
 
-TARGETS = (*settings_targets.TARGETS, *model_targets.TARGETS, *record_targets.TARGETS)
+TARGETS = (
+    *settings_targets.TARGETS,
+    *model_targets.TARGETS,
+    *companion_targets.TARGETS,
+    *record_targets.TARGETS,
+)
 LIMIT_S = 10
 NUM_SEEDS = int(os.environ.get("GERMLINE_FUZZ_SEEDS", "100"))  # of each target
 FIRST_SEED = int(os.environ.get("GERMLINE_FUZZ_FIRST", "0"))

@@ -9,6 +9,8 @@ import click
 @click.argument("out", type=click.Path(path_type=Path))
 def versions_command(out: Path) -> None:
     """Write the versions that results rest on to the file OUT."""
+    from flows.inspection.terminal_faults import one_line_faults
     from flows.workspace.versions_file import write_versions
 
-    write_versions(out)
+    with one_line_faults(stopped="nothing was written"):
+        write_versions(out)

@@ -119,9 +119,10 @@ class _Asking:
         except (httpx.RequestError, _TryAgainError) as error:
             what = str(error) if isinstance(error, _TryAgainError) else type(error).__name__
             num_tries = tries.statistics["attempt_number"]
+            tried = "once" if num_tries == 1 else f"{num_tries} times"
             advice = error.advice if isinstance(error, _TryAgainError) else ""
             raise ServiceError(
-                f"{question.where}: judge {self._params.model}: {what}, tried {num_tries} times. "
+                f"{question.where}: judge {self._params.model}: {what}, tried {tried}. "
                 f"{advice or 'Check that it runs.'} Verdicts so far are kept; with another "
                 "judge.timeout_s or judge.retries the candidate is tried again."
             ) from error
@@ -193,7 +194,14 @@ async def _content(reply: httpx.Response) -> bytes:
     content = bytearray()
     if reply.status_code != 200:
         return bytes(content)
-    async for chunk in reply.aiter_bytes():
+    coding = reply.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):  # unpacked, a short reply may take the whole memory
+        raise _TryAgainError(
+            f"replied in the coding {coding!r:.40}",
+            advice="The request asks for a reply that is not compressed; its server or a proxy "
+            "before it must keep to that.",
+        )
+    async for chunk in reply.aiter_raw():
         content += chunk
         if len(content) > _LONGEST_REPLY_BYTES:
             raise _TryAgainError(f"replied with more than {_LONGEST_REPLY_BYTES:,} bytes")
@@ -201,15 +209,16 @@ async def _content(reply: httpx.Response) -> bytes:
 
 
 def _headers(name: str | None) -> dict[str, str]:
+    plain = {"Accept-Encoding": "identity"}
     if name is None:
-        return {}
+        return plain
     key = os.environ.get(name, "")
     if not key or not key.isascii() or not key.isprintable():
         raise ParamsError(
             f"judge.api_key_env: {name} holds no API key in the environment. Export it before "
             "the run; answers that are judged already need none."
         )
-    return {"Authorization": f"Bearer {key}"}
+    return {**plain, "Authorization": f"Bearer {key}"}
 
 
 def _may_pass(error: BaseException) -> bool:

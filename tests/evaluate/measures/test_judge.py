@@ -130,7 +130,7 @@ def test_server_that_is_not_there_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         params = JudgeParams(url=url, model="m", prompt=PROMPT, retries=0)
-        with pytest.raises(ServiceError, match=r"judge m: Connect\w+, tried 1 times"):
+        with pytest.raises(ServiceError, match=r"judge m: Connect\w+, tried once"):
             Judge(params).grade(cases("a"))
 
 

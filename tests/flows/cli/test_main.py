@@ -56,6 +56,14 @@ def test_help_says_what_each_command_does_in_a_whole_sentence(words: list[str]) 
     assert [] == [line for line in commands if not line.endswith(".") or line.endswith("..")]
 
 
+def test_a_name_that_no_disk_takes_is_refused_on_one_line() -> None:
+    """Also by the command that DVC calls."""
+    result = CliRunner().invoke(main, ["versions", "x" * 300])
+    assert 1 == result.exit_code
+    assert "File name too long. Give a shorter name." in result.stderr
+    assert 1 == len(result.stderr.splitlines())
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, click.Abort])
 def test_ctrl_c_before_a_command_is_at_work_is_said(
     kind: type[BaseException], monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,10 @@ from tests.flows.typed import merged
 from tests.hub_server import HubServer
 
 TEXT = "merge_method: linear\nmodels: [{model: %s, parameters: {weight: 1}}, %s]"
+# As text, the last of these lists would have thirty thousand million words.
+BOMB = "k0: &k0 [a]\n" + "".join(
+    f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
 OTHER = "{model: %s, parameters: {weight: 1}}"
 
 
@@ -88,6 +92,10 @@ def test_a_child_of_the_hub_names_its_parents(
         ("license: mit", "tags: [x]", {}, "No licence is known of two: no card names one."),
         ("license: mit", "license: [", {}, "No licence is known of two"),
         ("license: MIT", "license: [mit]", {"license": "mit"}, None),
+        ("license:\n- mit", "tags: [*none]\nlicense: mit # free", {"license": "mit"}, None),
+        ("license: mit", "license: " + "[" * 9000, {}, "No licence is known of two"),
+        ("license: mit", f"{BOMB}license: *k11", {}, "No licence is known of two"),
+        ("license: mit", "license: mit\nlicense: gpl", {}, "No licence is known of two"),
         ("license: Do as you like", "license: Do as you like", {"license": "other"}, None),
     ],
 )

@@ -128,6 +128,7 @@ def test_what_the_hub_refuses_is_one_line(hub: UploadHub, monkeypatch: pytest.Mo
         ("---\ntags: [merge\n---\n# A model\n", "README.md: while parsing a flow sequence"),
         ("---\n- merge\n---\n# A model\n", "README.md: repo card metadata block should be a dict"),
         ("---\nmodel-index: merge\n---\n# A model\n", "README.md: "),
+        (f"---\ntags: {'[' * 9000}\n---\n# A model\n", "README.md: maximum recursion depth"),
     ],
 )
 def test_a_card_that_is_not_one_is_refused_before_the_hub_is_asked(
