@@ -7,7 +7,7 @@ Source: https://huggingface.co/docs/safetensors, format.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ DTYPES = {
 }
 _MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
 _MAX_DIMENSIONS = 64  # NumPy's limit; tensors of models have at most 5
+_MAX_NAME = 1000  # characters: every message about a tensor shows its name
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _FETCH_AGAIN = "The file is damaged; fetch or save the model again."
 
@@ -84,6 +85,7 @@ def read_header(path: Path) -> Entries:
     try:
         header = _object(text)
         _check_metadata(header.pop("__metadata__", None))
+        _check_names(header)
         entries = {name: _entry(path, 8 + length, entry) for name, entry in header.items()}
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(
@@ -212,6 +214,12 @@ def _check_metadata(metadata: Any) -> None:
         return
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError("__metadata__ holds something other than texts by name")
+
+
+def _check_names(names: Iterable[str]) -> None:
+    longest = max(names, key=len, default="")
+    if len(longest) > _MAX_NAME:
+        raise ValueError(f"a name of {len(longest)} characters, {longest:.20}...")
 
 
 def _entry(path: Path, offset: int, entry: Any) -> tuple[TensorInfo, Place]:

@@ -134,6 +134,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: _edit_header(p, lambda h: h["a"].update(shape=[2, 3] + [1] * 63)),
         "a shape of 65 dimensions",
     ),
+    "an endless name": (
+        lambda p: _edit_header(p, lambda h: h.update({"x" * 9000: h.pop("a")})),
+        r"a name of 9000 characters, x{20}\.",
+    ),
     "a hole": (lambda p: _edit_header(p, lambda h: h.pop("c")), "leaves a hole"),
     "offsets past the end": (
         lambda p: _edit_header(p, lambda h: h["b"].update(data_offsets=[900, 903])),
