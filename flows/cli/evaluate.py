@@ -12,7 +12,8 @@ import click
     "--tasks",
     multiple=True,
     metavar="TASK,...",
-    help="lm-eval tasks by name or YAML file, or files of questions; may be given again.  "
+    help="lm-eval tasks, groups and tags by name or YAML file, or files of questions; may be "
+    "given again.  "
     "[default: the tasks of params.yaml]",
 )
 @click.option(

@@ -13,6 +13,7 @@ from flows.evaluation.samples import samples_of
 from flows.evaluation.task_choice import TaskChoice, choose_tasks, own_params
 from stages.errors import EvaluationError, Faults
 from stages.evaluate import stage
+from stages.evaluate.groups.group_scores import GroupScore, group_scores
 from stages.evaluate.model_checks.model_check import check_model
 from stages.files import check_writable, write_whole
 from stages.lineage.evaluation import Evaluation
@@ -26,6 +27,7 @@ class ModelScores:
     split: str
     weights: dict[str, float]  # of the tasks
     evaluations: dict[str, Evaluation]
+    groups: dict[str, tuple[GroupScore, ...]]  # of each model, those that --tasks names
 
 
 def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
@@ -44,6 +46,7 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
     choice = choose_tasks(job, own)
     _check_folders(job, choice, progress)
     evaluations: dict[str, Evaluation] = {}
+    groups: dict[str, tuple[GroupScore, ...]] = {}
     samples: list[dict[str, Any]] = []
     for name in job.models:
         progress.step(f"{name}: loading the model")
@@ -53,11 +56,13 @@ def score_models(job: EvaluateJob, progress: EvaluationProgress) -> ModelScores:
         num_requests = sum(len(asked) for one in ready for asked, _ in one.prepared)
         progress.step(f"{name}: {_size(choice)}, {num_requests} requests", total=num_requests)
         evaluations[name] = evaluator.evaluate(choice.split, choice.items, progress.advance)
+        parts = choice.suite.parts[choice.split]
+        groups[name] = group_scores(choice.groups, parts, evaluations[name])
         if job.samples is not None:
             samples += [{"model": name, **one} for one in samples_of(ready, evaluations[name])]
     if job.samples is not None:
         write_whole(job.samples, "".join(_lines(samples)))
-    return ModelScores(choice.split, choice.suite.weights, evaluations)
+    return ModelScores(choice.split, choice.suite.weights, evaluations, groups)
 
 
 def _check_models(job: EvaluateJob, merge: MergeParams | None) -> None:

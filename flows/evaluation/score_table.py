@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.evaluation.model_scores import ModelScores
+from stages.evaluate.groups.group_scores import GroupScore
 from stages.lineage.evaluation import Evaluation, fitness_error, task_error
 from stages.lineage.paired_tests import Comparison, compare, p_text
 
@@ -65,6 +67,7 @@ def _rows(scores: ModelScores) -> list[list[str]]:
         ]
         metric = task.metric + ("" if task.higher_is_better else " (lower is better)")
         rows.append([task.task, metric, str(task.num_items), *values])
+    rows += _group_rows(scores)
     if len(evaluations[0].tasks) > 1:
         means = [
             f"{one.fitness(scores.weights):.4f} ± {fitness_error(one, scores.weights):.4f}"
@@ -73,6 +76,21 @@ def _rows(scores: ModelScores) -> list[list[str]]:
         total = sum(task.num_items for task in evaluations[0].tasks)
         rows.append(["all tasks", "fitness", str(total), *means])
     return rows
+
+
+def _group_rows(scores: ModelScores) -> list[list[str]]:
+    """Return a row for each metric of each group, which is the same for all models."""
+    of_models = list(scores.groups.values())
+    rows = []
+    for number, group in enumerate(of_models[0]):
+        values = [f"{one[number].score:.4f}{_plus_minus(one[number])}" for one in of_models]
+        metric = group.metric + ("" if group.higher_is_better else " (lower is better)")
+        rows.append([f"{group.group} (group)", metric, str(group.num_items), *values])
+    return rows
+
+
+def _plus_minus(group: GroupScore) -> str:
+    return "" if group.stderr is None else f" ± {group.stderr:.4f}"
 
 
 def _model(name: str, evaluation: Evaluation, scores: ModelScores) -> dict[str, Any]:
@@ -93,6 +111,7 @@ def _model(name: str, evaluation: Evaluation, scores: ModelScores) -> dict[str, 
         "fitness": evaluation.fitness(scores.weights),
         "error": fitness_error(evaluation, scores.weights),
         "tasks": tasks,
+        "groups": [asdict(group) for group in scores.groups[name]],
     }
 
 

@@ -1,15 +1,16 @@
 """The tasks, settings and split of ``germline evaluate``: params.yaml, and what replaces it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.evaluation.evaluate_job import EvaluateJob
-from flows.evaluation.task_names import check_names, task_entry
+from flows.evaluation.task_names import named_tasks, task_entry
 from stages.errors import EvaluationError, ParamsError
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.arguments.lm_eval_arguments import MODEL_ARGS
+from stages.evaluate.groups.task_group import TaskGroup
 from stages.evaluate.tasks.catalogue import own_folder
 from stages.evaluate.tasks.suite import Suite
 from stages.files import text_of
@@ -32,6 +33,7 @@ class TaskChoice:
     suite: Suite
     split: str
     items: Items | None
+    groups: tuple[TaskGroup, ...] = ()
 
     @property
     def num_items(self) -> int:
@@ -61,17 +63,19 @@ def choose_tasks(job: EvaluateJob, own: EvaluateParams | None) -> TaskChoice:
     Raises:
         GermlineError: a key, a name or a file is wrong, or there is no task.
     """
+    folder = _folder(job.include_path)
+    own_path = own.include_path if own is not None else None
+    names, groups = named_tasks(job.tasks, _labels(own), folder or own_folder(own_path))
+    job = replace(job, tasks=names)
     evaluate = _evaluate_params(job, own)
     split = _split(job, own)
     check_device(evaluate.device)
-    folder = _folder(job.include_path)
-    check_names(job.tasks, _labels(own), folder or own_folder(evaluate.include_path))
     if split == ALL_ITEMS:
         whole = evaluate.model_copy(update={"limit": job.limit or evaluate.limit})
-        return TaskChoice(whole, Suite.of_all_items(whole, folder), split, None)
+        return TaskChoice(whole, Suite.of_all_items(whole, folder), split, None, groups)
     suite = Suite.load(evaluate, folder)
     items = _first(suite, split, job.limit) if job.limit is not None else None
-    return TaskChoice(evaluate, suite, split, items)
+    return TaskChoice(evaluate, suite, split, items, groups)
 
 
 def _is_project() -> bool:

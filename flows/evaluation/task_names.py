@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from stages.errors import EvaluationError
+from stages.evaluate.groups.task_group import TaskGroup, expanded
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.catalogue import TASK_FILES, Catalogue
 from stages.files import inside_project
@@ -38,32 +39,52 @@ def task_entry(name: str) -> dict[str, Any]:
     return {"task": name, "name": label}
 
 
-def check_names(names: Sequence[str], labels: Sequence[str], folder: Path | None) -> None:
-    """Check the names that are neither files nor ``labels`` of params.yaml's tasks.
+def named_tasks(
+    names: Sequence[str], labels: Sequence[str], folder: Path | None
+) -> tuple[tuple[str, ...], tuple[TaskGroup, ...]]:
+    """Return the tasks that the names stand for, in their place, and the groups among them.
 
-    ``folder`` holds own tasks. A name like no label and no file is left to the catalogue.
+    Names in ``labels`` are those of params.yaml's tasks; ``folder`` holds own tasks. A name like
+    no label and no file is left to the catalogue.
 
     Raises:
-        EvaluationError: one is a file of another kind, or no task but nearly a label.
+        EvaluationError: one is a file of another kind, or no task but nearly a label, or its group
+            cannot be scored task by task.
     """
-    asked = [n for n in names if n not in labels and not is_data(n)]
-    asked = [n for n in asked if Path(n).suffix not in TASK_FILES]
-    if not asked:
-        return
+    if all(name in labels or is_data(name) for name in names):
+        return tuple(names), ()
+    tasks: list[str] = []
+    groups: list[TaskGroup] = []
     with sealed():
         catalogue = Catalogue(folder)
-        unknown = [name for name in asked if not catalogue.knows(name)]
-    for name in unknown:
-        hint = nearest(name, list(labels))
-        if Path(name).suffix or Path(name).is_file():
-            raise EvaluationError(
-                f"--tasks {name}: neither a task nor a file of tasks. A file of questions ends in "
-                f"{', '.join(DATA_FORMATS)}; a task's file in {' or '.join(TASK_FILES)}.{hint}"
-            )
-        if hint:
-            raise EvaluationError(
-                f"--tasks {name}: no such task. Those of params.yaml: {', '.join(labels)}.{hint}"
-            )
+        for name in names:
+            if name in labels or is_data(name):
+                tasks.append(name)
+                continue
+            if Path(name).suffix in TASK_FILES:
+                _check_file(name, TASK_FILES)
+            elif not catalogue.knows(name):
+                _check_unknown(name, labels)
+            meant = expanded(name, catalogue)
+            if isinstance(meant, TaskGroup):
+                groups.append(meant)
+                meant = meant.tasks
+            tasks += meant
+    return tuple(tasks), tuple(groups)
+
+
+def _check_unknown(name: str, labels: Sequence[str]) -> None:
+    """Say what may be meant by a name that is not a task's; the catalogue says the rest."""
+    hint = nearest(name, list(labels))
+    if Path(name).suffix or Path(name).is_file():
+        raise EvaluationError(
+            f"--tasks {name}: neither a task nor a file of tasks. A file of questions ends in "
+            f"{', '.join(DATA_FORMATS)}; a task's file in {' or '.join(TASK_FILES)}.{hint}"
+        )
+    if hint:
+        raise EvaluationError(
+            f"--tasks {name}: no such task. Those of params.yaml: {', '.join(labels)}.{hint}"
+        )
 
 
 def _check_file(name: str, suffixes: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ _LINE = re.compile(
 _LISTED = re.compile(
     r"""^['"]?tag['"]?:[ \t]*(?:\[(.*)\]|\r?\n((?:[ \t]*-[ \t]+.*\r?\n?)+))""", re.MULTILINE
 )
+_INCLUDE = re.compile(r"^include:[ \t]*([^\s#\[][^#\n]*?)[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 
 
 @lru_cache(1)
@@ -45,24 +46,51 @@ def task_file(name: str) -> Path | None:
     return files[0] if kind == "task" else None
 
 
-def members(name: str) -> list[str]:
-    """Return tasks of the group or tag ``name``, sorted; empty where it is neither.
+def group_file(name: str) -> Path | None:
+    """Return the file of the group ``name``; None where it is not a group."""
+    kind, files = names().get(name, ("", ()))
+    return files[0] if kind == "group" else None
 
-    For a tag, "..." stands for the tasks that have it from an included file.
-    """
+
+def tagged(name: str) -> list[str]:
+    """Return the tasks that have the tag ``name``, by their file or by one that it includes."""
     from lm_eval.tasks._yaml_loader import load_yaml
 
     kind, files = names().get(name, ("", ()))
-    if kind == "group":
-        listed = load_yaml(files[0], resolve_func=False).get("task") or []
-        tasks = [m.get("task") or m.get("group") if isinstance(m, dict) else m for m in listed]
-        return sorted(map(str, tasks))
     if kind != "tag":
         return []
-    tagged = {
-        name for name, (what, where) in names().items() if what == "task" and {*where} & {*files}
+    own = {
+        path: task for task, (what, paths) in names().items() if what == "task" for path in paths
     }
-    return [*sorted(tagged), "..."]
+    having = []
+    for path, task in own.items():
+        if not _all_included(path) & {*files}:
+            continue
+        tags = load_yaml(path, resolve_func=False).get("tag") or []
+        if name in ([tags] if isinstance(tags, str) else tags):
+            having.append(task)
+    return sorted(having)
+
+
+def _all_included(file: Path) -> set[Path]:
+    """Return ``file`` and what it includes, at any depth."""
+    known: set[Path] = set()
+    waiting = {file}
+    while waiting:
+        known |= waiting
+        waiting = {inner for path in waiting for inner in _included(path)} - known
+    return known
+
+
+@lru_cache(None)
+def _included(file: Path) -> frozenset[Path]:
+    """Return the files that a task's file includes."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # lm-eval says so when it builds a task that needs it
+        return frozenset()
+    paths = (file.parent / name.strip(" '\"") for name in _INCLUDE.findall(text))
+    return frozenset(Path(os.path.normpath(path)) for path in paths)
 
 
 def task_names() -> list[str]:

@@ -53,29 +53,43 @@ class Catalogue:
         """Return whether there is a task, a group or a tag called ``name``."""
         return name in self._own.task_index or name in built_in_tasks.names()
 
-    def _find(self, name: str) -> tuple[str, Path | None]:
-        """Return the name for lm-eval, and the task's file."""
-        if Path(name).suffix in TASK_FILES:
-            if not Path(name).is_file():
-                raise EvaluationError(
-                    f"task {name}: no such file.{_near(Path(name))} Fix the path."
-                )
-            return name, Path(name)
+    def group_config(self, name: str) -> dict[str, Any] | None:
+        """Return lm-eval's config of the group ``name``; None where it is not a group."""
+        from lm_eval.tasks._yaml_loader import load_yaml
+
+        entry = self._own.task_index.get(name)
+        if entry is not None:
+            return dict(entry.cfg or {}) if entry.kind.name == "GROUP" else None
+        file = built_in_tasks.group_file(name)
+        return None if file is None else dict(load_yaml(file, resolve_func=False))
+
+    def tagged(self, name: str) -> list[str]:
+        """Return the tasks that have the tag ``name``, sorted; none where it is not a tag."""
         entry = self._own.task_index.get(name)
         if entry is None:
-            path = built_in_tasks.task_file(name)
-            if path is not None:
-                return str(path), path
-            members = built_in_tasks.members(name)
-            if not members:
-                raise EvaluationError(self._unknown(name))
-        elif entry.kind.name in ("TASK", "PY_TASK"):
+            return built_in_tasks.tagged(name)
+        return sorted(entry.tags) if entry.kind.name == "TAG" else []
+
+    def _find(self, name: str) -> tuple[str, Path | None]:
+        """Return the name for lm-eval, and the task's file."""
+        is_file = Path(name).suffix in TASK_FILES
+        if is_file and "group" not in file_config(name):
+            return name, Path(name)
+        entry = self._own.task_index.get(name)
+        if entry is not None and entry.kind.name in ("TASK", "PY_TASK"):
             return name, entry.yaml_path
-        else:
-            members = _members(entry)
+        path = built_in_tasks.task_file(name) if entry is None else None
+        if path is not None:
+            return str(path), path
+        if not is_file and not self.knows(name):
+            raise EvaluationError(self._unknown(name))
+        from stages.evaluate.groups.task_group import tasks_of  # it asks this catalogue
+
+        members = ", ".join(f"{{task: {member}}}" for member in tasks_of(name, self))
         raise EvaluationError(
-            f"task {name}: is a group of tasks ({_some(members)}), and scores are kept task by "
-            "task. Name those tasks of it that you want instead."
+            f"task {name}: is a group of tasks, and a search keeps scores task by task. List "
+            f"those tasks of it that you want under evaluate.tasks: {members}. `germline evaluate "
+            "--tasks` takes the group itself."
         )
 
     def _unknown(self, name: str) -> str:
@@ -94,6 +108,24 @@ class Catalogue:
             f"task {name}: no such task. {listed}; or one of the {len(others)} that "
             f"`lm-eval ls tasks` prints.{hint}{faults}"
         )
+
+
+def file_config(name: str) -> dict[str, Any]:
+    """Return what the file ``name`` of a task or a group says, its includes read.
+
+    It is empty where that cannot be read: lm-eval says why when it builds the task.
+
+    Raises:
+        EvaluationError: there is no such file.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    if not Path(name).is_file():
+        raise EvaluationError(f"task {name}: no such file.{_near(Path(name))} Fix the path.")
+    try:
+        return dict(load_yaml(name, resolve_func=False))
+    except Exception:  # noqa: BLE001  whatever lm-eval or YAML raises
+        return {}
 
 
 def own_folder(include_path: str | None) -> Path | None:
@@ -142,10 +174,3 @@ def _broken_files(folder: Path | None) -> Iterator[tuple[Path, str]]:
             load_yaml(path, resolve_func=False)
         except Exception as error:  # noqa: BLE001  whatever lm-eval skips silently is named here
             yield path, first_line(error)
-
-
-def _members(entry: Any) -> list[str]:
-    listed = entry.tags or (entry.cfg or {}).get("task") or []
-    return sorted(
-        str(m.get("task") or m.get("group")) if isinstance(m, dict) else str(m) for m in listed
-    )

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from stages.errors import EvaluationError
+from stages.evaluate.groups.task_group import tasks_of
 from stages.evaluate.tasks import built_in_tasks
+from stages.evaluate.tasks.catalogue import Catalogue
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 CLASS = """
@@ -116,11 +118,15 @@ def test_built_in_names_are_those_of_lm_eval() -> None:
     assert path is not None
     assert path.name == "gsm8k.yaml"
     assert built_in_tasks.task_file("mmlu") is None
-    assert "mmlu_stem" in built_in_tasks.members("mmlu")
-    assert "arc_easy" in built_in_tasks.members("ai2_arc")
-    assert built_in_tasks.members("RC_tasks") == ["..."]  # in files that tasks include
-    assert "darija_sentiment_mac" in built_in_tasks.members("darija_sentiment_tasks")  # in quotes
-    assert built_in_tasks.members("gsm8k_cott") == []
+    mmlu = built_in_tasks.group_file("mmlu")
+    assert mmlu is not None
+    assert mmlu.name == "_mmlu.yaml"
+    assert built_in_tasks.tagged("ai2_arc") == ["arc_challenge", "arc_easy"]
+    assert "darija_sentiment_mac" in built_in_tasks.tagged("darija_sentiment_tasks")  # in quotes
+    assert built_in_tasks.group_file("gsm8k_cott") is None
+    assert built_in_tasks.tagged("gsm8k_cott") == []
+    assert built_in_tasks.tagged("mmlu") == []
+    assert len(tasks_of("mmlu", Catalogue(None))) == 57
 
 
 @pytest.mark.usefixtures("own")
@@ -129,7 +135,8 @@ def test_mistyped_name_of_a_built_in_task_has_its_hint(load: MakeSuite) -> None:
     with pytest.raises(EvaluationError, match=r"task gsm8kk: no such task.* mean 'gsm8k'\?"):
         load("gsm8kk")
     with pytest.raises(
-        EvaluationError, match=r"task ai2_arc: is a group of tasks \(arc_easy, \.\.\.\)"
+        EvaluationError,
+        match=r"ai2_arc: is a group .* \{task: arc_challenge\}, \{task: arc_easy\}",
     ):
         load("ai2_arc")
 
@@ -145,5 +152,7 @@ def test_built_in_names_are_all_of_lm_evals_index() -> None:
     assert {n: index[n].yaml_path for n in built_in_tasks.task_names()} == {
         n: built_in_tasks.task_file(n) for n in built_in_tasks.task_names()
     }
-    for name in (*manager.all_groups, *manager.all_tags):
-        assert built_in_tasks.members(name)
+    for name in manager.all_groups:
+        assert index[name].yaml_path == built_in_tasks.group_file(name)
+    for name in manager.all_tags:
+        assert sorted(index[name].tags) == built_in_tasks.tagged(name)

@@ -93,6 +93,38 @@ def test_a_folder_inside_the_project_does(
     assert "error: params.yaml, line 1: evaluate: missing" in said  # in that of the project
 
 
+def test_a_group_has_a_row_after_its_tasks(at_models: Path) -> None:
+    """Of each model, with lm-eval's aggregate over tasks of different sizes; JSON has it, too."""
+    tasks = at_models / "tasks"
+    tasks.mkdir()
+    for name, size in (("few", 3), ("many", 6)):
+        rows = [{"q": f"{name} {i}?", "gold": i % 2} for i in range(size)]
+        write_lines(at_models / f"{name}.jsonl", rows)
+        config = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": f"{name}.jsonl"}},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "{{q}}",
+            "doc_to_choice": ["a", "b"],
+            "doc_to_target": "gold",
+        }
+        (tasks / f"{name}.yaml").write_text(json.dumps(config))
+    group = {"group": "both", "task": ["few", "many"], "aggregate_metric_list": {"metric": "acc"}}
+    (tasks / "both.yaml").write_text(json.dumps(group))
+    words = ("one", "two", "--tasks", "both", "--include-path", "tasks")
+    table = evaluated(*words).stdout
+    for model in json.loads(evaluated(*words, "--json").stdout)["models"]:
+        few, many = (task["score"] for task in model["tasks"])
+        (both,) = model["groups"]
+        assert ("both", "acc", 9) == (both["group"], both["metric"], both["num_items"])
+        assert pytest.approx((3 * few + 6 * many) / 9) == both["score"]
+        assert f"{both['score']:.4f} ± {both['stderr']:.4f}" in table
+    (row,) = [line.split() for line in table.splitlines() if "both" in line]
+    assert row[:4] == ["both", "(group)", "acc", "9"]
+
+
 @pytest.mark.usefixtures("fork_server")
 def test_ctrl_c_ends_in_one_line(at_models: Path, tmp_path: Path) -> None:
     """While models are scored: exit code 130, and no sample is written."""
