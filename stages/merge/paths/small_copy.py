@@ -41,12 +41,16 @@ _SIZES = {
     **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"), 64),
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input", "type_vocab_size"), 64),
     **dict.fromkeys(("qk_head_dim",), 2 * _HEAD_DIM),
+    **dict.fromkeys(("mamba_n_heads", "mamba_num_heads"), 2 * _NUM_HEADS),  # twice the width
+    **dict.fromkeys(("mamba_d_head", "mamba_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("dim_model", "dim_ff"), _WIDTH),
+    **dict.fromkeys(("dim_head",), _HEAD_DIM),
     **dict.fromkeys(("n_group", "topk_group", "num_expert_group"), 1),
 }
 _AT_MOST = {
     **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4),
     **dict.fromkeys(
-        ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts"), 2
+        ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts"), 2
     ),
     **dict.fromkeys(("moe_num_experts", "linear_num_key_heads", "linear_num_value_heads"), 4),
     **dict.fromkeys(("sliding_window", "attention_chunk_size", "mamba_d_state"), 8),
@@ -78,10 +82,10 @@ def small_copy(config: Mapping[str, Any]) -> nn.Module:
     except RecipeError:
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0]
+        reason = " ".join(str(error).split())
         raise RecipeError(
             f"transformers cannot make a small model of model_type {kind} to try gains on: "
-            f"{type(error).__name__}: {reason}. Leave gains out."
+            f"{type(error).__name__}: {reason.rstrip('.')}. Leave gains out."
         ) from error
     return randomised(model.double().eval())
 

@@ -1,14 +1,13 @@
-"""Random paths and scales through every architecture: folded as the literal pass, or refused."""
+"""Odd paths and random scales through every architecture: as the literal pass, or refused."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KINDS
@@ -16,15 +15,18 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.architecture.layout import layout_of
-from stages.merge.outputs.model_folder import write_model
+from stages.merge.outputs.model_folder import ResidentSink, write_model
 from stages.merge.paths.small_copy import PLAIN, randomised, small_copy
 from stages.merge.plan.planner import plan
 from tests.merge.paths.literal_pass import TOKENS
+from tests.merge.paths.parent_passes import ParentPasses, literal_logits
 from tests.merge.paths.test_gains import path_recipe
 from tests.slow_cases import with_slow
 
 TOLERANCE = 1e-3  # of the largest logit
 IN_EVERY_RUN = ("llama", "phi")
+# What lies outside their layers is used by all of them: a child has one of it, not each parent's.
+SHARE_MORE_THAN_ENDS = ("cpmant",)
 Hops = Sequence[tuple[int, int]]
 
 
@@ -55,81 +57,65 @@ def logits(model: PreTrainedModel) -> Tensor:
     return output
 
 
-def multiplied(model: PreTrainedModel, scales: Sequence[float]) -> PreTrainedModel:
-    """Return ``model`` whose stream is multiplied before each layer as it runs."""
-
-    def times(scale: float) -> Any:
-        def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if args:
-                return (args[0] * scale, *args[1:]), kwargs
-            return args, {**kwargs, "hidden_states": kwargs["hidden_states"] * scale}
-
-        return hook
-
-    layers = next(
-        m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == len(scales)
-    )
-    for layer, scale in zip(layers, scales, strict=True):
-        layer.register_forward_pre_hook(times(scale), with_kwargs=True)
-    return model
+def odd_paths(depth: int, draw: random.Random) -> Iterator[tuple[str, Hops]]:
+    """Yield paths by name: layers dropped, repeated, out of order, from both models."""
+    last = depth - 1
+    yield "picked", [(draw.randrange(2), layer) for layer in range(depth)]
+    yield "jumping", [(draw.randrange(2), draw.randrange(depth)) for _ in range(depth + 1)]
+    yield "last layer first", [(1, last), *((0, layer) for layer in range(depth))]
+    yield "last layer dropped", [(draw.randrange(2), layer) for layer in range(last)]
+    yield "one layer three times", sorted([*((0, n) for n in range(depth)), *[(0, last // 2)] * 2])
 
 
-def reads_through_norms(model: PreTrainedModel, depth: int) -> bool:
-    """Return whether a stream of another size changes nothing of what the first layer adds."""
-    layers = next(m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
-    added: list[Tensor] = []
-
-    def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        hidden = args[0] if args else kwargs["hidden_states"]
-        added.append((output if isinstance(output, Tensor) else output[0]) - hidden)
-
-    layers[0].register_forward_hook(note, with_kwargs=True)
-    logits(model)
-    logits(multiplied(model, [3.0, *[1.0] * (depth - 1)]))
-    return bool((added[0] - added[1]).abs().max() <= TOLERANCE * added[0].abs().max())
-
-
-def folds_or_is_refused(
-    models: list[Checkpoint], hops: Hops, scales: list[float], out: Path
+def why_refused(
+    models: Sequence[Checkpoint],
+    parents: Sequence[ParentPasses],
+    hops: Hops,
+    scales: Sequence[float],
+    folder: Path,
 ) -> str:
-    """Return why the path is refused, or "" where its checkpoint computes the literal pass."""
-    total, gains = 1.0, []
-    for scale in scales:
+    """Return why a path is refused, or "" where the child computes the literal pass."""
+    total, path = 1.0, []
+    for hop, scale in zip(hops, scales, strict=True):
         total *= scale
-        gains.append(1 / total)
-    plain = path_recipe(models, [(*hop, 1.0, 1.0) for hop in hops], dtype="float32")
-    path = [(*hop, gain, gain) for hop, gain in zip(hops, gains, strict=True)]
+        path.append((*hop, 1 / total, 1 / total))
     try:
-        write_model(plan(plain, models), out / "plain", shard_bytes=1 << 30)
-        folded = plan(path_recipe(models, path, dtype="float32"), models)
+        planned = plan(path_recipe(models, path, dtype="float32"), models)
     except RecipeError as error:
         return str(error)
-    write_model(folded, out / "folded", shard_bytes=1 << 30)
-    expected = logits(multiplied(loaded(out / "plain"), scales))
-    actual = logits(loaded(out / "folded"))
+    write_model(planned, folder, shard_bytes=1 << 30)
+    expected, actual = literal_logits(parents, hops, scales), logits(loaded(folder))
     difference = float((actual - expected).abs().max() / expected.abs().max())
     assert difference <= TOLERANCE, f"{difference:.2g} of the largest logit"
+    resident = loaded(models[0].folder)
+    try:
+        ResidentSink(resident).load(planned)
+    except RecipeError as error:
+        return str(error)
+    assert torch.equal(actual, logits(resident)), "resident and written models differ"
     return ""
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", with_slow(KINDS, KINDS.keys() - IN_EVERY_RUN))
-def test_random_paths_are_folded_or_refused(kind: str, tmp_path: Path) -> None:
-    """A path in order, and one that jumps, with a random scale of the stream before each hop."""
+def test_odd_paths_are_folded_or_refused(kind: str, tmp_path: Path) -> None:
+    """Each path as it is, and where layers begin with a norm, with a scale before each hop too."""
     try:
         models = two_small_models(kind, tmp_path)
-        logits(loaded(models[0].folder))
+        depth = layout_of(models[0]).num_layers
+        parents = [ParentPasses(loaded(model.folder), depth) for model in models]
+        logits(parents[0].model)
     except Exception as error:  # of transformers: many need other inputs or packages
         if kind in IN_EVERY_RUN:
             raise
         pytest.skip(f"cannot be run by token ids alone: {error}")
-    depth = layout_of(models[0]).num_layers
-    if not reads_through_norms(loaded(models[0].folder), depth):
-        pytest.skip("its layers read the stream itself: test_gains.py multiplies what they add")
+    if kind in SHARE_MORE_THAN_ENDS:
+        pytest.skip("its layers share more than what stands at its ends")
     draw = random.Random(kind)
-    picked = [(draw.randrange(2), layer) for layer in range(depth)]
-    jumping = [(draw.randrange(2), draw.randrange(depth)) for _ in range(depth + 1)]
-    for name, hops in (("picked", picked), ("jumping", jumping)):
-        scales = [1.0, *(draw.uniform(0.6, 1.6) for _ in hops[1:])]
-        reason = folds_or_is_refused(models, hops, scales, tmp_path / name)
-        assert not reason or kind not in IN_EVERY_RUN, reason
+    for name, hops in odd_paths(depth, draw):
+        plain = [1.0] * len(hops)
+        scaled = [1.0, *(draw.uniform(0.6, 1.6) for _ in hops[1:])]
+        for scales in (plain, scaled) if parents[0].begins_with_norm else (plain,):
+            folder = tmp_path / f"{name}-{scales[-1]:.3f}"
+            reason = why_refused(models, parents, hops, scales, folder)
+            assert not reason or kind not in IN_EVERY_RUN, reason

@@ -54,6 +54,11 @@ LARGE: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "recurrent_gemma": ("recurrent_gemma", {"num_hidden_layers": 6}),
+    "bamba": ("bamba", {}),
+    "granite_hybrid": ("granitemoehybrid", {}),
+    "nemotron_hybrid": ("nemotron_h", {}),
+    "ernie_experts": ("ernie4_5_moe", {}),
+    "axk1": ("axk1", {}),
 }
 
 
