@@ -37,7 +37,7 @@ from stages.params.load import Params
 from stages.recipe.candidate import Candidate
 from stages.select.final.shortlist import shortlist
 from stages.select.space.scan import scanned
-from stages.select.strategies.ask_schedule import window_of
+from stages.select.strategies.ask_schedule import is_steady, window_of
 
 KEPT = Path("data/kept")
 
@@ -167,9 +167,15 @@ def keep_weights(session: Session, rows: Sequence[Row]) -> None:
     write_json_lines(KEPT / "kept.jsonl", index)
 
 
-def _at_once(params: Params) -> int:
-    """Return how many candidates are evaluated at a time: no more than are out."""
-    return min(params.evaluate.workers, window_of(params.select))
+def _at_once(params: Params) -> str:
+    """Say how many candidates are evaluated at a time: no more than are out."""
+    workers, window = params.evaluate.workers, window_of(params.select)
+    if workers <= window or not is_steady(params.select):
+        return f"{min(workers, window)} at a time"
+    return (
+        f"{window} at a time, as no more are out: evaluate.workers is {workers}, the window "
+        f"{window}"
+    )
 
 
 def run() -> None:
@@ -178,6 +184,6 @@ def run() -> None:
     say(
         f"evolve: {counted(params.select.generations, 'generation')} of "
         f"{params.select.population} candidates on {counted(len(params.evaluate.tasks), 'task')}, "
-        f"{_at_once(params)} at a time"
+        f"{_at_once(params)}"
     )
     conduct(evolve, params)

@@ -38,6 +38,7 @@ _SIZES = {
     **dict.fromkeys(("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner"), 96),
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size"), 32),
     **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("linear_head_dim",), _HEAD_DIM),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"), 64),
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input", "type_vocab_size"), 64),
     **dict.fromkeys(("qk_head_dim",), 2 * _HEAD_DIM),
@@ -53,6 +54,7 @@ _AT_MOST = {
         ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts"), 2
     ),
     **dict.fromkeys(("moe_num_experts", "linear_num_key_heads", "linear_num_value_heads"), 4),
+    **dict.fromkeys(("linear_num_heads",), 4),
     **dict.fromkeys(("sliding_window", "attention_chunk_size", "mamba_d_state"), 8),
     **dict.fromkeys(("state_size", "time_step_rank", "mamba_dt_rank"), 8),
     **dict.fromkeys(("rotary_dim",), _HEAD_DIM // 2),  # half of a head, as in GPT-J

@@ -66,14 +66,7 @@ class IslandsStrategy:
         islands = params.islands
         count = len(islands.optimizers)
         where = "params.yaml: select.islands"
-        if count < 2:
-            raise ParamsError(
-                f"{where}.optimizers lists {count}; give two or more, such as [CMA, genetic], or "
-                "name the one as select.optimizer."
-            )
-        with at(f"{where}.optimizers"):
-            for name in islands.optimizers:
-                check_name(name, list(SINGLE))
+        _check_names(islands.optimizers)
         size, rest = divmod(params.population, count)
         if rest:
             raise ParamsError(
@@ -107,9 +100,8 @@ class IslandsStrategy:
             ParamsError: one cannot.
         """
         for name in params.islands.optimizers:
-            with at("params.yaml: select.islands.optimizers"):
-                check_name(name, list(SINGLE))
-            SINGLE[name].check_tasks(space, params, tasks)
+            if name in SINGLE:  # else ``check`` says what it is
+                SINGLE[name].check_tasks(space, params, tasks)
 
     @classmethod
     def averages_centre(cls, params: SelectParams) -> bool:  # noqa: ARG003
@@ -175,6 +167,23 @@ class IslandsStrategy:
         for island, group in zip(self._islands, [travellers[-1], *travellers[:-1]], strict=True):
             seated = group[: self.params.islands.elites]
             island.seat({elite.name: elite.genome for elite in seated})
+
+
+def _check_names(optimizers: Sequence[str]) -> None:
+    where = "params.yaml: select.islands.optimizers"
+    if len(optimizers) < 2:
+        raise ParamsError(
+            f"{where} lists {len(optimizers)}; give two or more, such as [CMA, genetic], or name "
+            "the one as select.optimizer."
+        )
+    if "islands" in optimizers:
+        raise ParamsError(
+            f"{where} names islands; islands cannot hold islands. Name searches of one "
+            "population, such as CMA or genetic."
+        )
+    with at(where):
+        for name in optimizers:
+            check_name(name, list(SINGLE))
 
 
 def params_of_islands(params: SelectParams) -> list[SelectParams]:

@@ -70,7 +70,8 @@ def test_steady_search_gives_the_same_bytes_with_any_number_of_workers(
     child.join()
     wait_until(lambda: not processes_in(four.folder), limit_s=120)
     assert not (four.folder / "data/lineage").exists()
-    assert "2 at a time" in four.germline("evolve")  # as the window is half of the population
+    said = four.germline("evolve")
+    assert "2 at a time, as no more are out: evaluate.workers is 4, the window 2" in said
     assert one.files("data/lineage") == four.files("data/lineage")
     assert one.files("data/kept") == four.files("data/kept")
 
