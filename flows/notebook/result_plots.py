@@ -20,27 +20,33 @@ _DIGITS = 3
 class Plot:
     """A chart that a notebook shows as a picture, without a script and without a network.
 
-    ``chart`` is the Altair chart, with its data, to be changed or shown by what shows Altair.
+    ``spec`` is its Vega-Lite specification, with its data.
     """
 
-    chart: "alt.Chart"
+    spec: dict[str, Any]
+
+    @property
+    def chart(self) -> "alt.Chart":
+        """The Altair chart, with its data, to be changed or shown by what shows Altair."""
+        import altair as alt
+
+        chart: alt.Chart = alt.Chart.from_dict(self.spec)
+        return chart
 
     def _repr_svg_(self) -> str:
         import vl_convert
 
-        return str(vl_convert.vegalite_to_svg(self.chart.to_dict(), vega_lite_version()))
+        return str(vl_convert.vegalite_to_svg(self.spec, vega_lite_version()))
 
     def png(self) -> bytes:
         """Return the picture in pixels: its size hardly grows with the number of candidates."""
         import vl_convert
 
-        return bytes(vl_convert.vegalite_to_png(self.chart.to_dict(), vega_lite_version()))
+        return bytes(vl_convert.vegalite_to_png(self.spec, vega_lite_version()))
 
 
 def plots_of(story: Story) -> dict[str, Plot]:
     """Return the charts by name; those that show one candidate that was clicked are left out."""
-    import altair as alt
-
     data = page_data(story.search, story)
     tables = {"candidates": _candidates(data["candidates"])}
     tables |= {name: data[name] for name in ("generations", "gene_effects", "cost")}
@@ -50,8 +56,7 @@ def plots_of(story: Story) -> dict[str, Plot]:
         needed = set(_data_names(spec))
         if needed <= set(tables):
             datasets = {table: tables[table] for table in needed}
-            whole = {**spec, "width": WIDTH, "datasets": datasets}
-            plots[name] = Plot(alt.Chart.from_dict(whole))
+            plots[name] = Plot({**spec, "width": WIDTH, "datasets": datasets})
     return plots
 
 

@@ -20,5 +20,5 @@ def show_artifacts(story: Story, title: str) -> None:
         create_image_artifact(
             f"data:image/png;base64,{picture}",
             key=f"plot-{name.replace('_', '-')}",
-            description=str(plot.chart.to_dict().get("description", name)),
+            description=str(plot.spec.get("description", name)),
         )
