@@ -36,13 +36,17 @@ class Plot:
     def _repr_svg_(self) -> str:
         import vl_convert
 
-        return str(vl_convert.vegalite_to_svg(self.spec, vega_lite_version()))
+        return str(vl_convert.vegalite_to_svg(self._on_white(), vega_lite_version()))
 
     def png(self) -> bytes:
         """Return the picture in pixels: its size hardly grows with the number of candidates."""
         import vl_convert
 
-        return bytes(vl_convert.vegalite_to_png(self.spec, vega_lite_version()))
+        return bytes(vl_convert.vegalite_to_png(self._on_white(), vega_lite_version()))
+
+    def _on_white(self) -> dict[str, Any]:
+        """Return the chart on white: where it is shown may be dark, and its letters are, too."""
+        return {**self.spec, "config": {**self.spec.get("config", {}), "background": "#ffffff"}}
 
 
 def plots_of(story: Story) -> dict[str, Plot]:
@@ -51,6 +55,7 @@ def plots_of(story: Story) -> dict[str, Plot]:
     tables = {"candidates": _candidates(data["candidates"])}
     tables |= {name: data[name] for name in ("generations", "gene_effects", "cost")}
     tables |= {name: data[name] for name in ("leads", "shortlist")}
+    tables |= {name: data[name] for name in data if name.startswith(("path_", "scan_"))}
     plots = {}
     for name, spec in chart_specs(story.search, story).items():
         needed = set(_data_names(spec))

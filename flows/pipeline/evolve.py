@@ -6,6 +6,7 @@ evaluations in the store, up to the point where the last run ended.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -111,9 +112,13 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
         progress.say(f"  {name} failed: {reason}")
     create_table_artifact(
         key="generation",
-        table=[row.brief() for row in rows],
+        table=[_rounded(row.brief()) for row in rows],
         description=f"{step.capitalize()}: {best}",
     )
+
+
+def _rounded(brief: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in brief.items()}
 
 
 def refuse_silence(rows: Sequence[Row]) -> None:

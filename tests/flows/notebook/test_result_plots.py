@@ -2,6 +2,7 @@
 
 from flows.notebook.result_plots import plots_of
 from tests.report.conftest import rows_of, selection_of, told
+from tests.report.paths_run import path_story
 
 
 def test_charts_have_the_data_of_the_page() -> None:
@@ -25,3 +26,9 @@ def test_a_notebook_shows_a_chart_as_a_picture() -> None:
     assert picture.startswith("<svg")
     assert "generation" in picture
     assert "<script" not in picture
+    assert 'fill="#ffffff"' in picture  # its letters are black, and the page may be dark
+
+
+def test_the_scan_and_the_paths_are_there() -> None:
+    """They are of the run, not of a candidate that was clicked."""
+    assert {"scan_splices", "path_0"} <= set(plots_of(path_story()))
