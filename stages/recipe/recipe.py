@@ -19,6 +19,7 @@ RECIPE_VERSION = 4  # raised when the same recipe would give other bytes: part o
 
 Value = float | str | tuple[float, ...]  # a name where the parameter is a choice of names
 COMPONENTS = ("attention", "mlp", "rest")
+MERGE = "merge"  # what a path calls the merge of its own genome, an ancestor that is a recipe
 MAX_GAIN = 64  # beyond it weights in half precision leave their range
 _STRICT = ConfigDict(extra="forbid")
 

@@ -7,7 +7,6 @@ from pydantic import Field, field_validator, model_validator
 from stages.params.section import Bounds, Section
 from stages.recipe.recipe import MAX_GAIN
 
-MERGE = "merge"  # the genome's own merge in parameter space, as a model of the pool
 MAX_LAYERS = 4096
 Count = Annotated[int, Field(ge=0, le=MAX_LAYERS)]
 Size = Annotated[int, Field(ge=1, le=MAX_LAYERS)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stages.lineage.rows import SCAN, Row, finished
-from stages.params.space.layers_params import MERGE
+from stages.recipe.recipe import MERGE
 from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe
 
 

@@ -10,7 +10,7 @@ from itertools import permutations
 
 from stages.errors import ParamsError
 from stages.params.select_params import SelectParams
-from stages.params.space.layers_params import MERGE
+from stages.recipe.recipe import MERGE
 from stages.select.space.layers.hops import Hop, hops_of
 from stages.select.space.space import Genome, Space
 

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import ParamsError, RecipeError
 from stages.params.merge_params import MergeParams
-from stages.params.space.layers_params import MERGE
 from stages.params.space.space_params import SpaceParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec, Parameter
 from stages.recipe.model_size import ModelSize
-from stages.recipe.recipe import Ancestor, Model, NestedRecipe, Recipe, Rule, Value
+from stages.recipe.recipe import MERGE, Ancestor, Model, NestedRecipe, Recipe, Rule, Value
 from stages.select.space.gene_ranges import NORMALIZE, spans_of
 from stages.select.space.genes import METHOD, Gene, genes_of, specs_of
 from stages.select.space.layer_blocks import blocks_of

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from stages.errors import Faults, ParamsError
-from stages.params.space.layers_params import MERGE, LayersParams
+from stages.params.space.layers_params import LayersParams
 from stages.recipe.model_size import ModelSize
+from stages.recipe.recipe import MERGE
 from stages.select.space.layers.blocks import Blocks
 from stages.select.space.layers.encoding import Encoding
 from stages.select.space.layers.indicator import Indicator
