@@ -29,6 +29,7 @@ BOMB = "a0: &a0 [1]\n" + "".join(
         ("a: -.5e-999", "line 1: -.5e-999 is too close to 0"),
         ("? [1]\n: 2", "line 1: a key is not a word"),
         ("a: 1\n---\nb: 2", "line 3: a second document begins"),
+        ("a: " + "[" * 31 + "]" * 31, "line 1: more than 100000 values, or 30 levels"),
         ("[" * 3000, "line 1: more than 30 levels"),
         (BOMB, "line .*: more than 100000 values"),
         ("a: &a {<<: *a}", "line 1: << holds no mapping, or more than 30 levels"),

@@ -45,7 +45,7 @@ class StoredLineage:
 
         Raises:
             LineageError: it means none, or several; of the name of a parent or of another model
-                the message says what it is.
+                the message says what it is. Or its recipe is not that of its id.
         """
         if word == CHAMPION_WORD and self.selection is not None:
             word = self.selection.champion
@@ -59,7 +59,13 @@ class StoredLineage:
                 other = other_model(word, self.rows, self.selection, self.folder)
                 if other is not None:
                     raise LineageError(f"{other} `germline lineage list` lists the candidates.")
-            return row_named(self.rows, word, self.source.relative_to(self.folder))
+            row = row_named(self.rows, word, self.source.relative_to(self.folder))
+            if row.recipe.id != row.id:
+                raise LineageError(
+                    f"its recipe has the id {row.recipe.id[:16]}, its row in {self.source} says "
+                    f"{row.id[:16]}: one of them was edited. Restore it with `dvc checkout`."
+                )
+            return row
 
     @property
     def weights(self) -> Mapping[str, float]:

@@ -220,6 +220,10 @@ FOLDER_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda f: (f / "config.json").unlink(), "no such file"),
     "a config that is not JSON": (lambda f: (f / "config.json").write_text("{"), "not JSON"),
     "a config that is a list": (lambda f: (f / "config.json").write_text("[]"), "holds a list"),
+    "a link that leads out": (
+        lambda f: (f / "vocab.txt").symlink_to("/etc/passwd"),
+        "vocab.txt: a link that leads out of",
+    ),
     "a missing shard": (
         lambda f: (f / "model-00002-of-00002.safetensors").unlink(),
         "the shard model-00002-of-00002.safetensors is missing",

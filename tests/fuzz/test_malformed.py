@@ -9,7 +9,13 @@ from random import Random
 import pytest
 
 from stages.errors import GermlineError
-from tests.fuzz import companion_targets, model_targets, record_targets, settings_targets
+from tests.fuzz import (
+    companion_targets,
+    lineage_targets,
+    model_targets,
+    record_targets,
+    settings_targets,
+)
 from tests.fuzz.cases import Case
 
 TARGETS = (
@@ -17,6 +23,7 @@ TARGETS = (
     *model_targets.TARGETS,
     *companion_targets.TARGETS,
     *record_targets.TARGETS,
+    *lineage_targets.TARGETS,
 )
 LIMIT_S = 10
 NUM_SEEDS = int(os.environ.get("GERMLINE_FUZZ_SEEDS", "100"))  # of each target

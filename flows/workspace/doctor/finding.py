@@ -18,4 +18,5 @@ class Finding:
     def line(self) -> str:
         """Return the finding for a person."""
         remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{self.level:<8}{self.subject}: {self.text}.{remedy}"
+        end = "" if self.text.endswith("?") else "."
+        return f"{self.level:<8}{self.subject}: {self.text}{end}{remedy}"

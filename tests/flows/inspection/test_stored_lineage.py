@@ -1,6 +1,7 @@
 """Rows, selection and items as they lie on disk, whole or mixed up."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def test_a_selection_of_another_search_is_left_out(tmp_path: Path) -> None:
     assert (7, None, {}) == (len(stored.rows), stored.selection, stored.weights)
     with pytest.raises(LineageError, match="candidate champion: no champion was chosen"):
         stored.row("champion")
+
+
+def test_a_row_with_the_recipe_of_another_is_refused(tmp_path: Path) -> None:
+    """What is exported or merged again would be another child than the one that was scored."""
+    rows = write_run(tmp_path)
+    edited = replace(rows[0], recipe=replace(rows[0].recipe, seed=7))
+    write_rows(tmp_path / LINEAGE / "genomes.jsonl", [edited, *rows[1:]])
+    stored = read_lineage(tmp_path / LINEAGE)
+
+    assert rows[1] == stored.row(rows[1].name)
+    with pytest.raises(LineageError, match=r"its recipe has the id .*, its row in .*genomes"):
+        stored.row(rows[0].name)
 
 
 def test_a_folder_of_rows_alone_is_read(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_check_lists_every_fault_at_once() -> None:
     """Three faults in three rooms give three lines."""
     wrong = params(
         merge={"tokenizer": "mth"},
-        select={"optimizer": "CAM"},
+        select={"optimizer": "CAM", "tuned_baselines": {"random": 4, "parameters": 9}},
         evaluate={"tasks": [{"task": "no_such_task"}]},
     )
 
