@@ -94,6 +94,8 @@ def compare_stages(root: Path = Path()) -> LockedStages:
     if not (root / ".dvc").is_dir():
         return LockedStages((), ())
     unlocked, params = [], []
+    for name in (Path("dvc.yaml"), LOCK_FILE):
+        _check_text(root / name)
     try:
         # Not the repository that is kept open: its index is that of before.
         for stage in Repo(str(root.absolute())).index.stages:
@@ -101,9 +103,22 @@ def compare_stages(root: Path = Path()) -> LockedStages:
             for given in stage.params:
                 locked = given.hash_info.value if given.hash_info else {}
                 params.append((stage.addressing, str(given), locked, given.read_params()))
-    except (DvcException, OSError) as error:
-        raise LineageError(f"dvc.yaml and {LOCK_FILE}: {error}. Restore them with git.") from error
+    except Exception as error:  # of a lock of other types DVC fails in many ways
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise LineageError(
+            f"dvc.yaml and {LOCK_FILE}: {reason:.400}. Restore them with git."
+        ) from error
     return LockedStages(tuple(unlocked), tuple(params))
+
+
+def _check_text(path: Path) -> None:
+    """Check that a file of DVC is YAML; DVC's own reader does not come to an end of some."""
+    try:
+        document_in(text_of(path))
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        raise LineageError(f"{path.name}: {error}. Take it from git again.") from error
 
 
 def _outs(root: Path) -> dict[str, str]:
@@ -112,13 +127,28 @@ def _outs(root: Path) -> dict[str, str]:
         document = document_in(text_of(root / LOCK_FILE))
         data: Any = document.plain() if document is not None else {}
         stages = data["stages"].values()
-        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+        outs = [_out(out) for stage in stages for out in stage.get("outs", ())]
+        return dict(outs)
     except FileNotFoundError as error:
         raise LineageError(
             f"{LOCK_FILE}: no such file, so nothing tells what DVC tracks."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LineageError(f"{LOCK_FILE}: damaged at {error}. Take it from git again.") from error
+
+
+def _out(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the path and the MD5 of an out.
+
+    Raises:
+        ValueError: they are not texts, or the path leads out of the project.
+    """
+    path, md5 = data["path"], data["md5"]
+    if not isinstance(path, str) or not isinstance(md5, str):
+        raise ValueError(f"an out of path {path!r:.60} and md5 {md5!r:.60}")  # noqa: TRY004
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError(f"{path:.60}, which leads out of the project")
+    return path, md5
 
 
 def _cache(root: Path) -> Any | None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from stages.errors import LineageError
-from stages.store.tracked_outputs import TrackedFile, compare_outputs
+from stages.store.tracked_outputs import TrackedFile, compare_outputs, compare_stages
 
 FILES = {"b.txt": b"two", "sub/a.txt": b"one"}
 
@@ -59,3 +60,47 @@ def test_lock_that_is_gone_or_damaged_is_said(folder: Path) -> None:
     (folder / "dvc.lock").unlink()
     with pytest.raises(LineageError, match="no such file"):
         compare_outputs(folder)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ({"path": "/", "md5": "0" * 32}, "damaged at /, which leads out of the project"),
+        ({"path": "../more", "md5": "0" * 32}, "damaged at ../more, which leads out"),
+        ({"path": ["a"], "md5": "0" * 32}, r"damaged at an out of path \['a'\]"),
+        ({"path": "a", "md5": 3}, "and md5 3"),
+    ],
+)
+def test_an_out_of_the_lock_is_a_file_of_the_project(
+    folder: Path, out: dict[str, object], message: str
+) -> None:
+    """Nobody walks through the whole disk because a lock says so."""
+    lock = {"schema": "2.0", "stages": {"one": {"cmd": "true", "outs": [out]}}}
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    with pytest.raises(LineageError, match=message):
+        compare_outputs(folder)
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
+def test_a_text_that_dvc_does_not_come_to_an_end_of_is_refused(folder: Path, name: str) -> None:
+    """Aliases of aliases, for example; DVC's own reader is not asked then."""
+    (folder / ".dvc").mkdir()
+    (folder / "dvc.yaml").write_text("stages: {one: {cmd: 'true'}}\n", encoding="utf-8")
+    merges = "".join(f"m{i}: &m{i} [{f'*m{i - 1}, ' * 9}]\n" for i in range(1, 12))
+    (folder / name).write_text(f"m0: &m0 [1]\n{merges}", encoding="utf-8")
+    with pytest.raises(LineageError, match=rf"^{name}: line \d+: more than 100000 values"):
+        compare_stages(folder)
+
+
+def test_a_lock_of_other_types_is_said(folder: Path) -> None:
+    """DVC ends with an assertion of its own."""
+    lock = {
+        "schema": "2.0",
+        "stages": {"one": {"cmd": "true", "outs": [{"path": "outs", "hash": ""}]}},
+    }
+    stage = {"one": {"cmd": "true", "outs": ["outs"]}}
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stage}), encoding="utf-8")
+    Repo.init(str(folder), no_scm=True).close()
+    with pytest.raises(LineageError, match=r"^dvc\.yaml and dvc\.lock: .*Restore them"):
+        compare_stages(folder)
