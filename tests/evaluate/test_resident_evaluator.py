@@ -120,7 +120,9 @@ def test_item_longer_than_the_context_is_refused(
     short = {"max_length": 14}
     for task, what in (("colours", "needs (19|2[0-9]) tokens"), ("sums", "needs 1[0-9] tokens")):
         evaluator = opened(model_folder, make_params(task, model_args=short))
-        with pytest.raises(EvaluationError, match=rf"task {task}, item .*{what}.*holds 14"):
+        with pytest.raises(
+            EvaluationError, match=rf"task {task}, item .*{what}.*max_length is 14"
+        ):
             evaluator.evaluate("search")
         cut = make_params(task, model_args=short | {"truncation": True})
         assert len(opened(model_folder, cut).evaluate("search").items) == 10
