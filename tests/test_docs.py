@@ -39,10 +39,6 @@ CURRENT = [page for page in PAGES if page not in HISTORY]
 READERS_OWN = {"my_methods/fade.py", "my_method.py", "data/tasks/mine.py", "FILE.py"}
 CODE_FOLDERS = ("docs", "examples", "flows", "germline", "stages", "tests", "tools", "zoo")
 FORBIDDEN_FILES = {"utils.py", "common.py", "helpers.py"}  # CONTRIBUTING.md names them as such
-STILTED = re.compile(
-    r"\b([Mm]end(s|ed|ing)?|[Aa]new|[Bb]eside|in the place of)\b"
-    r"|(?<!here )\b(is|are) no (?!longer\b)"
-)
 
 
 def text_of(page: str) -> str:
@@ -98,12 +94,6 @@ def test_links_of_a_page_lead_somewhere(page: str) -> None:
 def test_files_that_a_page_names_exist(page: str) -> None:
     """Each Python file, template and code folder that a page names is there."""
     assert list(missing_files(page)) == []
-
-
-@pytest.mark.parametrize("page", CURRENT)
-def test_words_of_a_page_are_plain(page: str) -> None:
-    """No page has the stilted words that the house style names."""
-    assert [match[0] for match in STILTED.finditer(text_of(page))] == []
 
 
 def commands_of(page: str, program: str) -> Iterator[list[str]]:

@@ -22,7 +22,7 @@ VAGUE_NAMES = {"chosen", "found", "held", "made", "place", "theirs", "told"}
 # "there is no file" and "no longer" are plain; "is no file" is not, neither in a sentence, over
 # the end of a line, nor in a name with underscores.
 STILTED = re.compile(
-    r"(?<![A-Za-z])(?:[Mm]end(?:s|ed|ing)?|[Aa]new|[Bb]eside)(?![A-Za-z])"
+    r"(?<![A-Za-z])(?:[Mm]end(?:s|ed|ing)?|[Aa]new|[Bb]eside|in\s+the\s+place\s+of)(?![A-Za-z])"
     r"|(?<!here[ _])(?<![A-Za-z])(?:is|are|was|were)(?:_no_|\s+(?:(?:#|//)\s+)?no\s+)"
     r"(?!longer|more|less)"
 )
@@ -132,6 +132,7 @@ def test_no_sentence_is_stilted() -> None:
         *[("test_a_link_is_no_file", True), ("what is no file", True), ("mended", True)],
         *[("it is\n    # no file", True), ("There is no file", False), ("there_is_no_arc", False)],
         *[("is no longer", False), ("besides", False), ("recommended", False), ("_anew", True)],
+        *[("in the place of", True), ("in place of", False)],
     ],
 )
 def test_stilted_sentences_are_told_from_plain_ones(text: str, is_stilted: bool) -> None:

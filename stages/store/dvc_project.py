@@ -81,7 +81,7 @@ def drop_damaged(folder: Path, root: Path = Path()) -> int:
     """Remove the damaged ones of the cache's objects for the tracked ``folder``; return how many.
 
     DVC trusts every object that is read-only. Where the disk links files to the cache, damage to
-    a file is damage to its object, and DVC would put that back in the place of a good file.
+    a file is damage to its object, and DVC would put that back instead of a good file.
     """
     repo = Repo(str(root.absolute()))
     tracked = repo.dvcfs

@@ -173,7 +173,7 @@ def test_numeric_scores_any_task_that_generates(
 def test_scorer_and_language_work_on_tasks_of_lm_eval(
     project: Path, make_params: MakeParams, model_folder: Path
 ) -> None:
-    """A scorer sees the documents of an lm-eval task and stands in the place of its metric."""
+    """A scorer sees the documents of an lm-eval task and stands in for its metric."""
     (project / "mine.py").write_text(
         "def score(item, answer):\n    return len(answer) + 100 * ('question' in item)\n"
     )

@@ -17,7 +17,7 @@ ODD: tuple[Any, ...] = (
 
 
 def json_texts(rng: Random, good: str) -> bytes:
-    """Return bytes in the place of a good JSON file that no reader may take."""
+    """Return bytes instead of a good JSON file, which no reader may take."""
     key = next(iter(json.loads(good)), "a") if good.startswith("{") else "a"
     open_end = good.rstrip()[:-1].encode()
     return rng.choice(
@@ -46,7 +46,7 @@ def json_texts(rng: Random, good: str) -> bytes:
 
 
 def yaml_texts(rng: Random, good: str) -> bytes:
-    """Return bytes in the place of a good YAML file that no reader may take."""
+    """Return bytes instead of a good YAML file, which no reader may take."""
     first = good.splitlines()[0]
     tags = ("!!python/object:os.system x", "!a b", "!!set {a}")
     bomb = "".join(f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]\n" for i in range(1, 12))
