@@ -165,6 +165,17 @@ def test_damage_is_a_miss_and_is_repaired(store: CandidateStore) -> None:
     assert [1] == store.read_json(store.put_json(OTHER, [1]))
 
 
+def test_a_document_with_another_number_in_it_is_damaged(store: CandidateStore) -> None:
+    """It is JSON as before; its hash alone tells."""
+    document = store.put_json(KEY, {"score": 1})
+    path = _object(store, document.md5)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"1", b"2"))
+
+    assert store.document(document) is None
+    assert store.find(KEY) is None
+
+
 def test_put_repairs_a_damaged_object(store: CandidateStore) -> None:
     """Content that meets a damaged copy of itself in the cache replaces it."""
     folder = _folder(store, "one", "first")

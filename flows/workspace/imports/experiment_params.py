@@ -6,7 +6,7 @@ an objective for each task.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,18 +89,40 @@ def _value_faults(document: Mapping[str, Any], given: Mapping[str, Any]) -> Faul
     for key in ("pop_size", "n_iter", "n_samples", "seed"):
         value = given.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < (key != "seed"):
-            faults.add(f"{key}: got {value!r}. Give a whole number.")
+            faults.add(f"{key}: got {value!r:.60}. Give a whole number.")
+    _check_lists(given, faults)
     for key, legal in (("dtype", _DTYPES), ("mode", (*_ESTIMATORS, "random"))):
         if given[key] not in legal:
             hint = nearest(str(given[key]), list(legal))
-            faults.add(f"{key}: got {given[key]!r}. Legal: {', '.join(legal)}.{hint}")
+            faults.add(f"{key}: got {given[key]!r:.60}. Legal: {', '.join(legal)}.{hint}")
     return faults
+
+
+def _check_lists(given: Mapping[str, Any], faults: Faults) -> None:
+    """Find models, data and tasks that are not texts."""
+    tasks = given.get("tasks")
+    splits = tasks if isinstance(tasks, Mapping) and "search" in tasks else {"": tasks}
+    listed = {"models": given.get("models"), "datasets": given.get("datasets")}
+    for key, texts in (*listed.items(), *((f"tasks {k}".strip(), t) for k, t in splits.items())):
+        if not _are_texts(texts):
+            faults.add(f"{key}: got {texts!r:.60}. Give a list of texts, or a text for each name.")
 
 
 def _texts(listed: Any) -> dict[str, str]:
     """Return name: text of a mapping or of a list, whose texts are their own names."""
-    pairs = listed.items() if isinstance(listed, Mapping) else ((t, t) for t in listed or ())
-    return {str(name): text for name, text in pairs if isinstance(text, str)}
+    if not _are_texts(listed):
+        return {}  # which ``_check_lists`` has said
+    if isinstance(listed, Mapping):
+        return dict(listed)
+    return {text: text for text in listed or ()}
+
+
+def _are_texts(listed: Any) -> bool:
+    """Return whether this is a list of texts, or texts by name; nothing is, too."""
+    values = listed.values() if isinstance(listed, Mapping) else listed
+    if isinstance(values, str) or not isinstance(values, Iterable | None):
+        return False
+    return all(isinstance(value, str) and value for value in values or ())
 
 
 def _questions(given: Mapping[str, Any]) -> list[_Question]:

@@ -55,7 +55,7 @@ def genome_params(
         models = []
     method = genome.get("merge_method")
     if method not in _METHODS:
-        faults.add(f"genome.merge_method: got {method!r}. Legal: {', '.join(_METHODS)}.")
+        faults.add(f"genome.merge_method: got {method!r:.60}. Legal: {', '.join(_METHODS)}.")
     if method == "slerp":
         faults.add(
             "genome.merge_method: slerp cannot be carried over: there the two models of the "
@@ -70,6 +70,7 @@ def genome_params(
         groups = _groups(genome.get("layer_granularity", 0), num_layers, notes)
     with faults.at("genome.filters"):
         components = _components(genome.get("filters") or [], notes)
+    _check_kinds(document, genome, faults)
     with faults.at("tasks"):
         tasks = _tasks(document.get("tasks"))
     faults.raise_as(ParamsError)
@@ -107,7 +108,7 @@ def genome_params(
 def _groups(size: Any, num_layers: int | None, notes: list[str]) -> int:
     """Return how many blocks there are for a number of layers in each."""
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ParamsError(f"got {size!r}. Give a number of layers, 0 for one block of all.")
+        raise ParamsError(f"got {size!r:.60}. Give a number of layers, 0 for one block of all.")
     if size == 0:
         return 1
     if num_layers is None:
@@ -125,7 +126,7 @@ def _groups(size: Any, num_layers: int | None, notes: list[str]) -> int:
 
 def _components(filters: Any, notes: list[str]) -> list[str]:
     if not isinstance(filters, list) or not all(isinstance(f, str) for f in filters):
-        raise ParamsError(f"got {filters!r}. Give a list of parts of tensor names.")
+        raise ParamsError(f"got {filters!r:.60}. Give a list of parts of tensor names.")
     unlike = [name for name in filters if name.strip(".") not in _COMPONENTS]
     if unlike:
         raise ParamsError(
@@ -148,15 +149,28 @@ def _tasks(listed: Any) -> list[dict[str, Any]]:
     for given in listed:
         task = {"name": given} if isinstance(given, str) else given
         if not isinstance(task, Mapping) or not isinstance(task.get("name"), str):
-            raise ParamsError(f"got {given!r}. Give keys: {', '.join(_TASK_KEYS)}.")
+            raise ParamsError(f"got {given!r:.60}. Give keys: {', '.join(_TASK_KEYS)}.")
         unknown = sorted(set(task) - set(_TASK_KEYS))
         if unknown:
             raise ParamsError(f"{unknown[0]}: unknown key. Legal: {', '.join(_TASK_KEYS)}.")
         metric, _, name = str(task.get("metric", "acc,none")).partition(",")
         filtered = {"filter": name} if name and name != "none" else {}
-        weight = {"weight": float(task["weight"])} if "weight" in task else {}
-        tasks.append({"task": task["name"], "metric": metric, **filtered, **weight})
+        weight = task.get("weight", 1.0)
+        if not isinstance(weight, int | float) or isinstance(weight, bool):
+            raise ParamsError(f"{task['name']}: weight is {weight!r:.60}. Give a number.")
+        weighed = {"weight": float(weight)} if "weight" in task else {}
+        tasks.append({"task": task["name"], "metric": metric, **filtered, **weighed})
     return tasks
+
+
+def _check_kinds(document: Mapping[str, Any], genome: Mapping[str, Any], faults: Faults) -> None:
+    """Find values that are no switch, or no number, where one is read: any text would count."""
+    for key in ("allow_negative_weights", "normalize", "smooth"):
+        if not isinstance(genome.get(key, False), bool):
+            faults.add(f"genome.{key}: got {genome[key]!r:.60}. Give true or false.")
+    limit = document.get("limit")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        faults.add(f"limit: got {limit!r:.60}. Give a number of items, or leave it out.")
 
 
 def _tokenizer(given: Any, models: list[str], parents: Mapping[str, str], base: str) -> str:
@@ -168,7 +182,7 @@ def _tokenizer(given: Any, models: list[str], parents: Mapping[str, str], base: 
     names = [name for name, text in parents.items() if text in (source, source_of(source))]
     if not names:
         raise ParamsError(
-            f"genome.tokenizer_source: got {given!r}. Legal: base, union, {', '.join(models)}."
+            f"genome.tokenizer_source: got {given!r:.60}. Legal: base, union, {', '.join(models)}."
         )
     return names[0]
 
@@ -177,7 +191,7 @@ def _evaluation(document: Mapping[str, Any]) -> dict[str, Any]:
     limit = document.get("limit")
     shots = document.get("num_fewshot")
     return {
-        **({"splits": {"search": limit}} if isinstance(limit, int) else {}),
+        **({"splits": {"search": limit}} if limit is not None else {}),
         **({"num_fewshot": shots} if shots is not None else {}),
         "apply_chat_template": document.get("apply_chat_template", True),
     }

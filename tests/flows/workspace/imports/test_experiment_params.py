@@ -127,6 +127,9 @@ def test_what_is_otherwise_is_said(typed: Typed, changes: dict[str, Any], note: 
         ({"dtype": "int4"}, "dtype: got 'int4'"),
         ({"base_model": None}, "base_model: missing. germline needs it: give it with --base"),
         ({"models": None}, "models: give a model for each language"),
+        ({"models": 3}, "models: got 3. Give a list of texts"),
+        ({"models": {"it": 3}}, "models: got {'it': 3}. Give a list of texts"),
+        ({"tasks": {"search": [["a"]]}}, "tasks search: got [['a']]"),
         ({"tasks": None}, "tasks, datasets: both are missing"),
     ],
 )
