@@ -1,11 +1,11 @@
 """The suite: lm-eval tasks built once, and which of their items serve which split."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, Faults
 from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.backends.backend_checks import check_backend, check_references
@@ -20,6 +20,9 @@ from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
 from stages.lineage.evaluation import ALL_ITEMS, SPLITS, Items
 from stages.params.evaluate_params import EvaluateParams
+from stages.params.task_params import TaskParams
+
+T = TypeVar("T")
 
 EVAL_VERSION = 3  # raised when the same weights and suite would be scored differently
 FRACTIONS = ("acc", "acc_norm", "exact_match", "f1", "numeric")  # metrics within [0, 1]
@@ -48,13 +51,10 @@ class Suite:
         Raises:
             EvaluationError: a task, its data, its metric, the splits, a model argument, the
                 backend or a reference is wrong, or an estimator is set for scores that are not
-                means.
+                means; the faults of all tasks and arguments are listed, one a line.
         """
-        _check_arguments(params)
-        with sealed():
-            shelf = Catalogue(folder or own_folder(params.include_path))
-            taken: dict[str, str] = {}
-            divided = [parts_of(one, params, shelf, taken) for one in params.tasks]
+        taken: dict[str, str] = {}
+        divided = _of_each(params, folder, lambda one, shelf: parts_of(one, params, shelf, taken))
         refuse_leaks({p["test"].label: {s: p[s].questions for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
@@ -70,11 +70,8 @@ class Suite:
         Raises:
             EvaluationError: as ``load``.
         """
-        _check_arguments(params)
-        with sealed():
-            shelf = Catalogue(folder or own_folder(params.include_path))
-            parts = tuple(whole_part(one, params, shelf) for one in params.tasks)
-        return cls(params, {ALL_ITEMS: parts})
+        parts = _of_each(params, folder, lambda one, shelf: whole_part(one, params, shelf))
+        return cls(params, {ALL_ITEMS: tuple(parts)})
 
     def check_means(self, key: str, otherwise: str) -> None:
         """Check that each task's score is the mean of its items', so that a few can estimate it.
@@ -204,10 +201,28 @@ def check(params: EvaluateParams) -> None:
     Suite.load(params)
 
 
-def _check_arguments(params: EvaluateParams) -> None:
-    model_args(params.model_args, params.device)
-    PromptArguments.of(params)
-    check_backend(params)
+def _of_each(
+    params: EvaluateParams, folder: Path | None, load: Callable[[TaskParams, Catalogue], T]
+) -> list[T]:
+    """Return what ``load`` makes of each task; the arguments are checked, too.
+
+    Raises:
+        EvaluationError: tasks or arguments are wrong; every fault is listed, one a line.
+    """
+    faults, loaded = Faults(), []
+    with faults.at(""):
+        model_args(params.model_args, params.device)
+    with faults.at(""):
+        PromptArguments.of(params)
+    with faults.at(""):
+        check_backend(params)
+    with faults.at(""), sealed():
+        shelf = Catalogue(folder or own_folder(params.include_path))
+        for task in params.tasks:
+            with faults.at(""):
+                loaded.append(load(task, shelf))
+    faults.raise_as(EvaluationError)
+    return loaded
 
 
 def _output(part: Part) -> str:

@@ -235,6 +235,24 @@ def test_data_on_the_hub_are_not_fetched(own_project: Path, make_params: MakePar
         Suite.load(make_params("colours"))
 
 
+@pytest.mark.usefixtures("at_project")
+@pytest.mark.parametrize("load", [Suite.load, Suite.of_all_items])
+def test_faults_of_all_tasks_and_arguments_are_listed(
+    make_params: MakeParams, load: Callable[[EvaluateParams], Suite]
+) -> None:
+    """A second slip is not found only after the first is gone."""
+    arguments = {"max_length": 0, "truncation": 1}
+    params = make_params(
+        "coulors", "sums", {"task": "prose", "metric": "acc"}, model_args=arguments
+    )
+    with pytest.raises(EvaluationError) as caught:
+        load(params)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 4
+    said = ("max_length is 0", "truncation is 1", "task coulors: no such", "prose: has no metric")
+    assert all(any(part in line for line in lines) for part in said)
+
+
 def test_groups_are_refused_with_their_members(own_project: Path, make_params: MakeParams) -> None:
     """A group's scores are its tasks'; they are to be listed one by one."""
     group = {"group": "all_colours", "task": ["colours"]}
