@@ -1,6 +1,6 @@
 """The lineage of a project as it lies on disk: rows, selection, and the items behind a score."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -141,7 +141,8 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
             return _half(folder, folder)
         selection = Selection.read(selected) if selected.is_file() else None
         rows = read_rows(source)
-        _check_champion(rows, selection, folder)
+        if selection is not None:
+            selection.check_rows({row.name: row.id for row in rows}, folder)
         items = (folder / ITEMS,)
         return StoredLineage(folder, source, tuple(rows), selection, item_folders=items)
     items = (folder / LINEAGE / ITEMS,)
@@ -155,7 +156,7 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
         # select has yet to run again
         return StoredLineage(folder, source, tuple(rows), None, item_folders=items)
     selection = Selection.read(later.parent / "selection.json")
-    _check_champion(scored, selection, later.parent)
+    selection.check_rows({row.name: row.id for row in scored}, later.parent)
     both = (*items, folder / SELECTION / ITEMS)
     return StoredLineage(folder, later, tuple(scored), selection, item_folders=both)
 
@@ -191,16 +192,6 @@ def _half(folder: Path, rows_folder: Path) -> StoredLineage:
         next((one for one in selection.of_kind("tuned") if one.name == rows_folder.name), None),
         (selected / ITEMS, selected.parent / LINEAGE.name / ITEMS),
     )
-
-
-def _check_champion(rows: Sequence[Row], selection: Selection | None, folder: Path) -> None:
-    """Check that the champion is one of the rows."""
-    if selection is not None and selection.champion not in {row.name for row in rows}:
-        raise LineageError(
-            f"{folder / 'selection.json'}: its champion {selection.champion} is not among the "
-            f"rows of {folder / 'genomes.jsonl'}. They are of two runs; restore both with "
-            "`dvc checkout`."
-        )
 
 
 def _searched(row: Row) -> tuple[Any, ...]:

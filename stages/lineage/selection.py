@@ -166,6 +166,21 @@ class Selection:
             ),
         )
 
+    def check_rows(self, ids: Mapping[str, str], folder: Path) -> None:
+        """Check that what was shortlisted is in the lineage of ``folder``: its ``ids`` by name.
+
+        Raises:
+            LineageError: a name is missing, or is another candidate's, as in another run.
+        """
+        other = next((one for one in self.shortlist if ids.get(one.name) != one.id), None)
+        if other is not None:
+            role = "champion" if other.name == self.champion else "shortlisted candidate"
+            raise LineageError(
+                f"{folder / 'selection.json'}: its {role} {other.name} ({other.id[:12]}) is not "
+                f"among the rows of {folder / 'genomes.jsonl'}. They are of two runs; restore "
+                "both with `dvc checkout`."
+            )
+
     def write(self, path: Path) -> None:
         """Write the selection as JSON; equal selections, equal bytes."""
         write_whole(path, canonical_json(self.to_dict()) + "\n")

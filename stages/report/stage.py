@@ -57,9 +57,11 @@ def run(
     ``select`` are the params of the search; ``library`` is ``vega_bundle()``, from one who has it.
     """
     library = library or vega_bundle()
+    rows, selected = read_rows(lineage), Selection.read(selection)
+    selected.check_rows({row.name: row.id for row in rows}, lineage.parent)
     story = story_of(
-        read_rows(lineage),
-        Selection.read(selection),
+        rows,
+        selected,
         read_answers(selection.with_name(ANSWERS)),
         confidence=params.confidence,
         is_raced=bool(select.racing.rungs),

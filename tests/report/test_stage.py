@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stages.errors import LineageError
+from stages.lineage.rows import write_rows
 from stages.lineage.selection import Selection
 from stages.params.report_params import ReportParams
 from stages.params.select_params import SelectParams
 from stages.report import stage
 from stages.report.dvc_metrics import metrics_of
-from tests.report.conftest import selection_of, told
+from tests.report.conftest import rows_of, selection_of, told
 
 Finished = Callable[[], tuple[Path, Path]]
 SELECT = SelectParams(seed=7)
@@ -28,6 +30,18 @@ def reports(finished: Finished, tmp_path: Path) -> Path:
     out = tmp_path / "reports"
     stage.run(*finished(), ReportParams(title=TITLE), out, select=SELECT)
     return out
+
+
+def test_tables_of_two_runs_are_not_mixed(finished: Finished, tmp_path: Path) -> None:
+    """Candidates of two runs have the same names, and other ids; nothing is written then."""
+    lineage, selection = finished()
+    others = [replace(row, id="ff" * 32) if row.name == "g02-c02" else row for row in rows_of()]
+    out = tmp_path / "reports"
+    for rows in (others, rows_of()[:4]):
+        write_rows(lineage, rows)
+        with pytest.raises(LineageError, match=r"shortlist|champion g02-c03 .* are of two runs"):
+            stage.run(lineage, selection, ReportParams(), out, select=SELECT)
+    assert not out.exists()
 
 
 def test_stage_writes_its_outputs_and_nothing_else(reports: Path) -> None:
