@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 _COUNT = "num_hidden_layers"  # transformers' own name; its configs know it under every spelling
 _CYCLE = "block_types"  # of RecurrentGemma: kinds that take turns, as many as the file lists
+# Lists whose entry says that a layer uses what the last one of another kind chose.
+_BORROWS = {"indexer_types": "shared"}
 # Lists that say which layer another takes its keys and values from, by that layer's number.
 _POINTERS = ("kv_source_layers",)
 
@@ -108,13 +110,20 @@ def check_child(child: ConfiguredLayers, sources: Sequence[tuple[ConfiguredLayer
     ``sources`` are where the child's layers come from: a model's layers, and the number in them.
 
     Raises:
-        RecipeError: a layer would be of another kind, and config.json has no way to say so.
+        RecipeError: a layer would be of another kind, and config.json has no way to say so; or it
+            lacks an earlier layer that it needs.
     """
     if not child.is_known or child.depth != len(sources):
         raise RecipeError(
             f"transformers does not accept the config of the child, which has {len(sources)} "
             "layers. Keep the layers that the model has, in their order."
         )
+    for key, borrows in _BORROWS.items():
+        if child.kinds.get(key, [None])[0] == borrows:
+            raise RecipeError(
+                f"layer 0 of the child uses what an earlier layer chose ({key}: {borrows}), and "
+                "none stands before it. Begin with a layer of another kind."
+            )
     for layer, (model, number) in enumerate(sources):
         for key in sorted({*child.kinds, *model.kinds}):
             before = _entry(model.kinds, key, number)

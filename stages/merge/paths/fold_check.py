@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import SINGLE
 from stages.errors import RecipeError
-from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
 from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
@@ -50,23 +49,6 @@ def _has_offset_norms(config: str) -> bool:
         for layer in trial.kinds.values():
             trial.check_layer(layer)
         return trial.has_offset_norms
-
-
-def why_place_matters(config: Mapping[str, Any]) -> str | None:
-    """Return why a layer is another one in another place, or None where it is not.
-
-    An architecture of which no small copy can be made is not tried.
-    """
-    return _why_place_matters(json.dumps(config, sort_keys=True))
-
-
-@lru_cache(maxsize=16)
-def _why_place_matters(config: str) -> str | None:
-    try:
-        with _trial(json.loads(config)) as trial:
-            return trial.why_place_matters()
-    except RecipeError:
-        return None
 
 
 @contextmanager
@@ -103,7 +85,7 @@ class Trial:
         paths = sorted(n.rpartition(".")[0] for n, w in writers.items() if w.kind == "norm")
         if not paths:
             return False
-        norm = layer.get_submodule(paths[0])
+        norm = _norm_of(layer, paths[0])
         weight = norm.get_parameter("weight")
         kept = weight.detach().clone()
         with torch.no_grad():
@@ -153,42 +135,6 @@ class Trial:
                 f"{layer} of a small model of it, as what the layer adds to the stream does not "
                 "follow them. Leave gains out."
             )
-
-    def why_place_matters(self) -> str | None:
-        """Return why a layer does something else where another of its kind stands."""
-        pair = self._pair()
-        if pair is None:
-            return None
-        first, second = pair
-        stream = self._stream(first)
-        expected = self._adds(first, {}, (1, 1), stream)
-        moved = dict(self._tensors)
-        for name, tensor in self._tensors.items():
-            at = self._at(name)
-            if at in pair:
-                other = second if at == first else first
-                moved[self._layout.renamed(name, other)] = tensor
-        with self._loaded(moved) as model:
-            actual = self._through(model, second, stream) - stream
-        if (actual - expected).abs().max() <= TOLERANCE * expected.abs().max():
-            return None
-        return (
-            f"model_type {self._name}: a layer does something else in another place, as layer "
-            f"{first} of a small model of it where layer {second} is. Keep all layers in their "
-            "order."
-        )
-
-    def _pair(self) -> tuple[int, int] | None:
-        """Return two layers that have the same tensors and of which the config says the same."""
-        config = self._model.config.to_dict()  # type: ignore[union-attr, operator]
-        kinds = listed_kinds(config, self._layout.stacks[self._stack].num_layers)
-        seen: dict[tuple[str, ...], int] = {}
-        for layer, kind in enumerate(kinds):
-            own = (kind, *sorted(self._names(layer)))
-            if own in seen:
-                return seen[own], layer
-            seen[own] = layer
-        return None
 
     def _at(self, name: str) -> int | None:
         stack, layer = self._layout.places.get(name, ("", -1))
@@ -277,6 +223,16 @@ class Trial:
             for handle in handles:
                 handle.remove()
         return leaving[0]
+
+
+def _norm_of(layer: nn.Module, path: str) -> nn.Module:
+    """Return a norm of a layer: the one that a file calls so, or where memory does not, the first.
+
+    All norms of a model multiply alike.
+    """
+    named: dict[str, nn.Module] = dict(layer.named_modules())
+    norms = (m for m in named.values() if "norm" in type(m).__name__.lower())
+    return named[path] if path in named else next(norms)
 
 
 def fold_of(writer: Writer, gain: float, name: str, *, has_offset: bool) -> Fold:

@@ -19,10 +19,13 @@ _OUT = re.compile(
     r"|lin2|output_linear|down_proj_bias|linear_out|o_net)$"
 )
 # A norm after the projection: what it does to the projection's size undoes a gain there.
-_ATTENTION_NORMS = ("post_self_attn_layernorm", "attn_post_norm", "post_attn_norm")
+_ATTENTION_NORMS = (
+    *("post_self_attn_layernorm", "attn_post_norm", "post_attn_norm", "post_operator_norm"),
+    *("post_norm1",),
+)
 _MLP_NORMS = (
     *("post_feedforward_layernorm", "post_mlp_layernorm", "post_ffw_norm", "mlp_post_norm"),
-    *("post_feedforward_norm", "ffn_post_norm", "post_ffn_norm"),
+    *("post_feedforward_norm", "ffn_post_norm", "post_ffn_norm", "post_norm2"),
 )
 # Is the attention's last norm where the MLP has a first one of its own (Gemma 2), or where no norm
 # comes first (OLMo 2); else the MLP's first, whether it has a last one (A.X K1) or not (Llama).

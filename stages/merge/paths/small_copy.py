@@ -5,7 +5,7 @@ before a child is planned.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,6 +44,7 @@ _SIZES = {
     **dict.fromkeys(("qk_head_dim",), 2 * _HEAD_DIM),
     **dict.fromkeys(("mamba_n_heads", "mamba_num_heads"), 2 * _NUM_HEADS),  # twice the width
     **dict.fromkeys(("mamba_d_head", "mamba_head_dim"), _HEAD_DIM),
+    **dict.fromkeys(("mamba_d_ssm",), 2 * _WIDTH),
     **dict.fromkeys(("dim_model", "dim_ff"), _WIDTH),
     **dict.fromkeys(("dim_head",), _HEAD_DIM),
     **dict.fromkeys(("n_group", "topk_group", "num_expert_group"), 1),
@@ -123,6 +124,24 @@ def _small_config(config: Mapping[str, Any]) -> Any:
     return small
 
 
+def without_last_layer(model: nn.Module) -> nn.Module:
+    """Return a small model of one layer less than ``model``, with weights of its own.
+
+    Raises:
+        RecipeError: transformers cannot make one; the message says why.
+    """
+    from transformers import AutoModel
+
+    config: Any = model.config
+    try:
+        said = _of_layers(config.to_dict(), range(config.num_hidden_layers - 1))
+        with torch.random.fork_rng(devices=[]):
+            shorter: nn.Module = AutoModel.from_config(type(config)(**said), **PLAIN)
+    except Exception as error:
+        raise RecipeError(f"no shorter model of {config.model_type}: {error}") from error
+    return shorter.double().eval()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' notes and bars on a small model from the terminal."""
@@ -186,13 +205,18 @@ def _with_small_sizes(config: Mapping[str, Any], heads: Any) -> dict[str, Any]:
 def _cut(config: dict[str, Any]) -> dict[str, Any]:
     """Return a config of the first layers of each kind that its lists tell."""
     depth = next((config[name] for name in _NUM_LAYERS if config.get(name)), 0)
-    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
     kinds: dict[str, int] = {}
     for layer, kind in enumerate(listed_kinds(config, depth)):
         kinds.setdefault(kind, layer)
     firsts = sorted([*kinds.values()][:MAX_LAYERS])
     others = [layer for layer in range(depth) if layer not in firsts]
-    layers = sorted((*firsts, *others[: max(0, 4 - len(firsts))]))
+    return _of_layers(config, sorted((*firsts, *others[: max(0, 4 - len(firsts))])))
+
+
+def _of_layers(config: dict[str, Any], layers: Sequence[int]) -> dict[str, Any]:
+    """Return a config that says of its layers what another says of these."""
+    depth = next((config[name] for name in _NUM_LAYERS if config.get(name)), 0)
+    entries, numbers = entry_lists(config, depth), number_lists(config, depth)
     cut: dict[str, Any] = {key: [config[key][layer] for layer in layers] for key in entries}
     cut |= {key: [n for n, layer in enumerate(layers) if layer in config[key]] for key in numbers}
     said = {int(n): own for n, own in (config.get(OVERRIDES) or {}).items()}

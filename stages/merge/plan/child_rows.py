@@ -6,13 +6,14 @@ What stands before the layers comes from the first slice, what stands after them
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from stages.checkpoint.model_config.quantised_weights import why_quantised
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
-from stages.merge.paths.fold_check import why_place_matters
+from stages.merge.paths.layer_places import why_depth_matters, why_place_matters
 from stages.merge.plan.arrangement import Arrangement, common_length, place_of, why_fixed
 from stages.merge.plan.outside_layers import Outside
 from stages.merge.plan.renumbered_layers import Modules
@@ -140,7 +141,8 @@ class _Builder:
         is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         problem = why_fixed(name, frame, origins) if is_moved else None
         if is_moved and is_main:
-            problem = problem or why_place_matters(self._frame.model.config)
+            has_same_depth = len(origins) == frame.layers(name).num_layers
+            problem = problem or _why_other(self._frame.model.config, has_same_depth)
         if problem:
             self._faults.add(problem)
         if not self._arrangement.is_whole and (is_moved or is_main):
@@ -237,3 +239,8 @@ def _row(
     base, parents = (None, parts) if part.base is None else (parts[0], parts[1:])
     gains = (1.0, 1.0) if layer is None else part.gains
     return ChildRow(key, key, module, layer, is_before, base, parents, gains=gains)
+
+
+def _why_other(config: Mapping[str, Any], has_same_depth: bool) -> str | None:
+    """Return why layers that are moved, added or left out compute something else."""
+    return why_place_matters(config) or (None if has_same_depth else why_depth_matters(config))

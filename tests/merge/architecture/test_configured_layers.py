@@ -144,6 +144,19 @@ def test_a_config_that_cannot_say_it_is_refused(tmp_path: Path) -> None:
         _child_of(tmp_path / "other", config, ORDER)
 
 
+def test_a_child_that_begins_with_a_layer_that_borrows_is_refused(tmp_path: Path) -> None:
+    """A shared indexer takes the tokens that the last full one chose: there must be one."""
+    config = {
+        "model_type": "hy_v4",
+        "num_hidden_layers": DEPTH,
+        "indexer_types": ["full", "shared"] * 3,
+    }
+    child = _child_of(tmp_path / "same", config, (0, 1, 1, 2, 3, 4, 5))
+    assert ["f", "s", "s", "f", "s", "f", "s"] == [kind[0] for kind in child["indexer_types"]]
+    with pytest.raises(RecipeError, match="layer 0 of the child uses what an earlier layer chose"):
+        _child_of(tmp_path / "other", config, (1, 0, 1, 2, 3, 4, 5))
+
+
 def test_settings_of_single_layers_follow_them(tmp_path: Path) -> None:
     """``per_layer_config`` gives layers settings of their own, by their numbers."""
     config = {"model_type": "llama", "num_hidden_layers": DEPTH}

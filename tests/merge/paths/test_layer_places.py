@@ -1,0 +1,55 @@
+"""Layers that compute something else at another place, or in a model of another depth."""
+
+from pathlib import Path
+
+import pytest
+import transformers as t
+from transformers import PretrainedConfig
+
+from stages.errors import RecipeError
+from stages.merge.paths.layer_places import why_depth_matters, why_place_matters
+from stages.merge.plan.planner import plan
+from tests.merge.architecture.families import SMALL
+from tests.merge.paths.test_gains import path_recipe, two_models
+
+_NO_KV = {k: v for k, v in SMALL.items() if k != "num_key_value_heads"}
+_FOUR = {"num_hidden_layers": 4}
+_LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4}
+MINICPM = t.MiniCPM3Config(**{**SMALL, **_FOUR}, **_LATENT, v_head_dim=8, head_dim=8)
+# A config, and why its place or its depth matters.
+CASES: dict[str, tuple[PretrainedConfig, str, str]] = {
+    "llama": (t.LlamaConfig(**{**SMALL, **_FOUR}), "", ""),
+    "turns_of_windows": (t.Gemma2Config(**{**SMALL, **_FOUR}, head_dim=8), "", ""),
+    "branches_divided_by_the_depth": (MINICPM, "", "does something else where there is a layer"),
+    "bias_in_the_last_layer": (
+        t.GPTNeoXJapaneseConfig(**{**_NO_KV, **_FOUR}),
+        "",
+        "dense_bias is not what it is in a small model of it that has a layer more",
+    ),
+    "number_in_the_attention": (
+        t.DiffLlamaConfig(**{**SMALL, **_FOUR}),
+        "does something else in another place",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arithmetic_that_knows_its_place_is_told(name: str) -> None:
+    """It is tried on a small model, on layers of which the config says the same."""
+    config, place, depth = CASES[name]
+    for expected, said in (
+        (place, why_place_matters(config.to_dict())),
+        (depth, why_depth_matters(config.to_dict())),
+    ):
+        assert said is None if not expected else expected in (said or "")
+
+
+def test_path_of_another_depth_is_refused_where_the_depth_matters(tmp_path: Path) -> None:
+    """A path of as many layers is legal, whatever their order; with one more or less it is not."""
+    models = two_models(MINICPM, "MiniCPM3ForCausalLM", tmp_path)
+    hops = [(0, 0, 1.0, 1.0), (1, 2, 1.0, 1.0), (0, 1, 0.5, 1.0), (1, 3, 1.0, 1.0)]
+    assert plan(path_recipe(models, hops), models).config["num_hidden_layers"] == 4
+    for other in (hops[:3], [*hops, hops[-1]]):
+        with pytest.raises(RecipeError, match="Keep the number of layers"):
+            plan(path_recipe(models, other), models)
