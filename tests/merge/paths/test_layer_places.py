@@ -37,10 +37,10 @@ CASES: dict[str, tuple[PretrainedConfig, str, str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_arithmetic_that_knows_its_place_is_told(name: str) -> None:
     """It is tried on a small model, on layers of which the config says the same."""
-    config, place, depth = CASES[name]
+    config, why_place, why_depth = CASES[name]
     for expected, said in (
-        (place, why_place_matters(config.to_dict())),
-        (depth, why_depth_matters(config.to_dict())),
+        (why_place, why_place_matters(config.to_dict())),
+        (why_depth, why_depth_matters(config.to_dict())),
     ):
         assert said is None if not expected else expected in (said or "")
 
