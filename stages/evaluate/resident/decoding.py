@@ -7,7 +7,7 @@ a batch only where that changes no text.
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -61,9 +61,17 @@ def is_by_row(model: Any, settings: GenerationConfig) -> bool:
     )
 
 
-def loop_of(model: Any, settings: GenerationConfig, seeds: tuple[int, ...]) -> RowByRow | None:
-    """Return a loop that rows leave when they end; None where only ``generate``'s own works."""
-    return RowByRow(seeds) if is_by_row(model, settings) else None
+def loop_of(
+    model: Any,
+    settings: GenerationConfig,
+    seeds: tuple[int, ...],
+    first_pass: Callable[[Any], AbstractContextManager[None]],
+) -> RowByRow | None:
+    """Return a loop that rows leave when they end; None where only ``generate``'s own works.
+
+    The prompts are read in the context that ``first_pass`` gives for the cache.
+    """
+    return RowByRow(seeds, first_pass) if is_by_row(model, settings) else None
 
 
 def together(model: Any, settings: GenerationConfig, *, may_leave: bool) -> Together:

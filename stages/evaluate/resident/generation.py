@@ -1,6 +1,7 @@
 """Generate texts in a batch that rows leave when they end; watch for stop strings and NaN."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -99,10 +100,16 @@ class RowByRow:
 
     A row that has ended leaves the batch. Where texts are sampled, each row draws from its own
     generator. The model must take positions and a mask, and its cache must let rows be selected.
+    The prompts are read in the context that ``first_pass`` gives for the cache.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        first_pass: Callable[[Any], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._seeds = seeds
+        self._first_pass = first_pass
 
     def __call__(
         self,
@@ -121,8 +128,11 @@ class RowByRow:
         )  # rows that are still generated
         has_ended = torch.zeros_like(rows, dtype=torch.bool)
         latest = input_ids
+        reading = self._first_pass(inputs.get("past_key_values"))
         while True:
-            logits = model(input_ids=latest, **inputs).logits[:, -1].float()
+            with reading:
+                logits = model(input_ids=latest, **inputs).logits[:, -1].float()
+            reading = nullcontext()
             # Processors may keep something for each row, so they are always shown all of them.
             whole = logits.new_zeros(len(input_ids), logits.shape[-1]).index_copy_(0, rows, logits)
             picked = pick(logits_processor(input_ids, whole)[rows], rows)

@@ -1,9 +1,10 @@
 """The part of the resident model that generates texts: prompts batched once, run many times."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ from stages.evaluate.resident.decoding import (
     together,
 )
 from stages.evaluate.resident.generation import RefuseNaN, StopWatch, stops_at
+from stages.evaluate.resident.kept_states import KeptStates
 from stages.evaluate.resident.out_of_memory import is_out_of_memory
 from stages.evaluate.resident.requests import Request, TextBatch, prompt_batches, seeds_of
 from stages.evaluate.resident.tree_attention import Sharing
@@ -36,6 +38,7 @@ from stages.evaluate.resident.tree_attention import Sharing
 class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
     """HFLM whose texts are those of each prompt alone, whatever the batch."""
 
+    states: KeptStates
     _batch_tokens: int
     _sharing: Sharing
 
@@ -152,15 +155,20 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         Raises:
             EvaluationError: the model gives NaN.
         """
-        said = self._run(batch)
+        said = self._run(batch, partial(self.states.of, batch))
         return [self._read(tokens, batch.stops) for tokens in said.tolist()]
 
-    def _run(self, batch: TextBatch) -> Tensor:
-        """Return the tokens that follow the prompts."""
+    def _run(
+        self,
+        batch: TextBatch,
+        first_pass: Callable[[Any], AbstractContextManager[None]] = nullcontext,
+    ) -> Tensor:
+        """Return the tokens that follow the prompts, which are read in a context."""
         rows, start = batch.prompts.shape
         nan = RefuseNaN(rows)
         settings = settings_of(self.model, batch.kwargs)
-        loop = loop_of(self.model, settings, batch.seeds) if self._sharing.reach else None
+        reads = self._sharing.reach
+        loop = loop_of(self.model, settings, batch.seeds, first_pass) if reads else None
         if settings.do_sample and loop is None:
             torch.manual_seed(batch.seeds[0])  # noqa: TID251  generate() knows no other generator
         stopping = StoppingCriteriaList(

@@ -1,4 +1,4 @@
-"""Layers that two children begin with run once: equal scores, fewer layers."""
+"""Layers that two children begin with run once, for choices and prompts: equal scores."""
 
 from itertools import permutations
 from pathlib import Path
@@ -24,7 +24,7 @@ SIX = ModelSize((0,) * 6)
 PARAMS = EvaluateParams.model_validate(
     {
         "include_path": "data/tasks",
-        "tasks": [{"task": "english_arithmetic"}],
+        "tasks": [{"task": "english_arithmetic"}, {"task": "spanish_arithmetic"}],
         "splits": {"search": 12, "validation": 1, "test": 1},
     }
 )
@@ -106,7 +106,9 @@ def test_only_what_is_the_same_is_kept(expected: dict[str, Evaluation]) -> None:
         assert scorer.score(path(PATHS[name])) == expected[name]
         skipped.append(scorer.num_skipped - before)
     whole = skipped[1]
-    assert whole > 0
+    batches = [states.batch for states in scorer._evaluator.states._by_batch.values()]
+    assert {"TokenBatch", "TextBatch"} == {type(batch).__name__ for batch in batches}
+    assert whole == 6 * len(batches)
     assert skipped == [0, whole, whole // 2, 0, 0]
 
 
