@@ -26,7 +26,7 @@ from tests.slow_cases import with_slow
 TOLERANCE = 1e-3  # of the largest logit
 IN_EVERY_RUN = ("llama", "phi")
 # What lies outside their layers is used by all of them: a child has one of it, not each parent's.
-SHARE_MORE_THAN_ENDS = ("cpmant",)
+SHARE_MORE_THAN_ENDS = ("cpmant", "roformer")  # a position bias, a table of rotations
 Hops = Sequence[tuple[int, int]]
 
 
