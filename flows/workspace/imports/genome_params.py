@@ -164,7 +164,7 @@ def _tasks(listed: Any) -> list[dict[str, Any]]:
 
 
 def _check_kinds(document: Mapping[str, Any], genome: Mapping[str, Any], faults: Faults) -> None:
-    """Add values of another kind than the one that is read: any text would count as a switch."""
+    """Find what is not a switch, or not a number, where one is read: any text would count."""
     for key in ("allow_negative_weights", "normalize", "smooth"):
         if not isinstance(genome.get(key, False), bool):
             faults.add(f"genome.{key}: got {genome[key]!r:.60}. Give true or false.")
