@@ -11,7 +11,7 @@ from typing import Any
 from flows.workspace.budget import Budget
 from flows.workspace.bundled_files import bundled
 from flows.workspace.fitting_params import FittingParams, fitting_params, named_tasks
-from flows.workspace.repository import check_tools, start_repository
+from flows.workspace.repository import check_tools, start_repository, take_out_of_git
 from flows.workspace.survey.parent_survey import Survey, survey
 from flows.workspace.survey.question_survey import SurveyedTask, survey_tasks
 from flows.workspace.survey.run_size import size_of
@@ -65,7 +65,7 @@ def make_workspace(wanted: NewWorkspace, say: Callable[[str], None]) -> FittingP
     for text in dict.fromkeys((wanted.base, *(source for _, source in wanted.parents))):
         if text and is_of_hub(text):
             say(f"{text}: there is no such folder here; it is looked for on the hub")
-    with _whole(wanted.folder):
+    with whole_folder(wanted.folder):
         fitting = _filled(answers, say)
         say("checking params.yaml")
         from flows.pipeline.preflight import check  # loads lm-eval, which takes seconds
@@ -100,7 +100,7 @@ def check_free(folder: Path) -> None:
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[None]:
+def whole_folder(folder: Path) -> Iterator[None]:
     """Work in the new ``folder``; where the block fails, all that was put there goes again."""
     was_there = folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +109,7 @@ def _whole(folder: Path) -> Iterator[None]:
         with contextlib.chdir(root):
             yield
     except BaseException:
+        take_out_of_git(root)
         if was_there:
             for path in root.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -61,6 +61,17 @@ def start_repository(folder: Path) -> list[str]:
     return notes
 
 
+def take_out_of_git(folder: Path) -> None:
+    """Take out of the index around ``folder`` what DVC has put there of it."""
+    remove = ["git", "rm", "-r", "--cached", "--force", "--quiet", "--ignore-unmatch"]
+    subprocess.run(
+        [*remove, ".dvc", ".dvcignore"],
+        cwd=folder,
+        capture_output=True,
+        check=False,  # no repository, nothing to take out
+    )
+
+
 def _start_git(folder: Path) -> None:
     done = subprocess.run(
         ["git", "init", "--quiet"],  # noqa: S607  the one of the PATH, as everywhere

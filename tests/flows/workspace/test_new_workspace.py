@@ -10,6 +10,8 @@ from dvc.repo import Repo
 
 from flows.workspace.budget import Budget
 from flows.workspace.fitting_params import fitting_params
+from flows.workspace.new_workspace import whole_folder
+from flows.workspace.repository import start_repository
 from flows.workspace.survey.parent_survey import Survey, survey
 from flows.workspace.survey.question_survey import SurveyedTask, survey_tasks
 from flows.workspace.survey.run_size import candidates_in
@@ -138,6 +140,29 @@ def test_a_project_in_another_repository_is_a_part_of_it(own_models: Path, typed
     assert f"inside the git repository {own_models}" in said
     assert not (own_models / "mine/.git").exists()
     assert (own_models / "mine/.dvc/config").is_file()
+
+
+def test_nothing_is_left_in_the_index_of_the_repository_around(tmp_path: Path) -> None:
+    """DVC puts files into git as it starts; a project that cannot be is taken out again."""
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    seen = []
+
+    def stopped() -> None:
+        with whole_folder(tmp_path / "mine"):
+            start_repository(Path())
+            seen.append(staged(tmp_path))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert "mine/.dvc/config" in seen[0]
+    assert "" == staged(tmp_path)
+    assert not (tmp_path / "mine").exists()
+
+
+def staged(folder: Path) -> str:
+    """Return what git says of a repository."""
+    return subprocess.check_output(["git", "status", "--short"], cwd=folder, text=True)
 
 
 def test_a_time_buys_candidates_in_proportion(own_models: Path) -> None:
