@@ -25,6 +25,7 @@ class Settings:
     ours: tuple[str, ...] = ()
     lm_evals: tuple[str, ...] = ()
     batch_size: int = 5
+    model_args: tuple[str, ...] = ()
 
 
 @dataclass
@@ -85,6 +86,8 @@ def germline_side(
     words = ["evaluate", str(model), "--tasks", ",".join(tasks), "--include-path", "tasks"]
     words += ["--batch-size", str(settings.batch_size), "--samples", str(out), "--json"]
     words += ["--set", "threads=1"]  # threads that wait cost small models more
+    for one in settings.model_args:
+        words += ["--set", f"model_args.{one.lower()}"]
     result = CliRunner().invoke(main, [*words, "--device", "cpu", *settings.ours])
     if result.exit_code:
         raise AssertionError(result.stderr)
@@ -99,7 +102,8 @@ def lm_eval_side(
     """Return the logged samples and the results of lm_eval's command line, its batches of one."""
     command = [
         *(sys.executable, str(COMMAND), "run", "--model", "hf", "--device", "cpu"),
-        *("--model_args", f"pretrained={model},dtype=float32", "--include_path", "tasks"),
+        *("--model_args", ",".join([f"pretrained={model},dtype=float32", *settings.model_args])),
+        *("--include_path", "tasks"),
         *("--batch_size", "1", "--log_samples", "--output_path", str(out)),
         *settings.lm_evals,
         *("--tasks", *tasks),

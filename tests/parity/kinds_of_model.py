@@ -51,6 +51,19 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "falcon_h1": ("falcon_h1", {"mamba_d_ssm": 32, "mamba_n_heads": 2, "mamba_d_head": 16}),
     "lfm2": ("lfm2", {"layer_types": ["conv", "full_attention"]}),
 }
+# A hybrid with linear attention, which test_repeated_scores scores.
+LINEAR: dict[str, tuple[str, dict[str, Any]]] = {
+    "qwen3_5": (
+        "qwen3_5_text",
+        {
+            "layer_types": ["linear_attention", "full_attention"],
+            "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 2,
+        },
+    ),
+}
 # Models whose generation_config.json takes part.
 DECODING: dict[str, dict[str, Any]] = {
     "penalty": {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.7, "top_k": 20},
@@ -90,8 +103,8 @@ def write_tokenizer(folder: Path, texts: list[str], *, has_start: bool) -> int:
 
 
 def write_kind(name: str, folder: Path, texts: list[str]) -> Path:
-    """Write the model ``name`` of ``KINDS`` or ``DECODING`` with weights that all count."""
-    kind, changes = KINDS.get(name, ("llama", {}))
+    """Write the model ``name`` of ``KINDS``, ``LINEAR`` or ``DECODING``; all weights count."""
+    kind, changes = (KINDS | LINEAR).get(name, ("llama", {}))
     has_start = kind in ("llama", "gemma2", "gemma3_text", "mistral")
     size = write_tokenizer(folder, texts, has_start=has_start)
     config = AutoConfig.for_model(kind, **SIZES | {"vocab_size": size} | changes)

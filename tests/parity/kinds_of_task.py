@@ -308,16 +308,8 @@ def write_tasks(folder: Path) -> list[str]:
         lines = [json.dumps(row, ensure_ascii=False) for row in documents(seed)]
         (data / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         texts += lines
-    files = {split: f"data/{split}.jsonl" for split in ("test", "train")}
     for name, config in (KINDS | DRAWING).items():
-        whole = {
-            "task": name,
-            "dataset_path": "json",
-            "dataset_kwargs": {"data_files": files},
-            "test_split": "test",
-            **config,
-        }
-        (tasks / f"{name}.yaml").write_text(_text_of(whole), encoding="utf-8")
+        (tasks / f"{name}.yaml").write_text(written_file(name, config), encoding="utf-8")
     header = (
         "import sys\nfrom pathlib import Path\n\nsys.path.insert(0, str(Path(__file__).parent))\n"
     )
@@ -326,6 +318,21 @@ def write_tasks(folder: Path) -> list[str]:
     (tasks / "helpers" / "values.py").write_text("WORTH = 3\n")
     (tasks / "extra.json").write_text('{"more": 4}')
     return texts
+
+
+def written_file(name: str, config: dict[str, Any]) -> str:
+    """Return the YAML of a task on the data."""
+    return _text_of(
+        {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {
+                "data_files": {split: f"data/{split}.jsonl" for split in ("test", "train")}
+            },
+            "test_split": "test",
+            **config,
+        }
+    )
 
 
 def _text_of(config: dict[str, Any]) -> str:

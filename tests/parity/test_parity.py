@@ -5,11 +5,12 @@ and scores are equal, and log-likelihoods within the bound that the list gives. 
 hold one request, germline's several.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.parity import kinds_of_model, kinds_of_task, rarer_tasks, task_forms
+from tests.parity import kinds_of_model, kinds_of_task, long_prompts, rarer_tasks, task_forms
 from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
 
 pytestmark = pytest.mark.parity
@@ -20,6 +21,7 @@ CONVERSING = ("llama", "gemma3", "gpt2", "mamba", "falcon_h1")
 # that changes its documents gets the same ones again as examples.
 WITHOUT_BEAMS = "rwkv"
 CHANGES_ITS_EXAMPLES = "written_functions"
+CUT = Settings(model_args=(f"max_length={long_prompts.CONTEXT}", "truncation=True"))
 SCORED_ALIKE_IN_ANY_BATCH = ("written", "choice_texts", "rolled_words", "said")
 
 
@@ -89,7 +91,8 @@ def test_rarer_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str)
     """Lists of targets, rendered choices, examples of all sources, deep imports, own metrics."""
     monkeypatch.chdir(tmp_path)
     texts = rarer_tasks.write_rarer_tasks(tmp_path)
-    _compare_all(tmp_path, name, list(rarer_tasks.RARER), texts)
+    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
+    _compare_all(tmp_path, folder, list(rarer_tasks.RARER))
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
@@ -97,12 +100,31 @@ def test_task_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) 
     """Tables and folders of data, answers as numbers, letters and functions, odd texts."""
     monkeypatch.chdir(tmp_path)
     texts = task_forms.write_task_forms(tmp_path)
-    _compare_all(tmp_path, name, list(task_forms.FORMS), texts)
+    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
+    _compare_all(tmp_path, folder, list(task_forms.FORMS))
 
 
-def _compare_all(folder: Path, name: str, tasks: list[str], texts: list[str]) -> None:
-    model_folder = kinds_of_model.write_kind(name, folder / "model", texts)
-    differences = compare(model_folder, tasks, PLAIN, folder)
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2", "mamba"])
+def test_prompts_that_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Before, at and after the end of the context, log-likelihoods and texts, and no context.
+
+    GPT-2's tokenizer has a limit of its own, at which it cuts prompts of texts from the right.
+    """
+    monkeypatch.chdir(tmp_path)
+    texts = long_prompts.write_long_prompts(tmp_path)
+    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
+    if name == "gpt2":
+        file = folder / "tokenizer_config.json"
+        limited = json.loads(file.read_text()) | {"model_max_length": long_prompts.CONTEXT - 4}
+        file.write_text(json.dumps(limited))
+    _compare_all(tmp_path, folder, list(long_prompts.TASKS), CUT)
+
+
+def _compare_all(
+    folder: Path, model_folder: Path, tasks: list[str], settings: Settings = PLAIN
+) -> None:
+    differences = compare(model_folder, tasks, settings, folder)
+    name = model_folder.name
     print(f"{name}: {differences.num_items} items of {len(tasks)} tasks compared")
     assert differences.lines == []
 
