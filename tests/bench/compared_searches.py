@@ -1,9 +1,8 @@
-"""What is compared on the zoo's models: our strategies, two floors, and two peers' settings.
+"""What is compared on the zoo's models: our strategies, and two peers' settings.
 
 mergekit-evolve  pycma as MergeKit's ``mergekit-evolve`` uses it: from weights of 1/n, with a sigma
                  of 1/6, the default population, no bounds and the absolute value of each gene.
 Mergenetic       pymoo's GA as Mergenetic's experiments use it (``peer_search.py``).
-Sobol            SciPy's scrambled sequence, a floor like ``random``.
 """
 
 import json
@@ -14,11 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 import cma
-from scipy.stats import qmc
 
 from stages.lineage.evaluation import Evaluation
 from stages.params.select_params import SelectParams
-from stages.seeds import key
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.registry import strategy_of
 from stages.select.strategies.strategy import Proposal, Result
@@ -97,21 +94,6 @@ class _Foreign:
 
     def _costs(self, scores: Scores) -> list[float]:
         return [-(e.fitness(self._weights) if e else _WORST) for e in scores]
-
-
-class SobolSearch(_Foreign):
-    """Points of a sequence that fills the cube evenly; nothing is learned."""
-
-    def __init__(self, space: Space, weights: dict[str, float], seed: int) -> None:
-        super().__init__(space, weights)
-        self._points = qmc.Sobol(len(space.genes), rng=key("sobol", seed) % 2**32)
-
-    def ask(self) -> list[Genome]:
-        """Return the next points."""
-        return self._genomes(self._points.random(POPULATION).tolist())
-
-    def tell(self, scores: Scores) -> None:
-        """Learn nothing."""
 
 
 class EvolveSearch(_Foreign):

@@ -43,7 +43,6 @@ from tests.bench.compared_searches import (
     EvolveSearch,
     MergeneticSearch,
     OwnSearch,
-    SobolSearch,
 )
 from tests.bench.strategy_scores import champion_of, table
 
@@ -71,12 +70,12 @@ CASES = {
     "both": Case("params.yaml", (24, 48)),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    **{name: {} for name in ("random", "CMA", "DiagonalCMA", "TBPSA", "DE", "OnePlusOne")},
-    **{name: {} for name in ("cat_cma", "genetic", "cycle_qd", "m2n2")},
+    **{name: {} for name in ("random", "Sobol", "CMA", "DiagonalCMA", "TBPSA", "DE")},
+    **{name: {} for name in ("OnePlusOne", "cat_cma", "genetic", "cycle_qd", "m2n2")},
     "nsga2": {"objectives": "separate"},
     "islands": {"islands": {"optimizers": ["CMA", "genetic"], "exchange_every": 3}},
 }
-ARMS = (*SETTINGS, "Sobol", *WEIGHTS_ALONE)
+ARMS = (*SETTINGS, *WEIGHTS_ALONE)
 
 
 def made_project(case: Case, folder: Path) -> None:
@@ -137,8 +136,6 @@ class StudyProject:
 
     def search(self, arm: str, seed: int) -> ComparedSearch:
         """Return the search called ``arm`` in the project's space."""
-        if arm == "Sobol":
-            return SobolSearch(self.space, self.weights, seed)
         if arm == "mergekit-evolve":
             highest = self.params.select.space.weight[1]
             num_parents = len(self._parents.models)

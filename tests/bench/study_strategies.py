@@ -11,10 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import click
-from scipy.stats import qmc
 
 from stages.lineage.evaluation import Evaluation
-from stages.seeds import key
 from stages.select.space.space import Genome, Space
 from stages.select.strategies.ask_schedule import is_steady
 from stages.select.strategies.strategy import Result
@@ -26,9 +24,8 @@ from tests.select.steps import params_of, search_of
 POPULATION = 12
 BUDGETS = (48, 144, 288)
 TASKS = {"t0": 1.0, "t1": 1.0, "t2": 1.0}
-SOBOL = "Sobol"  # of SciPy; a floor, and no strategy of germline
 ARMS = {
-    **{name: {} for name in (SOBOL, "random", "LHSSearch")},
+    **{name: {} for name in ("Sobol", "random", "LHSSearch")},
     **{name: {} for name in ("CMA", "DiagonalCMA", "TBPSA", "DE", "TwoPointsDE", "NoisyDE")},
     **{name: {} for name in ("RealSpacePSO", "OnePlusOne")},
     **{name: {} for name in ("genetic", "nsga2", "cycle_qd", "m2n2", "cat_cma")},
@@ -54,13 +51,6 @@ def asked(
     arm: str, space: Space, landscape: Landscape, seed: int, **schedule: Any
 ) -> Iterator[Genome | None]:
     """Yield the genomes of a search in ask order; after each generation its centre, or None."""
-    if arm == SOBOL:
-        points = qmc.Sobol(len(space.genes), rng=key("sobol", seed) % 2**32).random(512)
-        for count, point in enumerate(points[: BUDGETS[-1]].tolist(), start=1):
-            yield space.from_unit(point)
-            if count % POPULATION == 0:
-                yield None
-        return
     settings = {"population": POPULATION, "generations": BUDGETS[-1] // POPULATION, "seed": seed}
     params = params_of(arm, **{**ARMS[arm], **settings, **schedule})
     strategy = search_of(space, params)

@@ -12,6 +12,7 @@ from stages.select.strategies.nevergrad_catalogue import LEGAL, why_not
 from stages.select.strategies.nevergrad_strategy import NevergradStrategy
 from stages.select.strategies.nsga2 import Nsga2Strategy
 from stages.select.strategies.random_search import RandomStrategy
+from stages.select.strategies.sobol_search import SobolStrategy
 
 OWN: dict[str, type[GenerationStrategy]] = {
     "genetic": GeneticStrategy,
@@ -26,6 +27,7 @@ SINGLE: dict[str, type[GenerationStrategy]] = {
     **dict.fromkeys(LEGAL, NevergradStrategy),
     "random": RandomStrategy,
     "RandomSearch": RandomStrategy,  # nevergrad's own draws a Gaussian about the middle
+    "Sobol": SobolStrategy,
 }
 
 

@@ -5,7 +5,7 @@ from stages.params.select_params import SelectParams
 from stages.select.strategies.nevergrad_catalogue import UNIFORM
 
 _WITH_ARCHIVE = ("map_elites", "cycle_qd")
-_WITHOUT_SIGMA = ("random", "RandomSearch", *UNIFORM)
+_WITHOUT_SIGMA = ("random", "RandomSearch", "Sobol", *UNIFORM)
 
 
 def check_settings(params: SelectParams) -> None:

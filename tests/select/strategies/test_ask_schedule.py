@@ -24,7 +24,7 @@ SPACE = space_of("wudi", "della", "passthrough", parents=3, parameters=PARAMETER
 LANDSCAPE = Landscape(SPACE, 3)
 WHOLE_SPACE = ("LHSSearch", "ScrHammersleySearch")  # divide the space by the budget
 LEARNS_LATER = ("CMA", "DiagonalCMA", "cat_cma", "islands", "TBPSA", "NaiveTBPSA")  # in batches
-LEARNS_NOTHING = (*WHOLE_SPACE, "random", "RandomSearch", "QORandomSearch")
+LEARNS_NOTHING = (*WHOLE_SPACE, "random", "RandomSearch", "Sobol", "QORandomSearch")
 
 
 def steady(optimizer: str, generations: int = GENERATIONS, **values: Any) -> Strategy:
