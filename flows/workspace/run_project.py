@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from flows.inspection.runs.run_holder import check_nobody_runs
+from flows.pipeline.pipeline_file import check_stage
 from stages.errors import GermlineError
 
 METRICS = Path("reports/metrics.json")
@@ -58,12 +59,14 @@ def run_project(
     With ``quiet`` all that the stages print goes to the standard error.
 
     Raises:
-        GermlineError: another run is at work there, or DVC or a stage failed; its own words came
-            before.
+        GermlineError: there is no such stage, another run is at work there, or DVC or a stage
+            failed; its own words came before.
         KeyboardInterrupt: the run was stopped between its stages.
         SystemExit: it was stopped in a stage, which said what is kept, or by SIGTERM.
     """
     begin = time.monotonic()
+    if stage is not None:
+        check_stage(stage)
     check_nobody_runs(Path())
     say(f"running {stage or 'all stages'} of {Path.cwd()}; what did not change is skipped")
     command = [sys.executable, "-m", "dvc", "repro"]

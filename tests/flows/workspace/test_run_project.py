@@ -68,6 +68,8 @@ def test_a_run_ends_with_a_summary_or_a_reason(small_pipeline: Path, typed: Type
     assert first != lock.read_text()
     failed = typed("run", code=1)
     assert "exit code" in failed.stderr
+    mistyped = typed("run", "--stage", "reprot", code=1).stderr
+    assert "has no stage 'reprot'. Stages: last, report, versions. Did you mean" in mistyped
     assert "running all stages of" in failed.stdout
 
 
