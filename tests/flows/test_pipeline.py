@@ -223,13 +223,17 @@ def test_pipeline_ends_on_ctrl_c_while_workers_import(make_project: MakeProject)
 
 
 def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:
-    """A prompt longer than the model can read is the run's fault: one message, no failed rows."""
+    """A prompt longer than the model can read is the run's fault: one line a task, no rows."""
     project = make_project("long")
     project.set({"evaluate": {"system_instruction": "uno " * 80}})
 
     said = project.germline("evolve", code=1)
 
-    assert said.count("error: ") == 1, said
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert all("the model's context holds 64" in line for line in errors), said
+    tasks = ("task spanish_arithmetic,", "task english_arithmetic,")
+    assert [1, 1] == [sum(task in line for line in errors) for task in tasks], said
+    assert 2 == len(errors)
     assert "Traceback" not in said
     assert not (project.folder / "data/lineage/genomes.jsonl").exists()
 
