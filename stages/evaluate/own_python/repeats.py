@@ -25,8 +25,9 @@ _RENDER = (
 )
 _SCORE = ("process_results", "filter_list", "metric_list", "doc_to_target", "doc_to_choice")
 _SEEDED = (
-    "Draw from random, numpy.random or torch alone, which are seeded as lm-eval's command line "
-    "seeds them, and keep nothing from one call to the next."
+    "Draw from random, numpy.random or torch, which are seeded as lm-eval's command line seeds "
+    "them, or from a generator with a seed of its own that is a global of the module, and keep "
+    "nothing from one call to the next."
 )
 
 

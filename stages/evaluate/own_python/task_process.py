@@ -93,6 +93,7 @@ class TaskProcess:
         self._modules: dict[str, types.ModuleType] = {}
         self._known: set[str] | None = None  # the modules before the block; None outside
         self._folders = [folder.resolve() for folder in (*folders, Path.cwd())]
+        self._earlier = [n for n, m in list(sys.modules.items()) if self._is_of_a_task(m)]
         self._left: tuple[str, list[str], dict[str, str]] | None = None
         self._registered = Registered()
         self._is_interrupted = False
@@ -120,12 +121,13 @@ class TaskProcess:
             yield
             return
         before = [read() for read, _ in _SETTINGS]
-        self._known = set(sys.modules) - set(self._modules)
+        covered = self._cover()
+        self._known = set(sys.modules)
         thread = threading.current_thread()
         was_daemon = thread.daemon
         with warnings.catch_warnings(), self._own_interrupts():
             warnings.simplefilter("ignore")
-            covered = self._enter()
+            self._enter()
             # Threads that the task starts are daemons, too: none keeps the process from ending.
             thread._daemonic = True  # type: ignore[attr-defined]  # noqa: SLF001  started threads refuse the public name
             try:
@@ -166,9 +168,13 @@ class TaskProcess:
 
         return inside
 
-    def _enter(self) -> dict[str, types.ModuleType]:
-        """Give the task its modules, path and folder; return the modules that this covers."""
-        covered = {name: sys.modules[name] for name in self._modules if name in sys.modules}
+    def _cover(self) -> dict[str, types.ModuleType]:
+        """Take out modules that the task loads for itself; return them to be put back."""
+        names = [name for name in (*self._modules, *self._earlier) if name in sys.modules]
+        return {name: sys.modules.pop(name) for name in dict.fromkeys(names)}
+
+    def _enter(self) -> None:
+        """Give the task its modules, path and folder."""
         sys.modules.update(self._modules)
         # A file that was edited within a second of its last import, to the same length, would be
         # read from the cache: the old code under the new key.
@@ -179,7 +185,6 @@ class TaskProcess:
             _set_environment(environment)
             with contextlib.suppress(OSError):
                 os.chdir(folder)
-        return covered
 
     def _leave(self, covered: dict[str, types.ModuleType]) -> None:
         if self._left is None:
@@ -191,6 +196,17 @@ class TaskProcess:
         for name in self._modules:
             sys.modules.pop(name, None)
         sys.modules.update(covered)
+
+    def _is_of_a_task(self, module: Any) -> bool:
+        """Return whether the module is of a task that this process ran before, by lm-eval itself.
+
+        What it remembers would else be this task's start.
+        """
+        if hasattr(module, "__mtime__"):
+            return True
+        path = Path(getattr(module, "__file__", None) or "/")
+        *folders, project = self._folders
+        return any(path.is_relative_to(f) and not project.is_relative_to(f) for f in folders)
 
     def _is_own(self, module: Any) -> bool:
         """Return whether lm-eval loaded the module for a task, or it lies in its folders."""

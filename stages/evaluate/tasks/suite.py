@@ -160,8 +160,8 @@ class Suite:
                 raise EvaluationError(
                     f"task {label}: its documents, prompts or files came out differently in a "
                     "worker process. Where its Python goes through a set or takes hash() of text, "
-                    "sort; draw from random, numpy.random or torch alone; and leave its files as "
-                    "they are during a run."
+                    "sort; draw from random, numpy.random, torch or a generator with a seed; and "
+                    "leave its files as they are during a run."
                 )
 
     def _identity(self, split: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Drawn prompts are lm-eval's own, and each candidate is scored on fresh documents."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from stages.evaluate.own_python.random_state import RandomState
 from stages.evaluate.prompts import build
 from stages.evaluate.resident_evaluator import ResidentEvaluator
 from stages.params.evaluate_params import EvaluateParams
-from tests.evaluate.own_python.conftest import MakeSuite, write_task
+from tests.evaluate.own_python.conftest import MakeSuite, row, write_task
 
 PARAMS = EvaluateParams.model_validate({"tasks": [{"task": "own"}]})
 DRAWING = """
@@ -75,6 +77,33 @@ def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
     assert drawn == {document: expected[document] for document in drawn}
 
 
+def test_examples_changed_in_place_are_fresh_each_time(own: Path, load: MakeSuite) -> None:
+    """An example has one answer wherever it is shown; lm_eval's depends on the uses before."""
+    (own / "data" / "train.jsonl").write_text(json.dumps(row(100)) + "\n" + json.dumps(row(101)))
+    (own / "tasks" / "code.py").write_text(
+        "def options(doc):\n    doc['options'].reverse()\n    return doc['options']\n"
+    )
+    files = {"test": "data/own.jsonl", "train": "data/train.jsonl"}
+    write_task(
+        own,
+        dataset_kwargs={"data_files": files},
+        training_split="train",
+        output_type="multiple_choice",
+        generation_kwargs=None,
+        process_results=None,
+        doc_to_choice="!function code.options",
+        doc_to_target=0,
+        num_fewshot=1,
+        metric_list=[{"metric": "acc"}],
+    )
+    part = load(num_fewshot=1).parts["search"][0]
+    prompts = build("own", part.loaded, part.places, PromptArguments.of(PARAMS))
+    shown = {asked[0].args[0].partition("\n\n")[0] for asked in prompts.instances.values()}
+    assert shown == {"is it 100? z100", "is it 101? z101"}
+    of_lm_eval = {text.partition("\n\n")[0] for text in prompts_of_lm_eval(own / "tasks")}
+    assert of_lm_eval > shown
+
+
 def test_scores_do_not_depend_on_candidates_before(
     own: Path, load: MakeSuite, model_folder: Path, other_model_folder: Path
 ) -> None:
@@ -96,6 +125,23 @@ def test_scores_do_not_depend_on_candidates_before(
     fresh = ResidentEvaluator(model_folder, PARAMS, load())
     assert part == fresh.evaluate("search", some).to_dict()
     assert whole == fresh.evaluate("search").to_dict()
+
+
+def test_lm_eval_in_the_same_process_leaves_nothing_to_a_task(
+    own: Path, load: MakeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After lm_eval ran the task, its generators start again, and its key has its Python."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(own / "tasks")])
+    (own / "tasks" / "code.py").write_text(DRAWING + "import helper_of_lm_eval\n")
+    helper = own / "tasks" / "helper_of_lm_eval.py"
+    helper.write_text("VALUE = 1\n")
+    write_task(own, doc_to_text="!function code.text")
+    before = load().key("search")
+    prompts_of_lm_eval(own / "tasks")
+    assert before == load().key("search")
+    helper.write_text("VALUE = 2\n")
+    assert before != load().key("search")
+    assert sys.modules.pop("helper_of_lm_eval").VALUE == 1  # lm_eval's own is as it was
 
 
 def test_another_processs_tasks_are_told_apart(own: Path, load: MakeSuite) -> None:
