@@ -115,4 +115,6 @@ def check_data(kind: type[BaseModel], data: object) -> None:
         if fault["type"] == "missing":
             raise ValueError(f"{key} is missing") from error
         legal = str(fault["msg"]).replace("Input should be", "it must be")
+        if fault["type"] == "model_type":  # pydantic would name the class
+            legal = "it must be an object"
         raise ValueError(f"{key or 'it'} is {fault['input']!r:.60}; {legal}") from error

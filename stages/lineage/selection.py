@@ -150,8 +150,14 @@ class Selection:
         """Return the selection that ``to_dict`` wrote.
 
         Raises:
-            ValueError: a value is of another type, or the parts contradict each other.
+            ValueError: the data is not an object, a value is of another type, or the parts
+                contradict each other.
         """
+        if not isinstance(data, Mapping):
+            raise ValueError(  # noqa: TRY004  # of a file, as every other fault of it
+                f"it holds a {type(data).__name__}, and a selection is an object with the keys "
+                "champion, shortlist and entries"
+            )
         check_data(SelectionData, data)
         return cls(
             cautions=tuple(data.get("cautions", ())),

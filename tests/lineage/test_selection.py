@@ -30,6 +30,7 @@ def test_selection_shows_itself_as_tables() -> None:
         ({"task_weights": {"a": True}}, "task_weights.a is True; it must be a valid number"),
         ({"shortlist": "p"}, "shortlist is 'p'; it must be a valid list"),
         ({"cautions": "take care"}, "cautions is 'take care'"),
+        ({"shortlist": [1]}, "shortlist.0 is 1; it must be an object"),
     ],
 )
 def test_a_value_of_another_type_is_refused(changes: dict[str, Any], message: str) -> None:

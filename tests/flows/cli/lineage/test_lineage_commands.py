@@ -189,7 +189,7 @@ def test_faults_are_one_line_that_steers_no_terminal(at_run: Path) -> None:
     assert "`germline evaluate data/parents/two` scores it" in said
     (at_run / "data/selection/selection.json").write_text("[]")
     said = germline("lineage", "list", code=1).stderr
-    assert "selection.json: not a selection (it is []" in said
+    assert "selection.json: not a selection (it holds a list, and a selection is an object" in said
     shutil.rmtree(at_run / "data/selection")
     path = at_run / LINEAGE / "genomes.jsonl"
     text = path.read_text()
