@@ -93,7 +93,7 @@ class TaskProcess:
         self._modules: dict[str, types.ModuleType] = {}
         self._known: set[str] | None = None  # the modules before the block; None outside
         self._folders = [folder.resolve() for folder in (*folders, Path.cwd())]
-        self._earlier = [n for n, m in list(sys.modules.items()) if self._is_of_a_task(m)]
+        self._earlier = self._names_of_earlier_tasks()
         self._left: tuple[str, list[str], dict[str, str]] | None = None
         self._registered = Registered()
         self._is_interrupted = False
@@ -197,16 +197,20 @@ class TaskProcess:
             sys.modules.pop(name, None)
         sys.modules.update(covered)
 
-    def _is_of_a_task(self, module: Any) -> bool:
-        """Return whether the module is of a task that this process ran before, by lm-eval itself.
+    def _names_of_earlier_tasks(self) -> list[str]:
+        """Return the modules of tasks that this process ran before, by lm-eval itself.
 
-        What it remembers would else be this task's start.
+        What they remember would else be this task's start. Text is compared, as there are
+        thousands of modules; some of them import others when they are asked for a name.
         """
-        if hasattr(module, "__mtime__"):
-            return True
-        path = Path(getattr(module, "__file__", None) or "/")
         *folders, project = self._folders
-        return any(path.is_relative_to(f) and not project.is_relative_to(f) for f in folders)
+        apart = tuple(f"{folder}{os.sep}" for folder in folders if not project.is_relative_to(folder))
+        return [
+            name
+            for name, module in list(sys.modules.items())
+            if "__mtime__" in getattr(module, "__dict__", {})
+            or str(getattr(module, "__file__", None)).startswith(apart)
+        ]
 
     def _is_own(self, module: Any) -> bool:
         """Return whether lm-eval loaded the module for a task, or it lies in its folders."""
