@@ -37,5 +37,7 @@ def test_only_what_decides_a_stage_reruns_it(copy_repeated: Maker) -> None:
     assert changed_stages(project) == {"evolve", "select"}
 
     source = project.folder / "stages/report/page/charts.js"
-    source.write_text(source.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    text = source.read_text(encoding="utf-8")
+    source.unlink()
+    source.write_text(text + "\n", encoding="utf-8")
     assert changed_stages(project) == {"evolve", "select", "report"}
