@@ -1,5 +1,6 @@
 """What every test runs under: Hypothesis without a deadline, no network, one thread."""
 
+import itertools
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -29,12 +30,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 PROJECTS = {"make_project", "copy_repeated"}  # the fixtures of tests that run pipelines
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with whole pipelines first: at the end short tests keep both processes busy."""
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one process more than there are cores: tests that wait leave theirs to others."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin each process's share with whole pipelines: short tests keep all busy at the end."""
     of_pipelines = {
         item.path for item in items if PROJECTS.intersection(getattr(item, "fixturenames", ()))
     }
-    items.sort(key=lambda item: item.path not in of_pipelines)
+    long = [item for item in items if item.path in of_pipelines]
+    short = iter([item for item in items if item.path not in of_pipelines])
+    num_processes, left = getattr(config, "workerinput", {}).get("workercount", 1), len(items)
+    ordered: list[pytest.Item] = []
+    for i in range(num_processes):
+        share = left // (num_processes - i)  # as xdist cuts the list
+        begun = long[i::num_processes]
+        ordered += [*begun, *itertools.islice(short, max(0, share - len(begun)))]
+        left -= share
+    items[:] = [*ordered, *short]
 
 
 @pytest.fixture(scope="session")
