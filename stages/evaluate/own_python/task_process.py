@@ -24,6 +24,7 @@ import torch
 from stages.errors import EvaluationError, GermlineError
 from stages.evaluate.own_python.registered_names import Registered
 
+_GERMLINE = ("germline", "flows", "stages")
 _Change = tuple[Callable[[], Any], Callable[[Any], Any]]
 
 
@@ -204,10 +205,12 @@ class TaskProcess:
         thousands of modules; some of them import others when they are asked for a name.
         """
         *folders, project = self._folders
-        apart = tuple(f"{folder}{os.sep}" for folder in folders if not project.is_relative_to(folder))
+        apart = tuple(
+            f"{folder}{os.sep}" for folder in folders if not project.is_relative_to(folder)
+        )
         return [
             name
-            for name, module in list(sys.modules.items())
+            for name, module in sys.modules.copy().items()
             if "__mtime__" in getattr(module, "__dict__", {})
             or str(getattr(module, "__file__", None)).startswith(apart)
         ]
@@ -218,7 +221,8 @@ class TaskProcess:
         if file is None:  # a folder without __init__.py
             listed = list(getattr(module, "__path__", ()))
             file = listed[0] if listed else None
-        if file is None or str(getattr(module, "__name__", "")).startswith("stages."):
+        package = str(getattr(module, "__name__", "")).partition(".")[0]
+        if file is None or package in _GERMLINE:  # loaded by another thread, in a checkout
             return False
         if hasattr(module, "__mtime__"):
             return True

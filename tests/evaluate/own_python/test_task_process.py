@@ -1,11 +1,14 @@
 """What a task's Python does to its process, and what becomes of what it raises."""
 
+import gc
+import importlib
 import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
+import types
 import warnings
 from pathlib import Path
 
@@ -122,6 +125,50 @@ def test_real_interrupt_passes() -> None:
         signal.raise_signal(signal.SIGINT)
     with pytest.raises(EvaluationError), process.entered(), process.blamed("task t", "Fix it."):
         raise KeyboardInterrupt
+
+
+def test_modules_may_be_loaded_while_the_process_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other threads import, and so may what the garbage collector runs at any moment."""
+
+    class Importer:
+        """It loads a module, and leaves another importer, when it is collected."""
+
+        is_active = True
+
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            if self.is_active:
+                name = f"loaded_by_the_collector_{len(sys.modules)}"
+                sys.modules[name] = types.ModuleType(name)
+                type(self)()
+
+    thresholds = gc.get_threshold()
+    Importer()
+    gc.set_threshold(50)
+    try:
+        TaskProcess()
+    finally:
+        monkeypatch.setattr(Importer, "is_active", False)
+        gc.set_threshold(*thresholds)
+        loaded = [name for name in sys.modules if name.startswith("loaded_by_the_collector")]
+        for name in loaded:
+            del sys.modules[name]
+    assert loaded
+
+
+def test_what_germline_loads_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may load parts of it, which lie in the project where that is a checkout."""
+    monkeypatch.chdir(Path(__file__).parents[3])
+    monkeypatch.delitem(sys.modules, "flows.cli.serve", raising=False)
+    process = TaskProcess()
+    with process.entered():
+        importlib.import_module("flows.cli.serve")
+    assert {} == process.modules
+    assert "flows.cli.serve" in sys.modules
 
 
 def test_task_finds_the_process_as_loading_left_it(own: Path) -> None:
