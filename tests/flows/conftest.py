@@ -237,7 +237,7 @@ Maker = Callable[[str], Project]
 def maker_of(source: Path, folder: Path, server: PrefectServer) -> Maker:
     """Return a maker of copies of ``source`` below ``folder``, by name.
 
-    They share the files of code, which are most: a test that changes one puts another in its place.
+    They share the files of code, which are most: a test that changes one puts a new one there.
     """
 
     def copy(file: str, target: str) -> None:
