@@ -121,6 +121,7 @@ class EvaluationCache:
             LineageError: the store cannot be written.
         """
         self._used.check_out(record, path)
+        self._known.keep_origin(record.key)
 
     def origins(self) -> list[tuple[Mapping[str, Any], int]]:
         """Return with what the outcomes given so far were computed, and how many; most first."""

@@ -57,6 +57,12 @@ class KnownResults:
         """Count the evaluation under ``key``, which was looked up, among the run's."""
         self._by_key[key] = self._origin(key)
 
+    def keep_origin(self, key: str) -> None:
+        """Write again with what the evaluation under ``key`` was computed, if the store lost it."""
+        known = self._by_key.get(key, ELSEWHERE)
+        if known and not self._origin(key):
+            learn_origin(self._facts, key, known)
+
     def origins(self) -> list[tuple[Mapping[str, Any], int]]:
         """Return with what the run's evaluations were computed, and how many; the most first."""
         texts = {content_hash(dict(o)): o for o in self._by_key.values()}

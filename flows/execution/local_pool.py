@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from flows.execution import worker
 from flows.execution.executor import Job, StoppedError, UnfinishedError, WorkerSettings
+from flows.execution.time_limits import TimeLimits
 from stages.errors import GermlineError
 from stages.lineage.outcome import Outcome
 
@@ -48,6 +48,7 @@ class LocalPool:
         self._num_workers = num_workers
         self._gate = Lock()
         self._open: set[Future[Any]] = set()
+        self._limits = TimeLimits()
         self._is_stopped = False
         self._num_broken = 0  # pools, since a job was last done
         self._pool: ProcessPool | None = None
@@ -111,8 +112,10 @@ class LocalPool:
         raise StoppedError(f"evaluation on the {job.split} split: the run was stopped.")
 
     def _task(self, job: Job, pool: ProcessPool) -> "Future[Any]":
-        task: Future[Any] = pool.schedule(worker.run, args=[job], timeout=job.limit_s)
+        task: Future[Any] = pool.schedule(worker.run, args=[job])
         self._open.add(task)
+        if job.limit_s is not None:
+            self._limits.add(task, job.limit_s)
         return task
 
     def _replace(self, broken: ProcessPool) -> ProcessPool:
@@ -131,12 +134,13 @@ class LocalPool:
         """Give ``outcome`` what the pool's own future holds."""
         with self._gate:
             self._open.discard(task)
+        is_over = self._limits.remove(task)
         try:
             result = task.result()
         except BrokenProcessPool:
             self._again(job, outcome, pool)
         except BaseException as error:  # noqa: BLE001  it is raised where the outcome is waited for
-            outcome.set_exception(_told(job, error))
+            outcome.set_exception(_told(job, error, is_over=is_over))
         else:
             self._num_broken = 0
             outcome.set_result(result)
@@ -236,16 +240,16 @@ def _end(pool: ProcessPool, *, at_once: bool) -> None:
     pool.join()
 
 
-def _told(job: Job, error: BaseException) -> BaseException:
+def _told(job: Job, error: BaseException, *, is_over: bool) -> BaseException:
     """Return what a failed task means to the one who waits for its outcome."""
     where = f"evaluation on the {job.split} split"
-    if isinstance(error, CancelledError):
-        return StoppedError(f"{where}: the run was stopped.")
-    if isinstance(error, FutureTimeoutError):
+    if isinstance(error, CancelledError) and is_over:
         return UnfinishedError(
             f"{where}: ran longer than evaluate.timeout_s = {job.limit_s:g} and was ended. Raise "
             "evaluate.timeout_s or use fewer items."
         )
+    if isinstance(error, CancelledError):
+        return StoppedError(f"{where}: the run was stopped.")
     if isinstance(error, ProcessExpired):
         return UnfinishedError(
             f"{where}: its process died with exit code {error.exitcode}. Out of memory is the "

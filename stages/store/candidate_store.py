@@ -204,9 +204,12 @@ class CandidateStore:
         record = Record(key, out.hash_info.value, out.meta.size, members, dict(meta))
         # Removes a damaged object, which commit would take for a good one. Twice: `dvc gc` may
         # take the objects before the index has them.
-        with transfer_errors({record.md5, *record.object_names()}) as errors:
+        names = {record.md5, *record.object_names()}
+        with transfer_errors(names) as errors:
             for _ in range(2):
                 self._objects.has(record)
+                for name in names:
+                    self._objects.make_folder(name)
                 out.commit(relink=False)
                 if is_there := self._objects.has(record):
                     break

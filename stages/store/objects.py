@@ -21,6 +21,10 @@ class Objects:
         """Return the place of an object, which need not be there."""
         return Path(self._cache.oid_to_path(name))
 
+    def make_folder(self, name: str) -> None:
+        """Make the folder that an object goes to; DVC trusts that one it saw is still there."""
+        self._cache.makedirs(str(self.path(name).parent))
+
     def read(self, name: str) -> bytes | None:
         """Return an object's bytes; None where it is gone, or was damaged and is removed now."""
         path = self.path(name)

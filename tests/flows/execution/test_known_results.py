@@ -93,6 +93,23 @@ def test_other_kinds_of_machine_may_give_other_bits(make_cache: MakeCache) -> No
     assert [(ANOTHER, 2), (HERE, 1)] == there.origins()
 
 
+def test_a_cache_that_is_lost_during_a_run_costs_no_origin(
+    make_cache: MakeCache, store: CandidateStore
+) -> None:
+    """Evaluations that are written again come with what they were computed with."""
+    cache = make_cache(HereExecutor(scored))
+    cache.outcome(CandidateJob(a_recipe(), "search"))
+    shutil.rmtree(store.root / ".dvc/cache")
+    for record in cache.records():
+        cache.check_out(record, Path("written"))
+    executor = HereExecutor(scored)
+    again = make_cache(executor)
+    again.outcome(CandidateJob(a_recipe(), "search"))
+
+    assert [] == executor.jobs
+    assert [(HERE, 1)] == again.origins()
+
+
 def test_what_was_computed_elsewhere_is_known_as_that(
     make_cache: MakeCache, store: CandidateStore
 ) -> None:

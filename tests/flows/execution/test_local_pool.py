@@ -2,7 +2,10 @@
 
 import multiprocessing
 import sys
+import time
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,25 @@ def test_a_pool_scores_as_this_process_does_and_ends_what_hangs(settings: Worker
         waiting.result(timeout=60)
     with pytest.raises(StoppedError):
         pool.submit(job)
+
+
+def test_limits_do_not_go_by_the_time_of_day(
+    settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is set forward ends no job at work; one that is set back spares none."""
+    pool = LocalPool(settings, 1)
+    job = CandidateJob(recipe_on(settings), "search", limit_s=3600)
+    first = time.time()
+    try:
+        for step_s in (86400, -86400):
+            days = count(first, step_s)
+            monkeypatch.setattr(time, "time", partial(next, days))
+            outcomes = [pool.submit(job) for _ in range(30)]  # over some looks at the limits
+            assert 1 == len({str(outcome.result(timeout=300)) for outcome in outcomes})
+        with pytest.raises(UnfinishedError, match="ran longer"):
+            [pool.submit(replace(job, limit_s=1e-6)).result(timeout=300) for _ in range(100)]
+    finally:
+        pool.stop()
 
 
 def test_a_pool_whose_processes_die_of_starting_says_so(

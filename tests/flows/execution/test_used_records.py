@@ -37,6 +37,18 @@ def test_lost_documents_are_written_again(used: UsedRecords, lost: str) -> None:
         assert Path("before", key).read_bytes() == Path("after", key).read_bytes()
 
 
+def test_a_cache_that_is_removed_is_made_again(store: CandidateStore, used: UsedRecords) -> None:
+    """Its folders, too: new documents and those of before are stored and written."""
+    shutil.rmtree(".dvc/cache")
+
+    for key in KEYS:
+        store.put_json(content_hash(["later", key]), {"key": key})
+    for record in used.all():
+        used.check_out(record, Path("after", record.key))
+
+    assert sorted(KEYS) == sorted(path.name for path in Path("after").iterdir())
+
+
 def test_a_store_that_takes_nothing_ends_it(store: CandidateStore, used: UsedRecords) -> None:
     """After three tries the store's own error is raised."""
     shutil.rmtree(".dvc/cache/files")
