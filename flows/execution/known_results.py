@@ -58,7 +58,7 @@ class KnownResults:
         self._by_key[key] = self._origin(key)
 
     def keep_origin(self, key: str) -> None:
-        """Write again with what the evaluation under ``key`` was computed, if the store lost it."""
+        """Write again with what ``key`` was computed, where the store has lost it."""
         known = self._by_key.get(key, ELSEWHERE)
         if known and not self._origin(key):
             learn_origin(self._facts, key, known)

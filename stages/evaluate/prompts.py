@@ -1,6 +1,7 @@
 """Build lm-eval's requests for the items of a split, as its command line builds them."""
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from stages.evaluate.tasks.lm_eval_task import FEWSHOT_SEED, LoadedTask
 from stages.evaluate.tasks.rendered_documents import remember
 
 Template = Callable[..., str]
+HALF = re.compile("[\ud800-\udfff]")  # of a pair in UTF-16; no tokenizer reads it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def _check_texts(instance: Any) -> None:
         text = getattr(asked, "prompt", asked)  # lm_eval's JsonChatStr, for servers of chats
         if not isinstance(text, str | dict):  # a dict holds generation arguments
             raise TypeError(f"{asked!r:.80} is not text, which doc_to_target must give here")
+        if isinstance(text, str) and HALF.search(text):
+            raise ValueError(f"{text!r:.80} holds half a character, which is not text")
 
 
 def _request(

@@ -13,7 +13,7 @@ from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.random_state import kept
 from stages.evaluate.own_python.task_process import asks_to_end
-from stages.evaluate.prompts import Prompts, build
+from stages.evaluate.prompts import HALF, Prompts, build
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
 from stages.evaluate.tasks.task_hash import plain
 from stages.hashing import content_hash
@@ -96,9 +96,15 @@ def _hashes(loaded: LoadedTask, prompts: Prompts) -> dict[str, str]:
 
 def _target(loaded: LoadedTask, prompts: Prompts, item: str) -> Any:
     try:
-        return loaded.task.doc_to_target(prompts.document(item))
+        target = loaded.task.doc_to_target(prompts.document(item))
     except Exception:  # noqa: BLE001  a task without targets, scored by its own Python
         return ""
+    if isinstance(target, str) and HALF.search(target):
+        raise EvaluationError(
+            f"task {loaded.name}: the target {target!r:.80} holds half a character, which is not "
+            "text. Fix doc_to_target."
+        )
+    return target
 
 
 def _score_again(label: str, loaded: LoadedTask, prompts: Prompts, item: str, text: str) -> None:

@@ -45,10 +45,20 @@ def _set_dont_write_bytecode(value: bool) -> None:
     sys.dont_write_bytecode = value
 
 
+def _has_timer() -> bool:
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
+
+
+def _set_timer(is_on: bool) -> None:
+    if not is_on:  # it would end the process later, wherever that is
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _set_list(target: list[Any]) -> _Change:
     return lambda: list(target), lambda value: target.__setitem__(slice(None), value)
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 # What Python code can change for everyone in its process: how to read it, and how to put it back.
 _SETTINGS: tuple[_Change, ...] = (
     (os.getcwd, os.chdir),
@@ -56,6 +66,7 @@ _SETTINGS: tuple[_Change, ...] = (
     (lambda: dict(os.environ), _set_environment),
     (lambda: (sys.stdin, sys.stdout, sys.stderr), lambda value: _set_streams(*value)),
     (lambda: sys.dont_write_bytecode, _set_dont_write_bytecode),
+    (_has_timer, _set_timer),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: logging.root.manager.disable, logging.disable),
     (lambda: logging.root.level, logging.root.setLevel),
@@ -121,7 +132,7 @@ class TaskProcess:
         if self._known is not None:  # within another block of this task
             yield
             return
-        before = [read() for read, _ in _SETTINGS]
+        before, process = [read() for read, _ in _SETTINGS], os.getpid()
         covered = self._cover()
         self._known = set(sys.modules)
         thread = threading.current_thread()
@@ -134,6 +145,8 @@ class TaskProcess:
             try:
                 yield
             finally:
+                if os.getpid() != process:  # forked by the task: nobody's second run
+                    os._exit(1)
                 thread._daemonic = was_daemon  # type: ignore[attr-defined]  # noqa: SLF001  as above
                 self._leave(covered)
                 _restore(before)
@@ -238,7 +251,7 @@ class TaskProcess:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread is interrupted, and only it may handle signals
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
         interrupted = before[signal.SIGINT]
 
         def note(number: int, frame: types.FrameType | None) -> None:

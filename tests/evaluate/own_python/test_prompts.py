@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stages.errors import EvaluationError
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.random_state import RandomState
 from stages.evaluate.prompts import build
@@ -75,6 +76,18 @@ def test_drawn_prompts_are_those_of_lm_eval(own: Path, load: MakeSuite) -> None:
     expected = prompts_of_lm_eval(own / "tasks")
     assert len(set(expected)) == len(expected)
     assert drawn == {document: expected[document] for document in drawn}
+
+
+@pytest.mark.parametrize("key", ["doc_to_text", "doc_to_target"])
+def test_half_a_character_is_refused(own: Path, load: MakeSuite, key: str) -> None:
+    """Nothing that UTF-8 cannot write is asked or compared, and the task is named."""
+    half = "def half(doc):\n    return doc['q'] + chr(0xDC80)\n"
+    score = "def score(doc, results):\n    return {'ok': 1.0}\n"
+    (own / "tasks" / "code.py").write_text(half + score)
+    write_task(own, **{key: "!function code.half"})
+
+    with pytest.raises(EvaluationError, match=r"task own: .* holds half a character"):
+        load()
 
 
 def test_examples_changed_in_place_are_fresh_each_time(own: Path, load: MakeSuite) -> None:

@@ -42,6 +42,8 @@ def harm():
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.alarm(600)
     threading.Thread(target=time.sleep, args=(3600,)).start()
 """
 
@@ -54,6 +56,8 @@ def settings() -> list[object]:
         *(sys.getrecursionlimit(), root.level, list(root.handlers), root.manager.disable),
         *(list(warnings.filters), np.geterr(), torch.get_default_dtype()),
         *(torch.get_num_threads(), torch.is_grad_enabled(), threading.current_thread().daemon),
+        *(signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)),
+        signal.getitimer(signal.ITIMER_REAL),
     ]
 
 
@@ -89,6 +93,30 @@ def test_process_ends_where_a_task_leaves_a_thread(own: Path) -> None:
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": root}
     subprocess.run([sys.executable, "own.py"], check=True, timeout=50, env=env)
+
+
+FORKS = """
+import os
+from stages.evaluate.own_python.task_process import TaskProcess
+try:
+    with TaskProcess().entered():
+        child = os.fork()
+        if child == 0:
+            raise ValueError("the task's own")
+finally:
+    print("goes on", flush=True)
+print("child:", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_that_a_task_forks_does_not_run_on() -> None:
+    """It ends where the task's Python returns or raises, and the run goes on once."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS]
+    root = str(Path(__file__).parents[3])
+    env = os.environ | {"PYTHONPATH": root}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+    assert ["goes on", "child: 1"] == result.stdout.splitlines()
 
 
 ENDS = ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys\n    sys.exit()", "1 / 0"]
