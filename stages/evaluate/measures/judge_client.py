@@ -117,7 +117,7 @@ class _Asking:
         try:
             verdict: float = await tries(self._ask_once, client, question.prompt)
         except (httpx.RequestError, _TryAgainError) as error:
-            what = str(error) if isinstance(error, _TryAgainError) else type(error).__name__
+            what = str(error) if isinstance(error, _TryAgainError) else _trouble(error)
             num_tries = tries.statistics["attempt_number"]
             tried = "once" if num_tries == 1 else f"{num_tries} times"
             advice = error.advice if isinstance(error, _TryAgainError) else ""
@@ -151,6 +151,13 @@ class _Asking:
         status = reply.status_code
         if status in _BUSY or status >= 500:
             raise self._busy(reply)
+        if reply.has_redirect_location:
+            target = self._shown(reply.headers["location"].removesuffix("/chat/completions"))
+            raise ParamsError(
+                f"judge {self._params.model}: HTTP status {status}. Check url: the server sends "
+                f"requests on to {target}, where they are not sent, as the key would go with "
+                "them. Give that address as judge.url if it is the judge's."
+            )
         if status != 200:
             # The body is not shown: some servers repeat the key in it.
             raise ParamsError(
@@ -219,6 +226,17 @@ def _headers(name: str | None) -> dict[str, str]:
             "the run; answers that are judged already need none."
         )
     return {**plain, "Authorization": f"Bearer {key}"}
+
+
+def _trouble(error: httpx.RequestError) -> str:
+    """Return in words what went wrong with a request before there was a reply."""
+    if isinstance(error, httpx.ConnectError):
+        return f"the server cannot be reached ({error})"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return f"the server's reply is broken off, or is not HTTP ({error})"
+    if isinstance(error, httpx.NetworkError):  # of reading, writing and closing, often empty
+        return "the connection broke off"
+    return f"the request failed ({error or type(error).__name__})"
 
 
 def _may_pass(error: BaseException) -> bool:

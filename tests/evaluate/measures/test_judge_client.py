@@ -1,12 +1,15 @@
 """A judge's server that misbehaves: every wait has an end, and nothing is asked after it."""
 
+import contextlib
 import gzip
 import json
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -37,6 +40,30 @@ def ask_of(server: CompletionsServer, num: int = 1, **keys: Any) -> list[float]:
     given = {"url": server.url, "model": "m", "prompt": "{{ response }}", "retries": 0, **keys}
     params = JudgeParams.model_validate(given)
     return ask(params, [Question(str(i), f"item {i}", f"{i:02d}" * 32) for i in range(num)])
+
+
+def asked_of(url: str) -> tuple[JudgeParams, list[Question]]:
+    """Return one question for the judge at an address, to be asked once."""
+    given = {"url": url, "model": "m", "prompt": "{{ response }}", "retries": 0}
+    return JudgeParams.model_validate(given), [Question("0", "item 0", "00" * 32)]
+
+
+@contextmanager
+def answering_once(raw: bytes) -> Iterator[str]:
+    """Run a server that reads one request, sends some bytes and hangs up; give its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(raw)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        thread.join()
 
 
 def test_deadline_bounds_the_whole_reply() -> None:
@@ -193,10 +220,37 @@ def test_key_does_not_follow_to_another_address(monkeypatch: pytest.MonkeyPatch)
         target = Reply(status=307, headers={"Location": f"{other.url}/chat/completions"})
         with (
             judging(lambda *_: target) as server,
-            pytest.raises(ParamsError, match=r"HTTP status 307\. Check url"),
+            pytest.raises(ParamsError, match=r"HTTP status 307\. Check url") as refusal,
         ):
             ask_of(server, api_key_env="JUDGE_KEY")
         assert [] == other.asked
+        assert f"sends requests on to '{other.url}', where they are not sent" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "the connection broke off|the server's reply is broken off"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the server's reply is broken off, or is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "the server's reply is broken off"),
+    ],
+)
+def test_connection_that_breaks_off_is_told_in_words(raw: bytes, words: str) -> None:
+    """A server that hangs up, speaks no HTTP or stops half-way is told without a class's name."""
+    with (
+        answering_once(raw) as url,
+        pytest.raises(ServiceError, match=f"^item 0: judge m: ({words})") as fault,
+    ):
+        ask(*asked_of(url))
+    assert "Error" not in str(fault.value)
+
+
+def test_server_that_does_not_run_is_told_in_words() -> None:
+    """A port where nobody listens is a server that cannot be reached."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with pytest.raises(ServiceError, match=r"judge m: the server cannot be reached \(.+\), tried"):
+        ask(*asked_of(url))
 
 
 @pytest.mark.parametrize("url", ["http://host:99999/v1", "http://:80/v1", "http://host:0/v1"])
