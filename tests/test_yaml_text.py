@@ -31,6 +31,7 @@ BOMB = "a0: &a0 [1]\n" + "".join(
         ("a: 1\n---\nb: 2", "line 3: a second document begins"),
         ("a: " + "[" * 31 + "]" * 31, "line 1: more than 100000 values, or 30 levels"),
         ("[" * 3000, "line 1: more than 30 levels"),
+        ("a: [" + "1," * 100_000 + "1]", "line 1: more than 100000 values"),
         (BOMB, "line .*: more than 100000 values"),
         ("a: &a {<<: *a}", "line 1: << holds no mapping, or more than 30 levels"),
         ("<<: 3", "line 1: << holds no mapping"),

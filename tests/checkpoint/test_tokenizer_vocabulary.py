@@ -55,6 +55,20 @@ def test_older_files_are_read_as_transformers_reads_them(tmp_path: Path) -> None
     assert 2 == read_tokens(tmp_path).ids["ab"]
 
 
+@pytest.mark.parametrize("number", ["-1", "16777216", "1000000000", '"1"', "1.0", "true", "null"])
+def test_ids_that_are_not_rows_are_refused(number: str, tmp_path: Path) -> None:
+    """An id is a whole number from 0 to 2^24 - 1, in the vocabulary and among added tokens."""
+    path = tmp_path / "tokenizer.json"
+    _write(tmp_path, {"a": 0, "b": 1}, {"<x>": 2})
+    sound = path.read_text(encoding="utf-8")
+    for old, new in (('"b":1', f'"b":{number}'), ('"id": 2', f'"id": {number}')):
+        damaged = sound.replace(old, new).replace(old.replace(":", ": "), new)
+        assert damaged != sound, old
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(CheckpointError, match="its id is not a number from 0 to 16777215"):
+            read_tokens(tmp_path)
+
+
 def test_damaged_tokenizer_is_told(tmp_path: Path) -> None:
     """A file that is not a tokenizer is one clear error."""
     (tmp_path / "tokenizer.json").write_text('{"model": {}}', encoding="utf-8")
