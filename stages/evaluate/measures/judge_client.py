@@ -230,8 +230,8 @@ def _headers(name: str | None) -> dict[str, str]:
 
 def _trouble(error: httpx.RequestError) -> str:
     """Return in words what went wrong with a request before there was a reply."""
-    if isinstance(error, httpx.ConnectError):
-        return f"the server cannot be reached ({error})"
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return type(error).__name__
     if isinstance(error, httpx.RemoteProtocolError):
         return f"the server's reply is broken off, or is not HTTP ({error})"
     if isinstance(error, httpx.NetworkError):  # of reading, writing and closing, often empty

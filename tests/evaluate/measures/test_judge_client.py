@@ -57,8 +57,10 @@ def answering_once(raw: bytes) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 connection, _ = listener.accept()
                 with connection:
-                    connection.recv(1 << 16)
                     connection.sendall(raw)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1 << 16):  # unread bytes would make the end a reset
+                        pass
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
@@ -243,14 +245,6 @@ def test_connection_that_breaks_off_is_told_in_words(raw: bytes, words: str) -> 
     ):
         ask(*asked_of(url))
     assert "Error" not in str(fault.value)
-
-
-def test_server_that_does_not_run_is_told_in_words() -> None:
-    """A port where nobody listens is a server that cannot be reached."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    with pytest.raises(ServiceError, match=r"judge m: the server cannot be reached \(.+\), tried"):
-        ask(*asked_of(url))
 
 
 @pytest.mark.parametrize("url", ["http://host:99999/v1", "http://:80/v1", "http://host:0/v1"])

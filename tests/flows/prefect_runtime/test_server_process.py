@@ -33,12 +33,15 @@ def answers(kind: str, **headers: str) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        """Say that a request got through."""
         await send({"type": "reached"})
 
     async def receive() -> dict[str, str]:
+        """Give a web socket's first message."""
         return {"type": f"{kind}.connect"}
 
     async def send(message: Any) -> None:
+        """Take down what is sent."""
         sent.append(dict(message))
 
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
