@@ -1,7 +1,9 @@
 """Whether a layer does the same wherever it stands, tried on a small random model.
 
-A layer's number, or how many layers there are, may be part of its arithmetic. A path that moves
-such a layer, or has more or fewer of them, computes something else than its models do.
+A layer's number, or how many layers there are, may be part of its arithmetic, and it may read more
+than the stream: what other layers leave for it, or tensors that serve all layers. A path that moves
+such a layer, has more or fewer of them, or takes them from several models computes something else
+than its models do.
 """
 
 import json
@@ -11,11 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
 from stages.errors import RecipeError
 from stages.merge.architecture.configured_layers import ConfiguredLayers
 from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.paths.fold_check import TOLERANCE, Trial
-from stages.merge.paths.small_copy import quiet, without_last_layer
+from stages.merge.paths.small_copy import quiet, why_shared, without_last_layer
+
+_NOISE = 0.3  # standard deviation of what is added to tensors that a layer should not read
 
 
 def why_place_matters(config: Mapping[str, Any]) -> str | None:
@@ -34,7 +40,26 @@ def why_depth_matters(config: Mapping[str, Any]) -> str | None:
     return _tried(json.dumps(config, sort_keys=True), _PlaceTrial.why_depth_matters)
 
 
-@lru_cache(maxsize=32)
+def why_others_matter(config: Mapping[str, Any]) -> str | None:
+    """Return why a layer is another one after other layers, or None where it is not.
+
+    An architecture of which no small copy can be made is not tried.
+    """
+    sharing = why_shared(config)
+    if sharing is not None:
+        return f"{sharing}. Keep all layers of one model, in their order."
+    return _tried(json.dumps(config, sort_keys=True), _PlaceTrial.why_others_matter)
+
+
+def why_outside_matters(config: Mapping[str, Any]) -> str | None:
+    """Return why a layer is another one beside another model's embeddings, or None.
+
+    An architecture of which no small copy can be made is not tried.
+    """
+    return _tried(json.dumps(config, sort_keys=True), _PlaceTrial.why_outside_matters)
+
+
+@lru_cache(maxsize=64)
 def _tried(config: str, why: Callable[["_PlaceTrial"], str | None]) -> str | None:
     try:
         with quiet(), TemporaryDirectory(prefix="germline-") as folder:
@@ -44,7 +69,7 @@ def _tried(config: str, why: Callable[["_PlaceTrial"], str | None]) -> str | Non
 
 
 class _PlaceTrial(Trial):
-    """A small model whose layers change places, or of which the last is left out."""
+    """A small model whose layers change places, or stand among others, or lack the last."""
 
     def why_place_matters(self) -> str | None:
         """Return why a layer does something else where another of its kind stands."""
@@ -111,4 +136,48 @@ class _PlaceTrial(Trial):
                     f"model_type {self._name}: layer {layer} of a small model of it does "
                     "something else where there is a layer less. Keep the number of layers."
                 )
+        return None
+
+    def why_others_matter(self) -> str | None:
+        """Return why a layer does something else where other layers hold other weights."""
+        layer = self._reader(lambda at, own: at not in (None, own))
+        if layer is None:
+            return None
+        return (
+            f"model_type {self._name}: a layer reads more than the stream, as layer {layer} of a "
+            "small model of it reads what an earlier layer left. Keep all layers of one model, in "
+            "their order."
+        )
+
+    def why_outside_matters(self) -> str | None:
+        """Return why a layer does something else where what is in no layer holds other weights."""
+        layer = self._reader(lambda at, _: at is None)
+        if layer is None:
+            return None
+        return (
+            f"model_type {self._name}: a layer reads more than the stream, as layer {layer} of a "
+            "small model of it reads tensors that are in no layer, of which a child has one for "
+            "all. Take all layers from the same models."
+        )
+
+    def _reader(self, is_changed: Callable[[int | None, int], bool]) -> int | None:
+        """Return a layer that adds something else to a stream where other tensors are changed.
+
+        A layer of each kind is asked, and the second and the last, which have layers before them.
+        ``is_changed`` is asked with the layer that a tensor is in, and the layer that is tried.
+        """
+        last = self._layout.stacks[self._stack].num_layers - 1
+        for layer in sorted({*self.kinds.values(), min(1, last), last}):
+            stream = self._stream(layer)
+            expected = self._adds(layer, {}, (1, 1), stream)
+            generator = torch.Generator().manual_seed(1)
+            changed = dict(self._tensors)
+            for name, tensor in self._tensors.items():
+                if is_changed(self._at(name), layer) and tensor.is_floating_point():
+                    noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+                    changed[name] = tensor + _NOISE * noise
+            with self._loaded(changed) as model:
+                actual = self._through(model, layer, stream) - stream
+            if (actual - expected).abs().max() > TOLERANCE * expected.abs().max():
+                return layer
         return None

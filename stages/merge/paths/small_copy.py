@@ -6,7 +6,7 @@ before a child is planned.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -106,11 +106,9 @@ def _small_config(config: Mapping[str, Any]) -> Any:
             f"model_type {text.model_type} is an encoder-decoder. Gains are for models of one "
             "stack of layers; leave them out."
         )
-    if getattr(text, "num_kv_shared_layers", 0):
-        raise RecipeError(
-            f"model_type {text.model_type}: its last {text.num_kv_shared_layers} layers use keys "
-            "and values of others (num_kv_shared_layers). Gains are not for these; leave them out."
-        )
+    sharing = why_shared(config)
+    if sharing is not None:
+        raise RecipeError(f"{sharing}. Gains are not for these; leave them out.")
     with torch.device("meta"):
         if _num_weights(AutoModel.from_config(text)) <= MAX_WEIGHTS:
             return text
@@ -122,6 +120,21 @@ def _small_config(config: Mapping[str, Any]) -> Any:
             f"have {size} weights. Leave gains out."
         )
     return small
+
+
+def why_shared(config: Mapping[str, Any]) -> str | None:
+    """Return that the last layers use keys of earlier ones, or None where they do not."""
+    whole = read_config(config)
+    text: Any = None
+    with suppress(ValueError):  # it has several language models; which is meant cannot be told
+        text = None if whole is None else whole.get_text_config()
+    count = getattr(text, "num_kv_shared_layers", 0)
+    if not count:
+        return None
+    return (
+        f"model_type {text.model_type}: its last {count} layers use keys and values of others "
+        "(num_kv_shared_layers)"
+    )
 
 
 def without_last_layer(model: nn.Module) -> nn.Module:

@@ -13,7 +13,12 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import Faults
 from stages.merge.architecture.child_config import Origins, is_halved
 from stages.merge.architecture.tensor_matching import known
-from stages.merge.paths.layer_places import why_depth_matters, why_place_matters
+from stages.merge.paths.layer_places import (
+    why_depth_matters,
+    why_others_matter,
+    why_outside_matters,
+    why_place_matters,
+)
 from stages.merge.plan.arrangement import Arrangement, common_length, place_of, why_fixed
 from stages.merge.plan.outside_layers import Outside
 from stages.merge.plan.renumbered_layers import Modules
@@ -140,9 +145,13 @@ class _Builder:
         is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
         is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
         problem = why_fixed(name, frame, origins) if is_moved else None
-        if is_moved and is_main:
+        if is_main and not self._arrangement.is_whole:
             has_same_depth = len(origins) == frame.layers(name).num_layers
-            problem = problem or _why_other(self._frame.model.config, has_same_depth)
+            config = self._frame.model.config
+            if is_moved:
+                problem = problem or _why_other(config, has_same_depth=has_same_depth)
+            if len({frozenset(span.ancestor for span in part.spans) for part in slices}) > 1:
+                problem = problem or why_others_matter(config) or why_outside_matters(config)
         if problem:
             self._faults.add(problem)
         if not self._arrangement.is_whole and (is_moved or is_main):
@@ -241,6 +250,7 @@ def _row(
     return ChildRow(key, key, module, layer, is_before, base, parents, gains=gains)
 
 
-def _why_other(config: Mapping[str, Any], has_same_depth: bool) -> str | None:
+def _why_other(config: Mapping[str, Any], *, has_same_depth: bool) -> str | None:
     """Return why layers that are moved, added or left out compute something else."""
-    return why_place_matters(config) or (None if has_same_depth else why_depth_matters(config))
+    by_depth = None if has_same_depth else why_depth_matters(config)
+    return why_place_matters(config) or by_depth or why_others_matter(config)

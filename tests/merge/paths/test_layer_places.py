@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 import transformers as t
 from transformers import PretrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from stages.errors import RecipeError
-from stages.merge.paths.layer_places import why_depth_matters, why_place_matters
+from stages.merge.paths.layer_places import (
+    why_depth_matters,
+    why_others_matter,
+    why_outside_matters,
+    why_place_matters,
+)
+from stages.merge.paths.small_copy import small_copy
 from stages.merge.plan.planner import plan
 from tests.merge.architecture.families import SMALL
 from tests.merge.paths.test_gains import path_recipe, two_models
@@ -53,3 +60,46 @@ def test_path_of_another_depth_is_refused_where_the_depth_matters(tmp_path: Path
     for other in (hops[:3], [*hops, hops[-1]]):
         with pytest.raises(RecipeError, match="Keep the number of layers"):
             plan(path_recipe(models, other), models)
+
+
+# What a layer reads besides the stream, or nothing.
+READS = {
+    "llama": "",
+    "gpt_neox": "",
+    "zaya": "reads what an earlier layer left",  # the router's states
+    "gemma3n_text": "layers use keys and values of others",
+    "gemma4_text": "reads tensors that are in no layer",  # embeddings for each layer
+    "roformer": "reads tensors that are in no layer",  # a table of rotations
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+def test_layers_that_read_more_than_the_stream_are_told(kind: str) -> None:
+    """What stands around a layer of a small model is changed, and the stream stays."""
+    config = CONFIG_MAPPING[kind]().to_dict()
+    said = why_others_matter(config) or why_outside_matters(config)
+    assert said is None if not READS[kind] else READS[kind] in (said or "")
+
+
+def test_paths_through_layers_that_read_tensors_for_all_layers_are_of_one_model(
+    tmp_path: Path,
+) -> None:
+    """RoFormer's layers share a table: the child has one, so layers of two models are refused."""
+    config = small_copy(CONFIG_MAPPING["roformer"](is_decoder=True).to_dict()).config
+    assert isinstance(config, PretrainedConfig)
+    models = two_models(config, "RoFormerForCausalLM", tmp_path)
+    whole = [(0, layer, 1.0, 1.0) for layer in range(4)]
+    assert plan(path_recipe(models, [*whole[:2], *whole[1:]]), models).config
+    with pytest.raises(RecipeError, match="Take all layers from the same models"):
+        plan(path_recipe(models, [*whole[:3], (1, 3, 1.0, 1.0)]), models)
+
+
+def test_paths_through_layers_that_read_what_others_left_are_refused(tmp_path: Path) -> None:
+    """A router of Zaya takes in the states of the one before it."""
+    config = small_copy(CONFIG_MAPPING["zaya"]().to_dict()).config
+    assert isinstance(config, PretrainedConfig)
+    models = two_models(config, "ZayaForCausalLM", tmp_path)
+    whole = [(0, layer, 1.0, 1.0) for layer in range(4)]
+    assert plan(path_recipe(models, whole), models).config
+    with pytest.raises(RecipeError, match="Keep all layers of one model"):
+        plan(path_recipe(models, [*whole[:3], (1, 3, 1.0, 1.0)]), models)
