@@ -3,6 +3,7 @@
 The JSONL file is the truth; tables are derived from it (table.py).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -36,6 +37,11 @@ def scan_name(number: int) -> str:
 def candidate_name(generation: int, number: int) -> str:
     """Return the name of a candidate: g03-c07 is number 7 of generation 3."""
     return f"g{generation:02d}-c{number:02d}"
+
+
+def is_row_name(name: str) -> bool:
+    """Return whether a candidate of a search or of a scan may have this name."""
+    return re.fullmatch(r"[gs]\d{2,}-c\d{2,}", name) is not None
 
 
 @dataclass(frozen=True, slots=True)

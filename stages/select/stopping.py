@@ -70,10 +70,11 @@ def check_stop(params: SelectParams, num_scanned: int = 0) -> None:
             )
         most = params.generations - (2 if is_steady(params) and window_of(params) > 1 else 1)
         if stop.patience is not None and stop.patience >= most:
+            advice = f"Give fewer than {most}, raise" if most > 1 else "Raise"
             faults.add(
                 f"patience is {stop.patience}, and the search has {params.generations} "
-                "generations: it could never end early. Give fewer than "
-                f"{max(most, 1)}, raise select.generations, or leave it out."
+                f"generations: it could never end early. {advice} select.generations, or leave it "
+                "out."
             )
         if stop.patience is not None and params.racing.rungs:
             faults.add(

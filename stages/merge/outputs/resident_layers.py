@@ -15,6 +15,7 @@ from stages.merge.architecture.configured_layers import ConfiguredLayers
 from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.plan.plan import Plan, TensorPlan
 
+_NUMBERS = ("layer_idx", "layer_id")  # a layer's place in the cache; the second is GPT-Neo's
 _ADVICE = "Write the child as a model folder and score that."
 
 
@@ -153,8 +154,9 @@ class ResidentLayers:
                 layer = stock[used[kind]]
                 used[kind] += 1
             for module in layer.modules():
-                if hasattr(module, "layer_idx"):
-                    module.layer_idx = number  # type: ignore[assignment]  # in the cache
+                for name in _NUMBERS:
+                    if hasattr(module, name):
+                        setattr(module, name, number)
             layers.append(layer)
         return layers
 

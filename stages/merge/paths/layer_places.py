@@ -1,9 +1,9 @@
 """Whether a layer does the same wherever it stands, tried on a small random model.
 
-A layer's number, or how many layers there are, may be part of its arithmetic, and it may read more
-than the stream: what other layers leave for it, or tensors that serve all layers. A path that moves
-such a layer, has more or fewer of them, or takes them from several models computes something else
-than its models do.
+A layer's number, or how many layers there are, may be part of its arithmetic, and it may read
+more than the stream: what other layers leave for it, or tensors that serve all layers. A path that
+moves such a layer, has more or fewer of them, or takes them from several models computes something
+else than its models do.
 """
 
 import json

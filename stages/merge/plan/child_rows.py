@@ -141,22 +141,25 @@ class _Builder:
         rows, origins = self._stacked(name, slices)
         if span_faults:  # which layers the child has is not known, so nothing follows from them
             return rows
-        frame = self._models[0]
-        is_moved = [n for _, n in origins] != [*range(frame.layers(name).num_layers)]
-        is_main = name == self._frame.layout.main and not is_halved(self._frame.model.config)
+        if not self._arrangement.is_whole:
+            self._arrange(name, slices, origins)
+        return rows
+
+    def _arrange(self, name: str, slices: Sequence[Slice], origins: Origins) -> None:
+        """Take note of where a module's layers come from, and of why they cannot."""
+        frame, config = self._models[0], self._frame.model.config
+        depth = frame.layers(name).num_layers
+        is_moved = [n for _, n in origins] != [*range(depth)]
+        is_main = name == self._frame.layout.main and not is_halved(config)
         problem = why_fixed(name, frame, origins) if is_moved else None
-        if is_main and not self._arrangement.is_whole:
-            has_same_depth = len(origins) == frame.layers(name).num_layers
-            config = self._frame.model.config
-            if is_moved:
-                problem = problem or _why_other(config, has_same_depth=has_same_depth)
-            if len({frozenset(span.ancestor for span in part.spans) for part in slices}) > 1:
-                problem = problem or why_others_matter(config) or why_outside_matters(config)
+        if is_main and is_moved:
+            problem = problem or _why_other(config, has_same_depth=len(origins) == depth)
+        if is_main and len({frozenset(s.ancestor for s in part.spans) for part in slices}) > 1:
+            problem = problem or why_others_matter(config) or why_outside_matters(config)
         if problem:
             self._faults.add(problem)
-        if not self._arrangement.is_whole and (is_moved or is_main):
+        if is_moved or is_main:
             self._origins[name] = origins
-        return rows
 
     def _is_everywhere(self, name: str, used: Sequence[int]) -> bool:
         lacking = [

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from stages.recipe.recipe import COMPONENTS, NestedRecipe, Recipe, Rule, Slice, Value
+from stages.recipe.recipe import COMPONENTS, ModuleLayers, NestedRecipe, Recipe, Rule, Slice, Value
 
-_MODULE = "default"  # the language model; other modules are spelled out as exceptions
+_MODULE = "default"  # a model's only module; rules of others are spelled out as exceptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def composition(recipe: Recipe, num_layers: int) -> Composition:
 
 def stream_scale_of(recipe: Recipe) -> float:
     """Return what the stream is multiplied by before the first layer of a path."""
-    return next((m.stream_scale for m in recipe.layers if m.module == _MODULE), 1.0)
+    return next((module.stream_scale for module in _language_models(recipe)), 1.0)
 
 
 def merges_in(recipe: Recipe) -> list[NestedRecipe]:
@@ -154,13 +154,20 @@ def _named(
 def hops_of_recipe(recipe: Recipe) -> Iterator[PathLayer]:
     """Yield the hops of the language model's layers; nothing where whole models are merged."""
     number = 0
-    for module in recipe.layers:
-        if module.module != _MODULE:
-            continue
+    for module in _language_models(recipe):
         for part in module.slices:
             for offset in range(part.spans[0].length):
                 yield _hop(number, part, offset, recipe)
                 number += 1
+
+
+def _language_models(recipe: Recipe) -> Sequence[ModuleLayers]:
+    """Return the layers of the language model, if there are any.
+
+    Next to a vision tower it has a name of its own; a path of a search goes through it alone.
+    """
+    named = [module for module in recipe.layers if module.module == _MODULE]
+    return named or recipe.layers[: len(recipe.layers) == 1]
 
 
 def _hop(number: int, part: Slice, offset: int, recipe: Recipe) -> PathLayer:

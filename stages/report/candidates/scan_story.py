@@ -86,7 +86,8 @@ def scan_story(rows: Sequence[Row]) -> ScanStory:
         if first != second:
             splices.append(ScannedSplice(row.name, first, second, cut, fitness, stderr, ended))
         else:
-            damped = path[cut].mlp_gain != 1.0
+            # Layers of one branch have no gain of the other.
+            damped = (path[cut].attention_gain, path[cut].mlp_gain) != (1.0, 1.0)
             repeats.append(
                 ScannedRepeat(row.name, first, start, cut - start, damped, fitness, stderr, ended)
             )

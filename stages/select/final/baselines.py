@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.errors import ParamsError
+from stages.lineage.rows import is_row_name
 from stages.params.merge_params import MergeParams
 from stages.recipe.canonical import canonical
 from stages.recipe.method_spec import MethodSpec
@@ -86,6 +87,12 @@ def check_names(parent_names: Sequence[str], reference_names: Sequence[str] = ()
     Raises:
         ParamsError: one has.
     """
+    rows = [name for name in (*parent_names, *reference_names) if is_row_name(name)]
+    if rows:
+        raise ParamsError(
+            f"params.yaml: a model is called {rows[0]!r}, as candidates are. Give the parent or "
+            "reference another name."
+        )
     for name in reference_names:
         if name in (*RESERVED, *parent_names):
             raise ParamsError(

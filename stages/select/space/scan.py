@@ -30,6 +30,12 @@ def check_scan(params: SelectParams, num_starts: int) -> None:
             f"params.yaml: select.scan.budget is {scan.budget}, and select.space.layers is not "
             "given. A scan tries paths; give layers, or set budget to 0."
         )
+    if "starts" in scan.model_fields_set and scan.starts > scan.budget > 0:
+        raise ParamsError(
+            f"params.yaml: select.scan.starts is {scan.starts}, and budget {scan.budget}: there "
+            f"are as many starts as evaluations, at most. Give {scan.budget} or fewer, or raise "
+            "budget."
+        )
     if scan.budget and num_starts + scan.starts > params.population:
         raise ParamsError(
             f"params.yaml: select.scan.starts is {scan.starts} and select.warm_start gives "

@@ -28,8 +28,12 @@ def check_settings(params: SelectParams) -> None:
                 f"archive is given and {' and '.join(dict.fromkeys(names))} keeps none. Leave "
                 f"archive out, or choose {' or '.join(_WITH_ARCHIVE)}."
             )
-        if "sigma" in given and name in _WITHOUT_SIGMA:
-            faults.add(f"sigma is given and {name} draws uniformly. Leave sigma out.")
+        if "sigma" in given and {*names} <= {*_WITHOUT_SIGMA}:
+            draw = "draws" if len({*names}) == 1 else "draw"
+            faults.add(
+                f"sigma is given and {' and '.join(dict.fromkeys(names))} {draw} uniformly. Leave "
+                "sigma out."
+            )
         for section, switch in ((params.racing, "rungs"), (params.scan, "budget")):
             idle = sorted(section.model_fields_set)
             if idle and switch not in idle:

@@ -95,6 +95,8 @@ def test_check_says_where_too_few_files_may_be_open(tmp_path: Path) -> None:
         ({"select": {"stop": {"items": 83}, "racing": {"rungs": [5, 9]}}}, "takes 84 items"),
         ({"select": {"stop": {"target": 1.5}}}, "no fitness reaches it"),
         ({"select": {"stop": {"patience": 15}}}, "it could never end early"),
+        ({"download": {"parents": {"g00-c03": "zoo:math"}}}, "is called 'g00-c03', as candidates"),
+        ({"evaluate": {"references": {"s00-c00": LOCAL}}}, "is called 's00-c00', as candidates"),
         ({"evaluate": {"references": {"math": LOCAL}}}, "'math' is the name of another model"),
         ({"evaluate": {"references": {"ties": LOCAL}}}, "'ties' is the name of another model"),
         ({"evaluate": {"backend": LOCAL}}, "local-completions has no way to load a candidate"),

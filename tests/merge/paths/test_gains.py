@@ -63,6 +63,22 @@ FAMILIES: dict[str, tuple[PretrainedConfig, str, tuple[str, str]]] = {
         "GPT2LMHeadModel",
         ("attn", "mlp"),
     ),
+    "gpt_neo": (
+        t.GPTNeoConfig(
+            hidden_size=16,
+            intermediate_size=24,
+            num_layers=3,
+            num_heads=2,
+            max_position_embeddings=32,
+            vocab_size=64,
+            window_size=3,
+            attention_types=[[["global", "local", "global"], 1]],
+            bos_token_id=1,
+            eos_token_id=2,
+        ),
+        "GPTNeoForCausalLM",
+        ("attn", "mlp"),
+    ),
     "gpt_neox": (
         t.GPTNeoXConfig(**{**_NO_KV, "num_hidden_layers": 3}),
         "GPTNeoXForCausalLM",

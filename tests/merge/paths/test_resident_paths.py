@@ -29,7 +29,7 @@ def said(model: PreTrainedModel) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "family", ["llama_tied_with_biases", "gemma3", "gpt2", "gpt_neox", "qwen3_moe"]
+    "family", ["llama_tied_with_biases", "gemma3", "gpt2", "gpt_neo", "gpt_neox", "qwen3_moe"]
 )
 def test_resident_path_computes_what_its_checkpoint_computes(family: str, tmp_path: Path) -> None:
     """A long path, a short one, the whole model and the long one again: bit for bit, in turn."""

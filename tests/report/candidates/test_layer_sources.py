@@ -93,3 +93,17 @@ def test_rules_of_tensors_are_exceptions_in_words(rule: Rule, said: str) -> None
     layers: Composition = composition(merged(rule, Rule({"weight": 1.0})), 2)
     assert (f"{said}: task_arithmetic with weight 0.0",) == layers.exceptions
     assert {1.0} == {layer.values["weight"] for layer in layers.layers}
+
+
+def test_the_path_of_a_model_that_sees_is_that_of_its_language_model() -> None:
+    """Beside a vision tower the language model has a name; of two halves neither is pictured."""
+    slices = tuple(Slice((Span(place, 0, 2),), None) for place in (0, 1))
+
+    def path(*modules: ModuleLayers) -> tuple[PathLayer, ...]:
+        recipe = Recipe("passthrough", (MATH, WORDS), (Rule({}),), layers=modules)
+        return composition(recipe, 4).path
+
+    named = path(ModuleLayers("model.language_model", slices, 0.5))
+    assert named == path(ModuleLayers("default", slices))
+    assert [hop.sources for hop in named][1:3] == [(("math", 1),), (("words", 0),)]
+    assert () == path(ModuleLayers("encoder", slices), ModuleLayers("decoder", slices))

@@ -37,6 +37,17 @@ def test_repeats_are_told_by_model_start_and_length() -> None:
     assert () == scan.splices
 
 
+def test_blocks_of_layers_without_an_mlp_are_damped_by_their_other_branch() -> None:
+    """The layers of Mamba have no gain of an MLP; a damped block of them is not a plain one."""
+    rows = scan_rows(paths("blocks", parents=1, **GAINS))
+    for number, row in enumerate(rows):
+        slices = [part for module in row.recipe.layers for part in module.slices]
+        own = tuple(replace(part, mlp_gain=1.0) for part in slices)
+        layers = tuple(replace(module, slices=own) for module in row.recipe.layers)
+        rows[number] = replace(row, recipe=replace(row.recipe, layers=layers))
+    assert [False, True] * 10 == [one.damped for one in scan_story(rows).repeats]
+
+
 def test_a_merge_is_not_called_a_parent() -> None:
     """Where the pool is the space's own merge, whole or repeated."""
     scan = scan_story(scan_rows(paths("blocks", methods=("linear",), pool="merge")))

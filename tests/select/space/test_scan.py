@@ -60,6 +60,13 @@ def test_a_budget_thins_what_comes_after_the_parents() -> None:
             },
             "scan.starts is 8 and select.warm_start gives 5, select.population is 12",
         ),
+        (
+            {
+                "scan": {"budget": 2, "starts": 4},
+                "space": {"methods": [], "layers": {"encoding": "pick"}},
+            },
+            "scan.starts is 4, and budget 2",
+        ),
     ],
 )
 def test_a_scan_that_has_no_use_is_refused(params: dict[str, object], said: str) -> None:

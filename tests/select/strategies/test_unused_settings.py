@@ -26,6 +26,14 @@ from tests.select.steps import params_of
         ),
         ({"optimizer": "random", "sigma": 0.1}, "sigma is given and random draws uniformly"),
         ({"optimizer": "LHSSearch", "sigma": 0.1}, "sigma is given and LHSSearch draws"),
+        (
+            {
+                "optimizer": "islands",
+                "sigma": 0.1,
+                "islands": {"optimizers": ["random", "Sobol"]},
+            },
+            "sigma is given and random and Sobol draw uniformly",
+        ),
         ({"racing": {"keep": 0.3}}, "racing has keep and no rungs"),
         ({"scan": {"starts": 2}}, "scan has starts and no budget"),
     ],

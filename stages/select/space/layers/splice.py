@@ -31,8 +31,7 @@ class Splice(Encoding):
 
     def depths(self) -> tuple[int, int]:
         """Return the depths without overlaps, and with the longest at every cut."""
-        longest = min(self._overlap, self._bounds[1] - self.first)
-        return self.num_layers, self.num_layers + self._num_cuts * longest
+        return self.num_layers, self.num_layers + self._num_cuts * self._overlap
 
     def check(self, faults: Faults) -> None:
         """Find cuts that have no layers between them, and a pool of one."""
@@ -45,10 +44,12 @@ class Splice(Encoding):
                 f"{self.num_layers} layers, {self.first} first and {self.num_layers - self.stop} "
                 f"last ones fixed, there are {high - low + 1} places to cut; lower it."
             )
-        if self._overlap > high:
+        longest = high - self.first
+        if self._overlap > longest and low <= high:
+            fixed = f" and behind the {self.first} fixed ones" if self.first else ""
             faults.add(
-                f"params.yaml: select.space.layers.overlap is {self._overlap}. At most {high} "
-                f"layers of {self.num_layers} lie before a cut; lower it."
+                f"params.yaml: select.space.layers.overlap is {self._overlap}. At most {longest} "
+                f"layers of {self.num_layers} lie before a cut{fixed}; lower it."
             )
 
     def genes(self) -> tuple[Gene, ...]:

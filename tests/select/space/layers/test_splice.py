@@ -61,3 +61,12 @@ def test_overlaps_share_the_room_that_there_is() -> None:
     )
     cuts = {"cut1": 4, "cut1__overlap": 2, "cut2": 3, "cut2__overlap": 2}
     assert path_of(space, **models, **cuts) == "a0 a1 a2 b1 b2 b3 a4 a5"
+
+
+def test_an_overlap_into_fixed_layers_is_refused() -> None:
+    """Its longest values would all be the same path."""
+    with pytest.raises(
+        ParamsError, match=r"overlap is 3\. At most 2 layers of 6 lie before a cut"
+    ):
+        paths("splice", overlap=3, first_fixed=3, last_fixed=1)
+    assert paths("splice", overlap=2, first_fixed=3, last_fixed=1).genes
