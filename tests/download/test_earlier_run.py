@@ -96,9 +96,9 @@ def test_a_run_without_a_champion_is_refused(source: str, said: str) -> None:
 def test_the_champion_of_this_project_is_not_its_own_parent() -> None:
     """A run would change what it began with."""
     Path("data/champion").mkdir()
-    for place in ("run:data/champion", "./data/champion"):
+    for source in ("run:data/champion", "./data/champion"):
         with pytest.raises(ParamsError, match="data/champion is the champion of this project"):
-            requests(params(evolved=place), OUT)
+            requests(params(evolved=source), OUT)
 
 
 @pytest.mark.usefixtures("project")

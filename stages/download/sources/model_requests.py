@@ -52,10 +52,10 @@ def requests(params: DownloadParams, out: Path) -> list[ModelRequest]:
                     f"{local} is inside {out.as_posix()}, which this stage replaces. Move "
                     "the model elsewhere in the project."
                 )
-            for place in source.places:
-                if isinstance(place, EarlierRun | Local) and _is_own(place):
+            for part in source.places:
+                if isinstance(part, EarlierRun | Local) and _is_own(part):
                     faults.add(
-                        f"{place} is the champion of this project, which each run replaces. Copy "
+                        f"{part} is the champion of this project, which each run replaces. Copy "
                         "the champion's folder, or start from the project that it was copied from."
                     )
             wanted.append(ModelRequest(name, source, where, params.trust_remote_code))
@@ -88,9 +88,9 @@ def raise_all(faults: Iterable[str]) -> None:
     collected.raise_as(CheckpointError)
 
 
-def _is_own(place: EarlierRun | Local) -> bool:
-    """Return whether a place is the project in the working directory, or its champion's folder."""
-    folder = Path(place.path).expanduser().resolve()
+def _is_own(part: EarlierRun | Local) -> bool:
+    """Return whether a source is the project in the working directory, or its champion."""
+    folder = Path(part.path).expanduser().resolve()
     return folder in (Path.cwd(), (Path.cwd() / CHAMPION).resolve())
 
 

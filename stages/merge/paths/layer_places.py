@@ -52,7 +52,7 @@ def why_others_matter(config: Mapping[str, Any]) -> str | None:
 
 
 def why_outside_matters(config: Mapping[str, Any]) -> str | None:
-    """Return why a layer is another one beside another model's embeddings, or None.
+    """Return why a layer is another one next to another model's embeddings, or None.
 
     An architecture of which no small copy can be made is not tried.
     """

@@ -96,8 +96,8 @@ def test_rules_of_tensors_are_exceptions_in_words(rule: Rule, said: str) -> None
 
 
 def test_the_path_of_a_model_that_sees_is_that_of_its_language_model() -> None:
-    """Beside a vision tower the language model has a name; of two halves neither is pictured."""
-    slices = tuple(Slice((Span(place, 0, 2),), None) for place in (0, 1))
+    """Next to a vision tower the language model has a name; of two halves neither is pictured."""
+    slices = tuple(Slice((Span(ancestor, 0, 2),), None) for ancestor in (0, 1))
 
     def path(*modules: ModuleLayers) -> tuple[PathLayer, ...]:
         recipe = Recipe("passthrough", (MATH, WORDS), (Rule({}),), layers=modules)
