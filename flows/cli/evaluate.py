@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from flows.cli.wrong_usage import as_usage
+
 
 @click.command("evaluate")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
@@ -84,21 +86,22 @@ def evaluate_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     names = tuple(name.strip() for text in tasks for name in text.split(",") if name.strip())
     if tasks and not names:
         raise click.BadParameter("names no task.", param_hint="--tasks")
-    job = EvaluateJob(
-        models=models,
-        tasks=names,
-        include_path=include_path,
-        split=split,
-        limit=limit,
-        metric=metric,
-        filter=filter_name,
-        batch_size=batch_size,
-        device=device,
-        settings=settings,
-        samples=samples,
-        as_json=as_json,
-        offline=offline,
-    )
+    with as_usage():
+        job = EvaluateJob(
+            models=models,
+            tasks=names,
+            include_path=include_path,
+            split=split,
+            limit=limit,
+            metric=metric,
+            filter=filter_name,
+            batch_size=batch_size,
+            device=device,
+            settings=settings,
+            samples=samples,
+            as_json=as_json,
+            offline=offline,
+        )
 
     def work() -> None:
         from flows.evaluation.evaluation_progress import EvaluationProgress

@@ -2,6 +2,8 @@
 
 import click
 
+from flows.cli.wrong_usage import as_usage
+
 
 @click.command("serve")
 @click.option(
@@ -16,6 +18,8 @@ import click
 def serve_command(cron: str, port: int | None, push: bool) -> None:
     """Register the scheduled deployment and wait for its runs."""
     from flows.prefect_runtime.console import telling
-    from flows.prefect_runtime.schedule import PORT, serve
+    from flows.prefect_runtime.schedule import PORT, check_cron, serve
 
+    with as_usage():
+        check_cron(cron)
     telling(lambda: serve(cron, port=port or PORT, push=push))

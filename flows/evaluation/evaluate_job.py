@@ -3,6 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stages.errors import EvaluationError, ParamsError
+from stages.hashing import nearest
+from stages.lineage.evaluation import ALL_ITEMS, SPLITS
+
+_LEGAL_SPLITS = (*SPLITS, ALL_ITEMS)
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluateJob:
@@ -25,6 +31,26 @@ class EvaluateJob:
     samples: Path | None = None
     as_json: bool = False
     offline: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse words that are wrong whatever the models, the tasks and params.yaml are.
+
+        Raises:
+            EvaluationError: the split is none.
+            ParamsError: a setting is not ``KEY=VALUE``.
+        """
+        if self.split is not None and self.split not in _LEGAL_SPLITS:
+            raise EvaluationError(
+                f"--split {self.split}: no such split. Legal: {', '.join(_LEGAL_SPLITS)}."
+                f"{nearest(self.split, list(_LEGAL_SPLITS))}"
+            )
+        for text in self.settings:
+            key, equals, _ = text.partition("=")
+            if not equals or not all(key.strip().split(".")):
+                raise ParamsError(
+                    f"--set {text}: not KEY=VALUE. Give a key of the section evaluate of "
+                    "params.yaml, such as num_fewshot=5 or model_args.dtype=bfloat16."
+                )
 
     def with_whole_paths(self) -> "EvaluateJob":
         """Return the job that means the same in another working folder."""

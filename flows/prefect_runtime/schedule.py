@@ -92,11 +92,11 @@ def _end_group(child: "subprocess.Popen[str]") -> None:
     child.wait()
 
 
-def serve(cron: str, *, port: int, push: bool) -> None:
-    """Register the deployment, run it by ``cron``, and stay until Ctrl-C or SIGTERM.
+def check_cron(cron: str) -> None:
+    """Refuse what is not a timetable.
 
     Raises:
-        GermlineError: ``cron`` is not a timetable, or the server cannot be used.
+        GermlineError: it is not.
     """
     from prefect.client.schemas.schedules import CronSchedule
 
@@ -107,6 +107,14 @@ def serve(cron: str, *, port: int, push: bool) -> None:
             f"--cron {cron!r}: not a timetable. It has five fields: minute, hour, day, month and "
             "day of the week, such as '0 3 * * *'."
         ) from error
+
+
+def serve(cron: str, *, port: int, push: bool) -> None:
+    """Register the deployment, run it by ``cron``, and stay until Ctrl-C or SIGTERM.
+
+    Raises:
+        GermlineError: the server cannot be used.
+    """
     with stop_signals() as stopped, Server(port, page=True) as server, server.ready() as url:
         say(f"deployment germline/{NAME}, cron {cron!r}, page {url.removesuffix('/api')}")
         say(f"run it now: prefect deployment run germline/{NAME}   stop: Ctrl-C")

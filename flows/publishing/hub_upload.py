@@ -61,6 +61,24 @@ class HubUpload:
         return not (self.is_new or self.sends or self.removes)
 
 
+def check_repo_name(repo: str) -> None:
+    """Refuse what is not a name that a repository of the hub can have.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    fault = CheckpointError(
+        f"{repo}: not a name of a repository. Write ORG/NAME, in letters, digits, '-', '_' and "
+        "'.': at most 96, '-' and '.' neither twice nor at an end."
+    )
+    if repo.count("/") != 1:
+        raise fault
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise fault from error
+
+
 def upload_of(folder: Path, repo: str, *, is_public: bool) -> HubUpload:
     """Return what is to be done so that ``repo`` holds ``folder``; nothing is sent yet.
 
@@ -74,7 +92,6 @@ def upload_of(folder: Path, repo: str, *, is_public: bool) -> HubUpload:
     files = _files(folder)
     _check_card(files)
     with _answered(repo):
-        _check_name(repo)
         info = _remote(repo)
     if info is None:
         return HubUpload(folder, repo, True, is_public, _sizes(files), (), 0)
@@ -154,12 +171,6 @@ def _check_card(files: Mapping[str, Path]) -> None:
         raise CheckpointError(f"{files[CARD]}: {reason}. {_FIX_CARD}") from error
 
 
-def _check_name(repo: str) -> None:
-    if repo.count("/") != 1:
-        raise HFValidationError(f"{repo!r} is not of the form ORG/NAME")
-    validate_repo_id(repo)
-
-
 def _remote(repo: str):  # type: ignore[no-untyped-def]  # a ModelInfo
     """Return what the hub says of a repository; None where there is none that the token opens."""
     if get_token() is None:
@@ -179,8 +190,6 @@ def _answered(repo: str) -> Iterator[None]:
         yield
     except CheckpointError:
         raise
-    except HFValidationError as error:
-        raise CheckpointError(f"{repo}: not a name of a repository. Write ORG/NAME.") from error
     except OfflineModeIsEnabled as error:
         raise CheckpointError(
             f"{repo}: HF_HUB_OFFLINE is set, so nothing is sent. Unset it and run again."

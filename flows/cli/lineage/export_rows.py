@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flows.cli.lineage.half_option import Half, half_option
+from flows.cli.wrong_usage import as_usage
 
 
 @click.command("export", short_help="Write every row of the lineage to FILE, with all scores.")
@@ -33,14 +34,16 @@ def export_rows_command(
       germline lineage export items.parquet --items
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     from flows.inspection.reading import reading
+    from flows.inspection.rows.lineage_export import export_frame, export_rows, kind_of
 
+    with as_usage():
+        kind = kind_of(file, kind)
     with reading(half) as lineage:
         from flows.inspection.item_scores import item_scores
-        from flows.inspection.rows.lineage_export import export_frame, export_rows, kind_of
 
         if items:
             table = item_scores(lineage)
-            export_frame(table, file, kind_of(file, kind), force=force)
+            export_frame(table, file, kind, force=force)
         else:
-            export_rows(lineage.rows, file, kind_of(file, kind), force=force)
+            export_rows(lineage.rows, file, kind, force=force)
         click.echo(f"{file}: {len(table) if items else len(lineage.rows)} rows")

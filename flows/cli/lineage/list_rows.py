@@ -4,6 +4,7 @@ import click
 
 from flows.cli.lineage.generation_range import GenerationRange
 from flows.cli.lineage.half_option import Half, half_option
+from flows.cli.wrong_usage import as_usage
 
 
 @click.command("list")
@@ -67,6 +68,11 @@ def list_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         raise click.UsageError("--json and --csv: give one of them.")
 
     from flows.inspection.reading import reading
+    from flows.inspection.rows.row_filter import comparison_in
+
+    with as_usage():
+        for text in where:
+            comparison_in(text)
 
     with reading(half) as lineage:
         from flows.inspection.rows.listing import RowQuery, listed_rows

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from flows.cli.wrong_usage import as_usage
+
 
 @click.command("push-to-hub", short_help="Upload a model with its card to the Hugging Face hub.")
 @click.argument("model", metavar="ID|FOLDER")
@@ -29,6 +31,10 @@ def push_to_hub_command(
     if as_json and not is_sure:
         raise click.UsageError("--json needs --yes: a question would be part of the JSON")
     from flows.prefect_runtime.console import telling
+    from flows.publishing.hub_upload import check_repo_name
+
+    with as_usage():
+        check_repo_name(repo)
 
     def work() -> None:
         from flows.publishing.push_job import push_model, push_run_model

@@ -82,11 +82,11 @@ def columns_of(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(key for record in records for key in record))
 
 
-def condition_of(text: str, records: Sequence[Record]) -> Condition:
-    """Return the comparison that a person typed.
+def comparison_in(text: str) -> re.Match[str]:
+    """Return the ``key``, ``sign`` and ``value`` of a comparison that a person typed.
 
     Raises:
-        LineageError: it is not one, its column is unknown, or text stands where a number must.
+        LineageError: it is not one.
     """
     match = _COMPARISON.fullmatch(text.strip())
     if match is None:
@@ -94,6 +94,16 @@ def condition_of(text: str, records: Sequence[Record]) -> Condition:
             f"{text!r}: not a comparison. Write COLUMN, one of >= <= > < = != ~ and a value, such "
             "as fitness>0.7, method=ties or ancestors~g03-c01."
         )
+    return match
+
+
+def condition_of(text: str, records: Sequence[Record]) -> Condition:
+    """Return the comparison that a person typed.
+
+    Raises:
+        LineageError: it is not one, its column is unknown, or text stands where a number must.
+    """
+    match = comparison_in(text)
     key, sign, given = key_of(match["key"], records), match["sign"], match["value"].strip()
     if given == _NOTHING and sign in ("=", "==", "!="):
         return Condition(key, sign, None)

@@ -39,7 +39,7 @@ def stored_run(word: str, half: Half | None = None) -> Iterator[StoredRun]:
         GermlineError: it means none, or the run is damaged or not whole.
     """
     if Path(word).is_dir():
-        yield _run(word, Path(word).absolute(), half)
+        yield _run(word, _folder_of_run(Path(word).absolute()), half)
         return
     from stages.store.past_outputs import write_past
 
@@ -53,6 +53,20 @@ def stored_run(word: str, half: Half | None = None) -> Iterator[StoredRun]:
                     "revision has none. Try `dvc fetch --all-commits`."
                 )
         yield _run(word, Path(scratch), half)
+
+
+def _folder_of_run(folder: Path) -> Path:
+    """Return the folder itself; for one that the working folder is in, its project's.
+
+    Another folder without a run is not taken for the project that it lies in: it may be mistyped.
+    """
+    is_run = any((folder / name).exists() for name in ("genomes.jsonl", LINEAGE, SELECTION))
+    if is_run or not Path.cwd().is_relative_to(folder.resolve()):
+        return folder
+    try:
+        return project_folder(folder)
+    except ParamsError:
+        return folder
 
 
 def _project() -> Path:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.inspection.row_scores import figures_of
+from flows.inspection.runs.page_so_far import PAGE_SO_FAR
 from flows.inspection.runs.run_status import RunStatus, StageProgress
 from flows.inspection.stored_lineage import StoredLineage
 from flows.inspection.terminal_text import printable
@@ -42,10 +43,22 @@ def print_status(console: Console, status: RunStatus) -> None:
     if status.progress is not None and (status.holder is not None or _was_stopped(status)):
         _print_progress(console, status.progress)
     if status.lineage is not None:
-        _print_result(console, status.lineage)
+        _print_result(console, status.lineage, is_running=status.holder is not None)
     if status.page is not None:
-        when = " (of the last whole run)" if status.holder is not None else ""
-        console.print(f"page: {printable(str(status.page))}{when}", soft_wrap=True)
+        console.print(f"page: {printable(str(status.page))}{_age_of_page(status)}", soft_wrap=True)
+
+
+def _age_of_page(status: RunStatus) -> str:
+    """Return of what the page is while something runs: a reader may take an old one for new."""
+    holder, progress = status.holder, status.progress
+    if holder is None:
+        return ""
+    if status.page != status.folder / PAGE_SO_FAR:
+        return " (of the last whole run)"
+    is_new = progress is not None and bool(progress.rows) and not progress.has_ended
+    if holder.command == "evolve" and not is_new:
+        return " (of the search before)"
+    return " (of the search so far)" if holder.command == "evolve" else " (of the search)"
 
 
 def _headline(status: RunStatus) -> str:
@@ -104,11 +117,12 @@ def _best_by_task(progress: StageProgress) -> Table:
     return table
 
 
-def _print_result(console: Console, lineage: StoredLineage) -> None:
+def _print_result(console: Console, lineage: StoredLineage, *, is_running: bool) -> None:
     selection = lineage.selection
     console.print(f"last whole search: {len(lineage.rows)} candidates")
     if selection is None:
-        console.print("  no champion was chosen from it yet: `dvc repro`")
+        remedy = "" if is_running else ": `dvc repro`"
+        console.print(f"  no champion was chosen from it yet{remedy}")
         return
     console.print(printable(f"  champion {selection.champion}"))
     for split, figure in _champion(lineage).items():

@@ -60,7 +60,6 @@ def test_a_fault_is_one_line() -> None:
             "truncation is an argument of the model. Give model_args.truncation=true.",
         ),
         (("./oen", "--tasks", "colours.jsonl"), "no such folder. Did you mean 'one'?"),
-        (("one", "--tasks", "colours.jsonl", "--split", "tset"), "Did you mean 'test'?"),
     ):
         result = evaluated(*words, "--samples", "samples.jsonl", code=1)
         (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]

@@ -88,3 +88,24 @@ def test_ctrl_c_during_the_first_imports_prints_nothing(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "germline", "--version"]
     ended = subprocess.run(words, check=False, env=search, capture_output=True, text=True)
     assert (-signal.SIGINT, "") == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lineage", "list", "--where", "fitness"], "'fitness': not a comparison. Write COLUMN"),
+        (["lineage", "export", "rows.xlsx"], "rows.xlsx: its name does not say what to write"),
+        (["evaluate", "model", "--split", "tset"], "Did you mean 'test'?"),
+        (["evaluate", "model", "--set", "num_fewshot"], "not KEY=VALUE"),
+        (["push-to-hub", "champion", "model"], "not a name of a repository. Write ORG/NAME"),
+        (["serve", "--cron", "daily"], "not a timetable. It has five fields"),
+    ],
+)
+def test_words_that_mean_nothing_anywhere_are_wrong_usage(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, as for an unknown option, also where there is no project yet."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, words)
+    assert 2 == result.exit_code
+    assert said in " ".join(result.stderr.split())

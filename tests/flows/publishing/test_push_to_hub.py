@@ -99,7 +99,7 @@ def test_a_public_repository_is_asked_for(hub: UploadHub) -> None:
 
 @pytest.mark.usefixtures("model")
 def test_what_the_hub_refuses_is_one_line(hub: UploadHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong token, one that may not write, none, no network, no such name, offline."""
+    """A wrong token, one that may not write, none, no network, offline."""
 
     def line(*arguments: str) -> str:
         errors = [t for t in push(*arguments, code=1).stderr.splitlines() if "error: " in t]
@@ -113,13 +113,25 @@ def test_what_the_hub_refuses_is_one_line(hub: UploadHub, monkeypatch: pytest.Mo
     monkeypatch.delenv("HF_TOKEN")
     assert "there is no token" in line("model", REPO, "--yes")
     monkeypatch.setenv("HF_TOKEN", UploadHub.writer)
-    assert "Write ORG/NAME" in line("model", "model", "--yes")
     assert "holds no config.json" in line(".", REPO, "--yes")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert "does not answer" in line("model", REPO, "--yes")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in line("model", REPO, "--yes")
     assert hub.repos == {}
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("name", ["model", "org/team/model", "org/my model", "org/model-"])
+@pytest.mark.parametrize("model", ["model", "champion"])
+def test_a_name_that_no_repository_has_is_wrong_usage(
+    hub: UploadHub, model: str, name: str
+) -> None:
+    """It is refused before anything is merged, and before the hub is asked."""
+    assert (
+        f"{name}: not a name of a repository. Write ORG/NAME" in push(model, name, code=2).stderr
+    )
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize(

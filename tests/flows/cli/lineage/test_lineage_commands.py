@@ -133,7 +133,7 @@ def test_export_writes_a_new_file_of_all_rows(at_run: Path, kind: str) -> None:
     assert "mine" == path.read_text()
     germline("lineage", "export", name, "--force")
     assert "mine" != path.read_text(errors="replace")
-    assert "let it end in .csv" in germline("lineage", "export", "rows", code=1).stderr.lower()
+    assert "let it end in .csv" in germline("lineage", "export", "rows", code=2).stderr.lower()
     assert "is a folder" in germline("lineage", "export", ".", "--format", kind, code=1).stderr
     assert "no folder none" in germline("lineage", "export", f"none/a.{kind}", code=1).stderr
 

@@ -63,3 +63,28 @@ def test_status_says_what_happens_and_what_happened(
     assert "nothing is running; evolve of " in text
     assert "champion g02-c01\n  search fitness 0.9167 ± 0.1572" in text
     assert f"page: {tmp_path}/reports/index.html" in text
+
+
+def test_status_says_of_what_the_page_is_while_something_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the last run, of the search before, of this one so far; and asks for no second run."""
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path, is_selected=False)
+    assert "no champion was chosen from it yet: `dvc repro`\n" in said()
+    report, search = Path("reports/index.html"), Path("reports/runs/index.html")
+    search.parent.mkdir(parents=True, exist_ok=True)
+    report.touch()
+    with holding("evolve"):
+        assert f"page: {tmp_path / report} (of the last whole run)\n" in said()
+        search.touch()
+        log = RunLog("evolve", 8)
+        assert f"page: {tmp_path / search} (of the search before)\n" in said()
+        Journal(JOURNAL).add(rows_of_run()[0][:6])
+        log.candidates(6)
+        text = said()
+        assert f"page: {tmp_path / search} (of the search so far)\n" in text
+        assert "no champion was chosen from it yet\n" in text
+    with holding("select"):
+        assert f"page: {tmp_path / search} (of the search)\n" in said()
+    assert f"page: {tmp_path / report}\n" in said()

@@ -92,6 +92,17 @@ def test_folders_of_rows_alone_are_runs(two: Path) -> None:
         compared("one", "one")
 
 
+def test_the_working_folder_means_its_project(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every command does; a folder below it that holds no run may be mistyped, and is named."""
+    (two / "one/dvc.yaml").touch()
+    (two / "one/data/tasks").mkdir()
+    monkeypatch.chdir(two / "one/data")
+    comparison = compared(".", str(two / "two"))
+    assert (CHAMPION, {"select.seed": (1, 2)}) == (comparison.first.best.name, comparison.params)
+    with pytest.raises(LineageError, match=r"run tasks: .*/data/tasks/data/lineage"):
+        compared(".", "tasks")
+
+
 @pytest.mark.usefixtures("two")
 def test_a_run_without_a_scored_candidate_is_refused(two: Path) -> None:
     """There is nothing to compare."""
