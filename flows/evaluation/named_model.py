@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.inspection.stored_lineage import CHAMPION_WORD, read_lineage
 from flows.merging.model_cache import Resolver
 from flows.merging.project_plan import project_plan
 from stages.download.manifest import PARENTS
@@ -57,7 +58,7 @@ def is_candidate(name: str) -> bool:
     """Return whether ``name`` can mean a candidate only; a slip of one is not asked of the hub."""
     if Path(name).is_dir():
         return False
-    if _CANDIDATE.fullmatch(name):
+    if _CANDIDATE.fullmatch(name) or (name == CHAMPION_WORD and _ROWS.is_file()):
         return True
     is_bare = bool(name) and not set("/@+:") & set(name)
     return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name)
@@ -142,6 +143,8 @@ def _row(name: str) -> Row:
     Raises:
         LineageError: it means none, or several.
     """
+    if name == CHAMPION_WORD:
+        return read_lineage().row(name)
     rows = read_rows(_ROWS)
     with at(f"model {name}"):
         try:

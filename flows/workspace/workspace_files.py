@@ -15,6 +15,8 @@ _PIPELINE_HEAD = """\
 # versions.json stands for it, which the first stage writes each time. Files of your own that a
 # run reads (merge.plugins, a scorer) belong into the deps of evolve and select.
 """
+# Outputs are here too: where a later stage fails, DVC takes back the lines for git that it added
+# in that command, also of stages that ended well, and never adds them again.
 GITIGNORE = """\
 .venv/
 .prefect/
@@ -25,6 +27,17 @@ reports/runs/
 dvc_plots/
 .answers/
 .judge/
+/data/parents
+/data/lineage
+/data/kept
+/data/champion
+/data/selection
+/reports/lineage.csv
+/reports/lineage.parquet
+/reports/summary.csv
+/reports/summary.md
+/reports/index.html
+/reports/plots
 """
 DVCIGNORE = """\
 __pycache__/

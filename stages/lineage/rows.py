@@ -241,7 +241,7 @@ def read_rows(path: Path) -> list[Row]:
             raise LineageError(
                 f"{path}, line {number}: not a row of the lineage ({reason}). The file is damaged "
                 "or of another version; restore it with `dvc checkout`, or remove it and run "
-                "`dvc repro evolve`, which repeats the run from the cache."
+                "`dvc repro`, which repeats the run from the cache."
             ) from error
     return rows
 

@@ -33,10 +33,12 @@ def params_findings(params: Params) -> Iterator[Finding]:
     """Give the faults that the check before a run finds, and the size of the run."""
     from flows.pipeline.preflight import check
 
+    faults: list[str] = []
     try:
         check(params, fetches=True)
     except GermlineError as error:
-        for line in str(error).splitlines():
+        faults = str(error).splitlines()
+        for line in faults:
             yield Finding("fault", "params", line.rstrip("."))
     else:
         yield Finding("ok", "params", "params.yaml passes the check before a run")
@@ -45,7 +47,8 @@ def params_findings(params: Params) -> Iterator[Finding]:
         tasks = survey_tasks(params.evaluate.tasks, models.base.folder, models.context)
     except GermlineError as error:
         for line in str(error).splitlines():
-            yield Finding("fault", "models", line.rstrip("."))
+            if line not in faults:
+                yield Finding("fault", "models", line.rstrip("."))
         return
     yield from size_findings(
         size_of(params, models, tasks),

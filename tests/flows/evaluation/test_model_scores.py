@@ -1,5 +1,6 @@
 """A model's scores: those that a run gives, with what was asked and answered."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from flows.evaluation.evaluate_job import EvaluateJob
 from flows.evaluation.evaluation_progress import EvaluationProgress
 from flows.evaluation.model_scores import ModelScores, score_models
+from flows.evaluation.named_model import check_model_name
 from flows.execution.candidates.candidate_scorer import CandidateScorer
 from flows.execution.executor import CandidateJob
 from stages.errors import EvaluationError, GermlineError, LineageError
 from stages.lineage.evaluation import Evaluation
 from stages.lineage.rows import LINEAGE, read_rows
+from stages.params.merge_params import MergeParams
 from tests.flows.evaluation.conftest import lines_of, worker_settings
+from tests.flows.inspection.small_run import write_run
 
 Score = Callable[..., ModelScores]
 
@@ -202,3 +206,15 @@ def test_what_a_model_cannot_be_asked_is_told_before_another_is_scored(score: Sc
         own = [line for line in lines if line.startswith(f"model data/zoo/{name}")]
         said = ("no chat template", "task english_arithmetic, item", "task english_sorting, item")
         assert all(any(part in line for line in own) for part in said), own
+
+
+def test_the_champion_is_a_model_as_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word means the row that was chosen; before that it is said, and no hub is asked."""
+    write_run(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    check_model_name("champion", MergeParams(), offline=False)
+    shutil.rmtree("data/selection")
+    with pytest.raises(LineageError, match="no champion was chosen from these candidates yet"):
+        check_model_name("champion", MergeParams(), offline=False)

@@ -194,3 +194,22 @@ def _surveyed(folder: Path) -> tuple[Params, Survey, list[SurveyedTask]]:
     params = Params.model_validate(sections)
     models = survey(params.download)
     return params, models, survey_tasks(params.evaluate.tasks, folder / "origin", models.context)
+
+
+def test_git_ignores_each_output_that_dvc_keeps_from_the_start(
+    own_models: Path, typed: Typed
+) -> None:
+    """A run that fails half-way leaves no line for git, and `git add .` would take the models."""
+    typed("new", "mine", "--base", "origin", "--parent", "adder=adder")
+    project = own_models / "mine"
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"].values()
+    outs = [out for stage in stages for out in stage.get("outs", []) if isinstance(out, str)]
+    assert {"data/parents", "data/champion", "reports/index.html"} < {*outs}
+    told = subprocess.run(
+        ["git", "check-ignore", *outs, "reports/history.csv", "params.yaml"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outs == told.stdout.splitlines()

@@ -79,3 +79,15 @@ def test_a_project_with_a_fault_ends_with_1(own_models: Path, typed: Typed) -> N
     faults = [f["text"] for f in findings if f["level"] == "fault"]
     assert any("download.parents: missing" in text for text in faults)
     assert any("is not a DVC project" in text for text in faults)
+
+
+def test_a_fault_of_a_task_is_said_once(
+    own_models: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both the check before a run and the look at its size find it."""
+    typed("new", "mine", "--base", "origin", "--parent", "adder=adder", "--task", "sums.csv")
+    (own_models / "mine/data/tasks/sums.csv").write_text("prompt,answer\na,\n")
+    monkeypatch.chdir(own_models / "mine")
+    findings = json.loads(typed("doctor", "--json", code=1).stdout)
+    faults = [f["text"] for f in findings if f["level"] == "fault" and "sums.csv" in f["text"]]
+    assert 1 == len(faults)
