@@ -205,11 +205,11 @@ def test_git_ignores_each_output_that_dvc_keeps_from_the_start(
     stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"].values()
     outs = [out for stage in stages for out in stage.get("outs", []) if isinstance(out, str)]
     assert {"data/parents", "data/champion", "reports/index.html"} < {*outs}
-    told = subprocess.run(
+    output = subprocess.run(
         ["git", "check-ignore", *outs, "reports/history.csv", "params.yaml"],
         cwd=project,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert outs == told.stdout.splitlines()
+    assert outs == output.stdout.splitlines()
