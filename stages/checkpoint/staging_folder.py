@@ -66,12 +66,16 @@ def claim(out: Path) -> tuple[Path, int]:
             _remove(folder)
     while True:
         folder = out.parent / f".{out.name}.{uuid4().hex}.partial"
-        folder.mkdir()
-        with suppress(FileNotFoundError):  # taken for one that was left behind, just now
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            if _lock(descriptor) != errno.EWOULDBLOCK and folder.is_dir():
-                return folder, descriptor
-            os.close(descriptor)
+        try:
+            folder.mkdir()
+            with suppress(FileNotFoundError):  # taken for one that was left behind, just now
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                if _lock(descriptor) != errno.EWOULDBLOCK and folder.is_dir():
+                    return folder, descriptor
+                os.close(descriptor)
+        except BaseException:  # Ctrl-C, before anybody knows of the folder
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def sweep(parent: Path) -> None:

@@ -22,6 +22,20 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     os.close(descriptor)
 
 
+def test_ctrl_c_while_a_folder_is_claimed_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come before the caller knows of the folder."""
+
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fcntl, "flock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        claim(tmp_path / "out")
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_what_is_in_use_stays(tmp_path: Path) -> None:
     """Two may write to one place at once: each has a folder of its own until it ends."""
     first, lock = claim(tmp_path / "out")
