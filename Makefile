@@ -12,7 +12,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle parity smollm2 zoo clean experiments study-strategies study-schedules study-models
+.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle oracle-random parity smollm2 zoo clean experiments study-strategies study-schedules study-models
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -118,7 +118,12 @@ bench-paths: $(STAMP)  ## time switches of paths, and what generations of paths 
 
 oracle: $(STAMP)  ## compare merges with MergeKit's, in an environment of its own
 	@python tools/oracle_venv.py
-	@python -m pytest -m oracle tests/oracle
+	@python -m pytest -m oracle tests/oracle --ignore tests/oracle/random_merges
+
+oracle-random: $(STAMP)  ## the same of random MergeKit files, entry by entry (minutes); NUM=100 SEED=0
+	@python tools/oracle_venv.py
+	@GERMLINE_ORACLE_NUM=$(or $(NUM),100) GERMLINE_ORACLE_SEED=$(or $(SEED),0) \
+		python -m pytest -s -m oracle tests/oracle/random_merges
 
 parity: $(STAMP)  ## compare scores with lm_eval's command line, kinds of task by kinds of model (ten minutes); ONLY=gemma3
 	@python -m pytest -m parity -v -rP -n auto --maxprocesses 4 --dist load tests/parity -k "$(or $(ONLY),test)"

@@ -20,6 +20,10 @@ class Cost:
     peak_bytes: int
 
 
+class JobFailedError(RuntimeError):
+    """What a program says of a job that it could not do."""
+
+
 class Program:
     """A process that answers one JSON line with another; it is warm when the context starts."""
 
@@ -42,7 +46,11 @@ class Program:
         self._process.__exit__(kind, error, trace)  # closes its input, and waits
 
     def run(self, job: dict[str, Any]) -> Cost:
-        """Do one job."""
+        """Do one job.
+
+        Raises:
+            JobFailedError: the program answers with an error.
+        """
         done = threading.Event()
         peaks = [0]
 
@@ -60,6 +68,8 @@ class Program:
         finally:
             done.set()
             watcher.join()
+        if "error" in answer:
+            raise JobFailedError(answer["error"])
         return Cost(answer["seconds"], peaks[0])
 
     def _answer(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Runs under the oracle's Python: carries out MergeKit merges, one for each line of its input.
 
-A line is {"config": {...}, "out": folder, "seed": number or null}; the answer is {"seconds": ...}.
-Only the merge is timed, not the imports.
+A line is {"config": {...}, "out": folder, "seed": number or null}; the answer is {"seconds": ...},
+or {"error": ...} where MergeKit ends with a traceback. Only the merge is timed, not the imports.
 """
 
 import contextlib
@@ -25,15 +25,19 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         for line in sys.stdin:
             job = json.loads(line)
-            recipe = config.MergeConfiguration.model_validate(job["config"])
-            merge_options = options.MergeOptions(
-                copy_tokenizer=False, quiet=True, random_seed=job.get("seed")
-            )
-            start = time.perf_counter()
-            # It sets the random seed, as MergeKit's own command does.
-            merge_options.apply_global_options()
-            merge.run_merge(recipe, job["out"], options=merge_options)
-            answers.write(json.dumps({"seconds": time.perf_counter() - start}) + "\n")
+            try:
+                recipe = config.MergeConfiguration.model_validate(job["config"])
+                merge_options = options.MergeOptions(
+                    copy_tokenizer=False, quiet=True, random_seed=job.get("seed")
+                )
+                start = time.perf_counter()
+                # It sets the random seed, as MergeKit's own command does.
+                merge_options.apply_global_options()
+                merge.run_merge(recipe, job["out"], options=merge_options)
+                answer: dict[str, object] = {"seconds": time.perf_counter() - start}
+            except Exception as error:  # noqa: BLE001 -- whatever MergeKit ends with is the answer
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(answer) + "\n")
             answers.flush()
 
 

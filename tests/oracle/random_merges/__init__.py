@@ -1,0 +1,1 @@
+"""Random MergeKit files through MergeKit and through the command, entry by entry."""
