@@ -112,11 +112,23 @@ class NevergradStrategy(GenerationStrategy):
                 reference = [-value for value in self._worst or lesson.points[0]]
                 self._optimizer.tell(ng.p.MultiobjectiveReference(), reference)
             for proposal, loss in zip(lesson.proposals, self._losses(lesson), strict=True):
-                self._optimizer.tell(self._asked.pop(proposal.name), loss)
+                candidate = self._asked.pop(proposal.name)
+                self._forget(candidate)
+                self._optimizer.tell(candidate, loss)
         self._check_taken(num_generations)
         is_late = 2 * num_generations > self.params.generations
         if is_late and self.averages_centre(self.params):
             self._later_centres.append(self._present_centre())
+
+    def _forget(self, candidate: Any) -> None:
+        """Forget what was told of the point of ``candidate``.
+
+        nevergrad takes a second loss of a point for a second measurement of a noisy value, and
+        then prefers that point to every better one that it was told once. Here both are the same
+        evaluation.
+        """
+        point = candidate.get_standardized_data(reference=self._optimizer.parametrization)
+        self._optimizer.archive.bytesdict.pop(point.tobytes(), None)
 
     def _losses(self, lesson: Lesson) -> list[Any]:
         """Return what nevergrad minimises, in ask order."""

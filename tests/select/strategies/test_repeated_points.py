@@ -1,0 +1,30 @@
+"""A genome that is proposed again is the same evaluation, and no second measurement."""
+
+import pytest
+
+from stages.params.select_params import SelectParams
+from stages.select.space.space import Genome
+from stages.select.strategies.nevergrad_catalogue import LEGAL
+from tests.select.specs import space_of
+from tests.select.steps import centre_of, search_of, step
+
+AVERAGES = ("CMA", "DiagonalCMA", "TBPSA", "NaiveTBPSA", "NoisyDE")  # have a centre of their own
+
+
+@pytest.mark.parametrize("optimizer", [name for name in LEGAL if name not in AVERAGES])
+def test_the_best_point_stays_the_best_when_others_are_told_again(optimizer: str) -> None:
+    """In a space of 36 genomes, most told often, nevergrad's best is the fittest told."""
+    space = space_of("linear", weight=(0.0, 0.5), decimals=1)
+    search = search_of(space, SelectParams(optimizer=optimizer, population=8, generations=12))
+    told: dict[Genome, float] = {}
+
+    def fitness(genome: Genome) -> float:
+        told[genome] = -round(sum(abs(unit - 0.8) for unit in space.to_unit(genome)), 6)
+        return told[genome]
+
+    for _ in range(12):
+        step(search, fitness)
+        centre = centre_of(search)
+        assert centre is not None
+        assert max(told.values()) == told[centre]
+    assert len(told) < 12 * 8
