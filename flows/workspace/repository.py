@@ -35,14 +35,21 @@ def check_tools() -> None:
 def start_repository(folder: Path) -> list[str]:
     """Make ``folder`` a DVC project in git; return what a person should know about it.
 
-    Inside another git repository it is a part of that one, and a DVC project of its own.
+    Inside another git repository it is a part of that one, and a DVC project of its own; where
+    that one ignores ``folder``, it gets a git repository of its own.
 
     Raises:
         GermlineError: git or DVC cannot.
     """
     around = enclosing(folder, ".git")
     notes = []
-    if around is None:
+    is_ignored = around is not None and _is_ignored(folder)
+    if is_ignored:
+        notes.append(
+            f"{folder} is ignored by the git repository {around}: it gets one of its own."
+        )
+    is_inside = around is not None and not is_ignored
+    if not is_inside:
         _start_git(folder)
     else:
         notes.append(
@@ -56,7 +63,7 @@ def start_repository(folder: Path) -> list[str]:
         )
     from stages.store.dvc_project import start_project  # loads DVC
 
-    start_project(folder, _CONFIG, is_inside=around is not None)
+    start_project(folder, _CONFIG, is_inside=is_inside)
     shutil.copytree(bundled(str(PLOTS)), folder / PLOTS)
     return notes
 
@@ -70,6 +77,17 @@ def take_out_of_git(folder: Path) -> None:
         capture_output=True,
         check=False,  # no repository, nothing to take out
     )
+
+
+def _is_ignored(folder: Path) -> bool:
+    """Return whether the repository around ``folder`` ignores what DVC would put into it."""
+    done = subprocess.run(
+        ["git", "check-ignore", "--quiet", ".dvc"],  # noqa: S607  the one of the PATH, as everywhere
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
 
 
 def _start_git(folder: Path) -> None:

@@ -142,6 +142,18 @@ def test_a_project_in_another_repository_is_a_part_of_it(own_models: Path, typed
     assert (own_models / "mine/.dvc/config").is_file()
 
 
+@pytest.mark.parametrize("pattern", ["mine/", "mine/*"])
+def test_a_project_that_the_repository_around_ignores_has_its_own(
+    own_models: Path, typed: Typed, pattern: str
+) -> None:
+    """DVC keeps its files in git, which the one around would not."""
+    subprocess.run(["git", "init", "-q"], check=True)
+    (own_models / ".gitignore").write_text(pattern, encoding="utf-8")
+    said = typed("new", "mine", *MODELS, "--task", "sums.csv").output
+    assert f"mine is ignored by the git repository {own_models}: it gets one of its own" in said
+    assert ".dvc/config" in staged(own_models / "mine")
+
+
 def test_nothing_is_left_in_the_index_of_the_repository_around(tmp_path: Path) -> None:
     """DVC puts files into git as it starts; a project that cannot be is taken out again."""
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)

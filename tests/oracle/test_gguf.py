@@ -1,0 +1,59 @@
+"""``--gguf`` by llama.cpp's own converter: what is read back computes what the folder computes."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaTokenizer
+
+from flows.publishing.gguf_file import GGUF, write_gguf
+from stages.errors import CheckpointError
+from tests.merge.conftest import save_model
+from tests.oracle.conftest import PYTHON
+
+pytestmark = pytest.mark.oracle
+
+
+def _spelled_by_sentencepiece(folder: Path) -> None:
+    """Give the model a tokenizer that the converter knows; words by white space it does not."""
+    sentencepiece = import_module("sentencepiece")  # it has no types
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with (folder / "tokenizer.model").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a cat sat on a mat"] * 9),
+            model_writer=file,
+            vocab_size=24,
+            model_type="bpe",
+            minloglevel=2,
+        )
+    LlamaTokenizer.from_pretrained(folder).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("ties", [True, False])
+def test_a_gguf_file_computes_what_its_folder_does(
+    dtype: torch.dtype, ties: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read back by transformers, in float32: the same logits, bit for bit."""
+    monkeypatch.setenv("PATH", str(PYTHON.parent.absolute()), prepend=":")
+    folder = tmp_path / "model"
+    save_model(folder, seed=3, ties=ties, hidden=64)
+    _spelled_by_sentencepiece(folder)
+    AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).save_pretrained(folder)
+    write_gguf(folder)
+    tokens = torch.tensor([[1, 5, 3, 7, 2]])
+    in_folder = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    in_file = AutoModelForCausalLM.from_pretrained(folder, gguf_file=GGUF, dtype=torch.float32)
+    assert torch.equal(in_folder(tokens).logits, in_file(tokens).logits)
+
+
+def test_a_tokenizer_that_llama_cpp_does_not_know_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the converter's words, and the folder stays."""
+    monkeypatch.setenv("PATH", str(PYTHON.parent.absolute()), prepend=":")
+    save_model(tmp_path / "model", seed=3)
+    with pytest.raises(CheckpointError, match=r"not recognized.*The folder is complete, without"):
+        write_gguf(tmp_path / "model")
