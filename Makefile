@@ -12,7 +12,7 @@ SOURCES := germline stages flows tests zoo tools examples
 
 
 .DEFAULT_GOAL := help
-.PHONY: kills browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle oracle-random parity smollm2 zoo clean experiments study-strategies study-schedules study-models
+.PHONY: kills every-search browser pictures fuzz help install run test test-slow check docs site notebook format lock serve bench-merge bench-evaluate bench-paths study-estimators study-racing study-coverage study-claims oracle oracle-random parity smollm2 zoo clean experiments study-strategies study-schedules study-models
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ fuzz: $(STAMP)  ## 2,700 malformed inputs, each refused in words (minutes); SEED
 kills: $(STAMP)  ## signals to runs, servers, workers at drawn times; no byte may differ (ten minutes); NUM=100 SEED=0
 	@GERMLINE_KILLS=$(or $(NUM),100) GERMLINE_KILLS_SEED=$(or $(SEED),0) \
 		python -m pytest -s -m kills tests/flows/test_kills.py
+
+every-search: $(STAMP)  ## each strategy in each space: workers, a kill and a longer run change no byte (half an hour); ONLY=genetic
+	@python -m pytest -n auto -m kills tests/flows/test_every_search.py -k "$(or $(ONLY),test)"
 
 browser: $(STAMP)  ## the report's page in a real Chromium, from 10 to 10,000 candidates (minutes)
 	@python -m pytest -m browser tests/report/page/test_in_browser.py

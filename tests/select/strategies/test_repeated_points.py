@@ -16,15 +16,15 @@ def test_the_best_point_stays_the_best_when_others_are_told_again(optimizer: str
     """In a space of 36 genomes, most told often, nevergrad's best is the fittest told."""
     space = space_of("linear", weight=(0.0, 0.5), decimals=1)
     search = search_of(space, SelectParams(optimizer=optimizer, population=8, generations=12))
-    told: dict[Genome, float] = {}
+    known: dict[Genome, float] = {}
 
     def fitness(genome: Genome) -> float:
-        told[genome] = -round(sum(abs(unit - 0.8) for unit in space.to_unit(genome)), 6)
-        return told[genome]
+        known[genome] = -round(sum(abs(unit - 0.8) for unit in space.to_unit(genome)), 6)
+        return known[genome]
 
     for _ in range(12):
         step(search, fitness)
         centre = centre_of(search)
         assert centre is not None
-        assert max(told.values()) == told[centre]
-    assert len(told) < 12 * 8
+        assert max(known.values()) == known[centre]
+    assert len(known) < 12 * 8
