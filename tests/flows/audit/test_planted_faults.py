@@ -245,13 +245,13 @@ def test_changed_figure_of_the_report_is_named() -> None:
     path.write_text(json.dumps(data), encoding="utf-8")
     table = Path("reports/summary.csv")
     lines = table.read_text(encoding="utf-8").splitlines()
-    lines[2] = lines[2].replace(lines[2].split(",")[3], "0.5", 1)
+    lines[2] = lines[2].replace(lines[2].split(",")[3], "0.0625", 1)
     table.unlink()
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     differences = said(report_check.check)
     assert any("metrics.json, test_fitness: recorded 0.875" in line for line in differences)
     name = lines[2].split(",")[0]
-    expected = f"reports/summary.csv, {name}, fitness: recorded 0.5"
+    expected = f"reports/summary.csv, {name}, fitness: recorded 0.0625"
     assert any(expected in line for line in differences)
 
 
