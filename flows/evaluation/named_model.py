@@ -61,7 +61,7 @@ def is_candidate(name: str) -> bool:
     if _CANDIDATE.fullmatch(name) or (name == CHAMPION_WORD and _ROWS.is_file()):
         return True
     is_bare = bool(name) and not set("/@+:") & set(name)
-    return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name)
+    return is_bare and _ROWS.is_file() and means_a_row(read_rows(_ROWS), name, [CHAMPION_WORD])
 
 
 def _candidate(name: str, merge: MergeParams | None) -> tuple[MergeParams, Row]:
@@ -148,7 +148,7 @@ def _row(name: str) -> Row:
     rows = read_rows(_ROWS)
     with at(f"model {name}"):
         try:
-            return row_named(rows, name, _ROWS)
+            return row_named(rows, name, _ROWS, [CHAMPION_WORD])
         except LineageError as error:
             raise LineageError(
                 f"{error} For a folder give its path, for a model of the hub {name}@main."

@@ -59,7 +59,8 @@ class StoredLineage:
                 other = other_model(word, self.rows, self.selection, self.folder)
                 if other is not None:
                     raise LineageError(f"{other} `germline lineage list` lists the candidates.")
-            row = row_named(self.rows, word, self.source.relative_to(self.folder))
+            source = self.source.relative_to(self.folder)
+            row = row_named(self.rows, word, source, [CHAMPION_WORD])
             if row.recipe.id != row.id:
                 raise LineageError(
                     f"its recipe has the id {row.recipe.id[:16]}, its row in {self.source} says "

@@ -118,15 +118,28 @@ def push(upload: HubUpload) -> str | None:
     with _answered(upload.repo):
         if upload.is_new:
             api.create_repo(upload.repo, private=not upload.is_public)
-        commit = api.create_commit(
-            upload.repo,
-            [
-                *(CommitOperationAdd(name, str(upload.folder / name)) for name in upload.sends),
-                *(CommitOperationDelete(name) for name in upload.removes),
-            ],
-            commit_message="Model merged by germline",
-        )
+        sent = [CommitOperationAdd(name, str(upload.folder / name)) for name in upload.sends]
+        removed = [CommitOperationDelete(name) for name in upload.removes]
+        message = "Model merged by germline"
+        with _stored(upload.repo):
+            commit = api.create_commit(upload.repo, [*sent, *removed], commit_message=message)
     return str(commit.oid)
+
+
+@contextmanager
+def _stored(repo: str) -> Iterator[None]:
+    """Turn a fault of Xet's storage, which takes large files, into one line.
+
+    Its client raises Python's own errors; the hub's answers are errors of httpx2.
+    """
+    try:
+        yield
+    except (ConnectionError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise CheckpointError(
+            f"{repo}: Xet's storage did not take the large files: {reason}. HF_HUB_DISABLE_XET=1 "
+            "in the environment does without it. Nothing was committed."
+        ) from error
 
 
 def _api() -> HfApi:

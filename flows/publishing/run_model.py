@@ -56,7 +56,9 @@ def run_model(word: str) -> RunModel:
     source = _SELECTION.with_name("genomes.jsonl") if selection is not None else _LINEAGE
     rows = [*read_rows(source), *_rows_of_halves()]
     with at(f"model {word}"):
-        row = row_named(rows, name, source)
+        if "/" in word:
+            raise LineageError("no such folder, and no model of a run has a slash in its name.")
+        row = row_named(rows, name, source, [CHAMPION, *(entry.name for entry in entries)])
         if row.weights_hash is None:
             raise LineageError(
                 f"{row.name} was never merged, so it has no weights: {row.error} Name another "

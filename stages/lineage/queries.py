@@ -13,10 +13,11 @@ _HEX = re.compile(r"[0-9a-f]{1,64}")
 _MOST_LISTED = 5
 
 
-def row_named(rows: Sequence[Row], word: str, source: Path) -> Row:
+def row_named(rows: Sequence[Row], word: str, source: Path, others: Sequence[str] = ()) -> Row:
     """Return the row that ``word`` means; ``source`` is the file that the rows are from.
 
-    Rows with one id are one recipe, and the first of them is returned.
+    Rows with one id are one recipe, and the first of them is returned. ``others`` are what the
+    caller takes besides, such as ``champion``: a slip of one is answered with it.
 
     Raises:
         LineageError: it means none, and the nearest names are said, or several, and they are
@@ -30,8 +31,8 @@ def row_named(rows: Sequence[Row], word: str, source: Path) -> Row:
     if not rows_meant:
         raise LineageError(
             f"not a candidate of {source}, which holds {content_of(rows)}."
-            f"{_suggestion(near_names(rows, word))} Give a candidate by its name, or by at least "
-            f"{MIN_DIGITS} digits with which its recipe id or weights hash begins."
+            f"{_suggestion(near_names(rows, word, others))} Give a candidate by its name, or by "
+            f"at least {MIN_DIGITS} digits with which its recipe id or weights hash begins."
         )
     listed = _listed([f"{row.name} ({row.id[:16]})" for row in rows_meant])
     if len(word) < MIN_DIGITS:
@@ -45,19 +46,20 @@ def row_named(rows: Sequence[Row], word: str, source: Path) -> Row:
     )
 
 
-def means_a_row(rows: Sequence[Row], word: str) -> bool:
+def means_a_row(rows: Sequence[Row], word: str, others: Sequence[str] = ()) -> bool:
     """Return whether ``word`` is, begins, or looks like a slip of, a name, id or hash of a row."""
-    return bool(_meant(rows, word) or near_names(rows, word))
+    return bool(_meant(rows, word) or near_names(rows, word, others))
 
 
-def near_names(rows: Sequence[Row], word: str) -> list[str]:
-    """Return up to three names of rows that ``word`` may be a slip of, the nearest first.
+def near_names(rows: Sequence[Row], word: str, others: Sequence[str] = ()) -> list[str]:
+    """Return up to three names of rows, or ``others``, that ``word`` may be a slip of.
 
-    Capitals, separators and leading zeros do not count: ``G5_C3`` is nearest to ``g05-c03``.
+    The nearest is first; capitals, separators and leading zeros do not count: ``G5_C3`` is
+    nearest to ``g05-c03``.
     """
     names = [row.name for row in rows]
     same = [name for name in names if _numbers(name) and _numbers(name) == _numbers(word)]
-    close = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    close = get_close_matches(word.lower(), [*names, *others], n=3, cutoff=0.6)
     return list(dict.fromkeys([*same, *close]))[:3]
 
 

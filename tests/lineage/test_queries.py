@@ -58,6 +58,16 @@ def test_a_word_that_means_none_or_several_is_refused_with_what_is_there(
         row_named(ROWS, word, SOURCE)
 
 
+def test_other_words_of_a_command_are_offered_too() -> None:
+    """Such as champion and the names of baselines; candidates with the same numbers come first."""
+    others = ["champion", "uniform"]
+    with pytest.raises(LineageError, match=r"Did you mean 'champion'\?"):
+        row_named(ROWS, "Chmpion", SOURCE, others)
+    assert means_a_row(ROWS, "chmpion", others)
+    assert not means_a_row(ROWS, "chmpion")
+    assert ["uniform"] == near_names(ROWS, "unifrom", others)
+
+
 def test_an_empty_lineage_is_said_to_be_empty() -> None:
     """No name can be offered."""
     with pytest.raises(LineageError, match=r"which holds no candidate\. Give"):

@@ -122,6 +122,21 @@ def test_what_the_hub_refuses_is_one_line(hub: UploadHub, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("model")
+def test_a_hub_that_answers_without_its_large_storage_is_said_so(
+    hub: UploadHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall: what does without that storage is named, and it does."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", False)
+    said = push("model", REPO, "--yes", code=1).stderr
+    assert "does not answer" not in said
+    assert f"{REPO}: Xet's storage did not take the large files: " in said
+    assert "HF_HUB_DISABLE_XET=1" in said
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    push("model", REPO, "--yes")
+    assert "model.safetensors" in hub.repos[REPO].commits[hub.repos[REPO].names["main"]]
+
+
+@pytest.mark.usefixtures("model")
 @pytest.mark.parametrize("name", ["model", "org/team/model", "org/my model", "org/model-"])
 @pytest.mark.parametrize("model", ["model", "champion"])
 def test_a_name_that_no_repository_has_is_wrong_usage(
@@ -183,6 +198,8 @@ def test_a_model_of_the_run_is_pushed_with_its_card(
     monkeypatch.setenv("GERMLINE_CACHE", str(tmp_path / "cache"))
     project = copy_repeated("project").folder
     monkeypatch.chdir(project)
+    assert "Did you mean 'champion'?" in push("chmpion", REPO, "--yes", code=1).stderr
+    assert "model ./modle: no such folder" in push("./modle", REPO, "--yes", code=1).stderr
     push("champion", REPO, "--yes")
     repo = hub.repos[REPO]
     out = tmp_path / "fetched"
