@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flows.workspace.imports.imported_params import ImportedParams, named_parents, source_of
+from flows.workspace.imports.imported_params import (
+    ImportedParams,
+    named_parents,
+    parent_name,
+    source_of,
+)
 from stages.errors import Faults, ParamsError
 from stages.hashing import nearest
 
@@ -137,18 +142,17 @@ def _questions(given: Mapping[str, Any]) -> list[_Question]:
 def _parents(
     models: Mapping[str, str], base: str, several: bool, notes: list[str]
 ) -> dict[str, str]:
+    parents = {} if several else {parent_name("base", (), notes): source_of(base)}
     if all(name == text for name, text in models.items()):
-        parents = named_parents(models.values(), base, notes)
-    else:
-        for name, model in models.items():
-            if model == base and several:
-                notes.append(
-                    f"models.{name} is the base: its task vector is zero, so it is not a parent"
-                )
-        parents = {
-            name: source_of(text) for name, text in models.items() if not several or text != base
-        }
-    return parents if several else {"base": source_of(base), **parents}
+        return {**parents, **named_parents(models.values(), base, notes)}
+    for name, model in models.items():
+        if model == base and several:
+            notes.append(
+                f"models.{name} is the base: its task vector is zero, so it is not a parent"
+            )
+        else:
+            parents[parent_name(name, parents, notes)] = source_of(model)
+    return parents
 
 
 def _task(

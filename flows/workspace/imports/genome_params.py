@@ -1,11 +1,13 @@
 """A genome file of MergeKit's evolve as the sections of params.yaml, and what they cannot say."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from flows.workspace.imports.imported_params import ImportedParams, named_parents, source_of
 from stages.errors import Faults, ParamsError
 from stages.hashing import nearest
+from stages.merge.tokenizers.chat_templates import template_in
 
 GENOME_KEYS = (
     *("allow_negative_weights", "base_model", "filters", "layer_granularity", "merge_method"),
@@ -83,16 +85,18 @@ def genome_params(
         "components": components,
         "normalize": bool(genome.get("normalize", method in _NORMALIZED)),
     }
+    tokenizer = _tokenizer(genome.get("tokenizer_source"), models, parents, base)
+    template = _chat_template(document, parents.get(tokenizer, base), notes)
     notes += _other_notes(document, genome)
     sections = {
         "download": {"base": source_of(base), "parents": parents},
         "merge": {
             "dtype": "bfloat16",
             "modules": [],
-            "tokenizer": _tokenizer(genome.get("tokenizer_source"), models, parents, base),
+            "tokenizer": tokenizer,
             "keep": "elite",
         },
-        "evaluate": {"tasks": tasks, **_evaluation(document)},
+        "evaluate": {"tasks": tasks, **_evaluation(document), **template},
         "select": {
             "optimizer": "CMA",
             "population": max(_POPULATION, 2 + len(parents)),
@@ -168,6 +172,9 @@ def _check_kinds(document: Mapping[str, Any], genome: Mapping[str, Any], faults:
     for key in ("allow_negative_weights", "normalize", "smooth"):
         if not isinstance(genome.get(key, False), bool):
             faults.add(f"genome.{key}: got {genome[key]!r:.60}. Give true or false.")
+    chat = document.get("apply_chat_template", True)
+    if not isinstance(chat, bool):
+        faults.add(f"apply_chat_template: got {chat!r:.60}. Give true or false.")
     limit = document.get("limit")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         faults.add(f"limit: got {limit!r:.60}. Give a number of items, or leave it out.")
@@ -193,8 +200,31 @@ def _evaluation(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **({"splits": {"search": limit}} if limit is not None else {}),
         **({"num_fewshot": shots} if shots is not None else {}),
-        "apply_chat_template": document.get("apply_chat_template", True),
     }
+
+
+def _chat_template(document: Mapping[str, Any], owner: str, notes: list[str]) -> dict[str, bool]:
+    """Return whether a chat template is applied, as there by default: where ``owner`` has one.
+
+    ``owner`` is the model whose tokenizer a child has; where it is not on this machine a note
+    says what to do if it has none.
+    """
+    if not document.get("apply_chat_template", True):
+        return {"apply_chat_template": False}
+    folder = Path(owner).expanduser()
+    is_known = (folder / "config.json").is_file()
+    if is_known and template_in(folder) is None:
+        notes.append(
+            f"apply_chat_template cannot be carried over: {owner} has no chat template. There it "
+            "is true by default"
+        )
+        return {}
+    if not is_known:
+        notes.append(
+            f"apply_chat_template is true, there by default: {owner} needs a chat template for "
+            "it; take the key out of params.yaml where it has none"
+        )
+    return {"apply_chat_template": True}
 
 
 def _other_notes(document: Mapping[str, Any], genome: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,12 @@ from flows.workspace.imports.experiment_params import experiment_params
 from flows.workspace.imports.genome_params import genome_params
 from flows.workspace.imports.imported_params import ImportedParams
 from stages.checkpoint.safetensors_header import read_json
+from stages.download.manifest import PARENTS
+from stages.download.sources.model_requests import requests
 from stages.errors import GermlineError, ParamsError, at
 from stages.files import text_of, write_whole
 from stages.params.load import Params, validated
+from stages.select.final.baselines import check_names
 from stages.yaml_text import document_in
 
 _HEAD = "# Made by `germline import` from {name}; germline's docs/params.md describes every key.\n"
@@ -30,7 +33,9 @@ def import_search(
     document = _read(source)
     with at(str(source)):
         imported = _imported(document, base, num_layers)
-        validated(Params, imported.sections, "params.yaml")
+        params = validated(Params, imported.sections, "params.yaml")
+        requests(params.download, PARENTS)
+        check_names(list(params.download.parents), ())
     body = "\n".join(
         yaml.safe_dump({name: section}, sort_keys=False, width=99, allow_unicode=True)
         for name, section in imported.sections.items()

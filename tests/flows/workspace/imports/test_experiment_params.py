@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.pipeline.preflight import check
 from stages.params.load import Params, load_params
 from tests.flows.workspace.conftest import Typed
 
@@ -50,7 +51,8 @@ def imported(typed: Typed, document: Any) -> tuple[Params, str]:
 def test_two_models_are_searched_by_slerp_in_tenths(typed: Typed) -> None:
     """Base and model, five blocks of attention and MLP, an estimator, the language's answers."""
     params, said = imported(typed, SINGLE)
-    parents = {"base": "org/base@main", "ro": "org/math@main"}
+    parents = {"base-model": "org/base@main", "ro": "org/math@main"}
+    assert "note: the parent base is called base-model" in said
     assert list(parents.items()) == list(params.download.parents.items())
     space = params.select.space
     assert (["slerp"], 5, ["attention", "mlp"], 1) == (
@@ -80,6 +82,22 @@ def test_several_models_are_searched_by_dare_ties_with_an_objective_each(
     assert (["dare_ties"], (0.0, 1.0)) == (params.select.space.methods, params.select.space.weight)
     assert ("nsga2", "separate") == (params.select.optimizer, params.select.objectives)
     assert ("models.en is the base" in said) is (document is SEVERAL)
+
+
+@pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize("models", [{"en": "adder"}, ["adder"], {"a": "adder", "union": "sorter"}])
+def test_the_check_before_a_run_takes_what_an_import_writes(typed: Typed, models: Any) -> None:
+    """Names, method, space and tasks fit each other, with one model and with several."""
+    document = {**COMMON, "base_model": "origin", "models": models, "device": "cpu"}
+    data = {"datasets": {"sums": "sums.csv"}, "task_type": "FG_MATH", "mode": "mean"}
+    Path("experiment.yaml").write_text(yaml.safe_dump({**document, **data}))
+    typed("import", "experiment.yaml")
+    params = load_params(Path("params.yaml"))
+    fewer = params.evaluate.splits.model_copy(update={"search": 20, "validation": 10, "test": 10})
+    (task,) = params.evaluate.tasks
+    task = task.model_copy(update={"gen_kwargs": {"max_gen_toks": 8}})
+    evaluate = params.evaluate.model_copy(update={"splits": fewer, "tasks": [task]})
+    check(params.model_copy(update={"evaluate": evaluate}), fetches=True)
 
 
 @pytest.mark.usefixtures("own_models")

@@ -1,5 +1,6 @@
 """Genome files of MergeKit's evolve: params that pass the check, and what they cannot say."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from stages.params.load import load_params
+from stages.select.final.baselines import check_names
 from tests.flows.workspace.conftest import Typed
 
 TASKS = [{"name": "sums", "weight": 2, "metric": "exact_match,strict-match"}, {"name": "words"}]
@@ -37,9 +39,61 @@ def test_a_genome_becomes_params(typed: Typed) -> None:
     first, second = params.evaluate.tasks
     assert ("exact_match", "strict-match", 2.0) == (first.metric, first.filter, first.weight)
     assert ("acc", None) == (second.metric, second.filter)
-    assert (3, True) == (params.evaluate.num_fewshot, params.evaluate.apply_chat_template)
+    assert 3 == params.evaluate.num_fewshot
     assert 40 == params.evaluate.splits.search
     assert "note: smooth cannot be carried over: weights between blocks" in said
+
+
+@pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize(
+    ("base", "given", "applied", "note"),
+    [
+        ("origin", {}, False, "cannot be carried over: origin has no chat template"),
+        ("origin", {"apply_chat_template": True}, False, "cannot be carried over: origin has no"),
+        ("origin", {"apply_chat_template": False}, False, None),
+        ("chatty", {}, True, None),
+        ("org/base", {}, True, "is true, there by default: org/base needs a chat template"),
+        ("org/base", {"apply_chat_template": False}, False, None),
+    ],
+)
+def test_a_chat_template_is_applied_where_there_is_one(
+    typed: Typed, base: str, given: dict[str, bool], applied: bool, note: str | None
+) -> None:
+    """There it is applied by default; a run of a model without one would be refused."""
+    shutil.copytree("origin", "chatty")
+    Path("chatty/chat_template.jinja").write_text("{{ messages[0].content }}")
+    said = typed("import", written({**genome(base_model=base), **given})).output
+    params = load_params(Path("params.yaml"))
+    assert applied is params.evaluate.apply_chat_template
+    if note is None:
+        assert "chat_template" not in said
+    else:
+        assert f"apply_chat_template {note}" in said
+
+
+@pytest.mark.usefixtures("own_models")
+def test_a_chat_template_is_that_of_the_tokenizers_model(typed: Typed) -> None:
+    """The child has that model's tokenizer, and its template with it."""
+    Path("adder/chat_template.jinja").write_text("{{ messages[0].content }}")
+    said = typed("import", written(genome(tokenizer_source="model:adder"))).output
+    assert load_params(Path("params.yaml")).evaluate.apply_chat_template is True
+    assert "chat_template" not in said
+
+
+@pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize("name", ["base", "mean", "union", "merge", "g00-c00", "_odd name"])
+def test_models_with_a_word_of_germlines_own_get_another_name(typed: Typed, name: str) -> None:
+    """The check before a run would refuse the word; a note says the name."""
+    shutil.copytree("adder", f"models/{name}")
+    document = genome(models=[f"models/{name}", "sorter"], base_model="origin")
+    document["tasks"] = ["sums"]
+    said = typed("import", written(document)).output
+    params = load_params(Path("params.yaml"))
+    first, _ = params.download.parents
+    check_names([first])
+    assert first not in {"union", "merge"}
+    assert f"models/{name}" == params.download.parents[first]
+    assert (f"the parent {name} is called {first}" in said) is (name != "_odd name")
 
 
 @pytest.mark.usefixtures("own_models")
@@ -57,6 +111,7 @@ def test_a_genome_becomes_params(typed: Typed) -> None:
         ({**genome(), "tasks": []}, "tasks: missing"),
         ({**genome(), "tasks": [{"name": "t", "weight": "x"}]}, "t: weight is 'x'. Give a number"),
         ({**genome(), "limit": "ten"}, "limit: got 'ten'. Give a number of items"),
+        ({**genome(), "apply_chat_template": "no"}, "apply_chat_template: got 'no'. Give true"),
         (genome(normalize="no"), "genome.normalize: got 'no'. Give true or false"),
         ({"run_id": "x"}, "neither a genome file of MergeKit's evolve"),
         ("text", "holds no keys"),
