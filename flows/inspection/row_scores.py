@@ -1,12 +1,12 @@
 """What a row scored, with the errors that are shown: by split and task, and over all tasks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stages.lineage.evaluation import SPLITS
-from stages.lineage.rows import Row
+from stages.lineage.rows import Row, finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ def figures_of(row: Row, weights: Mapping[str, float]) -> dict[str, SplitFigure]
     return figures
 
 
+def best_by_task(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return the row with the best search score on each task, of those that answered all items."""
+    ends = finished(rows)
+    tasks = sorted({task for row in ends for task in row.scores.get("search", {})})
+    return {task: max(ends, key=lambda row: _signed(row, task)) for task in tasks}
+
+
 def _task(split: str, task: str, scores: Mapping[str, Any]) -> TaskFigure:
     return TaskFigure(
         split,
@@ -87,3 +94,10 @@ def _mean(tasks: tuple[TaskFigure, ...], weights: Mapping[str, float]) -> tuple[
     signed = (weights[t.task] * (t.score if t.higher_is_better else -t.score) for t in tasks)
     squares = math.fsum((weights[task.task] * task.error) ** 2 for task in tasks)
     return math.fsum(signed) / total, math.sqrt(squares) / total
+
+
+def _signed(row: Row, task: str) -> float:
+    scores = row.scores["search"].get(task)
+    if scores is None:
+        return float("-inf")
+    return float(scores["score"] if scores["higher_is_better"] else -scores["score"])

@@ -12,8 +12,9 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.inspection.row_scores import best_by_task
 from flows.inspection.runs.journal import Journal
-from flows.inspection.runs.page_so_far import PageSoFar
+from flows.inspection.runs.page_so_far import PAGE_SO_FAR, PageSoFar
 from flows.inspection.runs.run_log import JOURNAL
 from flows.pipeline.origins import record_origins
 from flows.pipeline.preflight import legal_params
@@ -67,6 +68,7 @@ def evolve(params: Params) -> None:
         total = min(total, params.select.stop.candidates or total) + 1  # and the mean
         total += len(scanned(evolution.space, params.select.scan.budget))
         journal, page = Journal(JOURNAL), PageSoFar(params.select, params.report)
+        leaders: dict[str, str] = {}
         with SearchProgress(total, "evolve") as progress:
             for rows in generations(evolution, select, progress):
                 generation = rows[0].generation
@@ -74,7 +76,9 @@ def evolve(params: Params) -> None:
                 progress.generation(rows, session.cache.num_computed)
                 page.write(evolution.rows)
                 show(generation, rows, progress)
+                leaders = say_rises(leaders, evolution.rows, progress)
                 if generation == 0:
+                    progress.say(f"page: {PAGE_SO_FAR}, written again after generations")
                     refuse_silence(rows)
                     parent = session.parents.models[0].name
                     for task, score in equal_scores(rows).items():
@@ -115,6 +119,23 @@ def show(generation: int, rows: Sequence[Row], progress: SearchProgress) -> None
         table=[_rounded(row.brief()) for row in rows],
         description=f"{step.capitalize()}: {best}",
     )
+
+
+def say_rises(
+    before: Mapping[str, str], rows: Sequence[Row], progress: SearchProgress
+) -> dict[str, str]:
+    """Say in which of several tasks another candidate is best now; return its name by task.
+
+    ``before`` is what was returned last.
+    """
+    best = best_by_task(rows)
+    names = {task: row.name for task, row in best.items()}
+    risen = [task for task, name in names.items() if before.get(task) != name]
+    if len(best) > 1 and risen:
+        scores = {task: best[task].scores[SPLIT][task]["score"] for task in risen}
+        said = ", ".join(f"{task} {scores[task]:.4f} ({names[task]})" for task in risen)
+        progress.say(f"  best so far in {said}")
+    return names
 
 
 def _rounded(brief: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def _serve(folder: Path, port: int) -> None:
     from flows.inspection.runs.run_status import page_to_look_at
 
     with page_server(lambda: page_to_look_at(folder), port) as server:
-        click.echo(f"{address_of(server)} shows the page as it is on disk; Ctrl-C ends this.")
+        address = address_of(server)
+        click.echo(f"{address} shows the page as it is when you load it; Ctrl-C ends this.")
         with suppress(KeyboardInterrupt):
             server.serve_forever()

@@ -1,6 +1,7 @@
 """Serves the page of a run to a browser on this machine, and nothing else to nobody else."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,6 +10,12 @@ from typing import Any
 from stages.errors import GermlineError
 
 _HOST = "127.0.0.1"
+_NO_PAGE_YET = b"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="5"><title>no page yet</title>
+<p>There is no page of this project yet: a run writes it when its first generation is scored.
+This waits for it.</p></html>
+"""
 
 
 class _PageRequest(BaseHTTPRequestHandler):
@@ -21,17 +28,18 @@ class _PageRequest(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send the page; any other address is unknown, as is a name that leads here by a trick."""
         host = str(self.headers.get("Host")).rsplit(":", 1)[0]
-        page = self._page() if self.path == "/" and host in (_HOST, "localhost") else None
-        if page is None:
+        if self.path != "/" or host not in (_HOST, "localhost"):
             self.send_error(404)
             return
-        body = page.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        self.wfile.write(body)
+        page = self._page()
+        body = _NO_PAGE_YET if page is None else page.read_bytes()
+        with suppress(ConnectionError):  # the browser left before it had all of it
+            self.send_response(404 if page is None else 200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: the terminal is the user's."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.inspection.row_scores import best_by_task
 from flows.inspection.runs.page_so_far import PAGE_SO_FAR
 from flows.inspection.runs.run_holder import RunHolder, holder_of
 from flows.inspection.runs.run_log import JOURNAL, RUN_LOG
@@ -52,9 +53,7 @@ class StageProgress:
 
     def best_by_task(self) -> dict[str, Row]:
         """Return the row with the best score on each task."""
-        rows = finished(self.rows)
-        tasks = sorted({task for row in rows for task in row.scores.get("search", {})})
-        return {task: max(rows, key=lambda row: _signed(row, task)) for task in tasks}
+        return best_by_task(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +153,3 @@ def _records(path: Path, offset: int = 0) -> list[Mapping[str, Any]]:
                 "log: move it away."
             ) from error
     return records
-
-
-def _signed(row: Row, task: str) -> float:
-    scores = row.scores["search"].get(task)
-    if scores is None:
-        return float("-inf")
-    return float(scores["score"] if scores["higher_is_better"] else -scores["score"])

@@ -62,6 +62,7 @@ def test_steady_search_gives_the_same_bytes_with_any_number_of_workers(
     one, four = (steady_project(make_project, f"workers-{count}", count) for count in (1, 4))
     said = one.germline("evolve")
     assert "evolve: 3 generations of 4 candidates on 1 task, 1 at a time" in said
+    assert 1 == said.count("page: reports/runs/index.html, written again after generations")
 
     child, _ = four.fork("evolve")
     journal = four.folder / "reports/runs/evolve.jsonl"

@@ -1,5 +1,7 @@
 """The page is served to this machine, as it is on disk, and nothing else is."""
 
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -34,7 +36,10 @@ def asked(port: int, path: str = "/", host: str = "127.0.0.1") -> tuple[int, byt
 
 def test_the_page_is_served_as_it_is_now(port: int, tmp_path: Path) -> None:
     """Before it is written there is none; each request reads it again."""
-    assert 404 == asked(port)[0]
+    status, waiting = asked(port)
+    assert 404 == status
+    assert b"There is no page of this project yet" in waiting
+    assert b'http-equiv="refresh"' in waiting
     for text in ("<p>one</p>", "<p>two</p>"):
         (tmp_path / "page.html").write_text(text)
         assert (200, text.encode()) == asked(port)
@@ -46,6 +51,20 @@ def test_nothing_else_is_served(port: int, tmp_path: Path) -> None:
     assert 404 == asked(port, "/page.html")[0]
     assert 404 == asked(port, "/../page.html")[0]
     assert 404 == asked(port, host="evil.example")[0]
+
+
+def test_a_browser_that_leaves_is_not_told_at_the_terminal(
+    port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A page is larger than what the network holds; the next browser gets it."""
+    page = b"x" * 50_000_000
+    (tmp_path / "page.html").write_bytes(page)
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        browser.recv(1)
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert (200, page) == asked(port)
+    assert "" == capfd.readouterr().err
 
 
 def test_a_port_that_is_taken_is_said(port: int) -> None:
