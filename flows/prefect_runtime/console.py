@@ -104,6 +104,9 @@ class SearchProgress:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        if error[0] is None:  # a search without a centre, or ended by a rule, has fewer than said
+            self._total = self._done
+            self._bar.show(self._count)
         self._bar.stop()
         if self._log is not None:
             self._log.__exit__(*error)

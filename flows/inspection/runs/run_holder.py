@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ AT_WORK = "this checkout: another run of germline is at work here"
 _REMEDY = (
     "Wait for it or stop it: after a kill of `dvc repro` or `germline run` the stage may live on."
 )
+_DVC_LOCKS = Path(".dvc/tmp/rwlock")  # who reads and who writes which path, by DVC
 _CLOCK_S = 2.0  # by which two readings of a process's start may differ
 
 
@@ -73,6 +74,35 @@ def holder_of(folder: Path) -> RunHolder | None:
     except (OSError, ValueError, TypeError):  # none, or it is being written
         return None
     return holder if holder.is_alive or not holder.is_here else None
+
+
+def runner_of(folder: Path) -> RunHolder | None:
+    """Return what runs the project at ``folder``: a stage, or DVC between two stages.
+
+    There it hashes and keeps what the one before wrote: minutes, where models are large.
+    """
+    return holder_of(folder) or _dvc_at_work(folder)
+
+
+def _dvc_at_work(folder: Path) -> RunHolder | None:
+    """Return the `dvc repro` or `dvc exp run` that lives and has locked files of the project."""
+    try:
+        locked = json_in(text_of(folder / _DVC_LOCKS))
+        readers = [entry for entries in locked.get("read", {}).values() for entry in entries]
+        commands = {
+            int(entry["pid"]): str(entry["cmd"]).split()
+            for entry in [*readers, *locked.get("write", {}).values()]
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or being written
+        return None
+    for number, (program, *words) in commands.items():
+        if words[:1] in (["repro"], ["exp"]):
+            with suppress(psutil.Error):
+                process = psutil.Process(number)
+                if program in process.cmdline():  # a killed one's number may be another's now
+                    command = f"dvc {words[0]}"
+                    return RunHolder(command, socket.gethostname(), number, process.create_time())
+    return None
 
 
 def at_work(folder: Path) -> GermlineError:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.inspection.row_scores import best_by_task
 from flows.inspection.runs.page_so_far import PAGE_SO_FAR
-from flows.inspection.runs.run_holder import RunHolder, holder_of
+from flows.inspection.runs.run_holder import RunHolder, runner_of
 from flows.inspection.runs.run_log import JOURNAL, RUN_LOG
 from flows.inspection.stored_lineage import StoredLineage, read_lineage
 from stages.errors import LineageError
@@ -77,7 +77,7 @@ def status_of(folder: Path) -> RunStatus:
     Raises:
         LineageError: a log or the lineage is damaged.
     """
-    holder = holder_of(folder)
+    holder = runner_of(folder)
     has_lineage = (folder / LINEAGE / "genomes.jsonl").is_file()
     return RunStatus(
         folder,
@@ -90,7 +90,7 @@ def status_of(folder: Path) -> RunStatus:
 
 def page_to_look_at(folder: Path) -> Path | None:
     """Return the project's page: that of the search so far while something runs."""
-    is_running = holder_of(folder) is not None
+    is_running = runner_of(folder) is not None
     pages = (PAGE_SO_FAR, PAGE) if is_running else (PAGE, PAGE_SO_FAR)
     return next((folder / page for page in pages if (folder / page).is_file()), None)
 
@@ -106,14 +106,16 @@ def _progress(folder: Path) -> StageProgress | None:
     end = next((one for one in rest if one["event"] == "end"), None)
     is_search = begin["stage"] == "evolve"
     rows = _records(folder / JOURNAL, begin["journal_bytes"]) if is_search else []
+    done = counts[-1][1] if counts else 0
+    is_whole = end is not None and end["stopped_by"] is None  # perhaps with fewer than expected
     last = generations[-1] if generations else {}
     return StageProgress(
         stage=begin["stage"],
         begun=begin["time"],
         host=begin["host"],
         seconds=rest[-1]["seconds"] if rest else 0.0,
-        done=counts[-1][1] if counts else 0,
-        total=begin["total"],
+        done=done,
+        total=done if is_whole else begin["total"],
         has_ended=end is not None,
         stopped_by=end["stopped_by"] if end else None,
         seconds_left=_left(counts, begin["total"]),

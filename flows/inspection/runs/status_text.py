@@ -41,7 +41,8 @@ def print_status(console: Console, status: RunStatus) -> None:
         return
     console.print(printable(_headline(status)), soft_wrap=True)
     if status.progress is not None and (status.holder is not None or _was_stopped(status)):
-        _print_progress(console, status.progress)
+        is_of_before = status.holder is not None and status.holder.command != status.progress.stage
+        _print_progress(console, status.progress, "before it, " if is_of_before else "")
     if status.lineage is not None:
         _print_result(console, status.lineage, is_running=status.holder is not None)
     if status.page is not None:
@@ -84,14 +85,14 @@ def _was_stopped(status: RunStatus) -> bool:
     return progress.stopped_by is not None or not progress.has_ended
 
 
-def _print_progress(console: Console, progress: StageProgress) -> None:
+def _print_progress(console: Console, progress: StageProgress, when: str) -> None:
     done = f"{progress.done} of {progress.total} candidates scored"
     generations = sorted({row.generation for row in progress.rows})
     if generations:
         done += f", generation {generations[-1]} is whole"
     if progress.num_failed:
         done += f", {progress.num_failed} failed"
-    console.print(f"{progress.stage}: {done}")
+    console.print(f"{when}{progress.stage}: {done}")
     if progress.looked_up:
         console.print(
             f"  {progress.computed} evaluations computed, {progress.looked_up} looked up"

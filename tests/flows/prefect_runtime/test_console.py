@@ -73,6 +73,18 @@ def test_progress_keeps_the_best(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0.5 == progress._best
 
 
+def test_progress_is_whole_where_a_search_ends_with_fewer_than_it_said() -> None:
+    """As without a centre, or by a rule; one that an error ends is not."""
+    with SearchProgress(4, "evolve", is_quiet=True) as progress:
+        progress.advance(3)
+    assert "evolve: 3 of 3 candidates done, best -" == str(progress._count)
+    progress = SearchProgress(4, "evolve", is_quiet=True)
+    progress.advance(3)
+    with pytest.raises(GermlineError), progress:
+        raise GermlineError("one is wrong")
+    assert "evolve: 3 of 4 candidates done, best -" == str(progress._count)
+
+
 def test_progress_is_counted_off_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

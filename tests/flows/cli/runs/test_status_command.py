@@ -86,5 +86,8 @@ def test_status_says_of_what_the_page_is_while_something_runs(
         assert f"page: {tmp_path / search} (of the search so far)\n" in text
         assert "no champion was chosen from it yet\n" in text
     with holding("select"):
-        assert f"page: {tmp_path / search} (of the search)\n" in said()
+        text = said()
+        assert f"page: {tmp_path / search} (of the search)\n" in text
+        assert "select is running" in text
+        assert "before it, evolve: " in text
     assert f"page: {tmp_path / report}\n" in said()

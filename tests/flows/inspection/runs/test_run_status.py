@@ -100,8 +100,12 @@ def test_the_end_of_a_stage_is_logged() -> None:
         done.has_ended,
         done.stopped_by,
     )
+    with SearchProgress(8, "evolve") as progress:
+        progress.advance(7)  # as of a search without a centre
+    assert (7, 7) == ((done := progress_here()).done, done.total)
     with pytest.raises(KeyboardInterrupt), SearchProgress(8, "evolve"):
         raise KeyboardInterrupt
+    assert 8 == progress_here().total
     assert "KeyboardInterrupt" == progress_here().stopped_by
 
 
