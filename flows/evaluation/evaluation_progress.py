@@ -6,6 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from flows.inspection.terminal_text import can_draw
+
 
 class EvaluationProgress:
     """Steps on stderr, from the first second; standard output is left to the result."""
@@ -20,7 +22,7 @@ class EvaluationProgress:
             TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not can_draw(self._console),
             redirect_stdout=False,
             redirect_stderr=False,
             transient=True,
@@ -36,7 +38,7 @@ class EvaluationProgress:
 
     def step(self, text: str, total: int | None = None) -> None:
         """Say what is done now; with a ``total``, ``advance`` shows how much of it is done."""
-        if not self._console.is_terminal:
+        if not can_draw(self._console):
             self._console.print(text, markup=False, soft_wrap=True)
         self._bar.reset(self._step, total=total, description=text, done="")
 

@@ -39,3 +39,11 @@ def plain_console(*, stderr: bool = False) -> Console:
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = shutil.get_terminal_size().columns if is_terminal else _WIDE
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def can_draw(console: Console) -> bool:
+    """Return whether a bar may move on ``console``; elsewhere lines say how far a job is.
+
+    Not in a file, nor in a terminal that knows no cursor (``TERM=dumb``), such as an editor's.
+    """
+    return console.is_terminal and not console.is_dumb_terminal

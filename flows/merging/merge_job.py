@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flows.inspection.terminal_text import can_draw
 from flows.merging.kept_weights import kept_weights
 from flows.merging.model_cache import Resolver
 from flows.merging.weights_hashes import remember
@@ -111,7 +112,7 @@ def bytes_bar(label: str, total: int, *, is_shown: bool = True) -> Iterator[Call
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    is_disabled = not (is_shown and console.is_terminal)
+    is_disabled = not (is_shown and can_draw(console))
     with Progress(*columns, console=console, disable=is_disabled) as progress:
         task = progress.add_task(label, total=total)
         yield lambda num_bytes: progress.advance(task, num_bytes)

@@ -7,6 +7,7 @@ from typing import Any, Self
 from rich.console import Console
 
 from flows.inspection.search_bar import SearchBar, SearchCount
+from flows.inspection.terminal_text import can_draw
 
 _STAGE = re.compile(r"(Running stage|Stage) '([a-z]+)'")
 HTML_TYPE = "text/html"
@@ -26,7 +27,7 @@ class RunView:
         self._display: Any = None  # of a notebook
         self._is_notebook = is_shown and self._console.is_jupyter
         self._is_printed = is_shown and not self._is_notebook
-        self._is_terminal = self._is_printed and self._console.is_terminal
+        self._is_terminal = self._is_printed and can_draw(self._console)
         self._bar = SearchBar(self._console, "starting", None, is_shown=self._is_terminal)
 
     @property

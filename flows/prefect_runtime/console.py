@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows.inspection.search_bar import SearchBar, SearchCount
 from flows.inspection.terminal_faults import GOES_ON, one_line_faults
+from flows.inspection.terminal_text import can_draw
 from stages.scratch_folder import clear_scratch
 
 if TYPE_CHECKING:  # help loads this module, and must not wait for these
@@ -87,7 +88,7 @@ class SearchProgress:
         self._label, self._total, self._done = label, total, 0
         self._log: RunLog | None = None
         self._best: float | None = None
-        self._bar = SearchBar(self._console, label, total, is_shown=self._console.is_terminal)
+        self._bar = SearchBar(self._console, label, total, is_shown=can_draw(self._console))
         self._pace_s = float(os.environ.get(PACE, _PACE_S))
         self._last_s = time.monotonic()
 
@@ -128,7 +129,7 @@ class SearchProgress:
         self._bar.show(self._count)
         if self._log is not None:
             self._log.candidates(count)
-        if not self._console.is_terminal and time.monotonic() - self._last_s >= self._pace_s:
+        if not can_draw(self._console) and time.monotonic() - self._last_s >= self._pace_s:
             self._last_s = time.monotonic()
             self.say(str(self._count))
 

@@ -21,6 +21,8 @@ class TransferProgress:
         self._bytes: dict[str, int] = {}
         self._lock = Lock()
         self._console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=is_quiet)
+        # A dumb terminal draws a bar once, at its end.
+        self._has_bar = self._console.is_terminal and not self._console.is_dumb_terminal
         self._said_at = monotonic()
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -29,7 +31,7 @@ class TransferProgress:
             TimeRemainingColumn(),
         )
         self._bar = Progress(
-            *columns, console=self._console, disable=is_quiet or not self._console.is_terminal
+            *columns, console=self._console, disable=is_quiet or not self._has_bar
         )
         self._task = self._bar.add_task(label, total=total)
 
@@ -44,12 +46,12 @@ class TransferProgress:
             self._bytes[name] = num_bytes
             self._bar.update(self._task, completed=self.num_bytes)
             is_due = monotonic() - self._said_at >= _LINE_EVERY_S
-            if is_due and not self._console.is_terminal:
+            if is_due and not self._has_bar:
                 self._said_at = monotonic()
                 self._say(f"{decimal(self.num_bytes)} of {decimal(self._total)}")
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._has_bar:
             self._bar.start()
         else:
             files = f"{self._num_files} file{'s' if self._num_files > 1 else ''}"
@@ -58,7 +60,7 @@ class TransferProgress:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._bar.stop()
-        if kind is None and not self._console.is_terminal:
+        if kind is None and not self._has_bar:
             self._say("fetched")
 
     def _say(self, text: str) -> None:

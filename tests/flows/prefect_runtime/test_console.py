@@ -100,6 +100,21 @@ def test_progress_is_counted_off_a_terminal(
     assert SearchCount.read(f"{last}.") is None
 
 
+def test_progress_is_counted_on_a_terminal_without_a_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a bar is drawn once, at its end, so lines say meanwhile how far a search is."""
+    monkeypatch.setenv(PACE, "0")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for term, is_counted in (("xterm", False), ("dumb", True)):
+        monkeypatch.setenv("TERM", term)
+        with SearchProgress(4, "evolve") as progress:
+            progress.advance(3)
+        said = capsys.readouterr().out
+        assert is_counted is ("evolve: 3 of 4 candidates done, best -" in said)
+        assert is_counted is not ("━" in said)
+
+
 def test_progress_forgets_the_best_of_other_items() -> None:
     """A race's best is shown until the next race, whose items are others."""
     with SearchProgress(4, "evolve") as progress:
