@@ -61,6 +61,8 @@ def finish(
             view=alt.ViewConfig(stroke="#7b879466"),
             font="system-ui, sans-serif",
             axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal"),
+            # Pixels between labels: the last one is moved in by half of its width.
+            axisX=alt.AxisConfig(labelSeparation=16),
             legend=alt.LegendConfig(labelFontSize=12, titleFontSize=12, titleFontWeight="normal"),
         )
         .to_dict(validate=False)

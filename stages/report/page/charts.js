@@ -49,7 +49,8 @@ function layerFields(row) {
     })));
   });
   const largest = Math.max(...fields.map((field) => field.size), 0);
-  return fields.map((field) => ({ ...field, is_large: field.size > 0.55 * largest }));
+  // From here on white is easier to read on the field's colour than dark ink.
+  return fields.map((field) => ({ ...field, is_large: field.size > 0.8 * largest }));
 }
 
 // What gives the weights of a candidate: its own rules, or those of the merge that its path runs through.

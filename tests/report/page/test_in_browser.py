@@ -259,6 +259,33 @@ def test_paths_and_scans_are_pictured(
         assert ([], 1) == (shown.said, len(shown.requests))
 
 
+CONTRASTS = """chart => {
+  const light = (colour) => {
+    const parts = colour.match(/[0-9.]+/g).map((c) => c / 255);
+    const linear = parts.map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05;
+  };
+  const fills = (marks) => [...document.querySelectorAll(`[data-chart=${chart}] ${marks}`)]
+    .map((mark) => light(getComputedStyle(mark).fill));
+  const texts = fills(".mark-text.role-mark text");
+  return fills(".mark-rect.role-mark path").map((field, i) =>
+    Math.max(field, texts[i]) / Math.min(field, texts[i]));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("story", "chart"), [(path_story(), "scan_splices"), (large_story(60), "layers")]
+)
+def test_numbers_are_read_on_their_fields(
+    browser: Browser, tmp_path: Path, story: Story, chart: str
+) -> None:
+    """White or dark ink, whichever stands out more: 3.5 to 1 at the least, by WCAG's measure."""
+    with opened(browser, written(tmp_path, story)) as shown:
+        contrasts = shown.page.evaluate(CONTRASTS, chart)
+    assert len(contrasts) > 3
+    assert min(contrasts) > 3.5
+
+
 @pytest.mark.parametrize(
     ("num_candidates", "width", "is_dark"),
     [

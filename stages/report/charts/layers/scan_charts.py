@@ -69,7 +69,7 @@ def _map(  # what two maps differ in
     says: str,
 ) -> dict[str, Any]:
     low, high = bounds
-    middle = (low + high) / 2
+    dark_end = low + (high - low) / 4  # up to there white is easier to read than dark ink
     tooltip = [
         alt.Tooltip("name:N", title="candidate"),
         *tooltip,
@@ -91,7 +91,7 @@ def _map(  # what two maps differ in
     layers = [fields]
     if num_columns <= _MOST_NUMBERS:
         number = base.mark_text(fontSize=11, aria=False, cursor="pointer")
-        is_dark = f"datum.fitness < {middle}"
+        is_dark = f"datum.fitness < {dark_end}"
         ink = alt.condition(is_dark, alt.value("#ffffff"), alt.value("#1f2933"))
         layers.append(number.encode(text=alt.Text("fitness:Q", format=".2f"), color=ink))
     chart = alt.layer(*layers).add_params(picked())
