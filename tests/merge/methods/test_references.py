@@ -16,10 +16,10 @@ from hypothesis.extra import numpy as hnp
 from jaxtyping import TypeCheckError, jaxtyped
 from torch import Tensor
 
-from stages import seeds
 from stages.merge.methods import METHODS
 from stages.merge.plan.rule_settings import settings_of
 from stages.recipe.recipe import Rule
+from tests.merge.drawn_words import drawn_words
 from tests.merge.strategies import TASK_METHODS, merged, settings_of_any
 
 # These compare sums or ranks with each other, or drop singular values that float32 cannot tell
@@ -60,16 +60,10 @@ def expected_child(
     if not METHODS[name].spec.needs_base:
         return base.to(dtype) + reference(task_vectors, **complete)
     if "words" in inspect.signature(reference).parameters:
-        complete["words"] = torch.stack([_words(str(i), p) for i, p in enumerate(parents)])
+        complete["words"] = torch.stack(
+            [drawn_words(0, str(i), "x", p.shape) for i, p in enumerate(parents)]
+        )
     return reference(base.to(dtype), task_vectors, **complete)
-
-
-def _words(hash_: str, tensor: Tensor) -> Tensor:
-    """Return the uniform 32-bit words that the kernel draws for a parent's tensor."""
-    stream, size = seeds.key(0, hash_, "x"), tensor.numel()
-    first = seeds.random_bytes(stream, 0, size).astype(np.int64)
-    rest = seeds._rests(stream, np.arange(size)).astype(np.int64)
-    return torch.from_numpy((first << 24) + rest).view(tensor.shape)
 
 
 def _parameters(name: str) -> list[str]:

@@ -24,12 +24,19 @@ REFUSALS = {
         r"the filter '[\w.]+' matches (\d+|no) tensors? .*by the names in the file, but (\d+|no) ",
     ),
 }
+# What both refuse, and how each says so.
+BOTH = {
+    "both refuse: the base is not in each slice": (
+        r"ValueError: Base input is not present in merge inputs for \S+\.slices\[\d+\]$",
+        r"error: .*slices\[\d+\]: the base \S+ is not among the sources\.",
+    ),
+}
 
 
 def reason_of(sides: Sides, mergekits: Child | str, ours: Child | str) -> str | None:
     """Return the name of what explains that one side has no child, or neither."""
     if isinstance(ours, str) and isinstance(mergekits, str):
-        return "both refuse"
+        return next((n for n, pair in BOTH.items() if _is_pair(mergekits, ours, *pair)), None)
     if isinstance(mergekits, str):
         return next((n for n, c in CRASHES.items() if _is_crash(sides, mergekits, *c)), None)
     if isinstance(ours, str):
@@ -45,8 +52,12 @@ def _is_crash(
 
 
 def _is_refusal(sides: Sides, said: str, kinds: tuple[str, ...], text: str) -> bool:
-    return sides.file.kind in kinds and all(
-        re.search(text, line) is not None
-        for line in said.splitlines()
-        if line.startswith("error: ")
-    )
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    is_concerned = sides.file.kind in kinds and bool(errors)
+    return is_concerned and all(re.search(text, line) is not None for line in errors)
+
+
+def _is_pair(mergekits: str, ours: str, said: str, text: str) -> bool:
+    errors = [line for line in ours.splitlines() if line.startswith("error: ")]
+    is_same = re.match(said, mergekits) is not None and bool(errors)
+    return is_same and all(re.match(text, line) is not None for line in errors)

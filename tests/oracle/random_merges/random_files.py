@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from stages.merge.arithmetic.stepwise_rounding import ROUNDED
 from tests.oracle.random_merges.tiny_models import DTYPES, FINE_TUNES, KINDS, NUM_LAYERS
 
 # Of each method: numbers of parents, and the parameters of a model and of a tensor.
@@ -86,6 +87,11 @@ class RandomFile:
         """The dtype in which MergeKit calculates."""
         return str(self.document.get("dtype", self.stored))
 
+    @property
+    def is_stepwise(self) -> bool:
+        """Whether ours rounds each step to 16 bits, as MergeKit does."""
+        return self.is_compat and self.dtype != "float32" and self.method in ROUNDED
+
     def changed(self, change: Callable[[Any], Any], **keys: Any) -> "RandomFile":
         """Return the file with other top keys, and each gradient replaced by its change."""
         document = _changed(deepcopy(self.document), change) | keys
@@ -155,15 +161,10 @@ def _lists_base(rng: Random, method: str, *, in_slices: bool) -> bool:
 
 
 def _entries(draw: "_Values", parents: list[str], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the models with their parameters.
-
-    Of random masks that restore norms only one is drawn: two cannot be told from a child.
-    """
+    """Return the models with their parameters."""
     entries: list[dict[str, Any]] = []
     for name in parents:
         values = draw.of(names, all_required=bool(names))
-        if draw.method in DRAWING and name != parents[0]:
-            values["density"] = 1.0
         entries.append({"model": name, **({"parameters": values} if values else {})})
     return entries
 

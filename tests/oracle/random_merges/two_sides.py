@@ -2,12 +2,12 @@
 
 import json
 import shutil
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stages.checkpoint.reader import Checkpoint
@@ -24,11 +24,12 @@ MODEL_KEYS = ("model", "base_model", "tokenizer_source")
 
 @dataclass(frozen=True)
 class Child:
-    """A child as it was written: its tensors, config.json and vocabulary."""
+    """A child as it was written: its tensors, config.json, vocabulary and chat template."""
 
     tensors: Tensors
     config: dict[str, Any]
     vocabulary: dict[str, int] | None
+    chat_template: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Child":
@@ -41,7 +42,9 @@ class Child:
             return cls(tensors, config, None)
         data = json.loads(path.read_text(encoding="utf-8"))
         added = {token["content"]: token["id"] for token in data["added_tokens"]}
-        return cls(tensors, config, data["model"]["vocab"] | added)
+        template = folder / "chat_template.jinja"
+        text = template.read_text(encoding="utf-8") if template.is_file() else None
+        return cls(tensors, config, data["model"]["vocab"] | added, text)
 
     def with_ids_of(self, vocabulary: dict[str, int] | None) -> "Child":
         """Return the child with its rows where another vocabulary has their tokens."""
@@ -52,7 +55,7 @@ class Child:
             name: tensor[ids] if name.startswith(ROWS_OF_TOKENS) else tensor
             for name, tensor in self.tensors.items()
         }
-        return Child(moved, self.config, vocabulary)
+        return replace(self, tensors=moved, vocabulary=vocabulary)
 
 
 @dataclass(frozen=True)
@@ -64,17 +67,24 @@ class Sides:
     work: Path
     mergekit: Program
 
-    def mergekits(self, file: RandomFile, name: str = "mergekits") -> Child | str:
+    def mergekits(self, file: RandomFile, name: str = "mergekits", **choices: str) -> Child | str:
         """Return what MergeKit makes of a file, or the kind and text of its traceback."""
         out = self.work / name
         config = {k: v for k, v in self.located(file.document).items() if k != "compat"}
         try:
-            self.mergekit.run({"config": config, "out": str(out), "seed": 0})
+            self.mergekit.run({"config": config, "out": str(out), "seed": 0, **choices})
             return Child.read(out)
         except JobFailedError as error:
             return str(error)
         finally:
             shutil.rmtree(out, ignore_errors=True)
+
+    def settled(self, file: RandomFile, choices: Tensors) -> tuple[Child | str, dict[str, Tensor]]:
+        """Return the same with MergeKit's choices as they are given, and its chances of draws."""
+        given, noted = self.work / "choices.safetensors", self.work / "chances.safetensors"
+        save_file(choices, given)
+        child = self.mergekits(file, "settled", choices=str(given), chances=str(noted))
+        return child, load_file(noted) if isinstance(child, Child) else {}
 
     def ours(self, file: RandomFile, name: str = "ours") -> Child | str:
         """Return what the merge command makes of a file, or what it says instead."""
@@ -88,10 +98,9 @@ class Sides:
         finally:
             shutil.rmtree(out, ignore_errors=True)
 
-    @cached_property
-    def plan(self) -> Plan:
-        """Our plan of the file: each tensor's sources and settings."""
-        return lowered(self.text(self.file), self.models).plan
+    def plan_of(self, file: RandomFile) -> Plan:
+        """Return our plan of a file: each tensor's sources and settings."""
+        return lowered(self.text(file), self.models).plan
 
     def text(self, file: RandomFile) -> str:
         """Return the file as it is read from disk."""
