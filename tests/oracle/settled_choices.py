@@ -47,7 +47,7 @@ class SettledChoices:
         return SimpleNamespace(indices=self.argsort(values, descending=descending))
 
     def bernoulli(self, chance: Tensor) -> Tensor:
-        """Return the mask that is given in the place of a draw, and note its chance."""
+        """Return the mask that is given instead of a draw, and note its chance."""
         key = f"{self._name} {next(self._drawn)}"
         self.chances[key] = chance.clone()
         mask: Tensor = self._given[f"mask {key}"]

@@ -77,12 +77,12 @@ class SettledMerge:
     def noted_chances(self, name: str) -> dict[int, Tensor]:
         """Return with which chances MergeKit wanted to draw, by the number of the parent."""
         models = self._folders(self.plans(name)[0][0])
-        found = {i: self._made.chances.get(f"{name} {model}") for i, model in enumerate(models)}
+        noted = {i: self._made.chances.get(f"{name} {model}") for i, model in enumerate(models)}
         rows = self._rows(name, self._made.child.vocabulary)
         back = None if rows is None else rows.argsort()
         return {
             i: chance if back is None else chance[back]
-            for i, chance in found.items()
+            for i, chance in noted.items()
             if chance is not None
         }
 
