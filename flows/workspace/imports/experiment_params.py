@@ -216,7 +216,7 @@ def _select(
         "density": [0.01, 1.0],
     }
     if several:
-        notes.append("densities are searched from 0.01; there they reach 0, at which merges fail")
+        notes.append("densities are searched from 0.01; there they reach 0")
     else:
         space = {
             "methods": ["slerp"],

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.workspace.imports.imported_params import ImportedParams, named_parents, source_of
+from flows.workspace.imports.imported_params import (
+    ImportedParams,
+    model_text,
+    named_parents,
+    num_layers_of,
+    source_of,
+)
 from stages.errors import Faults, ParamsError
 from stages.hashing import nearest
 from stages.merge.tokenizers.chat_templates import template_in
@@ -51,10 +57,9 @@ def genome_params(
             if key not in legal:
                 hint = nearest(str(key), list(legal))
                 faults.add(f"{where}{key}: unknown key. Legal: {', '.join(legal)}.{hint}")
-    models = genome.get("models")
-    if not isinstance(models, list) or not all(isinstance(m, str) for m in models) or not models:
-        faults.add("genome.models: give a list of models.")
-        models = []
+    models = []
+    with faults.at("genome.models"):
+        models = _models(genome.get("models"), notes)
     method = genome.get("merge_method")
     if method not in _METHODS:
         faults.add(f"genome.merge_method: got {method!r:.60}. Legal: {', '.join(_METHODS)}.")
@@ -64,10 +69,10 @@ def genome_params(
             "greatest genes are merged, others in each block. A search in germline merges one "
             "pair. Take task_arithmetic, or name the pair in params.yaml by hand."
         )
-    base = genome.get("base_model") or base
-    if not isinstance(base, str):
-        faults.add("genome.base_model: missing. germline needs it: give it with --base.")
-        base = ""
+    origin = ""
+    with faults.at("genome.base_model"):
+        origin = _base(genome.get("base_model"), base, notes)
+        num_layers = num_layers or num_layers_of(origin)
     with faults.at("genome.layer_granularity"):
         groups = _groups(genome.get("layer_granularity", 0), num_layers, notes)
     with faults.at("genome.filters"):
@@ -76,20 +81,21 @@ def genome_params(
     with faults.at("tasks"):
         tasks = _tasks(document.get("tasks"))
     faults.raise_as(ParamsError)
-    parents = named_parents(models, base, notes)
+    parents = named_parents(models, origin, notes)
+    normalize = genome.get("normalize")
     negative = bool(genome.get("allow_negative_weights", False))
     space = {
         "methods": [method],
         "weight": [-_WEIGHT if negative else 0.0, _WEIGHT],
         "layer_groups": groups,
         "components": components,
-        "normalize": bool(genome.get("normalize", method in _NORMALIZED)),
+        "normalize": method in _NORMALIZED if normalize is None else normalize,
     }
-    tokenizer = _tokenizer(genome.get("tokenizer_source"), models, parents, base)
-    template = _chat_template(document, parents.get(tokenizer, base), notes)
+    tokenizer = _tokenizer(genome.get("tokenizer_source"), models, parents, origin)
+    template = _chat_template(document, parents.get(tokenizer, origin), notes)
     notes += _other_notes(document, genome)
     sections = {
-        "download": {"base": source_of(base), "parents": parents},
+        "download": {"base": source_of(origin), "parents": parents},
         "merge": {
             "dtype": "bfloat16",
             "modules": [],
@@ -107,6 +113,19 @@ def genome_params(
         "report": {},
     }
     return ImportedParams(sections, tuple(notes))
+
+
+def _models(listed: Any, notes: list[str]) -> list[str]:
+    if not isinstance(listed, list) or not listed:
+        raise ParamsError("give a list of models.")
+    return [model_text(given, notes) for given in listed]
+
+
+def _base(given: Any, base: str | None, notes: list[str]) -> str:
+    origin = base if given is None else given
+    if origin is None:
+        raise ParamsError("missing. germline needs it: give it with --base.")
+    return model_text(origin, notes)
 
 
 def _groups(size: Any, num_layers: int | None, notes: list[str]) -> int:
@@ -170,7 +189,8 @@ def _tasks(listed: Any) -> list[dict[str, Any]]:
 def _check_kinds(document: Mapping[str, Any], genome: Mapping[str, Any], faults: Faults) -> None:
     """Find what is not a switch, or not a number, where one is read: any text would count."""
     for key in ("allow_negative_weights", "normalize", "smooth"):
-        if not isinstance(genome.get(key, False), bool):
+        is_open = key == "normalize" and genome.get(key) is None
+        if not is_open and not isinstance(genome.get(key, False), bool):
             faults.add(f"genome.{key}: got {genome[key]!r:.60}. Give true or false.")
     chat = document.get("apply_chat_template", True)
     if not isinstance(chat, bool):
@@ -235,7 +255,7 @@ def _other_notes(document: Mapping[str, Any], genome: Mapping[str, Any]) -> list
         "items are divided into search, validation and test; there the search's items are all",
     ]
     if genome.get("merge_method") in ("ties", "dare_ties"):
-        said.append("densities are searched from 0.1; there they reach 0, at which merges fail")
+        said.append("densities are searched from 0.1; there they reach 0")
     if genome.get("smooth"):
         said.append(
             "smooth cannot be carried over: weights between blocks are not interpolated, each "

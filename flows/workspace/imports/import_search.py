@@ -8,10 +8,9 @@ import yaml
 from flows.workspace.imports.experiment_params import experiment_params
 from flows.workspace.imports.genome_params import genome_params
 from flows.workspace.imports.imported_params import ImportedParams
-from stages.checkpoint.safetensors_header import read_json
 from stages.download.manifest import PARENTS
 from stages.download.sources.model_requests import requests
-from stages.errors import GermlineError, ParamsError, at
+from stages.errors import ParamsError, at
 from stages.files import text_of, write_whole
 from stages.params.load import Params, validated
 from stages.select.final.baselines import check_names
@@ -49,9 +48,7 @@ def _imported(
 ) -> ImportedParams:
     """Return the params that a file of either tool gives; its keys say whose it is."""
     if "genome" in document:
-        genome = document["genome"]
-        own = genome.get("base_model") if isinstance(genome, dict) else None
-        return genome_params(document, base, num_layers or _num_layers(own or base))
+        return genome_params(document, base, num_layers)
     if {"pop_size", "n_iter"} & document.keys():
         return experiment_params(document, base)
     raise ParamsError(
@@ -74,16 +71,3 @@ def _read(source: Path) -> dict[str, Any]:
             f"{source}: holds no keys. Give a file of MergeKit's evolve or Mergenetic."
         )
     return plain
-
-
-def _num_layers(base: Any) -> int | None:
-    """Return how many layers a model on this machine has; None where it is not here."""
-    folder = Path(str(base)).expanduser()
-    if base is None or not (folder / "config.json").is_file():
-        return None
-    try:
-        config = read_json(folder / "config.json")
-    except GermlineError:
-        return None
-    value = config.get("num_hidden_layers")
-    return value if isinstance(value, int) else None

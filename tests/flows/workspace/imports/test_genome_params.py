@@ -129,3 +129,31 @@ def test_params_that_are_there_are_not_overwritten(typed: Typed) -> None:
     Path("params.yaml").write_text("mine")
     assert "params.yaml: exists" in typed("import", written(genome()), code=1).stderr
     assert "mine" == Path("params.yaml").read_text()
+
+
+@pytest.mark.usefixtures("own_models")
+def test_models_may_be_mappings_and_have_adapters(typed: Typed) -> None:
+    """MergeKit's mappings of paths, revisions and adapters are sources; null is its default."""
+    place = {"path": "org/two", "revision": "v1"}
+    models = [{"model": place, "lora": "org/lora"}, "org/three+org/lora@v2"]
+    base = {"model": "origin", "override_architecture": "X"}
+    document = genome(models=models, base_model=base, normalize=None, layer_granularity=2)
+    said = typed("import", written(document)).output
+    params = load_params(Path("params.yaml"))
+    assert "origin" == params.download.base
+    expected = ["org/two@v1+org/lora@main", "org/three@main+org/lora@v2"]
+    assert expected == [*params.download.parents.values()]
+    assert (3, True) == (params.select.space.layer_groups, params.select.space.normalize)
+    assert "note: override_architecture cannot be carried over" in said
+
+
+@pytest.mark.usefixtures("own_models")
+@pytest.mark.parametrize(
+    "model", [{}, {"path": "x"}, {"model": {"revision": "v1"}}, {"model": 3}, 3, "", ["x"]]
+)
+def test_what_is_no_model_is_refused(typed: Typed, model: Any) -> None:
+    """The message names the key, and is not that the base were missing."""
+    said = typed("import", written(genome(base_model=model)), code=1).stderr
+    assert "genome.base_model: got " in said
+    said = typed("import", written(genome(models=["adder", model])), code=1).stderr
+    assert "genome.models: got " in said
