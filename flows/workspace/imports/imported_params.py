@@ -61,9 +61,9 @@ def source_of(model: str) -> str:
     return "+".join(_with_branch(part) for part in model.split("+"))
 
 
-def _with_branch(place: str) -> str:
-    is_hub = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", place, re.ASCII)
-    return f"{place}@main" if is_hub and not Path(place).is_dir() else place
+def _with_branch(model: str) -> str:
+    is_hub = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII)
+    return f"{model}@main" if is_hub and not Path(model).is_dir() else model
 
 
 def named_parents(models: Iterable[str], base: str, notes: list[str]) -> dict[str, str]:

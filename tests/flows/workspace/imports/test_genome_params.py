@@ -134,8 +134,8 @@ def test_params_that_are_there_are_not_overwritten(typed: Typed) -> None:
 @pytest.mark.usefixtures("own_models")
 def test_models_may_be_mappings_and_have_adapters(typed: Typed) -> None:
     """MergeKit's mappings of paths, revisions and adapters are sources; null is its default."""
-    place = {"path": "org/two", "revision": "v1"}
-    models = [{"model": place, "lora": "org/lora"}, "org/three+org/lora@v2"]
+    located = {"path": "org/two", "revision": "v1"}
+    models = [{"model": located, "lora": "org/lora"}, "org/three+org/lora@v2"]
     base = {"model": "origin", "override_architecture": "X"}
     document = genome(models=models, base_model=base, normalize=None, layer_granularity=2)
     said = typed("import", written(document)).output
@@ -151,7 +151,7 @@ def test_models_may_be_mappings_and_have_adapters(typed: Typed) -> None:
 @pytest.mark.parametrize(
     "model", [{}, {"path": "x"}, {"model": {"revision": "v1"}}, {"model": 3}, 3, "", ["x"]]
 )
-def test_what_is_no_model_is_refused(typed: Typed, model: Any) -> None:
+def test_what_names_none_is_refused(typed: Typed, model: Any) -> None:
     """The message names the key, and is not that the base were missing."""
     said = typed("import", written(genome(base_model=model)), code=1).stderr
     assert "genome.base_model: got " in said
