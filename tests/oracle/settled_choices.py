@@ -2,8 +2,9 @@
 
 Two things are open in MergeKit's sparse methods: what torch's generator draws, and which of equal
 magnitudes a sort puts first, which torch does not define. Here a draw is a mask that is given,
-and of equal magnitudes the one of lowest index is the largest. All else is MergeKit's own code,
-and the chances that it wanted to draw with are kept.
+and of equal magnitudes the one of lowest index is the largest. The order of a union's tokens is
+that of a hash table: here they are read by their ids. All else is MergeKit's own code, and the
+chances that it wanted to draw with are kept.
 """
 
 from collections.abc import Iterator
@@ -70,8 +71,14 @@ class SettledChoices:
             merged: Tensor = merge_group(method, group, **parameters)
             return merged
 
-        kind.merge_group, sparsify.torch = noting, self
+        tokenizer: Any = import_module("transformers").PreTrainedTokenizerFast
+        get_vocab = tokenizer.get_vocab
+
+        def ordered(reader: Any) -> dict[str, int]:
+            return dict(sorted(get_vocab(reader).items(), key=lambda item: item[1]))
+
+        kind.merge_group, sparsify.torch, tokenizer.get_vocab = noting, self, ordered
         try:
             yield
         finally:
-            kind.merge_group, sparsify.torch = merge_group, torch
+            kind.merge_group, sparsify.torch, tokenizer.get_vocab = merge_group, torch, get_vocab

@@ -64,14 +64,16 @@ class Reader:
         self.fault(node, _join(path, key), f"got {shown(node)}. Give text.")
         return None
 
-    def choice(self, nodes: Nodes, key: str, legal: Sequence[str]) -> str | None:
-        """Return the text under a key, which is one of ``legal``."""
+    def choice(
+        self, nodes: Nodes, key: str, legal: Sequence[str], *, prefix: str = ""
+    ) -> str | None:
+        """Return the text under a key, which is one of ``legal``; it may have a prefix."""
         node = nodes.get(key)
-        return None if node is None else self._name(node, key, legal)
+        return None if node is None else self._name(node, key, legal, prefix)
 
-    def _name(self, node: Node, path: str, legal: Sequence[str]) -> str | None:
-        """Return a text that is one of ``legal``."""
-        text = node.value if isinstance(node.value, str) else None
+    def _name(self, node: Node, path: str, legal: Sequence[str], prefix: str = "") -> str | None:
+        """Return a text that is one of ``legal``, without its prefix."""
+        text = node.value.removeprefix(prefix) if isinstance(node.value, str) else None
         if text in legal:
             return text
         quotes = " In quotes it is text." if isinstance(node.value, bool | int | float) else ""

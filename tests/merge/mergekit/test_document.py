@@ -172,6 +172,16 @@ def test_a_document_is_read_again_as_it_was() -> None:
     assert again["slices"][0]["sources"][1]["parameters"] == {"weight": [0.0, 1.0]}
 
 
+def test_a_dtype_may_be_spelled_as_torch_does() -> None:
+    """MergeKit takes torch.bfloat16, too; what is then no dtype is refused as it was given."""
+    text = "merge_method: linear\nmodels: [{model: m, parameters: {weight: 1}}]\n"
+    spelled = "dtype: torch.bfloat16\nout_dtype: torch.float16\n"
+    (document,) = read_text(text + spelled, file="merge.yml")
+    assert ("bfloat16", "float16") == (document.dtype, document.out_dtype)
+    with pytest.raises(RecipeError, match=r"got 'torch\.half'\. Legal are float32"):
+        read_text(text + "dtype: torch.half\n", file="merge.yml")
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """So is one that is not text."""
     with pytest.raises(RecipeError, match="cannot be read"):
