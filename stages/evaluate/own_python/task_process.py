@@ -5,8 +5,8 @@ lm-eval runs each task in a process that ends; a worker scores one candidate aft
 
 import contextlib
 import copy
+import io
 import itertools
-import logging
 import os
 import signal
 import sys
@@ -16,77 +16,18 @@ import warnings
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
+from typing import Any, NoReturn
 
 from stages.errors import EvaluationError, GermlineError
+from stages.evaluate.own_python.process_settings import (
+    read_settings,
+    restore_settings,
+    set_environment,
+)
 from stages.evaluate.own_python.registered_names import Registered
 
 _GERMLINE = ("germline", "flows", "stages")
-_Change = tuple[Callable[[], Any], Callable[[Any], Any]]
-
-
-def _set_environment(value: dict[str, str]) -> None:
-    now = dict(os.environ)
-    for name in now.keys() - value.keys():
-        del os.environ[name]
-    for name, text in value.items():
-        if now.get(name) != text:
-            os.environ[name] = text
-
-
-def _set_streams(stdin: Any, stdout: Any, stderr: Any) -> None:
-    sys.stdin, sys.stdout, sys.stderr = stdin, stdout, stderr
-
-
-def _set_dont_write_bytecode(value: bool) -> None:
-    sys.dont_write_bytecode = value
-
-
-def _has_timer() -> bool:
-    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
-
-
-def _set_timer(is_on: bool) -> None:
-    if not is_on:  # it would end the process later, wherever that is
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _set_list(target: list[Any]) -> _Change:
-    return lambda: list(target), lambda value: target.__setitem__(slice(None), value)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-# What Python code can change for everyone in its process: how to read it, and how to put it back.
-_SETTINGS: tuple[_Change, ...] = (
-    (os.getcwd, os.chdir),
-    _set_list(sys.path),
-    (lambda: dict(os.environ), _set_environment),
-    (lambda: (sys.stdin, sys.stdout, sys.stderr), lambda value: _set_streams(*value)),
-    (lambda: sys.dont_write_bytecode, _set_dont_write_bytecode),
-    (_has_timer, _set_timer),
-    (sys.getrecursionlimit, sys.setrecursionlimit),
-    (lambda: logging.root.manager.disable, logging.disable),
-    (lambda: logging.root.level, logging.root.setLevel),
-    _set_list(logging.root.handlers),
-    (np.geterr, lambda value: np.seterr(**value)),
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-)
-
-
-def _restore(before: list[Any]) -> None:
-    """Put the settings back that have changed: some take a millisecond even if they have not."""
-    for (read, restore), value in zip(_SETTINGS, before, strict=True):
-        with contextlib.suppress(OSError):  # a working folder that is gone
-            is_changed = True
-            with contextlib.suppress(OSError):
-                is_changed = read() != value
-            if is_changed:
-                restore(value)
+_END = os._exit
 
 
 class TaskProcess:
@@ -132,12 +73,12 @@ class TaskProcess:
         if self._known is not None:  # within another block of this task
             yield
             return
-        before, process = [read() for read, _ in _SETTINGS], os.getpid()
+        before, process = read_settings(), os.getpid()
         covered = self._cover()
         self._known = set(sys.modules)
         thread = threading.current_thread()
         was_daemon = thread.daemon
-        with warnings.catch_warnings(), self._own_interrupts():
+        with warnings.catch_warnings(), self._own_interrupts(), _no_end_by_force():
             warnings.simplefilter("ignore")
             self._enter()
             # Threads that the task starts are daemons, too: none keeps the process from ending.
@@ -146,10 +87,10 @@ class TaskProcess:
                 yield
             finally:
                 if os.getpid() != process:  # forked by the task: nobody's second run
-                    os._exit(1)
+                    _END(1)
                 thread._daemonic = was_daemon  # type: ignore[attr-defined]  # noqa: SLF001  as above
                 self._leave(covered)
-                _restore(before)
+                restore_settings(before)
 
     @contextlib.contextmanager
     def blamed(self, where: str, remedy: str) -> Iterator[None]:
@@ -193,10 +134,11 @@ class TaskProcess:
         # A file that was edited within a second of its last import, to the same length, would be
         # read from the cache: the old code under the new key.
         sys.dont_write_bytecode = True
+        sys.stdin = io.StringIO()  # nobody is asked; input() says that it is at the end
         self._registered.enter()
         if self._left is not None:
             folder, sys.path[:], environment = self._left
-            _set_environment(environment)
+            set_environment(environment)
             with contextlib.suppress(OSError):
                 os.chdir(folder)
 
@@ -251,8 +193,7 @@ class TaskProcess:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread is interrupted, and only it may handle signals
             return
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        interrupted = before[signal.SIGINT]
+        interrupted = signal.getsignal(signal.SIGINT)
 
         def note(number: int, frame: types.FrameType | None) -> None:
             self._is_interrupted = True
@@ -263,9 +204,34 @@ class TaskProcess:
         try:
             yield
         finally:
-            for number, handler in before.items():
-                if handler is not None:  # one that was not set from Python cannot be set again
-                    signal.signal(number, handler)
+            if interrupted is not None:  # one that was not set from Python cannot be set again
+                signal.signal(signal.SIGINT, interrupted)
+
+
+@contextlib.contextmanager
+def _no_end_by_force() -> Iterator[None]:
+    """Make ``os._exit`` and ``os.abort`` a wish to end, like ``sys.exit``, in this thread alone.
+
+    What the block forks ends by them.
+    """
+    process, thread = os.getpid(), threading.get_ident()
+    real: dict[str, Callable[..., NoReturn]] = {"_exit": os._exit, "abort": os.abort}
+
+    def ending(name: str) -> Callable[..., NoReturn]:
+        def end(*arguments: Any, **named: Any) -> NoReturn:
+            if (os.getpid(), threading.get_ident()) == (process, thread):
+                raise SystemExit(f"os.{name}()")
+            real[name](*arguments, **named)
+
+        return end
+
+    for name in real:
+        setattr(os, name, ending(name))
+    try:
+        yield
+    finally:
+        for name, function in real.items():
+            setattr(os, name, function)
 
 
 def asks_to_end(error: BaseException | None) -> bool:

@@ -1,13 +1,19 @@
 """What a task's Python does to its process, and what becomes of what it raises."""
 
+import decimal
 import gc
 import importlib
+import locale
 import logging
+import multiprocessing
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import types
 import warnings
 from pathlib import Path
@@ -21,7 +27,8 @@ from stages.evaluate.own_python.task_process import TaskProcess
 from tests.evaluate.own_python.conftest import MakeSuite, write_task
 
 HARM = """
-import io, logging, os, signal, sys, threading, time, warnings
+import decimal, gc, io, locale, logging, multiprocessing, os, resource, signal, socket, sys
+import threading, time, warnings
 import numpy as np
 import torch
 
@@ -43,9 +50,29 @@ def harm():
     torch.set_grad_enabled(False)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.alarm(600)
+    signal.setitimer(signal.ITIMER_PROF, 600)
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU):
+        resource.setrlimit(limit, (900, resource.getrlimit(limit)[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 46, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    sys.setswitchinterval(1.0)
+    gc.disable()
+    locale.setlocale(locale.LC_ALL, "C.UTF-8" if locale.setlocale(locale.LC_ALL) == "C" else "C")
+    decimal.getcontext().prec = 3
+    socket.setdefaulttimeout(0.01)
+    multiprocessing.set_start_method("fork", force=True)
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    np.set_printoptions(precision=1)
+    torch.set_default_device("meta")
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.set_flush_denormal(True)
+    torch.backends.mkldnn.deterministic = True
     threading.Thread(target=time.sleep, args=(3600,)).start()
 """
+LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 
 
 def settings() -> list[object]:
@@ -57,7 +84,15 @@ def settings() -> list[object]:
         *(list(warnings.filters), np.geterr(), torch.get_default_dtype()),
         *(torch.get_num_threads(), torch.is_grad_enabled(), threading.current_thread().daemon),
         *(signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)),
-        signal.getitimer(signal.ITIMER_REAL),
+        *(signal.getitimer(timer)[0] for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF)),
+        signal.getsignal(signal.SIGCHLD),
+        *(resource.getrlimit(limit) for limit in LIMITS),
+        *(sys.getswitchinterval(), gc.isenabled(), locale.setlocale(locale.LC_ALL)),
+        *(decimal.getcontext().prec, socket.getdefaulttimeout(), time.timezone),
+        *(multiprocessing.get_start_method(allow_none=True), np.get_printoptions()),
+        *(torch.get_default_device(), torch.are_deterministic_algorithms_enabled()),
+        *(torch.get_float32_matmul_precision(), torch.backends.mkldnn.deterministic),
+        torch.tensor(1e-40).mul(1.0) > 0,
     ]
 
 
@@ -119,7 +154,10 @@ def test_a_process_that_a_task_forks_does_not_run_on() -> None:
     assert ["goes on", "child: 1"] == result.stdout.splitlines()
 
 
-ENDS = ["raise SystemExit(3)", "raise KeyboardInterrupt", "import sys\n    sys.exit()", "1 / 0"]
+ENDS = [
+    *("raise SystemExit(3)", "raise KeyboardInterrupt", "import sys\n    sys.exit()", "1 / 0"),
+    *("import os\n    os._exit(3)", "import os\n    os.abort()"),
+]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +182,23 @@ def test_wish_to_end_the_process_is_the_tasks_error(
         return
     with pytest.raises(EvaluationError, match=r"^task own.*: \w+.*\. Fix"):
         load()
+
+
+def test_nobody_is_asked_on_standard_input(own: Path, load: MakeSuite) -> None:
+    """A task that reads from the terminal does not wait for it."""
+    (own / "tasks" / "code.py").write_text("ANSWER = input('Which? ')\n")
+    write_task(own)
+    with pytest.raises(EvaluationError, match=r"^task own: .*EOFError: EOF when reading a line"):
+        load()
+
+
+def test_child_of_a_task_may_end_by_force(own: Path) -> None:
+    """What its Python forks ends as it asks to."""
+    with TaskProcess([own]).entered():
+        child = os.fork()
+        if child == 0:
+            os._exit(3)
+    assert 3 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_real_interrupt_passes() -> None:
