@@ -13,6 +13,7 @@ from stages.errors import GermlineError
 GOES_ON = "what was evaluated is kept; the same command goes on from there"
 _AGAIN = "Remove the cause and run the same command again."
 _OTHER_PLACE = "Name another place, or move what is there out of the way."
+_DISK = "The disk, or the share that it is on, fails: check it and run the same command again."
 _REMEDIES = {
     errno.EACCES: "Give yourself the right to it, or name another place.",
     errno.EPERM: "Give yourself the right to it, or name another place.",
@@ -21,6 +22,12 @@ _REMEDIES = {
     errno.EDQUOT: "Free some of your quota and run the same command again.",
     errno.EFBIG: "Allow larger files (`ulimit -f`) or name another place.",
     errno.EMFILE: "Allow more open files (`ulimit -n`) and run the same command again.",
+    errno.ENFILE: "The machine has too many open files: end other programs and run it again.",
+    errno.EIO: _DISK,
+    errno.ESTALE: _DISK,
+    errno.ENODEV: _DISK,
+    errno.ENXIO: _DISK,
+    errno.ETIMEDOUT: _DISK,
     errno.EISDIR: f"A file is needed there. {_OTHER_PLACE}",
     errno.EEXIST: _OTHER_PLACE,
     errno.ENOTEMPTY: _OTHER_PLACE,

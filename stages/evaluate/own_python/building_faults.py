@@ -12,8 +12,9 @@ from stages.hashing import nearest
 # What the system refuses is not the fault of a task.
 _REFUSED = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE),
 }
+_FAILING_DISK = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT}
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 _SPLITS = {
     "training_docs": "training_split",
@@ -26,9 +27,9 @@ _RENDERED = ("doc_to_text", "doc_to_target", "doc_to_choice")
 
 def why_not_built(name: str, error: Exception) -> str:
     """Return the message for a task whose building raised ``error``."""
-    refusal = next((e for e in _causes(error) if getattr(e, "errno", 0) in _REFUSED), None)
+    refusal = fault_of_disk(error)
     if refusal is not None:
-        return f"task {name}: its data cannot be read or cached: {_of_disk(refusal)}"
+        return f"task {name}: its data cannot be read or cached: {refusal}"
     text = first_line(error)
     if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
         return f"task {name}: its data are missing: {text}. {_where_data_lie(text)}"
@@ -45,6 +46,14 @@ def why_not_built(name: str, error: Exception) -> str:
     if known is not None:
         return f"task {name}: {known}"
     return f"task {name}: cannot be built: {type(error).__name__}: {text}. Fix the task's file."
+
+
+def fault_of_disk(error: BaseException) -> str | None:
+    """Return what the system refused, and what to do, where it caused ``error``; else None."""
+    for one in _causes(error):
+        if isinstance(one, OSError) and one.errno in _REFUSED | _FAILING_DISK:
+            return _of_disk(one)
+    return None
 
 
 def first_line(error: BaseException) -> str:
@@ -151,6 +160,8 @@ def _of_disk(error: OSError) -> str:
     from datasets import config
 
     cache, file = Path(config.HF_DATASETS_CACHE), Path(error.filename or config.HF_DATASETS_CACHE)
+    if error.errno in _FAILING_DISK:
+        return f"{file}: {error.strerror}. Check the disk, or the share, that it is on."
     if cache.is_relative_to(file) or file.is_relative_to(cache):
         remedy = "Set HF_HOME to a folder with room in which you may write."
         return f"{cache}: {error.strerror}. {remedy}"

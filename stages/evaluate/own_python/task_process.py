@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stages.errors import EvaluationError, GermlineError
+from stages.evaluate.own_python.building_faults import fault_of_disk
 from stages.evaluate.own_python.process_settings import (
     read_settings,
     restore_settings,
@@ -103,7 +104,9 @@ class TaskProcess:
             yield
         except BaseException as error:
             self.pass_on(error)
-            raise EvaluationError(f"{where}: {_said(error)}. {remedy}") from error
+            refusal = fault_of_disk(error)
+            said = f"{_said(error)}. {remedy}" if refusal is None else refusal
+            raise EvaluationError(f"{where}: {said}") from error
 
     def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Return ``function`` as one that runs in this process view, on a copy of its argument.

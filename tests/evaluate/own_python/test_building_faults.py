@@ -1,5 +1,6 @@
 """What is wrong in a task's file or data is said as it is, in one line."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,19 @@ def test_faults_of_a_task_are_said_as_they_are(own: Path, load: MakeSuite, kind:
     (own / "tasks/code.py").write_text(CODE)
     write_task(own, **changes)
     with pytest.raises((EvaluationError, ParamsError), match=message):
+        load()
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_failing_disk_is_not_the_tasks_fault(own: Path, load: MakeSuite, code: int) -> None:
+    """The file that could not be read is named, and what to look at."""
+    raising = f"raise OSError({code}, 'Broken', 'data/own.jsonl')"
+    (own / "tasks/code.py").write_text(f"{CODE}\n\ndef unread(data):\n    {raising}\n")
+    write_task(own, process_docs="!function code.unread")
+    message = (
+        r"task own: its data cannot be read or cached: data/own.jsonl: Broken. Check the disk"
+    )
+    with pytest.raises(EvaluationError, match=message):
         load()
 
 

@@ -30,6 +30,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (errno.EFBIG, "Allow larger files"),
         (errno.ENOTDIR, "A part of the path is a file, not a folder."),
         (errno.ENOENT, "Put it there"),
+        (errno.EIO, "The disk, or the share that it is on, fails"),
+        (errno.ESTALE, "The disk, or the share that it is on, fails"),
     ],
 )
 def test_a_refusal_of_the_system_names_path_and_remedy(code: int, remedy: str) -> None:
