@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import kinds_of_model, kinds_of_task, long_prompts, rarer_tasks, task_forms
+from tests.parity import (
+    further_tasks,
+    kinds_of_model,
+    kinds_of_task,
+    long_prompts,
+    rarer_tasks,
+    task_forms,
+)
 from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
 
 pytestmark = pytest.mark.parity
@@ -102,6 +109,15 @@ def test_task_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) 
     texts = task_forms.write_task_forms(tmp_path)
     folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
     _compare_all(tmp_path, folder, list(task_forms.FORMS))
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
+def test_further_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Own metrics, aggregations, filters, samplers, examples, templates, stops, data."""
+    monkeypatch.chdir(tmp_path)
+    texts = further_tasks.write_further_tasks(tmp_path)
+    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
+    _compare_all(tmp_path, folder, list(further_tasks.FURTHER))
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2", "mamba"])

@@ -78,6 +78,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"output_type": "loglikelihood", "doc_to_target": "!function code.number"},
         "its prompts cannot be built: TypeError: 1 is not text, which doc_to_target must give",
     ),
+    "changing template": (
+        {"doc_to_text": "{{ options.append('more') }}"},
+        "doc_to_text fails on its first document: SecurityError: .*'append'",
+    ),
     "results": ({"process_results": "!function code.text"}, "process_results gives a str, 'x'."),
 }
 
