@@ -1,5 +1,7 @@
 """Find what is wrong with the tasks of a search, and with what they ask of its models."""
 
+from pathlib import Path
+
 from flows.pipeline.models_at_hand import at_hand
 from flows.pipeline.search.search_checks import num_scanned
 from stages.download.manifest import BASE
@@ -43,8 +45,8 @@ def check_scoring(params: Params) -> None:
 def _check_model(params: Params, suite: Suite | None) -> None:
     """Check that the model which candidates are loaded into can be asked what ``suite`` asks.
 
-    That is its config, its tokenizer and the arguments for it, where it is on this machine. A
-    union of vocabularies is made by the merge, so that the length of its prompts is not known.
+    That is its config, its tokenizer and the arguments for it, where it is on this machine. The
+    lengths of prompts in a union of vocabularies are left to ``check_union``.
     """
     rule = params.merge.tokenizer.partition("@")[0]
     model = at_hand(params, BASE if rule == _UNION else rule)
@@ -59,6 +61,21 @@ def _check_model(params: Params, suite: Suite | None) -> None:
     )
 
     check_model(model.folder, params.evaluate, None if rule == _UNION else suite)
+
+
+def check_union(folder: Path, params: Params, suite: Suite) -> None:
+    """Check the prompts where candidates have a union of vocabularies, which is in ``folder``.
+
+    It is known once all parents are fetched; any other tokenizer was checked before.
+
+    Raises:
+        EvaluationError: prompts are too long; all faults are listed, of each task the first.
+    """
+    is_union = params.merge.tokenizer.partition("@")[0] == _UNION
+    if is_union and params.evaluate.backend is None:
+        from stages.evaluate.model_checks.model_check import check_model  # seconds, as above
+
+        check_model(folder, params.evaluate, suite)
 
 
 def _check_items(params: Params, suite: Suite) -> None:

@@ -22,6 +22,7 @@ from flows.execution.local_pool import LocalPool
 from flows.execution.unsaved import store_unsaved
 from flows.pipeline.download import fetch
 from flows.pipeline.preflight import check
+from flows.pipeline.scoring_checks import check_union
 from flows.pipeline.search.outcome_stream import ComputedOutcomes, OutcomeStream
 from flows.prefect_runtime.console import say
 from flows.prefect_runtime.server import Server
@@ -87,7 +88,8 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
     store.hydrate(tracked_rows(hydrate_from))
     store_unsaved(store)
     suite = Suite.load(params.evaluate)
-    frame = folder_key(models.frame(params.merge))
+    frame = models.frame(params.merge)
+    check_union(frame, params, suite)
     settings = WorkerSettings(params.evaluate, params.merge, parents.out, suite.by_task())
     pool = LocalPool(settings, params.evaluate.workers)
     cache = EvaluationCache(
@@ -95,7 +97,7 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
         store,
         suite,
         pool,
-        frame=frame,
+        frame=folder_key(frame),
         environment={"machine": machine(params.evaluate.device), "packages": packages()},
         check_sources=content.check_unchanged,
     )

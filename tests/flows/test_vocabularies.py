@@ -67,3 +67,15 @@ def test_union_of_vocabularies_runs_through(copy_repeated: Callable[[str], Proje
     model = AutoModelForCausalLM.from_pretrained(champion)
     assert (108, 108) == (model.config.vocab_size, model.get_input_embeddings().num_embeddings)
     assert "0 evaluated now" in other.germline("evolve")
+
+
+def test_prompts_too_long_for_a_union_end_the_run_before_the_search(
+    copy_repeated: Callable[[str], Project],
+) -> None:
+    """Nothing is evaluated, and the message is that of any other tokenizer."""
+    project = copy_repeated("short")
+    project.set({"merge": {"tokenizer": "union"}, "evaluate": {"model_args": {"max_length": 9}}})
+    said = project.germline("evolve", code=1)
+    assert "model_args.max_length is 9" in said
+    assert "evaluations to look up" not in said
+    assert "generation 0" not in said
