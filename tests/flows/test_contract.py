@@ -38,6 +38,7 @@ NOT_DECIDING = {
     "flows.prefect_runtime.console",
     "flows.prefect_runtime.environment",
     "flows.inspection",
+    "flows.inspection.row_scores",
     "flows.inspection.runs",
     "flows.inspection.runs.journal",
     "flows.inspection.runs.page_so_far",
