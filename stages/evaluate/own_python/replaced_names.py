@@ -17,7 +17,8 @@ def refuse_replaced(label: str, modules: Iterable[types.ModuleType]) -> None:
     Raises:
         EvaluationError: a name of another module is a function or class of the task's.
     """
-    replaced = sorted(set(_replaced(list(modules))))
+    own = list(modules)
+    replaced = sorted(set(_replaced(own))) if own else []  # of some thousand modules
     if replaced:
         raise EvaluationError(
             f"task {label}: its Python sets {', '.join(replaced[:3])}, which all tasks, models "
@@ -31,16 +32,17 @@ def _replaced(own: list[types.ModuleType]) -> Iterator[str]:
     own_names = {module.__name__ for module in own}
     own_ids = {id(module) for module in own}
     seen: set[type] = set()
-    for name, module in list(sys.modules.items()):
+    # Copies are made at one go: while a list of items is, the collector may run code that imports.
+    for name, module in sys.modules.copy().items():
         known = getattr(module, "__dict__", None)
         if id(module) in own_ids or type(known) is not dict or not _is_of_a_file(module):
             continue
-        for key, value in list(known.items()):
+        for key, value in known.copy().items():
             if _is_own(value, own_globals, own_names):
                 yield f"{name}.{key}"
             elif issubclass(type(value), type) and value not in seen:
                 seen.add(value)
-                for inner, one in list(vars(value).items()):
+                for inner, one in vars(value).copy().items():
                     if _is_own(one, own_globals, own_names):
                         yield f"{value.__module__}.{value.__qualname__}.{inner}"
 
