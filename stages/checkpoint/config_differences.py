@@ -49,6 +49,7 @@ _DERIVED = ("use_sliding_window", "max_window_layers", "sliding_window_pattern")
 _ROPE_DEFAULTS = {"partial_rotary_factor": 1.0, "beta_fast": 32, "beta_slow": 1, "truncate": True}
 _ROPE_UNSCALED = ("factor", "original_max_position_embeddings", "attention_factor")
 # Several names of one function: the tanh form of GELU has three.
+_ROPE_KINDS = {"su": "longrope", "mrope": "default"}  # of old, and by another name
 _ACTIVATIONS = {
     "swish": "silu",
     "gelu_python": "gelu",
@@ -241,7 +242,7 @@ def _with_rope(config: Config) -> dict[str, Any]:
 def _plain(rope: Config) -> dict[str, Any]:
     """Return RoPE's parameters without those that have no effect."""
     kind = rope.get("rope_type") or rope.get("type") or "default"
-    kind = {"su": "longrope", "mrope": "default"}.get(kind, kind)
+    kind = _ROPE_KINDS.get(str(kind), kind)
     if kind == "linear" and rope.get("factor") == 1:
         kind = "default"
     dropped = ("type", "rope_type", *(_ROPE_UNSCALED if kind == "default" else ()))

@@ -117,6 +117,17 @@ def test_a_key_that_decides_the_function_is_told(
     assert differences(base, base).deciding == differences(other, other).deciding == ()
 
 
+@pytest.mark.parametrize("odd", [["linear"], {"a": 1}, 3, True, [[]], None])
+@pytest.mark.parametrize("key", ["rope_type", "type", "factor", "rope_theta"])
+def test_rope_values_of_any_kind_are_compared(key: str, odd: object) -> None:
+    """What is damaged differs from what is not, and equals itself; nothing ends in a traceback."""
+    base: dict[str, Any] = {"model_type": "own_type", "rope_scaling": LLAMA3}
+    other = {"model_type": "own_type", "rope_scaling": LLAMA3 | {"rope_type": None, key: odd}}
+
+    assert differences(base, other).deciding
+    assert differences(other, other).deciding == ()
+
+
 @pytest.mark.parametrize(("kind", "base", "other"), HARMLESS)
 def test_a_key_that_changes_nothing_may_differ(
     kind: str, base: dict[str, Any], other: dict[str, Any]
