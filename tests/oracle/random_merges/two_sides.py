@@ -22,6 +22,12 @@ ROWS_OF_TOKENS = ("model.embed_tokens.", "lm_head.")
 MODEL_KEYS = ("model", "base_model", "tokenizer_source")
 
 
+def template_text(folder: Path) -> str | None:
+    """Return the chat template of a model folder, if it has one."""
+    path = folder / "chat_template.jinja"
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
 @dataclass(frozen=True)
 class Child:
     """A child as it was written: its tensors, config.json, vocabulary and chat template."""
@@ -42,9 +48,7 @@ class Child:
             return cls(tensors, config, None)
         data = json.loads(path.read_text(encoding="utf-8"))
         added = {token["content"]: token["id"] for token in data["added_tokens"]}
-        template = folder / "chat_template.jinja"
-        text = template.read_text(encoding="utf-8") if template.is_file() else None
-        return cls(tensors, config, data["model"]["vocab"] | added, text)
+        return cls(tensors, config, data["model"]["vocab"] | added, template_text(folder))
 
     def with_ids_of(self, vocabulary: dict[str, int] | None) -> "Child":
         """Return the child with its rows where another vocabulary has their tokens."""
