@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.sharedctypes import Synchronized
 from threading import Lock, Thread
@@ -221,6 +221,7 @@ def start_process(
     """
     os.environ.clear()
     os.environ.update(environment)
+    Thread(target=_end_with_run, name="end with the run", daemon=True).start()
     with num_begun.get_lock():
         num_begun.value += 1
         num_dead = num_begun.value - num_ready.value - num_workers
@@ -230,6 +231,18 @@ def start_process(
         worker.start(settings)
     with num_ready.get_lock():
         num_ready.value += 1
+
+
+def _end_with_run() -> None:
+    """End this process when that of the run is gone: killed, it could not end its processes.
+
+    They would work on to the end of their jobs, for nobody. What they leave in the scratch folder
+    the next run removes.
+    """
+    run = parent_process()
+    if run is not None:
+        run.join()
+        os._exit(1)
 
 
 def _end(pool: ProcessPool, *, at_once: bool) -> None:

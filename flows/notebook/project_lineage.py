@@ -93,7 +93,8 @@ class Lineage:
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        champion = "no champion yet" if self.selection is None else self.selection.champion
+        chosen = self.selection
+        champion = "no champion yet" if chosen is None else f"champion {chosen.champion}"
         return f"Lineage({str(self.stored.source)!r}: {content_of(self.rows)}; {champion})"
 
     def _repr_html_(self) -> str:

@@ -222,6 +222,39 @@ def test_pipeline_ends_on_ctrl_c_while_workers_import(make_project: MakeProject)
     wait_until(lambda: not processes_in(project.folder), limit_s=60)
 
 
+SLEEPS_IN_WORKERS = '''
+import os
+import pathlib
+import time
+
+
+def score(item, answer):
+    """Answer the check before the run, whose process asks first; sleep in a worker."""
+    first = pathlib.Path("first")
+    if not first.exists():
+        first.write_text(str(os.getpid()))
+    if first.read_text() != str(os.getpid()):
+        pathlib.Path("asleep").touch()
+        time.sleep(100_000)
+    return 1.0
+'''
+
+
+def test_workers_end_with_a_run_that_is_killed(make_project: MakeProject) -> None:
+    """They do not go on to the end of their jobs, which here is never."""
+    project = make_project("sleeping")
+    scorer = project.folder / "data/tasks/sleepy.py"
+    scorer.write_text(SLEEPS_IN_WORKERS, encoding="utf-8")
+    task = {"task": "spanish_arithmetic", "scorer": "data/tasks/sleepy.py:score"}
+    project.set({"evaluate": {"tasks": [task], "workers": 2}})
+
+    child, _ = project.fork("evolve")
+    wait_until((project.folder / "asleep").exists)
+    child.kill()
+    child.join()
+    wait_until(lambda: not processes_in(project.folder), limit_s=60)
+
+
 def test_pipeline_stops_where_no_candidate_can_be_scored(make_project: MakeProject) -> None:
     """A prompt longer than the model can read is the run's fault: one line a task, no rows."""
     project = make_project("long")

@@ -52,6 +52,12 @@ def test_a_project_gives_rows_champion_and_tables(project: Path) -> None:
     assert {"gene.weight.p0", "search.french.score"} <= set(lineage.frame().columns)
 
 
+def test_a_repr_says_which_candidate_is_the_champion(project: Path) -> None:
+    """A name alone, such as mean, would not; and that there is none yet."""
+    assert repr(germline.load_lineage(project)).endswith("; champion g02-c03)")
+    assert repr(germline.load_lineage(project / LINEAGE)).endswith("; no champion yet)")
+
+
 def test_ancestors_are_each_named_once_and_warm_starts_left_out(project: Path) -> None:
     """All candidates that one descends from, the nearest first."""
     lineage = germline.load_lineage(project)
