@@ -169,7 +169,8 @@ def _context(settings: WorkerSettings) -> BaseContext:
     if sys.platform != "linux" or not needs_no_gpu:
         return get_context("spawn")
     forkserver.set_forkserver_preload(_IMPORTED_ONCE)
-    with _safe_path():
+    # Python is not to import out of the working folder, where anything may lie.
+    with _with_variable("PYTHONSAFEPATH", "1"):
         forkserver.ensure_running()
     return get_context("forkserver")
 
@@ -180,7 +181,9 @@ def block_ctrl_c() -> None:
     It is for the run, which ends its processes; in their imports it would be a traceback. Once
     they work they ignore it.
     """
-    resource_tracker.ensure_running()  # it unblocks what it has blocked for itself
+    # After a kill of the run it removes the semaphores of the pool, which is not worth a warning.
+    with _with_variable("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning"):
+        resource_tracker.ensure_running()  # it unblocks what it has blocked for itself
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
@@ -193,17 +196,17 @@ def _end_fork_server() -> None:
 
 
 @contextmanager
-def _safe_path() -> Iterator[None]:
-    """Keep Python from importing out of the working folder, where anything may lie."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
+def _with_variable(name: str, value: str) -> Iterator[None]:
+    """Give processes that are started in the block this environment variable."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ["PYTHONSAFEPATH"]
+            del os.environ[name]
         else:
-            os.environ["PYTHONSAFEPATH"] = before
+            os.environ[name] = before
 
 
 def start_process(

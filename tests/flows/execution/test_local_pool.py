@@ -1,6 +1,8 @@
 """The local pool, with processes of its own: outcomes, time-outs, starts that fail, a stop."""
 
 import multiprocessing
+import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -81,6 +83,23 @@ def test_a_pool_whose_processes_die_of_starting_says_so(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all are spawned")
+def test_nothing_warns_after_a_kill() -> None:
+    """The pool's semaphores are removed by the process that Python has for it, in silence."""
+    code = (
+        "import os, signal\n"
+        "from multiprocessing import get_context\n"
+        "from flows.execution.local_pool import block_ctrl_c\n"
+        "block_ctrl_c()\n"
+        "count = get_context('forkserver').Value('q', 0)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False
+    )
+    assert (-9, "") == (ended.returncode, ended.stderr)
+
+
 def test_processes_that_may_need_a_gpu_are_not_forked(settings: WorkerSettings) -> None:
     """After a library has looked for a GPU, CUDA does not bear a fork."""
 
