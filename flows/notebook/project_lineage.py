@@ -93,8 +93,8 @@ class Lineage:
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        chosen = self.selection
-        champion = "no champion yet" if chosen is None else f"champion {chosen.champion}"
+        choice = self.selection
+        champion = "no champion yet" if choice is None else f"champion {choice.champion}"
         return f"Lineage({str(self.stored.source)!r}: {content_of(self.rows)}; {champion})"
 
     def _repr_html_(self) -> str:

@@ -24,6 +24,7 @@ from stages.errors import GermlineError
 NAME = "scheduled"
 PORT = 4200
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_FAULT = "error: "  # before each fault that a stage prints
 _END_LIMIT_S = 3.0
 _REPORT_S = 2.0
 
@@ -65,21 +66,26 @@ def dvc(*arguments: str) -> None:
         errors="replace",
         start_new_session=True,  # a group of its own: the stages that DVC starts end with it
     )
-    last = ""
+    last, faults = "", []
     try:
         for line in child.stdout or ():
             if text := _ESCAPES.sub("", line).strip():
                 log.info("%s", text)
                 last = text
+                if text.startswith(_FAULT):
+                    faults.append(text.removeprefix(_FAULT))
         code = child.wait()
     finally:
         if child.poll() is None:
             _end_group(child)
     if code:
-        raise GermlineError(
-            f"dvc {' '.join(arguments)}: exit code {code}. Its last line: {last} Fix the cause; "
-            "the next run goes on from what is done."
-        )
+        raise GermlineError(f"dvc {' '.join(arguments)}: {reason(code, faults, last)}")
+
+
+def reason(code: int, faults: list[str], last: str) -> str:
+    """Return why DVC failed: what a stage named as its fault, else the last that DVC printed."""
+    cause = " ".join(faults) or f"exit code {code}. Its last line: {last.rstrip('.')}."
+    return f"{cause} Once that is fixed the next run goes on from what is done."
 
 
 def _end_group(child: "subprocess.Popen[str]") -> None:

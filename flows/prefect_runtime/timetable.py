@@ -17,6 +17,8 @@ from flows.prefect_runtime.console import say
 _PLAN_LIMIT = timedelta(seconds=90)  # the scheduler looks once a minute
 _NUM_RUNS = 20
 
+_OF_A_FAULT = "Flow run encountered an exception: GermlineError: "  # Prefect's, before our own
+
 
 class Timetable:
     """Says when the next run is, how each run ended, and what is late or was never planned."""
@@ -87,7 +89,8 @@ def _outcome(run: FlowRun) -> str:
     line = f"run of {_time(_due(run))}: {_name(run).lower()}"
     if run.state is not None and run.state.is_completed():
         return f"{line} after {run.total_run_time.total_seconds():.0f} s"
-    reason = (run.state.message or "").splitlines() if run.state else []
+    message = (run.state.message or "") if run.state else ""
+    reason = message.removeprefix(_OF_A_FAULT).splitlines()
     return f"{line}: {reason[0]}" if reason else line
 
 

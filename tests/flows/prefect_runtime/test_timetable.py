@@ -43,6 +43,16 @@ def run(name: str, kind: StateType, minutes: int, message: str = "") -> FlowRun:
     return FlowRun(flow_id=uuid4(), expected_start_time=due, state=state)
 
 
+def test_timetable_says_a_fault_without_prefects_words() -> None:
+    """The reason is the run's own; an exception of another kind keeps them."""
+    prefix = "Flow run encountered an exception: "
+    messages = (f"{prefix}GermlineError: no such folder.", f"{prefix}OSError: the disk is full")
+    runs = [run("Failed", StateType.FAILED, -2, message) for message in messages]
+    first, second = (Timetable("d", Path("server.log")).news([one], NOW)[0] for one in runs)
+    assert first.endswith(": failed: no such folder.")
+    assert second.endswith(f": failed: {prefix}OSError: the disk is full")
+
+
 def test_timetable_says_how_runs_ended_and_when_the_next_is() -> None:
     """Each run that ended, each that is late, and the next one are a line."""
     runs = [
