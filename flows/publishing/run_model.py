@@ -40,7 +40,7 @@ def run_model(word: str) -> RunModel:
     is called ``layers g00-c03``.
 
     Raises:
-        LineageError: it means none, or one that has no weights.
+        LineageError: it means none, or one that has no weights; or the selection is another run's.
     """
     selection = Selection.read(_SELECTION) if _SELECTION.is_file() else None
     if word == CHAMPION and selection is None:
@@ -54,7 +54,10 @@ def run_model(word: str) -> RunModel:
         if entry.name == name:
             return _of_entry(entry)
     source = _SELECTION.with_name("genomes.jsonl") if selection is not None else _LINEAGE
-    rows = [*read_rows(source), *_rows_of_halves()]
+    scored = read_rows(source)
+    if selection is not None:
+        selection.check_rows({row.name: row.id for row in scored}, SELECTION)
+    rows = [*scored, *_rows_of_halves()]
     with at(f"model {word}"):
         if "/" in word:
             raise LineageError("no such folder, and no model of a run has a slash in its name.")
