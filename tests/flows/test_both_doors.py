@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from stages.merge.plan.planner import plan
 from tests.download.conftest import edit_json, make_model, params, run
 from tests.flows.typed import merged
 from tests.merge.architecture.families import make
+from tests.merge.conftest import spell_by_sentencepiece
 from tests.merge.recipes import recipe_of
 
 OUT = Path("data/parents")
@@ -78,19 +78,11 @@ def _tower_in_parent() -> None:
 
 
 def _spelled_by_sentencepiece() -> None:
-    sentencepiece = import_module("sentencepiece")  # it has no types
     for folder in (BASE, MATH):
         (folder / "tokenizer.json").unlink()
         settings = json.dumps({"tokenizer_class": "LlamaTokenizer"})
         (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
-        with (folder / "tokenizer.model").open("wb") as file:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(["a cat sat on a mat"] * 9),
-                model_writer=file,
-                vocab_size=24,
-                model_type="bpe",
-                minloglevel=2,
-            )
+        spell_by_sentencepiece(folder)
 
 
 ACCEPTED: dict[str, Callable[[], object]] = {

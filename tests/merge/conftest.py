@@ -1,5 +1,6 @@
 """Pico models of one family, made on the spot: a base and three fine-tunes, with a tokenizer."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def save_model(folder: Path, *, seed: int, ties: bool = True, hidden: int = 16) 
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
     fast.chat_template = f"{{{{ messages[0].content }}}} is seed {seed}"
     fast.save_pretrained(folder)
+
+
+def spell_by_sentencepiece(folder: Path) -> None:
+    """Give a model a tokenizer of SentencePiece alone: ``tokenizer.model``."""
+    sentencepiece = import_module("sentencepiece")  # it has no types
+    with (folder / "tokenizer.model").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a cat sat on a mat"] * 9),
+            model_writer=file,
+            vocab_size=24,
+            model_type="bpe",
+            minloglevel=2,
+        )
 
 
 def save_tensors(folder: Path, tensors: dict[str, torch.Tensor], config: str = "{}") -> Checkpoint:

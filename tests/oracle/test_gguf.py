@@ -1,6 +1,5 @@
 """``--gguf`` by llama.cpp's own converter: what is read back computes what the folder computes."""
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,25 +8,17 @@ from transformers import AutoModelForCausalLM, LlamaTokenizer
 
 from flows.publishing.gguf_file import GGUF, write_gguf
 from stages.errors import CheckpointError
-from tests.merge.conftest import save_model
+from tests.merge.conftest import save_model, spell_by_sentencepiece
 from tests.oracle.conftest import PYTHON
 
 pytestmark = pytest.mark.oracle
 
 
-def _spelled_by_sentencepiece(folder: Path) -> None:
+def _get_known_tokenizer(folder: Path) -> None:
     """Give the model a tokenizer that the converter knows; words by white space it does not."""
-    sentencepiece = import_module("sentencepiece")  # it has no types
     for path in folder.glob("tokenizer*"):
         path.unlink()
-    with (folder / "tokenizer.model").open("wb") as file:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(["a cat sat on a mat"] * 9),
-            model_writer=file,
-            vocab_size=24,
-            model_type="bpe",
-            minloglevel=2,
-        )
+    spell_by_sentencepiece(folder)
     LlamaTokenizer.from_pretrained(folder).save_pretrained(folder)
 
 
@@ -40,7 +31,7 @@ def test_a_gguf_file_computes_what_its_folder_does(
     monkeypatch.setenv("PATH", str(PYTHON.parent.absolute()), prepend=":")
     folder = tmp_path / "model"
     save_model(folder, seed=3, ties=ties, hidden=64)
-    _spelled_by_sentencepiece(folder)
+    _get_known_tokenizer(folder)
     AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).save_pretrained(folder)
     write_gguf(folder)
     tokens = torch.tensor([[1, 5, 3, 7, 2]])
