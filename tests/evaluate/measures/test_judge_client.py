@@ -96,8 +96,14 @@ def test_interrupt_ends_the_asking_at_once() -> None:
 def test_refusal_ends_the_asking_at_once() -> None:
     """A 401 is told while a slow question is open; no other is asked."""
 
+    is_slow_one_open = threading.Event()
+
     def decide(asked: Request, _: int) -> Reply:
-        return Reply(status=401) if asked.prompt == "1" else verdict(wait_s=30)
+        if asked.prompt == "1":
+            is_slow_one_open.wait(60)
+            return Reply(status=401)
+        is_slow_one_open.set()
+        return verdict(wait_s=30)
 
     with judging(decide) as server:
         start = time.perf_counter()
