@@ -95,7 +95,6 @@ def test_interrupt_ends_the_asking_at_once() -> None:
 
 def test_refusal_ends_the_asking_at_once() -> None:
     """A 401 is told while a slow question is open; no other is asked."""
-
     is_slow_one_open = threading.Event()
 
     def decide(asked: Request, _: int) -> Reply:
