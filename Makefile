@@ -42,7 +42,7 @@ kills: $(STAMP)  ## signals to runs, servers, workers at drawn times; no byte ma
 	@GERMLINE_KILLS=$(or $(NUM),100) GERMLINE_KILLS_SEED=$(or $(SEED),0) \
 		python -m pytest -s -m kills tests/flows/test_kills.py
 
-every-search: $(STAMP)  ## each strategy in each space: workers, a kill and a longer run change no byte (half an hour); ONLY=genetic
+every-search: $(STAMP)  ## each strategy in each space: workers, a kill and a longer run change no byte (a quarter of an hour); ONLY=genetic
 	@python -m pytest -n auto -m kills tests/flows/test_every_search.py -k "$(or $(ONLY),test)"
 
 browser: $(STAMP)  ## the report's page in a real Chromium, from 10 to 10,000 candidates (minutes)
