@@ -6,6 +6,7 @@ hold one request, germline's several.
 """
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ from tests.parity import (
 from tests.parity.both_sides import CHAT, PLAIN, Settings, compare
 
 pytestmark = pytest.mark.parity
+
+MORE_TASKS: dict[str, tuple[Callable[[Path], list[str]], Iterable[str]]] = {
+    # Lists of targets, rendered choices, examples of all sources, deep imports, own metrics.
+    "rarer": (rarer_tasks.write_rarer_tasks, rarer_tasks.RARER),
+    # Tables and folders of data, answers as numbers, letters and functions, odd texts.
+    "forms": (task_forms.write_task_forms, task_forms.FORMS),
+    # Own metrics, aggregations, filters, samplers, examples, templates, stops, data.
+    "further": (further_tasks.write_further_tasks, further_tasks.FURTHER),
+}
 
 # Attention, window, state and mixtures with a chat template, a system prompt and examples, too.
 CONVERSING = ("llama", "gemma3", "gpt2", "mamba", "falcon_h1")
@@ -94,30 +104,15 @@ def test_tasks_that_draw(texts: tuple[Path, list[str]], tmp_path: Path, task: st
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
-def test_rarer_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Lists of targets, rendered choices, examples of all sources, deep imports, own metrics."""
+@pytest.mark.parametrize("kinds", MORE_TASKS)
+def test_more_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kinds: str
+) -> None:
+    """What the zoo and the kinds above do not have."""
     monkeypatch.chdir(tmp_path)
-    texts = rarer_tasks.write_rarer_tasks(tmp_path)
-    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
-    _compare_all(tmp_path, folder, list(rarer_tasks.RARER))
-
-
-@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
-def test_task_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Tables and folders of data, answers as numbers, letters and functions, odd texts."""
-    monkeypatch.chdir(tmp_path)
-    texts = task_forms.write_task_forms(tmp_path)
-    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
-    _compare_all(tmp_path, folder, list(task_forms.FORMS))
-
-
-@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
-def test_further_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Own metrics, aggregations, filters, samplers, examples, templates, stops, data."""
-    monkeypatch.chdir(tmp_path)
-    texts = further_tasks.write_further_tasks(tmp_path)
-    folder = kinds_of_model.write_kind(name, tmp_path / name, texts)
-    _compare_all(tmp_path, folder, list(further_tasks.FURTHER))
+    write, tasks = MORE_TASKS[kinds]
+    folder = kinds_of_model.write_kind(name, tmp_path / name, write(tmp_path))
+    _compare_all(tmp_path, folder, list(tasks))
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2", "mamba"])
