@@ -5,6 +5,7 @@ lm-eval runs each task in a process that ends; a worker scores one candidate aft
 
 import contextlib
 import copy
+import functools
 import io
 import itertools
 import os
@@ -45,7 +46,8 @@ class TaskProcess:
         So is what is imported from anywhere else in the project, the folder of this moment.
         """
         self._modules: dict[str, types.ModuleType] = {}
-        self._known: set[str] | None = None  # the modules before the block; None outside
+        self._known: frozenset[str] | None = None  # the modules before the block; None outside
+        self._mark = _mark()
         self._folders = [folder.resolve() for folder in (*folders, Path.cwd())]
         self._earlier = self._names_of_earlier_tasks()
         self._left: tuple[str, list[str], dict[str, str]] | None = None
@@ -55,7 +57,7 @@ class TaskProcess:
     @property
     def modules(self) -> dict[str, types.ModuleType]:
         """The task's own modules by name, as far as they were imported."""
-        if self._known is None:
+        if self._known is None or self._mark == _mark():
             return dict(self._modules)
         # Of some thousand modules; in the order of their imports.
         names = list(itertools.filterfalse(self._known.__contains__, list(sys.modules)))
@@ -76,7 +78,7 @@ class TaskProcess:
             return
         before, process = read_settings(), os.getpid()
         covered = self._cover()
-        self._known = set(sys.modules)
+        self._known = _names(_mark())
         thread = threading.current_thread()
         was_daemon = thread.daemon
         with warnings.catch_warnings(), self._own_interrupts(), _no_end_by_force():
@@ -134,6 +136,7 @@ class TaskProcess:
     def _enter(self) -> None:
         """Give the task its modules, path and folder."""
         sys.modules.update(self._modules)
+        self._mark = _mark()
         # A file that was edited within a second of its last import, to the same length, would be
         # read from the cache: the old code under the new key.
         sys.dont_write_bytecode = True
@@ -169,8 +172,8 @@ class TaskProcess:
         return [
             name
             for name, module in sys.modules.copy().items()
-            if "__mtime__" in getattr(module, "__dict__", {})
-            or str(getattr(module, "__file__", None)).startswith(apart)
+            if "__mtime__" in getattr(module, "__dict__", ())
+            or (apart and str(getattr(module, "__file__", None)).startswith(apart))
         ]
 
     def _is_own(self, module: Any) -> bool:
@@ -209,6 +212,21 @@ class TaskProcess:
         finally:
             if interrupted is not None:  # one that was not set from Python cannot be set again
                 signal.signal(signal.SIGINT, interrupted)
+
+
+def _mark() -> tuple[int, str]:
+    """Return what changes where a module is imported: their number and the newest one.
+
+    To go through the thousands of names costs more than most of what a task does with an item.
+    """
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread imported between the two calls
+            return len(sys.modules), next(reversed(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _names(mark: tuple[int, str]) -> frozenset[str]:  # noqa: ARG001  what tells the names apart
+    return frozenset(sys.modules)
 
 
 @contextlib.contextmanager
