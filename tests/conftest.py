@@ -1,5 +1,6 @@
 """What every test runs under: Hypothesis without a deadline, no network, one thread."""
 
+import gc
 import itertools
 import os
 
@@ -50,6 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ordered += [*begun, *itertools.islice(short, max(0, share - len(begun)))]
         left -= share
     items[:] = [*ordered, *short]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported out of the garbage collector's passes: it stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
