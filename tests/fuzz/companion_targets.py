@@ -27,6 +27,38 @@ ADAPTER_KEYS = (
 )
 LORA = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
 CARD_KEYS = ("license", "license_name", "license_link", "base_model", "tags", "library_name")
+# Of keys on which a merge or its child rests, values that they have in no type of model.
+MEANINGLESS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "config.json": {
+        "hidden_act": ("", 3, True, {"": ""}, ["silu"]),
+        "rope_parameters": (2**70, [1], "yarn", {"rope_theta": []}, {"rope_type": {}}),
+        "rope_scaling": ([1], True, 2.0, {"factor": "x"}, {"type": 1}, {"factor": -2.0}),
+        "rms_norm_eps": (-1, "1e-5", [], True, {"a": 1}, float("inf")),
+        "hidden_size": (0, -16, 16.0, "16", [16], {}, True, 2**70),
+        "num_hidden_layers": (0, "2", [2], 2.0, -1, False),
+        "num_attention_heads": ("4", 4.5, {"a": 4}, [4, None], True),
+        "vocab_size": (0, [32], "32", 32.0, {}),
+        "max_position_embeddings": ([], "2048", -1, True, {}),
+        "layer_types": ("full_attention", [1, 2], [None], {"0": "full_attention"}),
+        "tie_word_embeddings": ("false", 0, 1, [], {}),
+        "sliding_window": ([4], "4", True, 4.5),
+        "quantization_config": ("gptq", [], 4, True),
+        "text_config": ([], "x", 3, {"hidden_size": "16"}),
+        "architectures": ("LlamaForCausalLM", [3], {}),
+        "model_type": (3, ["llama"], {}),
+    },
+    "generation_config.json": {
+        "temperature": ("hot", [], -1, True),
+        "max_length": ([], "20", -5, 1.5),
+        "do_sample": ("yes", 3, []),
+    },
+    "tokenizer_config.json": {
+        "model_max_length": ([], "512", -1, True, {}),
+        "max_length": ([], {}, "x"),
+        "padding_side": ("up", 3, []),
+        "add_bos_token": ("true", 1, {}),
+    },
+}
 BOMB = "k0: &k0 [a]\n" + "".join(
     f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]\n" for i in range(1, 12)
 )
@@ -59,6 +91,17 @@ def card(rng: Random) -> Case:
     write(f"{rng.choice(('base', 'math'))}/README.md", data)
     write("m.yml", yaml.safe_dump(MERGE))
     return Case(repr(data[:300]), partial(command, "merge", "m.yml", "out"), is_nonsense=False)
+
+
+def meaningless_value(rng: Random) -> Case:
+    """A small file of a model that says of a key what no model can mean."""
+    name = rng.choice([*MEANINGLESS])
+    key = rng.choice([*MEANINGLESS[name]])
+    path = f"{rng.choice(('base', 'math', 'lang'))}/{name}"
+    data = json.loads(Path(path).read_text(encoding="utf-8"))
+    data[key] = rng.choice(MEANINGLESS[name][key])
+    write(path, data)
+    return Case(f"{path}: {key}: {data[key]!r}", door(rng), is_nonsense=True)
 
 
 def adapter_key(rng: Random) -> Case:
@@ -149,4 +192,4 @@ def _odd_entries(rng: Random, entries: dict[str, Any], one: str, two: str) -> di
     )
 
 
-TARGETS = (card, adapter_key, tokenizer_part, header_bytes)
+TARGETS = (card, meaningless_value, adapter_key, tokenizer_part, header_bytes)

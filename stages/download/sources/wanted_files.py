@@ -7,7 +7,7 @@ from pathlib import Path
 from stages.checkpoint.companion_files import ALL, EMBEDDING_LIST
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.checkpoint.weight_files import FIRST, WeightFiles, orphans
-from stages.download.checks.settings import settings_fault
+from stages.download.checks.legal_values import file_faults
 from stages.errors import CheckpointError
 from stages.hashing import nearest
 from stages.licences import CARD
@@ -50,7 +50,7 @@ def adapter_files(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:
-    """Check that files are what their names say: valid JSON, and not git-lfs pointers.
+    """Check that files are what their names say: valid JSON of legal values, not git-lfs pointers.
 
     Raises:
         CheckpointError: some are not; all are listed, one a line.
@@ -59,10 +59,9 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
     for name in sorted(names):
         try:
             check_pointer(folder / name)
-            is_object = name.endswith(".json") and name != EMBEDDING_LIST  # which is a list
-            fault = settings_fault(name, read_json(folder / name)) if is_object else None
-            if fault is not None:
-                faults.append(f"{name}: {fault}. Fetch or save the model again.")
+            if name.endswith(".json") and name != EMBEDDING_LIST:  # which is a list
+                illegal = file_faults(name, read_json(folder / name))
+                faults += [f"{name}: {fault}. Fetch or save the model again." for fault in illegal]
         except CheckpointError as error:
             faults.append(str(error).removeprefix(f"{folder}/"))
     if faults:
