@@ -47,6 +47,7 @@ _DEPTH = re.compile(r"(.*_)?(layers?|depth)")
 # From these transformers makes layer_types and sliding_window, which are compared.
 _DERIVED = ("use_sliding_window", "max_window_layers", "sliding_window_pattern")
 _ROPE_DEFAULTS = {"partial_rotary_factor": 1.0, "beta_fast": 32, "beta_slow": 1, "truncate": True}
+_MOST_SHOWN = 100  # characters of a value
 _ROPE_UNSCALED = ("factor", "original_max_position_embeddings", "attention_factor")
 # Several names of one function: the tanh form of GELU has three.
 _ROPE_KINDS = {"su": "longrope", "mrope": "default"}  # of old, and by another name
@@ -142,7 +143,22 @@ def _unequal(base: Config, other: Config, *, layers: bool) -> Iterator[tuple[str
 def _told(path: str, other: Any, base: Any, owner: str) -> str:
     if path.endswith("rope_type"):
         base, other = base or "default", other or "default"
-    return f"{path} is {other!r}, {owner} {base!r}"
+    return f"{path} is {_shown(other)}, {owner} {_shown(base)}{_first_unlike(other, base)}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def _first_unlike(other: Any, base: Any) -> str:
+    """Return which entry of two lists differs first, where they are too long to be shown."""
+    lists = (other, base)
+    if not all(isinstance(v, list | tuple) and len(repr(v)) > _MOST_SHOWN for v in lists):
+        return ""
+    pairs = enumerate(zip(other, base, strict=False))
+    unlike = next((i for i, (a, b) in pairs if a != b), min(len(other), len(base)))
+    return f" (entry {unlike} is the first that differs)"
 
 
 def _kind(config: Config) -> Any:

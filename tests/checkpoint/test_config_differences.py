@@ -181,3 +181,13 @@ def test_configs_that_transformers_refuses_are_compared_as_written() -> None:
 
     (fact,) = differences(base, base | {"num_attention_heads": 2}).deciding
     assert "num_attention_heads is 2, the base's 4" == fact
+
+
+def test_long_values_are_cut_and_their_first_difference_is_named() -> None:
+    """A list with an entry for each of many layers does not fill the screen."""
+    kinds = ["full_attention"] * 90
+    base = {"model_type": "llama", "own_list": kinds}
+
+    (fact,) = differences(base, base | {"own_list": [*kinds[:70], "none", *kinds[71:]]}).unknown
+    assert len(fact) < 300
+    assert "entry 70 is the first that differs" in fact
