@@ -10,7 +10,7 @@ import torch
 
 from stages.checkpoint.model_config.config_reading import ties
 from stages.checkpoint.reader import Checkpoint
-from stages.download.lora_adapter import REMEDY, Adapter, Update
+from stages.download.lora_adapter import Adapter, Update
 from stages.errors import CheckpointError
 
 _NUMBER = re.compile(r"(?:^|\.)\d+\.")
@@ -39,7 +39,10 @@ def fitted(adapter: Adapter, model: Checkpoint) -> Adapter:
             )
         names[name] = target or name
     if len({*names.values()}) < len(names):
-        raise CheckpointError(f"changes one tensor of the model under two names. {REMEDY}")
+        raise CheckpointError(
+            "changes one tensor of the model under two names. Name the model that the adapter was "
+            "trained on."
+        )
     updates = {names[n]: _laid_out(names[n], u, model) for n, u in adapter.updates.items()}
     replaced = {names[n]: tensor for n, tensor in adapter.replaced.items()}
     renamed = replace(adapter, updates=updates, replaced=replaced)
@@ -103,7 +106,11 @@ def _check_shapes(adapter: Adapter, model: Checkpoint) -> None:
         own = model.tensors[name].shape
         advice = "Name the model that the adapter was trained on."
         if _is_of(name, (*_EMBEDDINGS, *_HEADS)) and shape[1:] == own[1:]:
-            advice = f"Tokens were added or removed before it was trained. {REMEDY}"
+            advice = (
+                "Tokens were added or removed before it was trained: load the model in "
+                f"transformers, call resize_token_embeddings({shape[0]}), merge the adapter with "
+                "PEFT, save that, and name the folder here."
+            )
         raise CheckpointError(
             f"tensor {name} is {list(shape)} in the adapter, {list(own)} in the model. {advice}"
         )
@@ -131,7 +138,8 @@ def _with_tied_head(adapter: Adapter, model: Checkpoint) -> Adapter:
     if not is_one and not torch.equal(after, own):
         raise CheckpointError(
             f"gives {embedding} and {head} different values, and this model ties its output head "
-            f"to its embedding. {REMEDY}"
+            "to its embedding. PEFT's merge would change both. Untie the head first, merge, save "
+            "that, and name the folder here (docs/architectures.md, Adapters)."
         )
     given: dict[str, torch.Tensor] = {head: after} if head in model.tensors else {}
     return replace(

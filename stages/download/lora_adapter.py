@@ -36,7 +36,14 @@ _APPLIED = {
 _PLAIN_INIT = (True, False, None, "gaussian", "eva", "orthogonal")
 _KEY = re.compile(r"(.+)\.lora_(embedding_)?([AB])(?:\.default)?(?:\.weight)?")
 _PREFIX = "base_model.model."
-REMEDY = "Merge it with PEFT's merge_and_unload, save that, and name the folder here."
+# What changes no weights, or depends on the prompt: PEFT has no merge for it.
+UNMERGEABLE_TYPES = {
+    "ADAPTION_PROMPT", "CARTRIDGE", "CPT", "MULTITASK_PROMPT_TUNING", "PREFIX_TUNING",
+    "PROMPT_TUNING", "P_TUNING",
+}  # fmt: skip
+_UNMERGEABLE = {"alora_invocation_tokens", "arrow_config", "layer_replication"}
+_FETCH_AGAIN = "Fetch the adapter again."
+_REMEDY = "Merge it with PEFT's merge_and_unload, save that, and name the folder here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +127,23 @@ def _check_config(config: Mapping[str, Any]) -> None:
     ]
     if faults:
         raise CheckpointError(
-            f"{ADAPTER_CONFIG}: {', '.join(faults)}. Only plain LoRA is applied here. {REMEDY}"
+            f"{ADAPTER_CONFIG}: {', '.join(faults)}. Only plain LoRA is applied here. "
+            f"{_advice(config)}"
         )
+
+
+def _advice(config: Mapping[str, Any]) -> str:
+    """Return what to do about an adapter that is not a plain LoRA: what PEFT can merge, it may."""
+    kind = config.get("peft_type")
+    if str(kind) in UNMERGEABLE_TYPES or any(config.get(key) for key in _UNMERGEABLE):
+        return "PEFT cannot merge it into weights either: take it out."
+    if config.get("lora_bias"):
+        return f"Where all its layers have biases: {_REMEDY[0].lower()}{_REMEDY[1:]}"
+    numbers = [config.get("r", 1), config.get("lora_alpha", 1)]
+    patterns = [config.get("rank_pattern"), config.get("alpha_pattern")]
+    is_sound = isinstance(kind, str) and isinstance(config.get("bias", "none"), str | None)
+    is_sound &= all(map(_is_number, numbers)) and all(map(_is_pattern, patterns))
+    return _REMEDY if is_sound and config.get("r", 1) > 0 else _FETCH_AGAIN
 
 
 def _is_number(value: Any) -> bool:
@@ -166,7 +188,7 @@ def _sorted_out(
         elif ".original_module." in name:  # what the model had before training
             continue
         elif "lora_" in name:
-            raise CheckpointError(f"{key} is not part of plain LoRA. {REMEDY}")
+            raise CheckpointError(f"{key} is not part of plain LoRA. {_REMEDY}")
         else:
             bare = name.replace(".base_layer.", ".").replace(".modules_to_save.", ".")
             replaced[bare.replace(".default.", ".")] = tensor
@@ -177,7 +199,8 @@ def _sorted_out(
         if down.dim() != 2 or ups[module].dim() != 2 or ups[module].shape[1] != down.shape[0]:
             raise CheckpointError(
                 f"A and B of {module} have shapes {list(down.shape)} and "
-                f"{list(ups[module].shape)}, whose matrix product B A does not exist. {REMEDY}"
+                f"{list(ups[module].shape)}, whose matrix product B A does not exist. "
+                f"{_FETCH_AGAIN}"
             )
     updates = {
         f"{module}.weight": Update(
@@ -196,7 +219,9 @@ def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:
     r = _by_pattern(config.get("rank_pattern") or {}, module, config["r"])
     alpha = _by_pattern(config.get("alpha_pattern") or {}, module, config["lora_alpha"])
     if r != rank:
-        raise CheckpointError(f"{module} has rank {rank}, {ADAPTER_CONFIG} says {r}. {REMEDY}")
+        raise CheckpointError(
+            f"{module} has rank {rank}, {ADAPTER_CONFIG} says {r}. {_FETCH_AGAIN}"
+        )
     return float(alpha / math.sqrt(r) if config.get("use_rslora") else alpha / r)
 
 

@@ -1,6 +1,7 @@
 """Adapters find the tensors that they change, whatever a file calls them and a model ties."""
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,6 +149,38 @@ def test_a_head_that_comes_apart_is_refused(
         applied(base, tmp_path / "adapter")
 
 
+ADVICE = re.search(
+    r"```python\n(model = .*?)```", Path("docs/architectures.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": ["q_proj", "embed_tokens"]},
+        {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens", "lm_head"]},
+        {"target_modules": ["q_proj", "lm_head"]},
+    ],
+    ids=str,
+)
+def test_the_advice_for_a_head_that_comes_apart_is_true(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """The code of the docs gives a folder whose logits are those of the adapter at work."""
+    base, adapter, out = saved("gemma2", tmp_path / "base"), tmp_path / "adapter", tmp_path / "out"
+    trained(AutoModelForCausalLM.from_pretrained(base), adapter, **settings)
+    tokens = torch.arange(5, 15)[None]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # PEFT's advice on tied weights
+        at_work = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+        expected = at_work.eval()(tokens).logits
+        assert ADVICE is not None
+        names = {"AutoModelForCausalLM": AutoModelForCausalLM, "PeftModel": PeftModel}
+        exec(ADVICE[1], names | {"torch": torch, "base": base, "adapter": adapter, "out": out})  # noqa: S102
+        merged = AutoModelForCausalLM.from_pretrained(out).eval()(tokens).logits
+    torch.testing.assert_close(merged, expected)
+
+
 def test_an_untied_type_that_says_nothing_is_not_tied(tmp_path: Path) -> None:
     """Llama does not tie unless its config says so; its embedding may be changed alone."""
     base = saved("llama", tmp_path / "base", drops=("tie_word_embeddings",))
@@ -167,5 +200,7 @@ def test_a_vocabulary_that_grew_is_named(tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base)
     model.resize_token_embeddings(66, mean_resizing=False)
     trained(model, tmp_path / "adapter", target_modules=["q_proj"], modules_to_save=["lm_head"])
-    with pytest.raises(CheckpointError, match=r"\[66, 16\] in the adapter.*Tokens were added"):
+    with pytest.raises(
+        CheckpointError, match=r"\[66, 16\] in the adapter.*Tokens were added.*\(66\)"
+    ):
         applied(base, tmp_path / "adapter")

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from stages.download.lora_adapter import UNMERGEABLE_TYPES
 from stages.errors import CheckpointError
 from tests.download.conftest import edit_json, make_model, params, run
 
@@ -147,6 +149,39 @@ def test_anything_but_plain_lora_is_refused(key: str, value: object) -> None:
 
     with pytest.raises(CheckpointError, match=rf"{key} is .*Only plain LoRA is applied"):
         run(params(tuned=f"zoo:base+./{ADAPTER}"), OUT)
+
+
+@pytest.mark.parametrize(
+    ("odd", "advice"),
+    [
+        ({"use_dora": True}, "here. Merge it with PEFT's merge_and_unload"),
+        ({"peft_type": "IA3"}, "here. Merge it with PEFT's merge_and_unload"),
+        ({"peft_type": "PREFIX_TUNING"}, "PEFT cannot merge it"),
+        ({"layer_replication": [[0, 2], [1, 2]]}, "PEFT cannot merge it"),
+        ({"alora_invocation_tokens": [1]}, "PEFT cannot merge it"),
+        ({"lora_bias": True}, "Where all its layers have biases"),
+        ({"r": "4"}, "Fetch the adapter again"),
+        ({"peft_type": 3}, "Fetch the adapter again"),
+    ],
+    ids=str,
+)
+def test_the_advice_is_what_peft_can_do(odd: dict[str, Any], advice: str, project: Path) -> None:
+    """Only what PEFT merges is to be merged with it; a damaged file is to be fetched again."""
+    make_adapter(project / "data/zoo/base")
+    edit_json(ADAPTER / "adapter_config.json", **odd)
+
+    with pytest.raises(CheckpointError, match=advice):
+        run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
+
+
+def test_types_that_peft_does_not_merge_are_known() -> None:
+    """Every type of PEFT that has no merge is told apart."""
+    types = {
+        kind.value
+        for kind, tuner in PEFT_TYPE_TO_TUNER_MAPPING.items()
+        if not hasattr(tuner, "merge_and_unload")
+    }
+    assert types <= UNMERGEABLE_TYPES
 
 
 @pytest.mark.usefixtures("project")

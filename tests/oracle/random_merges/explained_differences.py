@@ -83,24 +83,38 @@ def restored_norms_in_16_bits(difference: Difference) -> bool:
     )
 
 
-def equal_variances_at_a_threshold(difference: Difference) -> bool:
-    """Of sce, both are children of a selection in which equal variances are taken in any order."""
+def equal_variances_at_a_threshold(difference: Difference) -> str | None:
+    """Of sce, equal variances compete for the last places: ours takes those of lowest index.
+
+    Which ones MergeKit takes is read from its child, and said.
+    """
     share = difference.tensor.settings.tensor.get("select_topk", 1.0)
     if difference.file.method != "sce" or share == 1.0:
-        return False
+        return None
     base, *parents = difference.sources
     vectors = torch.stack([parent - base for parent in parents])
     variance = vectors.double().var(0, unbiased=False)
     number = max(1, int(share * int((variance > 0).sum())))
     threshold = float(variance.flatten().sort(descending=True).values[number - 1])
     is_open = (variance - threshold).abs() <= 1e-5 * threshold
+    orders = []
     for child in (difference.ours, difference.target):
         is_moved = (child.float() - base).abs() > ATOL
         selected = torch.where(is_open, is_moved, variance > threshold)
         exact = reference(base, vectors * selected, select_topk=1.0)
         if int(selected.sum()) != number or not bool(is_near(child, exact).all()):
-            return False
-    return True
+            return None
+        orders.append(order_taken(selected[is_open]))
+    ours, mergekits = orders
+    return f"MergeKit takes {mergekits}" if ours == "the first" else None
+
+
+def order_taken(is_selected: Tensor) -> str:
+    """Return which of several equal entries were selected, by their order."""
+    falling = is_selected.to(torch.int8).sort(descending=True).values
+    if torch.equal(is_selected.to(torch.int8), falling):
+        return "the first"
+    return "the last" if torch.equal(is_selected.to(torch.int8), falling.flip(0)) else "others"
 
 
 def straight_line_to_zero(difference: Difference) -> bool:
@@ -189,7 +203,8 @@ def averaged_rows_in_16_bits(difference: Difference) -> bool:
     return bool((is_alike | (is_averaged[:, None] & is_close)).all())
 
 
-REASONS: tuple[Callable[[Difference], bool], ...] = (
+# What one returns is true where it explains the difference; a text says how, in more words.
+REASONS: tuple[Callable[[Difference], bool | str | None], ...] = (
     equal,
     not_a_number_in_float16,
     arithmetic_in_float32,

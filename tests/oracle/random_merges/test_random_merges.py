@@ -197,4 +197,8 @@ def assert_same_tokens(
 
 def reason_for(difference: Difference) -> str | None:
     """Return the name of what explains a difference of one tensor, if anything does."""
-    return next((reason.__name__ for reason in REASONS if reason(difference)), None)
+    for reason in REASONS:
+        explained = reason(difference)
+        if explained:
+            return f"{reason.__name__}: {explained}" if explained is not True else reason.__name__
+    return None
