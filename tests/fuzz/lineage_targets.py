@@ -41,6 +41,31 @@ def cut_rows(rng: Random) -> Case:
     return _case(rng, damaged, repr(damaged[:200]), True)
 
 
+# Words that name nothing, or nothing that can be.
+WORDS = ("", "x", "-1", "é", "../..", "/", "a" * 300, "g99-c99", "*", "%s", "\udcff", " ")
+
+
+def odd_word(rng: Random) -> Case:
+    """A word for a candidate, a run, a folder or a file that names nothing: refused, or made."""
+    write_run(Path())
+    first, second = rng.choice(WORDS), rng.choice(WORDS)
+    words = rng.choice(
+        (
+            ("lineage", "show", first),
+            ("lineage", "diff", first, second),
+            ("lineage", "ancestors", first),
+            ("lineage", "export", first),
+            ("export", first, second),
+            ("materialize", first, second),
+            ("audit", "a" * 300),  # other words load lm-eval, for seconds
+            ("compare", first, second),
+            ("doctor", first),
+            ("import", first),
+        )
+    )
+    return Case(f"{words!r:.300}", partial(command, *words), is_nonsense=False)
+
+
 def _lines() -> list[str]:
     write_run(Path())
     return Path(ROWS).read_text(encoding="utf-8").splitlines()
@@ -67,4 +92,4 @@ def _lines_of_selection() -> list[str]:
     return Path("data/selection/genomes.jsonl").read_text(encoding="utf-8").splitlines()
 
 
-TARGETS = (row_value, cut_rows)
+TARGETS = (row_value, cut_rows, odd_word)

@@ -38,9 +38,11 @@ def audit_command(
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
     if sum((bool(words), sample is not None, is_all)) > 1:
         raise click.UsageError("give models, --sample or --all: only one of them")
+    from flows.inspection.terminal_faults import one_line_faults
     from flows.prefect_runtime.console import telling
 
-    folders = [Path(word).absolute() for word in words if Path(word).is_dir()]
+    with one_line_faults(stopped="nothing was changed"):  # as a name that no path can have
+        folders = [Path(word).absolute() for word in words if Path(word).is_dir()]
     if folders and len(folders) < len(words):
         raise click.UsageError("give folders or models of the run, not both")
     agrees: list[bool] = []
