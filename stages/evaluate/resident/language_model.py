@@ -37,6 +37,7 @@ class ResidentLM(TextLM):
     """HFLM on a resident model: prepares requests once, answers them for every candidate."""
 
     states: KeptStates
+    _model: Any  # of HFLM
 
     @classmethod
     def open(cls, folder: Path, params: EvaluateParams) -> Self:
@@ -48,6 +49,23 @@ class ResidentLM(TextLM):
         model = cls.loaded(folder, params)
         model._probe()  # noqa: SLF001
         return model
+
+    def _create_model(self, pretrained: str, **arguments: Any) -> None:
+        """Load the model as HFLM does, unless its folder lacks weights.
+
+        transformers makes up random ones for these, so that the scores would mean nothing.
+
+        Raises:
+            EvaluationError: the folder lacks weights.
+        """
+        super()._create_model(pretrained, output_loading_info=True, **arguments)
+        self._model, loading = self._model
+        missing = sorted(loading["missing_keys"])
+        if missing:
+            raise EvaluationError(
+                f"its weights lack {_first_of(missing)}, for which transformers would make up "
+                "random numbers. Fetch or save the model again, with all its weights."
+            )
 
     def _probe(self) -> None:
         """Find what the loaded model may read together."""
@@ -69,6 +87,8 @@ class ResidentLM(TextLM):
                 device=params.device,
                 **model_args(params.model_args, params.device),
             )
+        except EvaluationError as error:
+            raise EvaluationError(f"model {folder.name}: {error}") from error
         except Exception as error:
             raise EvaluationError(
                 f"model {folder.name}: cannot be loaded: {type(error).__name__}: {error}. "
@@ -215,3 +235,9 @@ class ResidentLM(TextLM):
                 f"tokenizer: gives token {int(batch.max())}, the model has {size} embeddings. "
                 "Take the tokenizer that belongs to the model (merge.tokenizer)."
             )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}"

@@ -10,7 +10,9 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from safetensors.torch import load_file, save_file
 
+from stages.errors import EvaluationError
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.language_model import ResidentLM
 from stages.evaluate.resident.requests import Request
@@ -127,3 +129,16 @@ def test_model_without_the_tokenizers_end_token(
         resident = ResidentLM.open(folder, params)
         prepared = resident.prepare([Request("generate_until", a, "item") for a in asked])
         assert hflm.generate_until(instances, disable_tqdm=True) == resident.answer(prepared)
+
+
+def test_a_model_that_lacks_weights_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    """Random numbers would fill the gap, and the scores would mean nothing."""
+    folder = shutil.copytree(model_folder, tmp_path / "gap")
+    tensors = load_file(folder / "model.safetensors")
+    gap = [name for name in tensors if name.endswith(("q_proj.weight", "o_proj.weight"))]
+    rest = {name: tensor for name, tensor in tensors.items() if name not in gap[:2]}
+    save_file(rest, folder / "model.safetensors", {"format": "pt"})
+    params = EvaluateParams.model_validate({"tasks": [{"task": "t"}]})
+
+    with sealed(), pytest.raises(EvaluationError, match=r"gap: its weights lack .* and 1 more"):
+        ResidentLM.open(folder, params)
