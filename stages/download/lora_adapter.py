@@ -116,6 +116,9 @@ def _check_config(config: Mapping[str, Any]) -> None:
         "lora_alpha": _is_number,
         "rank_pattern": _is_pattern,
         "alpha_pattern": _is_pattern,
+        "use_rslora": lambda value: isinstance(value, bool | None),
+        "target_modules": _are_modules,
+        "modules_to_save": _are_modules,
     }
     faults += [
         f"{key} is {config[key]!r:.80}"
@@ -143,11 +146,19 @@ def _advice(config: Mapping[str, Any]) -> str:
     patterns = [config.get("rank_pattern"), config.get("alpha_pattern")]
     is_sound = isinstance(kind, str) and isinstance(config.get("bias", "none"), str | None)
     is_sound &= all(map(_is_number, numbers)) and all(map(_is_pattern, patterns))
+    is_sound &= isinstance(config.get("use_rslora"), bool | None)
+    is_sound &= all(_are_modules(config.get(k)) for k in ("target_modules", "modules_to_save"))
     return _REMEDY if is_sound and config.get("r", 1) > 0 else _FETCH_AGAIN
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_modules(value: Any) -> bool:
+    """Return whether ``value`` names modules, by a list or by one expression; null names none."""
+    listed = value if isinstance(value, list) else [value]
+    return value is None or all(isinstance(name, str) and name for name in listed)
 
 
 def _is_pattern(value: Any) -> bool:
@@ -183,7 +194,7 @@ def _sorted_out(
     for key, tensor in tensors.items():
         name = key.removeprefix(_PREFIX)
         if match := _KEY.fullmatch(name):
-            (downs if match[3] == "A" else ups)[match[1]] = tensor
+            _add_once(downs if match[3] == "A" else ups, match[1], tensor, match[3])
             embeddings |= {match[1]} if match[2] else set()
         elif ".original_module." in name:  # what the model had before training
             continue
@@ -212,6 +223,12 @@ def _sorted_out(
         for module, down in downs.items()
     }
     return updates, replaced
+
+
+def _add_once(half: dict[str, Tensor], module: str, tensor: Tensor, letter: str) -> None:
+    if module in half:
+        raise CheckpointError(f"holds {letter} of {module} twice. {_FETCH_AGAIN}")
+    half[module] = tensor
 
 
 def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:

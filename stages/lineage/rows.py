@@ -237,7 +237,8 @@ def read_rows(path: Path) -> list[Row]:
             rows.append(Row.from_dict(json_in(text_in(line))))
             _refuse_again(rows[-1].name, seen, number)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = str(error).removeprefix("line 1: ")  # of the row, which is a line of the file
+            reason = "; ".join(str(error).splitlines())  # of a recipe it may be several
+            reason = reason.removeprefix("line 1: ")  # of the row, which is a line of the file
             raise LineageError(
                 f"{path}, line {number}: not a row of the lineage ({reason}). The file is damaged "
                 "or of another version; restore it with `dvc checkout`, or remove it and run "

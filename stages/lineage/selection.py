@@ -205,7 +205,8 @@ class Selection:
                 f"{path}: no such file. Make it with `dvc repro select`."
             ) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = "; ".join(str(error).splitlines())  # of a recipe it may be several
             raise LineageError(
-                f"{path}: not a selection ({error}). The file is damaged or of another version; "
+                f"{path}: not a selection ({reason}). The file is damaged or of another version; "
                 "restore it with `dvc checkout`, or remove it and run `dvc repro select`."
             ) from error

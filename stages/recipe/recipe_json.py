@@ -121,7 +121,7 @@ def _explain(kind: type[Any], faults: Sequence[Any]) -> str:
     got = first["input"]
     shown = (
         f"got {got!r:.200}"
-        if isinstance(got, str | int | float | bool | list)
+        if isinstance(got, str | int | float | bool | list | dict)
         else "cannot be read"
     )
     return f"{shown}. Give {legal}."

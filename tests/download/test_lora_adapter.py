@@ -235,6 +235,10 @@ def test_a_model_in_the_place_of_an_adapter_is_refused() -> None:
         {"rank_pattern": {"(": 4}},
         {"alpha_pattern": {"q_proj": "3"}},
         {"init_lora_weights": {}},
+        {"use_rslora": []},
+        {"target_modules": {"a": 1}},
+        {"target_modules": [""]},
+        {"modules_to_save": 10**39},
     ],
     ids=str,
 )
@@ -245,6 +249,19 @@ def test_settings_of_odd_kinds_are_named(project: Path, odd: dict[str, Any]) -> 
 
     (key,) = odd
     with pytest.raises(CheckpointError, match=f"the adapter: adapter_config.json: {key} is"):
+        run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
+
+
+def test_a_matrix_under_two_names_is_refused(project: Path) -> None:
+    """Of two matrices for one place nobody knows which was trained."""
+    make_adapter(project / "data/zoo/base")
+    path = ADAPTER / "adapter_model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.endswith("lora_A.weight"))
+    again = name.replace("lora_A.weight", "lora_A.default.weight")
+    save_file({**tensors, again: tensors[name].clone()}, path)
+
+    with pytest.raises(CheckpointError, match=r"the adapter: holds A of .* twice"):
         run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
 
 

@@ -57,6 +57,10 @@ MEANINGLESS: dict[str, dict[str, tuple[Any, ...]]] = {
         "max_length": ([], {}, "x"),
         "padding_side": ("up", 3, []),
         "add_bos_token": ("true", 1, {}),
+        "added_tokens_decoder": ([], "x", {"1": {}}, {"1": {"content": 3}}, {"1": None}),
+    },
+    "special_tokens_map.json": {
+        "eos_token": (3, [], {}, {"content": None}),
     },
 }
 BOMB = "k0: &k0 [a]\n" + "".join(
@@ -98,7 +102,8 @@ def meaningless_value(rng: Random) -> Case:
     name = rng.choice([*MEANINGLESS])
     key = rng.choice([*MEANINGLESS[name]])
     path = f"{rng.choice(('base', 'math', 'lang'))}/{name}"
-    data = json.loads(Path(path).read_text(encoding="utf-8"))
+    file = Path(path)
+    data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     data[key] = rng.choice(MEANINGLESS[name][key])
     write(path, data)
     return Case(f"{path}: {key}: {data[key]!r}", door(rng), is_nonsense=True)
@@ -114,7 +119,10 @@ def adapter_key(rng: Random) -> Case:
         f"{module}.lora_B.weight": torch.ones(16, 2),
     }
     if rng.random() < 0.3:
-        odd_name = rng.choice(("", "lora_A", f"{module}.lora_magnitude_vector", "x.lora_B.weight"))
+        again = f"{module}.lora_A.default.weight"
+        odd_name = rng.choice(
+            ("", "lora_A", f"{module}.lora_magnitude_vector", "x.lora_B.weight", again)
+        )
         names[odd_name] = torch.ones(rng.choice(((2,), (2, 16), (0, 2), (1, 1, 1))))
     save_file(names, "adapter/adapter_model.safetensors")
     write(

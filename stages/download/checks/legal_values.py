@@ -171,12 +171,21 @@ _GENERATION = (
         "a whole number from 0",
     ),
 )
-_TOKENIZER = (
+
+
+def _is_added_token(value: Any) -> bool:
+    return _is_table(value) and _is_text(value.get("content"))
+
+
+_SPECIAL_TOKENS = (
     _rule(
         r"(bos|eos|unk|pad|sep|cls|mask)_token",
-        lambda value: _is_text(value.get("content") if _is_table(value) else value),
+        lambda value: _is_text(value) or _is_added_token(value),
         "the text of a token",
     ),
+)
+_TOKENIZER = (
+    *_SPECIAL_TOKENS,
     _rule(r"tokenizer_class", _is_text, "a name"),
     # Tokenizers write "no limit" as a whole number of 31 digits, or as 1e30.
     _rule(
@@ -190,7 +199,11 @@ _TOKENIZER = (
         "true or false",
     ),
     _rule(r"padding_side truncation_side", ("left", "right").__contains__, "left or right"),
-    _rule(r"added_tokens_decoder", _is_table, "an object with an entry for each id"),
+    _rule(
+        r"added_tokens_decoder",
+        lambda value: _is_table(value) and all(map(_is_added_token, value.values())),
+        'an object with an entry for each id, such as {"content": "</s>"}',
+    ),
 )
 _SECTION = re.compile(r"(?!quantization_).*_config|encoder|decoder")
 
@@ -203,6 +216,8 @@ def file_faults(name: str, data: Mapping[str, Any]) -> Iterator[str]:
         yield from _faults((_IDS, *_GENERATION), data)
     elif name == "tokenizer_config.json":
         yield from _faults(_TOKENIZER, data)
+    elif name == "special_tokens_map.json":
+        yield from _faults(_SPECIAL_TOKENS, data)
 
 
 def _section_faults(section: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -51,15 +51,21 @@ class ResidentLM(TextLM):
         return model
 
     def _create_model(self, pretrained: str, **arguments: Any) -> None:
-        """Load the model as HFLM does, unless its folder lacks weights.
+        """Load the model as HFLM does, unless its folder lacks weights or has those of another.
 
         transformers makes up random ones for these, so that the scores would mean nothing.
 
         Raises:
-            EvaluationError: the folder lacks weights.
+            EvaluationError: the folder lacks weights, or one has another shape than its config.
         """
-        super()._create_model(pretrained, output_loading_info=True, **arguments)
+        told = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        super()._create_model(pretrained, **{**arguments, **told})
         self._model, loading = self._model
+        for name, of_file, of_config in sorted(loading["mismatched_keys"]):
+            raise EvaluationError(
+                f"tensor {name} has shape {list(of_file)}, by its config.json {list(of_config)}. "
+                "The two are of different models: fetch or save the model again."
+            )
         missing = sorted(loading["missing_keys"])
         if missing:
             raise EvaluationError(

@@ -50,6 +50,9 @@ ILLEGAL: tuple[tuple[str, str, Any], ...] = (
     ("tokenizer_config.json", "max_length", "512"),
     ("tokenizer_config.json", "padding_side", "up"),
     ("tokenizer_config.json", "eos_token", 3),
+    ("tokenizer_config.json", "added_tokens_decoder", {"1": {"content": 3}}),
+    ("special_tokens_map.json", "eos_token", []),
+    ("special_tokens_map.json", "pad_token", {"content": None}),
 )
 LEGAL: tuple[tuple[str, str, Any], ...] = (
     ("config.json", "rms_norm_eps", 0),
@@ -72,6 +75,9 @@ LEGAL: tuple[tuple[str, str, Any], ...] = (
     ("generation_config.json", "top_k", -1),
     ("tokenizer_config.json", "model_max_length", 10**30),
     ("tokenizer_config.json", "model_max_length", 1e30),
+    ("tokenizer_config.json", "added_tokens_decoder", {"1": {"content": "</s>"}}),
+    ("special_tokens_map.json", "additional_special_tokens", ["<a>"]),
+    ("special_tokens_map.json", "eos_token", {"content": "</s>", "lstrip": False}),
     ("tokenizer_config.json", "eos_token", {"content": "</s>", "lstrip": False}),
 )
 

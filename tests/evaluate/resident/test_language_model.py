@@ -142,3 +142,16 @@ def test_a_model_that_lacks_weights_is_refused(model_folder: Path, tmp_path: Pat
 
     with sealed(), pytest.raises(EvaluationError, match=r"gap: its weights lack .* and 1 more"):
         ResidentLM.open(folder, params)
+
+
+def test_a_tensor_of_another_shape_is_named(model_folder: Path, tmp_path: Path) -> None:
+    """Both shapes are said; transformers points to a report that nobody sees."""
+    folder = shutil.copytree(model_folder, tmp_path / "bent")
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("input_layernorm.weight"))
+    tensors[name] = tensors[name][:-1].clone()
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    params = EvaluateParams.model_validate({"tasks": [{"task": "t"}]})
+
+    with sealed(), pytest.raises(EvaluationError, match=rf"bent: tensor .*{name} has shape"):
+        ResidentLM.open(folder, params)
