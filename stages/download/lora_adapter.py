@@ -207,12 +207,7 @@ def _sorted_out(
         lone = ", ".join(sorted({*downs} ^ {*ups})[:3]) or "everything"
         raise CheckpointError(f"holds no pair of A and B for {lone}. Fetch it again.")
     for module, down in downs.items():
-        if down.dim() != 2 or ups[module].dim() != 2 or ups[module].shape[1] != down.shape[0]:
-            raise CheckpointError(
-                f"A and B of {module} have shapes {list(down.shape)} and "
-                f"{list(ups[module].shape)}, whose matrix product B A does not exist. "
-                f"{_FETCH_AGAIN}"
-            )
+        _check_product(module, down, ups[module])
     updates = {
         f"{module}.weight": Update(
             down,
@@ -223,6 +218,16 @@ def _sorted_out(
         for module, down in downs.items()
     }
     return updates, replaced
+
+
+def _check_product(module: str, down: Tensor, up: Tensor) -> None:
+    if not (down.is_floating_point() and up.is_floating_point()):
+        raise CheckpointError(f"A or B of {module} does not hold fractions. {_FETCH_AGAIN}")
+    if down.dim() != 2 or up.dim() != 2 or up.shape[1] != down.shape[0]:
+        raise CheckpointError(
+            f"A and B of {module} have shapes {list(down.shape)} and {list(up.shape)}, whose "
+            f"matrix product B A does not exist. {_FETCH_AGAIN}"
+        )
 
 
 def _add_once(half: dict[str, Tensor], module: str, tensor: Tensor, letter: str) -> None:

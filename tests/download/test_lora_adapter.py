@@ -252,6 +252,18 @@ def test_settings_of_odd_kinds_are_named(project: Path, odd: dict[str, Any]) -> 
         run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
 
 
+def test_matrices_of_whole_numbers_are_refused(project: Path) -> None:
+    """Nobody trains such a LoRA: the file is damaged, or of another kind."""
+    make_adapter(project / "data/zoo/base")
+    path = ADAPTER / "adapter_model.safetensors"
+    save_file({name: tensor.to(torch.int64) for name, tensor in load_file(path).items()}, path)
+
+    with pytest.raises(
+        CheckpointError, match=r"the adapter: A or B of .* does not hold fractions"
+    ):
+        run(params(math=f"zoo:base + ./{ADAPTER}"), OUT)
+
+
 def test_a_matrix_under_two_names_is_refused(project: Path) -> None:
     """Of two matrices for one place nobody knows which was trained."""
     make_adapter(project / "data/zoo/base")

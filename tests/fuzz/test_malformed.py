@@ -11,6 +11,7 @@ import pytest
 from stages.errors import GermlineError
 from tests.fuzz import (
     companion_targets,
+    import_targets,
     lineage_targets,
     model_targets,
     record_targets,
@@ -24,6 +25,7 @@ TARGETS = (
     *companion_targets.TARGETS,
     *record_targets.TARGETS,
     *lineage_targets.TARGETS,
+    *import_targets.TARGETS,
 )
 LIMIT_S = 10
 NUM_SEEDS = int(os.environ.get("GERMLINE_FUZZ_SEEDS", "100"))  # of each target

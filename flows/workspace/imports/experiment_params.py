@@ -8,6 +8,7 @@ an objective for each task.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from flows.workspace.imports.imported_params import (
@@ -36,6 +37,16 @@ _ESTIMATORS = {
 _DTYPES = ("bfloat16", "float16", "float32")
 _KINDS = {"FG_MATH": "numeric", "MULTIPLECHOICE": "multiple_choice"}
 _DEFAULTS = {"mode": "gmpirt", "n_samples": 20, "seed": 420, "dtype": "bfloat16"}  # of its class
+_KINDS_OF_VALUES = (
+    ("load_in_4bit", (bool,), "true or false"),
+    ("force_evaluation", (bool,), "true or false"),
+    ("metric", (str,), "the name of a metric"),
+    ("bench", (str,), "a name"),
+    ("device", (str,), "the name of a device"),
+    ("task_type", (str,), "the name of a kind of task"),
+    ("additional_templates_folder", (str,), "a folder"),
+    ("run_id", (str, int), "a name"),
+)
 _FEWEST = 4  # candidates in a generation of germline's own populations
 _SEARCH_ITEMS = 100  # germline's default of splits.search
 
@@ -95,12 +106,20 @@ def _value_faults(document: Mapping[str, Any], given: Mapping[str, Any]) -> Faul
         value = given.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < (key != "seed"):
             faults.add(f"{key}: got {value!r:.60}. Give a whole number.")
+    _check_kinds(given, faults)
     _check_lists(given, faults)
     for key, legal in (("dtype", _DTYPES), ("mode", (*_ESTIMATORS, "random"))):
         if given[key] not in legal:
             hint = nearest(str(given[key]), list(legal))
             faults.add(f"{key}: got {given[key]!r:.60}. Legal: {', '.join(legal)}.{hint}")
     return faults
+
+
+def _check_kinds(given: Mapping[str, Any], faults: Faults) -> None:
+    """Find switches and names that are something else."""
+    for key, kinds, legal in _KINDS_OF_VALUES:
+        if not isinstance(given.get(key), (*kinds, NoneType)):
+            faults.add(f"{key}: got {given[key]!r:.60}. Give {legal}.")
 
 
 def _check_lists(given: Mapping[str, Any], faults: Faults) -> None:

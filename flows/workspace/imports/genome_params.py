@@ -192,9 +192,10 @@ def _check_kinds(document: Mapping[str, Any], genome: Mapping[str, Any], faults:
         is_open = key == "normalize" and genome.get(key) is None
         if not is_open and not isinstance(genome.get(key, False), bool):
             faults.add(f"genome.{key}: got {genome[key]!r:.60}. Give true or false.")
-    chat = document.get("apply_chat_template", True)
-    if not isinstance(chat, bool):
-        faults.add(f"apply_chat_template: got {chat!r:.60}. Give true or false.")
+    for key in ("apply_chat_template", "fewshot_as_multiturn", "random_init", "shuffle"):
+        is_open = key == "fewshot_as_multiturn" and document.get(key) is None
+        if not is_open and not isinstance(document.get(key, False), bool):
+            faults.add(f"{key}: got {document[key]!r:.60}. Give true or false.")
     limit = document.get("limit")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         faults.add(f"limit: got {limit!r:.60}. Give a number of items, or leave it out.")

@@ -73,6 +73,9 @@ def project_file(key: str, given: str) -> Path:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     mark = "\t" if path.suffix == ".tsv" else ","
     text = text_of(path)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ValueError(f"line {line}: a zero byte, which no text has; save it as UTF-8")
     header, *lines = _cells(text, mark) or [[]]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:

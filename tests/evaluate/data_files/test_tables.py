@@ -76,6 +76,7 @@ def test_cell_may_be_long(project: Path) -> None:
         ("a.csv", b"prompt,prompt\na,b\n", r"row 1: column 'prompt' occurs twice"),
         ("a.csv", b'prompt,answer\n"a,b\n', r"a\.csv: unexpected end of data"),
         ("a.csv", b"prompt,answer\n\xff,b\n", r"a\.csv: line 2: the byte 0xff is not UTF-8 text"),
+        ("a.csv", b"prompt,answer\na\0,b\n", r"a\.csv: line 2: a zero byte, which no text has"),
         ("a.jsonl", b'{"prompt": 1}\n{"prompt": \n', r"a\.jsonl: row 2: not JSON: "),
         ("a.jsonl", b"[1]\n", r"row 1: holds a list, not an object"),
         ("a.json", b'{"prompt": "a"}', r"a\.json: holds a dict, not a list of objects"),

@@ -142,6 +142,8 @@ def test_what_is_otherwise_is_said(typed: Typed, changes: dict[str, Any], note: 
         ({"n_iter": "ten"}, "n_iter: got 'ten'"),
         ({"pop_size": 0}, "pop_size: got 0"),
         ({"mode": "gmpirtt"}, "Did you mean 'gmpirt'?"),
+        ({"metric": []}, "metric: got []. Give the name of a metric"),
+        ({"load_in_4bit": "no"}, "load_in_4bit: got 'no'. Give true or false"),
         ({"dtype": "int4"}, "dtype: got 'int4'"),
         ({"base_model": None}, "base_model: missing. germline needs it: give it with --base"),
         ({"models": None}, "models: give a model for each language"),

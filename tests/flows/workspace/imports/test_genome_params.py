@@ -112,6 +112,7 @@ def test_models_with_a_word_of_germlines_own_get_another_name(typed: Typed, name
         ({**genome(), "tasks": [{"name": "t", "weight": "x"}]}, "t: weight is 'x'. Give a number"),
         ({**genome(), "limit": "ten"}, "limit: got 'ten'. Give a number of items"),
         ({**genome(), "apply_chat_template": "no"}, "apply_chat_template: got 'no'. Give true"),
+        ({**genome(), "shuffle": 2.5}, "shuffle: got 2.5. Give true or false"),
         (genome(normalize="no"), "genome.normalize: got 'no'. Give true or false"),
         ({"run_id": "x"}, "neither a genome file of MergeKit's evolve"),
         ("text", "holds no keys"),
