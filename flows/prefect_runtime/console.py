@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flows.inspection.search_bar import SearchBar, SearchCount
 from flows.inspection.terminal_faults import GOES_ON, one_line_faults
-from flows.inspection.terminal_text import can_draw
+from flows.inspection.terminal_text import can_draw, printable
 from stages.scratch_folder import clear_scratch
 
 if TYPE_CHECKING:  # help loads this module, and must not wait for these
@@ -67,8 +67,8 @@ def telling(job: Callable[[], None], stopped: str = GOES_ON) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line for the person at the keyboard."""
-    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+    """Print one line for the person at the keyboard, whatever the names in it are."""
+    Console(highlight=False, soft_wrap=True).print(printable(text), markup=False)
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from flows.inspection.project_folder import at_project
-from flows.inspection.terminal_text import json_text, printable
+from flows.inspection.terminal_text import json_text
 from flows.prefect_runtime.console import say
 from flows.publishing.hub_upload import HubUpload, push, upload_of
 from flows.publishing.materialized_folder import materialize
@@ -37,7 +37,7 @@ def push_model(folder: str, repo: str, *, is_public: bool, is_sure: bool, as_jso
     upload = upload_of(Path(folder), repo, is_public=is_public)
     if not as_json:
         for line in _lines(upload):
-            say(printable(line))
+            say(line)
     if not (is_sure or upload.is_empty):
         _ask()
     commit = push(upload)

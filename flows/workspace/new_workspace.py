@@ -1,6 +1,7 @@
 """A project of one's own, whole or not at all."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,8 +81,12 @@ def check_free(folder: Path) -> None:
     """Check that a project can be made at ``folder``: nothing is there, or an empty folder.
 
     Raises:
-        ParamsError: something is there.
+        ParamsError: something is there, or the name is not text.
     """
+    if os.fsencode(folder) != str(folder).encode("utf-8", "replace"):  # bytes that are no UTF-8
+        raise ParamsError(
+            f"{folder}: the name is not UTF-8 text, as the project's files are. Give another name."
+        )
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():

@@ -59,7 +59,7 @@ def audit_command(
             from flows.audit.audit_scope import SAMPLE, AuditScope
             from flows.audit.child_audit import audit_children
             from flows.audit.run_audit import audit_run
-            from flows.inspection.terminal_text import json_text, printable
+            from flows.inspection.terminal_text import json_text
             from flows.prefect_runtime.console import only_run, say
 
             if folders:
@@ -73,7 +73,7 @@ def audit_command(
             say(json_text(data_of(audit)))
             return
         for line in lines_of(audit):
-            say(printable(line))
+            say(line)
 
     telling(work, stopped="nothing was changed")
     if not all(agrees):

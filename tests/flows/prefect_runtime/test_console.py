@@ -9,7 +9,7 @@ import pytest
 
 from flows.execution.error_log import ERROR_LOG
 from flows.inspection.search_bar import SearchCount
-from flows.prefect_runtime.console import PACE, SearchProgress, counted, main, only_run
+from flows.prefect_runtime.console import PACE, SearchProgress, counted, main, only_run, say
 from stages.errors import GermlineError, ParamsError
 
 
@@ -22,6 +22,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_is_not_many() -> None:
     """Nouns go with their numbers."""
     assert ["0 tasks", "1 task", "2 tasks"] == [counted(count, "task") for count in range(3)]
+
+
+def test_a_name_that_is_not_text_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file's name may hold bytes that no encoding has; what was done is told all the same."""
+    say("out-\udcff\x1b[2J: weights")
+    assert r"out-\udcff\x1b[2J: weights" in capsys.readouterr().out
 
 
 def test_main_prints_each_fault_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,7 @@ def test_a_folder_in_use_is_refused(typed: Typed) -> None:
         ("sums.csv", "exists and is not a folder"),
         ("full", "exists and is not empty (mine.txt)"),
         ("project", "holds a project already"),
+        ("odd-\udcff", "the name is not UTF-8 text"),
     ):
         assert message in typed("new", folder, *MODELS, code=1).stderr
     assert "mine" == Path("full/mine.txt").read_text()
