@@ -1,6 +1,7 @@
 """Files: read as text or refused, written whole or not at all, and inside their folder."""
 
 import codecs
+import errno
 import os
 import re
 import shutil
@@ -24,8 +25,10 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
     ``mode`` is that of the file; None: what the umask leaves.
 
     Raises:
-        OSError: it cannot be written; the error names ``path``.
+        OSError: it cannot be written, or something other than a file is there, as a device, which
+            the renaming would replace; the error names ``path``.
     """
+    _check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = scratch_name(path)
     try:
@@ -38,6 +41,17 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
     finally:
         with suppress(OSError):  # gone where it was renamed, and never there where it cannot be
             scratch.unlink()
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # not there, or nowhere: writing says what is wrong
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise FileExistsError(errno.EEXIST, "It is not a regular file", str(path))
 
 
 def text_of(path: Path) -> str:

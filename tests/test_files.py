@@ -111,3 +111,15 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_whole(tmp_path / ("x" * 250), "text")
     assert str(tmp_path / ("x" * 250)) == too_long.value.filename
     assert ["folder"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_what_is_not_a_file_is_not_replaced(tmp_path: Path) -> None:
+    """A pipe, a device or a folder stays: renaming a file over it would take it away."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileExistsError, match="not a regular file"):
+        write_whole(pipe, "text")
+    assert pipe.is_fifo()
+    for folder in (tmp_path, Path()):
+        with pytest.raises(IsADirectoryError):
+            write_whole(folder, "text")
