@@ -34,7 +34,7 @@ experiments: $(STAMP)  ## a line for each run and DVC experiment: test fitness, 
 test: $(STAMP)  ## the tests that need no more than a laptop
 	@python -m pytest -n auto --maxprocesses 4 --dist worksteal --durations=10
 
-fuzz: $(STAMP)  ## 2,700 malformed inputs, each refused in words (minutes); SEEDS=100 FIRST=0
+fuzz: $(STAMP)  ## 3,200 malformed inputs, each refused in words (minutes); SEEDS=100 FIRST=0
 	@GERMLINE_FUZZ_SEEDS=$(or $(SEEDS),100) GERMLINE_FUZZ_FIRST=$(or $(FIRST),0) \
 		python -m pytest -m fuzz -n auto --maxprocesses 4 tests/fuzz
 

@@ -13,6 +13,7 @@ from stages.hashing import content_hash
 
 MAX_IDS = 1 << 24  # 64 times the largest vocabulary that is known
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+_PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _SETTINGS = ("lstrip", "normalized", "rstrip", "single_word", "special")
 
 
@@ -99,7 +100,16 @@ def _explain(error: Exception) -> str:
     return f"{type(error).__name__}: {first}. Fix its files, or copy those of its base model"
 
 
+def _check_parts(data: Mapping[str, Any]) -> None:
+    """Check that each part of a tokenizer is one; the library, which is slow, says the rest."""
+    for name in _PARTS:
+        part = data.get(name)
+        if not (part is None or (isinstance(part, Mapping) and isinstance(part.get("type"), str))):
+            raise TypeError(f"{name} is {part!r:.80}, not an object with a type")
+
+
 def _tokens(data: Mapping[str, Any]) -> Tokens:
+    _check_parts(data)
     model = data["model"]
     vocab = model["vocab"]
     if isinstance(vocab, list):  # Unigram: [token, score] in the order of the ids

@@ -74,3 +74,14 @@ def test_damaged_tokenizer_is_told(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text('{"model": {}}', encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"the tokenizer cannot be read: KeyError: 'vocab'"):
         read_tokens(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer", "post_processor", "decoder"])
+@pytest.mark.parametrize("odd", [10**9, [], "ByteLevel", {}, {"type": 3}], ids=str)
+def test_a_part_that_is_none_is_refused(part: str, odd: object, tmp_path: Path) -> None:
+    """The library could not load it, and a child would carry it."""
+    _write(tmp_path, {"a": 0, "b": 1}, {})
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), part: odd}))
+    with pytest.raises(CheckpointError, match=f"the tokenizer cannot be read: .*{part} is "):
+        read_tokens(tmp_path)

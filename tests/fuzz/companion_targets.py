@@ -58,6 +58,7 @@ MEANINGLESS: dict[str, dict[str, tuple[Any, ...]]] = {
         "padding_side": ("up", 3, []),
         "add_bos_token": ("true", 1, {}),
         "added_tokens_decoder": ([], "x", {"1": {}}, {"1": {"content": 3}}, {"1": None}),
+        "chat_template": (3, [], [{"name": "a"}], [{"name": "../a", "template": "x"}]),
     },
     "special_tokens_map.json": {
         "eos_token": (3, [], {}, {"content": None}),
