@@ -83,7 +83,7 @@ def check_free(folder: Path) -> None:
     Raises:
         ParamsError: something is there, or the name is not text.
     """
-    if os.fsencode(folder) != str(folder).encode("utf-8", "replace"):  # bytes that are no UTF-8
+    if os.fsencode(folder) != str(folder).encode("utf-8", "replace"):  # bytes that are not UTF-8
         raise ParamsError(
             f"{folder}: the name is not UTF-8 text, as the project's files are. Give another name."
         )

@@ -13,7 +13,7 @@ _MOST_SHOWN = 80  # characters of a value
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ValueRule:
     """What is legal under the keys whose whole name matches; ``legal`` says it in words."""
 
     keys: re.Pattern[str]
@@ -72,12 +72,14 @@ def list_of(is_legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(is_legal, value))
 
 
-def rule(keys: str, is_legal: Callable[[Any], bool], legal: str) -> Rule:
+def rule(keys: str, is_legal: Callable[[Any], bool], legal: str) -> ValueRule:
     """Return the rule for the keys that any of some expressions matches, which spaces divide."""
-    return Rule(re.compile("|".join(keys.split())), is_legal, legal)
+    return ValueRule(re.compile("|".join(keys.split())), is_legal, legal)
 
 
-def faults_of(rules: tuple[Rule, ...], data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def faults_of(
+    rules: tuple[ValueRule, ...], data: Mapping[str, Any], prefix: str = ""
+) -> Iterator[str]:
     """Give what is wrong with the values of an object by some rules, a sentence for each."""
     for key, value in data.items():
         first = next((rule for rule in rules if rule.keys.fullmatch(key)), None)

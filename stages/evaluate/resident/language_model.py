@@ -58,8 +58,8 @@ class ResidentLM(TextLM):
         Raises:
             EvaluationError: the folder lacks weights, or one has another shape than its config.
         """
-        told = {"output_loading_info": True, "ignore_mismatched_sizes": True}
-        super()._create_model(pretrained, **{**arguments, **told})
+        asked = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        super()._create_model(pretrained, **{**arguments, **asked})
         self._model, loading = self._model
         for name, of_file, of_config in sorted(loading["mismatched_keys"]):
             raise EvaluationError(
