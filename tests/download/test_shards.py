@@ -191,7 +191,7 @@ def test_damaged_and_hostile_files_are_named(fault: str, project: Path) -> None:
 @pytest.mark.parametrize("said", ["awq", ["awq"], {"quant_method": "awq"}, {}, 1, True, None, 0.0])
 @pytest.mark.parametrize("key", ["quantization_config", "text_config", "rope_parameters"])
 def test_configs_of_odd_values_do_not_crash(project: Path, key: str, said: object) -> None:
-    """A section that is not an object is passed over, or refused in a sentence."""
+    """A section that is neither an object nor null is refused in a sentence, as odd keys are."""
     path = project / "data/zoo/math/config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**config, key: said}), encoding="utf-8")
@@ -199,5 +199,8 @@ def test_configs_of_odd_values_do_not_crash(project: Path, key: str, said: objec
     if key == "rope_parameters" and said == {"quant_method": "awq"}:
         with pytest.raises(CheckpointError, match=r"rope_parameters\.quant_method is 'awq'"):
             run(params(), OUT)
-    else:
+    elif said is None or isinstance(said, dict):
         run(params(), OUT)
+    else:
+        with pytest.raises(CheckpointError, match=rf"{key} is .*\. Legal is an object"):
+            run(params(), OUT)
