@@ -58,8 +58,8 @@ def is_table(value: Any) -> bool:
 
 
 def is_id(value: Any) -> bool:
-    """Return whether a value is an id, or one of the spellings of none: null and -1."""
-    return value is None or (type(value) is int and -1 <= value < MAX_IDS)
+    """Return whether a value is an id, or -1, which is a spelling of none."""
+    return type(value) is int and -1 <= value < MAX_IDS
 
 
 def one_or_list(is_legal: Callable[[Any], bool]) -> Callable[[Any], bool]:
