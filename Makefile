@@ -46,7 +46,7 @@ every-search: $(STAMP)  ## each strategy in each space: workers, a kill and a lo
 	@python -m pytest -n auto -m kills tests/flows/test_every_search.py -k "$(or $(ONLY),test)"
 
 browser: $(STAMP)  ## the report's page in a real Chromium, from 10 to 10,000 candidates (minutes)
-	@python -m pytest -m browser tests/report/page/test_in_browser.py
+	@python -m pytest -m browser tests/report/page
 
 pictures: $(STAMP)  ## take the README's pictures of the last run's page (needs a Chromium)
 	@python -m tools.page_pictures

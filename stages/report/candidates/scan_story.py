@@ -101,7 +101,7 @@ def _goes_on(hop: PathLayer, after: PathLayer) -> bool:
 
 
 def _best(scanned: Sequence[Row], ends: set[str]) -> str:
-    """Return the best path of the scan and the best whole model in it, as a sentence."""
+    """Return the best path of the scan and the best whole model in it, in sentences."""
     ended = [row for row in scanned if row.name in ends]
     if not ended:
         return ""
@@ -110,7 +110,10 @@ def _best(scanned: Sequence[Row], ends: set[str]) -> str:
     whole = next((row for row in ordered if not row.recipe.layers), None)
     best = (("path", path), ("whole model", whole))
     parts = [f"the best {kind} is {_named(row)}" for kind, row in best if row is not None]
-    return f"Of {len(scanned)} that were tried, {' and '.join(parts)}."
+    said = f"Of {len(scanned)} that were tried, {' and '.join(parts)}."
+    if any(MERGE in _models_of(row) for row in scanned):
+        said += f" “{MERGE}” has every weight in the middle of its range."
+    return said
 
 
 def _named(row: Row) -> str:

@@ -38,9 +38,9 @@ def fitness_chart(*, is_raced: bool, is_crowded: bool = False) -> dict[str, Any]
         .encode(
             x=generation,
             y=fitness,
-            size=alt.condition(IS_PICKED, alt.value(160), alt.value(9 if is_crowded else 32)),
+            size=alt.condition(IS_PICKED, alt.value(160), alt.value(12 if is_crowded else 32)),
             opacity=alt.condition(
-                "datum.ended", alt.value(0.4 if is_crowded else 0.85), alt.value(0.2)
+                "datum.ended", alt.value(0.6 if is_crowded else 0.85), alt.value(0.2)
             ),
             color=alt.condition(IS_PICKED, alt.value(_BEST), alt.value(COLOURS["undecided"])),
             tooltip=tooltip,

@@ -17,6 +17,7 @@ from stages.report.charts.chart_style import (
 
 _LABELS = alt.Axis(labelLimit=170)
 _TREND_RANGE = ["#c2571a", "#aab4bf", "#2f7d8c"]
+_GENERATION_RANGE = ["#a9927d", "#3f86b5"]  # each 3 to 1 at the least on white and on black
 NUM_LINES = 200  # more lines than this cannot be told apart
 
 
@@ -57,14 +58,14 @@ def slice_chart(genes: Sequence[str]) -> dict[str, Any]:
         alt.Chart(candidates())
         .transform_filter("datum.ended")
         .transform_calculate(gene_value="datum.values[gene]")
-        .mark_point(filled=True, cursor="pointer")
+        .mark_point(filled=True, cursor="pointer", opacity=0.85)
         .encode(
             x=alt.X("gene_value:Q", title="value of the gene", scale=alt.Scale(zero=False)),
             y=alt.Y("fitness:Q", scale=alt.Scale(zero=False)),
             size=alt.condition(IS_PICKED, alt.value(160), alt.value(36)),
             color=alt.Color(
                 "generation:Q",
-                scale=alt.Scale(range=["#aab4bf", "#3f6f96"]),
+                scale=alt.Scale(range=_GENERATION_RANGE, interpolate="rgb"),
                 legend=alt.Legend(
                     orient="top", gradientLength=160, format="d", labelExpr=GENERATION_LABELS
                 ),

@@ -35,8 +35,7 @@ function layerFields(row) {
   const { layers: sources, recipe } = weighed(row);
   const parameter = sources.some((source) => "weight" in source.values) ? "weight"
     : sources.flatMap((source) => Object.keys(source.values))[0];
-  const { ancestors, parents: numbersOfParents = [] } = recipe;
-  const parents = numbersOfParents.map((number) => ancestors[number].name);
+  const parents = parentsOf(recipe);
   const fields = sources.flatMap((source) => {
     const value = source.values[parameter];
     const byParent = value !== null && typeof value === "object" ? value
@@ -60,6 +59,10 @@ function weighed(row) {
   const [name] = Object.keys(parts.merges);
   if (name === undefined) return { layers: parts.layers, recipe, merge: null };
   return { layers: parts.merges[name].layers, recipe: recipe.ancestors.find((one) => one.name === name).recipe, merge: name };
+}
+
+function parentsOf({ ancestors, parents = [] }) {
+  return parents.map((number) => ancestors[number].name);
 }
 
 function range(first, last) {
@@ -89,7 +92,7 @@ async function drawCharts(picked, pick) {
 async function draw(host, name, spec, picked, pick) {
   const datasets = Object.fromEntries([...dataNames(spec)].map((one) => [one, chartData(one, picked)]));
   const isMany = (datasets.candidates?.length ?? 0) > MANY;
-  const config = isMany ? { ...spec.config, axis: { ...spec.config.axis, labelColor: "#7b8794", titleColor: "#7b8794", gridOpacity: 0.3 }, legend: { ...spec.config.legend, labelColor: "#7b8794", titleColor: "#7b8794" } } : spec.config;
+  const config = isMany ? { ...spec.config, axis: { ...spec.config.axis, labelColor: "#7b8794", titleColor: "#7b8794", gridColor: "#7b8794", gridOpacity: 0.25 }, legend: { ...spec.config.legend, labelColor: "#7b8794", titleColor: "#7b8794" } } : spec.config;
   const { view } = await window.vegaEmbed(host, { ...spec, config, datasets, autosize: { type: "fit-x", contains: "padding" } }, {
     mode: "vega-lite", actions: false, ast: true, logLevel: 1, renderer: isMany ? "canvas" : "svg", tooltip: { theme: "custom" },
   });
@@ -97,7 +100,7 @@ async function draw(host, name, spec, picked, pick) {
     const clicked = item?.datum?.name;
     if (rowByName.has(clicked)) pick(clicked);
   });
-  views.set(name, { view, names: dataNames(spec), hasPicked: spec.params?.some((one) => one.name === "picked") });
+  views.set(name, { view, spec, names: dataNames(spec), hasPicked: spec.params?.some((one) => one.name === "picked") });
   if (views.get(name).hasPicked) view.signal("picked", picked);
   await view.runAsync();
 }
@@ -110,9 +113,17 @@ function showPicked(picked) {
       if (wasHidden && !host.hidden) window.dispatchEvent(new Event("resize")); // its width may be another now
     });
   }
-  for (const { view, names, hasPicked } of views.values()) {
+  for (const { view, spec, names, hasPicked } of views.values()) {
+    if (names.has("hops")) fitRows(view, spec, chartData("hops", picked));
     if (hasPicked) view.signal("picked", picked);
     for (const name of ["descent", "layers", "hops"].filter((one) => names.has(one))) view.data(name, chartData(name, picked));
     if (hasPicked || names.has("layers") || names.has("hops")) view.runAsync();
   }
+}
+
+// As many rows as the path has layers, each as tall as it was drawn at first.
+function fitRows(view, spec, hops) {
+  const deepest = spec.params.find((one) => one.name === "num_layers").value;
+  const numLayers = Math.max(...hops.map((hop) => hop.layer), 0) + 1;
+  view.signal("num_layers", numLayers).height((spec.height / deepest) * numLayers);
 }

@@ -18,15 +18,25 @@ function markPicked(name) {
   document.querySelectorAll("[data-path-words]").forEach((node) => { node.textContent = pathWords(name); });
   document.querySelector("[data-chart=path]")?.setAttribute("aria-label", `The path of ${name}: ${pathWords(name)}.`);
   document.querySelectorAll("[data-weights-of]").forEach((node) => { node.textContent = weightsOf(name); });
+  document.querySelectorAll("[data-made-of]").forEach((node) => { node.replaceChildren(...compositionParts(rowByName.get(name))); });
 }
 
 function pathWords(name) {
-  return compositionOf(rowByName.get(name)).words || "all layers in their order";
+  const row = rowByName.get(name);
+  const { words } = compositionOf(row);
+  if (words) return words;
+  const parents = parentsOf(recipeOf(row));
+  if (parents.length === 1) return `all layers of ${parents[0]}, each once, in their order`;
+  return `each layer is merged from the same layer of ${listed(parents)}, in their order`;
+}
+
+function listed(words) {
+  return [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" and ");
 }
 
 function weightsOf(name) {
   const { layers, merge } = weighed(rowByName.get(name));
-  if (merge !== null) return `The weights of ${merge}, which the path runs through:`;
+  if (merge !== null) return `The weights of ${merge}, which the path runs through. Where the path says "${merge} 4", see layer 4 here:`;
   return layers.some((source) => Object.keys(source.values).length) ? "" : "It copies layers: no weights of a merge are in it.";
 }
 
@@ -58,7 +68,7 @@ function start() {
   document.querySelectorAll("[data-look-at]").forEach((node) => node.addEventListener("click", () => markPicked(node.dataset.lookAt)));
   const regions = () => document.querySelectorAll("body > .scroll, section .scroll");
   regions().forEach(saysItScrolls);
-  window.addEventListener("resize", () => regions().forEach(saysItScrolls));
+  for (const event of ["resize", "toggle"]) window.addEventListener(event, () => regions().forEach(saysItScrolls), true);
   const open = () => {
     const wanted = location.hash.match(/^#candidate=(.*)$/);
     if (wanted) pick(decodeURIComponent(wanted[1]));

@@ -24,6 +24,7 @@ def test_splices_are_told_by_pair_and_cut() -> None:
     assert (0.1, 0.55) == scan.bounds
     assert scan.best.startswith("Of 12 that were tried, the best path is s00-c11 (b and a), 0.550")
     assert "and the best whole model is s00-c01 (b), 0.050 ± " in scan.best
+    assert "“merge”" not in scan.best
 
 
 def test_repeats_are_told_by_model_start_and_length() -> None:
@@ -55,6 +56,7 @@ def test_a_merge_is_not_called_a_parent() -> None:
     assert ("merge",) == scan.models
     assert "(merge), " in scan.best
     assert "and the best whole model is s00-c00 (merge), " in scan.best
+    assert scan.best.endswith(". “merge” has every weight in the middle of its range.")
 
 
 def test_what_failed_is_left_out_and_what_a_race_stopped_is_pale() -> None:

@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 
+import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from stages.report.page.html_page import render_page
+from stages.report.story import Story
+
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
+NEEDS_CHROMIUM = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+EVIL = "<img src=x onerror=alert(2)>"
 _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
@@ -52,3 +61,10 @@ def opened(
     shown.page.wait_for_selector("html[data-charts=drawn]", timeout=120_000)
     yield shown
     context.close()
+
+
+def written(folder: Path, story: Story, title: str = f"Title {EVIL}") -> Path:
+    """Write the page of a story."""
+    path = folder / "index.html"
+    path.write_text(render_page(story.search, story, title=title), encoding="utf-8")
+    return path

@@ -10,31 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 from stages.lineage.records.question_answers import AskedItem, QuestionAnswers
 from stages.report.page.html_page import render_page
 from stages.report.story import Story
-from tests.report.conftest import raced_rows, rows_of, selection_of, told
-from tests.report.page.browsing import CHROMIUM, OpenPage, chromium, opened
+from tests.report.conftest import ERROR, raced_rows, rows_of, selection_of, told
+from tests.report.page.browsing import EVIL, NEEDS_CHROMIUM, OpenPage, opened, written
 from tests.report.page.large_run import large_story
 from tests.report.paths_run import path_story
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
-EVIL = "<img src=x onerror=alert(2)>"
+pytestmark = NEEDS_CHROMIUM
 QUESTION = AskedItem("maths", "i3", f"1 + 1 = {EVIL}", "2", {"g02-c03": "2", "p1": EVIL})
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start one browser for all tests."""
-    with chromium() as browser:
-        yield browser
-
-
-def written(folder: Path, story: Story, title: str = f"Title {EVIL}") -> Path:
-    """Write the page of a story."""
-    path = folder / "index.html"
-    path.write_text(render_page(story.search, story, title=title), encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -135,12 +117,15 @@ def test_items_lost_against_a_baseline_show_its_answers(small: OpenPage) -> None
     expect(small.page.locator("#item-table thead")).to_contain_text("uniform")
 
 
-def test_a_printed_chart_is_as_wide_as_the_paper(small: OpenPage) -> None:
-    """It was drawn for the window, which is wider."""
-    small.page.emulate_media(media="print")
-    paper = small.page.evaluate("document.body.style.width = '600px'; 600")
-    for chart in small.page.locator("[data-chart] svg").all():
-        assert chart.evaluate("node => node.getBoundingClientRect().width") <= paper
+def test_failures_of_one_kind_are_one_line(browser: Browser, tmp_path: Path) -> None:
+    """With their number and a few of the candidates, which can be clicked."""
+    with opened(browser, written(tmp_path, large_story(400))) as shown:
+        table = shown.page.locator("table", has_text="such as")
+        expect(table.locator("tbody tr")).to_have_count(1)
+        assert ["10", ERROR] == table.locator("tbody td").all_inner_texts()[:2]
+        assert 5 == table.locator("tbody button").count()
+        table.locator("tbody button").last.click()
+        expect(shown.page.locator("dialog")).to_contain_text("It failed and has no scores.")
 
 
 def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> None:
@@ -221,42 +206,6 @@ def test_races_and_runs_under_way_are_drawn(browser: Browser, tmp_path: Path) ->
         path.write_text(render_page(search, story, title="T"), encoding="utf-8")
         with opened(browser, path) as shown:
             assert ([], 1) == (shown.said, len(shown.requests))
-
-
-@pytest.mark.parametrize(("width", "is_dark"), [(400, True), (1280, False), (1920, True)])
-def test_paths_and_scans_are_pictured(
-    browser: Browser, tmp_path: Path, width: int, is_dark: bool
-) -> None:
-    """Paths stand in pictures and in words, a scan in a map; an empty chart is hidden."""
-    with opened(browser, written(tmp_path, path_story()), width=width, is_dark=is_dark) as shown:
-        page = shown.page
-        assert width == page.evaluate("document.documentElement.scrollWidth")
-        picture = page.locator("[data-chart=path_0] svg")
-        words = "layers 0 to 3: merge 0 to 3; 4 to 5: b 4 to 5, MLP 2"
-        host = page.locator("[data-chart=path_0]")
-        expect(host).to_have_attribute("aria-label", f"The path of g00-c00: {words}.")
-        expect(page.locator("#paths")).to_contain_text(words)
-        box = picture.bounding_box()
-        gains = picture.locator("text", has_text="att 1.00, MLP 2.00").last.bounding_box()
-        assert box is not None
-        assert gains is not None
-        assert gains["x"] + gains["width"] <= box["x"] + box["width"]
-        weights = page.locator("[data-weights-of]")
-        expect(weights).to_have_text("The weights of merge, which the path runs through:")
-        expect(page.locator("[data-chart=layers] svg")).to_contain_text("0.25")
-
-        page.locator("[data-chart=scan_splices] .mark-text.role-mark text").last.click()
-        page.keyboard.press("Escape")
-        expect(page.locator("#layers [data-picked-name]")).to_have_text("s00-c11")
-        words = "layers 0 to 4: b 0 to 4; 5: a 5"
-        expect(page.locator("[data-path-words]")).to_have_text(words)
-        host = page.locator("[data-chart=path]")
-        expect(host).to_have_attribute("aria-label", f"The path of s00-c11: {words}.")
-        expect(page.locator("[data-chart=layers]")).to_be_hidden()
-        expect(weights).to_have_text("It copies layers: no weights of a merge are in it.")
-        page.locator("#candidate-table").get_by_text("s00-c00").click()
-        expect(page.locator("[data-chart=path]")).to_be_hidden()
-        assert ([], 1) == (shown.said, len(shown.requests))
 
 
 CONTRASTS = """chart => {

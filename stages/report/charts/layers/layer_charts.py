@@ -16,7 +16,10 @@ def layer_chart(num_sources: int) -> dict[str, Any]:
     ``num_sources`` is how many rows it has: parents, or parents by component.
     """
     across = alt.X(
-        "layer:N", sort=None, title="layer", axis=alt.Axis(labelAngle=0, labelOverlap=True)
+        "layer:N",
+        sort=None,
+        title="layer of the merge",
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
     )
     down = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     tooltip = [
@@ -39,5 +42,5 @@ def layer_chart(num_sources: int) -> dict[str, Any]:
             color=alt.condition("datum.is_large", alt.value("#ffffff"), alt.value("#1f2933")),
         )
     )
-    says = "The weight of each parent in each layer. The table below holds the numbers."
+    says = "The weight of each parent in each layer. A table below holds the numbers."
     return finish(alt.layer(fields, numbers), height=max(60, 28 * num_sources), says=says)

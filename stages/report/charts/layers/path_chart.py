@@ -13,14 +13,16 @@ _ROW, _LEAST_ROW, _TALLEST = 22, 7, 900  # pixels of a layer of the child, and o
 _MOST_TICKS = 12
 _MOST_NUMBERS = 32  # layers of an ancestor; numbers of more do not fit on a telephone
 _ROOM_FOR_GAINS = 136  # pixels, next to the layers
+NUM_LAYERS = "num_layers"  # the parameter: layers of the child that is shown
 
 
 @dataclass(frozen=True, slots=True)
 class PathExtent:
     """What the scales of a path's chart hold: layers of the child, layers and names of ancestors.
 
-    ``ancestors`` are those of the whole page, where each has one colour; ``shown`` are in this
-    picture. ``has_gains``: some layer has a gain that is not 1, which takes room.
+    ``num_layers`` is the deepest child's where the reader picks the path. ``ancestors`` are those
+    of the whole page, where each has one colour; ``shown`` are in this picture. ``has_gains``:
+    some layer has a gain that is not 1, which takes room.
     """
 
     num_layers: int
@@ -35,15 +37,19 @@ def path_chart(data: str, extent: PathExtent, says: str) -> dict[str, Any]:
 
     In it stands the layer of the ancestor, under the number that it has there, in the ancestor's
     colour. A path that goes straight on is a diagonal; a step to the left runs layers again.
+    The page sets the parameter ``num_layers`` and the height where it puts another path in.
     """
     row = max(_LEAST_ROW, min(_ROW, _TALLEST // extent.num_layers))
     base = alt.Chart(alt.NamedData(name=data)).encode(tooltip=_tooltip())
-    rows = _every(extent.num_layers, 1 if row >= _ROW else 4)
+    step = 1 if row >= _ROW else 4
+    count = alt.ExprRef(f"{NUM_LAYERS} / {step}")
+    rows = alt.Axis(tickCount=count, tickMinStep=step, format="d", grid=False)
+    last = alt.ExprRef(f"{NUM_LAYERS} - 0.5")
     down = alt.Y(
         "layer:Q",
         title="layer of the child",
         axis=rows,
-        scale=alt.Scale(domain=[-0.5, extent.num_layers - 0.5], reverse=True, nice=False),
+        scale=alt.Scale(domainMin=-0.5, domainMax=last, reverse=True, nice=False, zero=False),
     )
     route = base.mark_line(color="#7b8794", strokeWidth=1.5).encode(
         x=_across(extent), y=down, order="layer:Q", tooltip=alt.value(None)
@@ -67,7 +73,9 @@ def path_chart(data: str, extent: PathExtent, says: str) -> dict[str, Any]:
         layers.append(number.encode(x=_across(extent), y=down, text="source_layer:Q"))
     if extent.has_gains and row >= _ROW // 2:
         layers.append(_gains(base, extent, down))
-    return finish(alt.layer(*layers), height=row * extent.num_layers, says=says)
+    num_layers = alt.param(name=NUM_LAYERS, value=extent.num_layers)
+    chart = alt.layer(*layers).add_params(num_layers)
+    return finish(chart, height=row * extent.num_layers, says=says)
 
 
 def _across(extent: PathExtent) -> alt.X:
@@ -83,12 +91,8 @@ def _across(extent: PathExtent) -> alt.X:
 
 
 def _columns(extent: PathExtent) -> alt.Axis:
-    return _every(extent.num_source_layers, -(-extent.num_source_layers // _MOST_TICKS))
-
-
-def _every(count: int, step: int) -> alt.Axis:
-    """Return an axis of layers that names every ``step``th of ``count``."""
-    return alt.Axis(values=list(range(0, count, step)), format="d", grid=False)
+    step = -(-extent.num_source_layers // _MOST_TICKS)
+    return alt.Axis(values=list(range(0, extent.num_source_layers, step)), format="d", grid=False)
 
 
 def _gains(base: alt.Chart, extent: PathExtent, down: alt.Y) -> alt.Chart:
