@@ -133,7 +133,8 @@ class Faults:
 
 
 def _joined(*places: str) -> str:
-    return ", ".join(part for part in places if part)
+    """Return a place on one line, as each fault is: a name in it may hold a line feed."""
+    return ", ".join(part for part in places if part).replace("\n", r"\n")
 
 
 def _line(where: str, message: str) -> str:

@@ -89,3 +89,11 @@ def test_an_error_is_given_its_place_by_its_callers() -> None:
     with faults.at("run"):
         raise raised.value
     assert [f"run, {line}" for line in lines] == faults.lines
+
+
+def test_a_place_is_on_one_line() -> None:
+    """A name with a line feed does not make two faults of one, nor does ``at`` around them."""
+    with pytest.raises(RecipeError) as caught, at("model a\nb"), at("tensor c"):
+        raise RecipeError("no parent.")
+    assert r"model a\nb, tensor c: no parent." == str(caught.value)
+    assert 1 == len(caught.value.parts())

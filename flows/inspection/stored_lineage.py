@@ -1,6 +1,6 @@
 """The lineage of a project as it lies on disk: rows, selection, and the items behind a score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -153,8 +153,7 @@ def read_lineage(folder: Path = Path()) -> StoredLineage:
     if not later.is_file() or not (later.parent / "selection.json").is_file():
         return StoredLineage(folder, source, tuple(rows), None, item_folders=items)
     scored = read_rows(later)
-    if [_searched(row) for row in rows] != [_searched(row) for row in scored]:
-        # select has yet to run again
+    if not same_search(rows, scored):  # select has yet to run again
         return StoredLineage(folder, source, tuple(rows), None, item_folders=items)
     selection = Selection.read(later.parent / "selection.json")
     selection.check_rows({row.name: row.id for row in scored}, later.parent)
@@ -195,9 +194,12 @@ def _half(folder: Path, rows_folder: Path) -> StoredLineage:
     )
 
 
-def _searched(row: Row) -> tuple[Any, ...]:
-    """Return what a row holds when the search has ended."""
-    return row.name, row.id, row.status, row.fitness
+def same_search(rows: Sequence[Row], scored: Sequence[Row]) -> bool:
+    """Return whether the rows of a selection, which have more scores, are of that search."""
+    one, other = (
+        [(row.name, row.id, row.status, row.fitness) for row in side] for side in (rows, scored)
+    )
+    return one == other
 
 
 def _evaluation(path: Path, data: bytes, recipe_id: str) -> Evaluation | None:

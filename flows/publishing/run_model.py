@@ -1,10 +1,11 @@
 """Which model of a run a word means: a candidate, the champion, a parent or a baseline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flows.inspection.stored_lineage import same_search
 from stages.errors import LineageError, at
 from stages.lineage.queries import row_named
 from stages.lineage.rows import LINEAGE, Row, read_rows
@@ -40,8 +41,10 @@ def run_model(word: str) -> RunModel:
     is called ``layers g00-c03``.
 
     Raises:
-        LineageError: it means none, or one that has no weights; or the selection is another run's.
+        LineageError: it means none, or one that has no weights; or the selection is another run's
+            or another search's than data/lineage, or either is damaged.
     """
+    searched = read_rows(_LINEAGE)
     selection = Selection.read(_SELECTION) if _SELECTION.is_file() else None
     if word == CHAMPION and selection is None:
         raise LineageError(
@@ -49,19 +52,21 @@ def run_model(word: str) -> RunModel:
             "`dvc repro` or `dvc pull`, or name a candidate."
         )
     name = selection.champion if selection is not None and word == CHAMPION else word
+    source = _LINEAGE if selection is None else _SELECTION.with_name("genomes.jsonl")
+    scored = searched if selection is None else read_rows(source)
+    if selection is not None:
+        selection.check_rows({row.name: row.id for row in scored}, SELECTION)
+        _check_search(searched, scored)
     entries = [] if selection is None else [e for e in selection.entries if e.kind != CHAMPION]
     for entry in entries:
         if entry.name == name:
             return _of_entry(entry)
-    source = _SELECTION.with_name("genomes.jsonl") if selection is not None else _LINEAGE
-    scored = read_rows(source)
-    if selection is not None:
-        selection.check_rows({row.name: row.id for row in scored}, SELECTION)
     rows = [*scored, *_rows_of_halves()]
     with at(f"model {word}"):
         if "/" in word:
             raise LineageError("no such folder, and no model of a run has a slash in its name.")
-        row = row_named(rows, name, source, [CHAMPION, *(entry.name for entry in entries)])
+        where = source if len(rows) == len(scored) else SELECTION  # the halves have files there
+        row = row_named(rows, name, where, [CHAMPION, *(entry.name for entry in entries)])
         if row.weights_hash is None:
             raise LineageError(
                 f"{row.name} was never merged, so it has no weights: {row.error} Name another "
@@ -74,6 +79,20 @@ def run_model(word: str) -> RunModel:
 
 _SELECTION = SELECTION / "selection.json"
 _LINEAGE = LINEAGE / "genomes.jsonl"
+
+
+def _check_search(searched: Sequence[Row], scored: Sequence[Row]) -> None:
+    """Refuse rows of which one name may mean two recipes.
+
+    Raises:
+        LineageError: the champion was chosen from the candidates of another search.
+    """
+    if not same_search(searched, scored):
+        raise LineageError(
+            f"{SELECTION} is of another search than {LINEAGE}: their candidates differ. Run "
+            "`dvc repro`, which chooses the champion of this one, or restore both with "
+            "`dvc checkout`."
+        )
 
 
 def _rows_of_halves() -> Iterator[Row]:

@@ -61,12 +61,14 @@ def test_a_picture_of_a_path_has_no_row_too_many(browser: Browser, tmp_path: Pat
     """Whichever candidate is picked, its layers are the rows, and each is as tall as before."""
     story = told(scan_rows(paths("blocks", parents=1, **GAINS)))
     with opened(browser, written(tmp_path, story)) as shown:
-        heights = {}
+        heights: set[int] = set()
         labels = shown.page.locator("[data-chart=path] .mark-text.role-axis-label").last
         for name, num_layers in (("s00-c01", 7), ("s00-c19", 10), ("s00-c02", 7)):
             shown.page.goto(f"{shown.page.url.split('#')[0]}#candidate={name}")
             expect(shown.page.locator("#layers [data-picked-name]")).to_have_text(name)
             expect(labels.locator("text").last).to_have_text(str(num_layers - 1))
             box = shown.page.locator("[data-chart=path] .mark-rect.role-mark path").first
-            heights[name] = (box.bounding_box() or {})["height"]
-        assert 1 == len({round(height) for height in heights.values()}), heights
+            size = box.bounding_box()
+            assert size is not None
+            heights.add(round(size["height"]))
+        assert 1 == len(heights), heights
