@@ -13,6 +13,7 @@ from flows.workspace.budget import Budget
 from flows.workspace.bundled_files import bundled
 from flows.workspace.fitting_params import FittingParams, fitting_params, named_tasks
 from flows.workspace.repository import check_tools, start_repository, take_out_of_git
+from flows.workspace.survey.known_columns import known_columns
 from flows.workspace.survey.parent_survey import Survey, survey
 from flows.workspace.survey.question_survey import SurveyedTask, survey_tasks
 from flows.workspace.survey.run_size import size_of
@@ -156,6 +157,7 @@ def _filled(answers: "_Answers", say: Callable[[str], None]) -> FittingParams:
         tasks = answers.tasks or [{"data": EXAMPLE.as_posix()}]
         say("looking at the models and the questions")
         models = survey(validated(DownloadParams, answers.download, "download"))
+        _name_columns(tasks, answers.files, say)
         questions = _questions(tasks, answers.files, models)
         fitting = fitting_params(title, answers.download, models, tasks, questions, answers.budget)
         write_whole(Path("params.yaml"), fitting.text)
@@ -164,6 +166,22 @@ def _filled(answers: "_Answers", say: Callable[[str], None]) -> FittingParams:
     for line in fitting.size.lines():
         say(line)
     return fitting
+
+
+def _name_columns(
+    tasks: list[dict[str, Any]], files: list[tuple[Path, Path]], say: Callable[[str], None]
+) -> None:
+    """Say in ``tasks`` which columns hold prompt and answer, where they have other names."""
+    sources = {target.as_posix(): source for source, target in files}
+    for task in tasks:
+        if task.get("data") not in sources:
+            continue
+        with at(f"task {sources[task['data']]}"):
+            columns = known_columns(task["data"])
+        if columns:
+            task["columns"] = columns
+            named = " and ".join(f"{other} for {name}" for name, other in columns.items())
+            say(f"task {Path(task['data']).stem}: took the column {named}")
 
 
 def _questions(

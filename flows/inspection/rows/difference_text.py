@@ -50,7 +50,7 @@ def print_difference(console: Console, difference: RowDifference, texts: Texts) 
     for split in difference.splits:
         for title, changes in (("gained", split.gained), ("lost", split.lost)):
             if changes:
-                what = f"{len(changes)} items {title} by {first}"
+                what = f"{len(changes)} item{'' if len(changes) == 1 else 's'} {title} by {first}"
                 console.print(f"\n{split.split}: {what} (score of {second} → of {first})")
                 _print_items(console, changes, texts)
     if not texts and any(split.gained or split.lost for split in difference.splits):
@@ -66,9 +66,9 @@ def scores_table(split: SplitDifference, title: str) -> Table:
     """Return the paired differences by task and over all, with the items gained and lost."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for name, justify in (("task", "left"), ("difference", "right"), ("p", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("gained", justify="right")
-    table.add_column("lost", justify="right")
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    table.add_column("gained", justify="right", overflow="fold")
+    table.add_column("lost", justify="right", overflow="fold")
     for task, comparison in split.tasks.items():
         counts = [sum(c.task == task for c in part) for part in (split.gained, split.lost)]
         table.add_row(printable(task), *_cells(comparison), *(str(count) for count in counts))
@@ -91,7 +91,7 @@ def print_pairs(console: Console, title: str, pairs: Pairs, names: Sequence[str]
         console.print(f"{title}: the same")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(title.lower())
+    table.add_column(title.lower(), overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     for key, (one, two) in list(pairs.items())[:_MOST_VALUES]:

@@ -89,6 +89,8 @@ def rebuild_command(row: Row) -> str | None:
 
 def _facts(lineage: StoredLineage, row: Row) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # an id that is cut cannot be copied
     recipe = row.recipe
     cost = [f"{num_items} {split}" for split, num_items in _cost(row).items()]
     packages = ", ".join(f"{name} {version}" for name, version in sorted(row.environment.items()))
@@ -110,9 +112,9 @@ def _facts(lineage: StoredLineage, row: Row) -> Table:
 
 def _scores(figures: Mapping[str, SplitFigure]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
-    table.add_column("task")
+    table.add_column("task", overflow="fold")
     for split in figures:
-        table.add_column(split, justify="right")
+        table.add_column(split, justify="right", overflow="fold")
     tasks = dict.fromkeys(task.task for one in figures.values() for task in one.tasks)
     by_split = {split: {t.task: t for t in one.tasks} for split, one in figures.items()}
     for task in tasks:
@@ -148,9 +150,9 @@ def _genes(genes: Mapping[str, float]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Genes", title_justify="left")
     parted = {name: name.partition(".")[::2] for name in genes}
     columns = list(dict.fromkeys(setting for _, setting in parted.values()))
-    table.add_column("layers")
+    table.add_column("layers", overflow="fold")
     for setting in columns:
-        table.add_column(printable(setting) or "value", justify="right")
+        table.add_column(printable(setting) or "value", justify="right", overflow="fold")
     for block in dict.fromkeys(block for block, _ in parted.values()):
         values = {s: genes[name] for name, (b, s) in parted.items() if b == block}
         table.add_row(printable(block), *_cells(columns, values))

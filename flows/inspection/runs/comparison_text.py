@@ -50,7 +50,7 @@ def print_comparison(console: Console, comparison: RunComparison) -> None:
     runs = (comparison.first, comparison.second)
     names = [printable(run.name) for run in runs]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
     for label, cell in _lines():

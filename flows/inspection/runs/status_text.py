@@ -109,9 +109,9 @@ def _print_progress(console: Console, progress: StageProgress, when: str) -> Non
 
 def _best_by_task(progress: StageProgress) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task")
-    table.add_column("best score", justify="right")
-    table.add_column("candidate")
+    table.add_column("task", overflow="fold")
+    table.add_column("best score", justify="right", overflow="fold")
+    table.add_column("candidate", overflow="fold")
     for task, row in progress.best_by_task().items():
         score = row.scores[SPLITS[0]][task]["score"]
         table.add_row(printable(task), f"{score:.4f}", printable(row.name))

@@ -226,3 +226,24 @@ def test_git_ignores_each_output_that_dvc_keeps_from_the_start(
         check=False,
     )
     assert outs == output.stdout.splitlines()
+
+
+def test_columns_of_other_data_sets_are_known_or_the_names_are_said(
+    own_models: Path, typed: Typed
+) -> None:
+    """A file of questions and targets is taken as it is; one that nobody knows is refused."""
+    text = Path("sums.csv").read_text(encoding="utf-8")
+    head, _, body = text.partition("\n")
+    assert "prompt,answer" == head
+    Path("other.csv").write_text(f"question,target\n{body}", encoding="utf-8")
+    said = typed("new", "mine", *MODELS, "--task", "other.csv", "--budget", "25").output
+    assert "took the column question for prompt and target for answer" in said
+    (task,) = load_params(own_models / "mine/params.yaml").evaluate.tasks
+    assert ("question", "target") == (task.columns.prompt, task.columns.answer)
+    for head in ("frage,target", "question,input,answer"):
+        width = head.count(",") - 1
+        rows = "\n".join("x," * width + line for line in body.splitlines())
+        Path("odd.csv").write_text(f"{head}\n{rows}\n", encoding="utf-8")
+        said = typed("new", "odd", *MODELS, "--task", "odd.csv", code=1).output
+        assert "rename the columns for `germline new`" in said
+        assert "prompt: question, instruction," in said
