@@ -93,8 +93,10 @@ def evolve(params: Params) -> None:
         write_records(session, LINEAGE)
         record_origins(session.cache, "evolve")
         keep_weights(session, evolution.rows)
+        learned = params.evaluate.estimator.kind != "none"
         progress.say(
             f"{len(evolution.rows)} candidates, {session.cache.num_computed} evaluated now"
+            + (", the parents and baselines that the estimator learned from too" * learned)
         )
         if params.select.racing.rungs:
             answered = sum(row.num_items for row in evolution.rows)

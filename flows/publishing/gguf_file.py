@@ -55,9 +55,12 @@ def write_gguf(folder: Path) -> Path:
     command = [converter, str(folder), "--outfile", str(unfinished), "--outtype", kind]
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1"}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, env=offline
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", check=False, env=offline
+            )
+        except OSError as error:
+            raise CheckpointError(f"--gguf: {converter} cannot be run: {error}") from error
         if done.returncode or not unfinished.is_file():
             lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise CheckpointError(
@@ -66,8 +69,6 @@ def write_gguf(folder: Path) -> Path:
                 f"{GGUF}."
             )
         unfinished.replace(folder / GGUF)
-    except OSError as error:
-        raise CheckpointError(f"--gguf: {converter} cannot be run: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return folder / GGUF

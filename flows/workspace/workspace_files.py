@@ -64,7 +64,8 @@ At the end `data/champion` is the best merge, and `reports/index.html` shows how
 
 - `params.yaml`: what is evolved from what, on which tasks, and how
 - `dvc.yaml`: the stages and plots; `dvc.lock` the hashes of the last run
-- `data/tasks/`: your questions, a file for each task, with the columns `prompt` and `answer`
+- `data/tasks/`: your questions, a file for each task, with the columns `prompt` and `answer`,
+  or those that params.yaml names
 - `data/parents/`, `data/lineage/`, `data/selection/`, `data/champion/`, `reports/`: results
 
 Runs and DVC experiments side by side, of which the last line needs a first git commit:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaTokenizer
 
 from flows.publishing.gguf_file import GGUF, write_gguf
 from stages.errors import CheckpointError
@@ -48,3 +48,36 @@ def test_a_tokenizer_that_llama_cpp_does_not_know_is_said(
     save_model(tmp_path / "model", seed=3)
     with pytest.raises(CheckpointError, match=r"not recognized.*The folder is complete, without"):
         write_gguf(tmp_path / "model")
+
+
+SMALL = {
+    "vocab_size": 300,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+@pytest.mark.parametrize("family", ["qwen2", "gemma2", "phi3"])
+def test_other_architectures_are_written_too(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read back by transformers, in float32: the same logits, up to rounding."""
+    monkeypatch.setenv("PATH", str(PYTHON.parent.absolute()), prepend=":")
+    head = {"head_dim": 16} if "gemma" in family else {}
+    config = AutoConfig.for_model(family, **SMALL, **head)
+    torch.manual_seed(3)  # noqa: TID251  transformers knows no other generator
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    spell_by_sentencepiece(tmp_path)
+    LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    write_gguf(tmp_path)
+    tokens = torch.tensor([[1, 5, 3, 7, 2]])
+    in_folder = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    in_file = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=GGUF, dtype=torch.float32)
+    torch.testing.assert_close(in_folder(tokens).logits, in_file(tokens).logits)

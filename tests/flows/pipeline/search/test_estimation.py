@@ -22,7 +22,7 @@ def test_estimates_are_recorded_and_replayed(make_project: MakeProject) -> None:
     project.germline("select")
 
     assert lineage == project.files("data/lineage")
-    assert "9 candidates, 0 evaluated now" in replay
+    assert "9 candidates, 0 evaluated now, the parents and baselines that the" in replay
     for row in project.rows():
         for task in row["scores"]["search"].values():
             is_first = row["generation"] == 0
