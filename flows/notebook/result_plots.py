@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WIDTH = 640  # pixels; the page's charts are as wide as the page
 _DIGITS = 3
+# By chart and axis the parameter that a menu of the page sets: what the axis shows.
+_CHOSEN = {"slices": {"x": "gene"}, "tradeoff": {"x": "across", "y": "up"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,18 @@ def plots_of(story: Story) -> dict[str, Plot]:
         needed = set(_data_names(spec))
         if needed <= set(tables):
             datasets = {table: tables[table] for table in needed}
-            plots[name] = Plot({**spec, "width": WIDTH, "datasets": datasets})
+            still = _with_chosen(spec, _CHOSEN.get(name, {}))
+            plots[name] = Plot({**still, "width": WIDTH, "datasets": datasets})
     return plots
+
+
+def _with_chosen(spec: dict[str, Any], by_axis: Mapping[str, str]) -> dict[str, Any]:
+    """Name on the axes what a menu next to the chart says on the page; a picture has no menu."""
+    values = {param["name"]: param.get("value") for param in spec.get("params", [])}
+    named = {
+        axis: {**spec["encoding"][axis], "title": values[param]} for axis, param in by_axis.items()
+    }
+    return {**spec, "encoding": {**spec["encoding"], **named}} if named else spec
 
 
 def _candidates(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,15 @@ def test_a_notebook_shows_a_chart_as_a_picture() -> None:
     assert 'fill="#ffffff"' in picture  # its letters are black, and the page may be dark
 
 
+def test_axes_name_what_a_menu_of_the_page_says() -> None:
+    """A picture has no menu: which task is across, which up, and which gene?"""
+    plots = plots_of(told(rows_of(), selection_of()))
+    two = plots["tradeoff"].spec["encoding"]
+    assert ["maths", "french"] == [two[axis]["title"] for axis in "xy"]
+    assert "weight.p0" == plots["slices"].spec["encoding"]["x"]["title"]
+    assert ">maths</text>" in plots["tradeoff"]._repr_svg_()
+
+
 def test_the_scan_and_the_paths_are_there() -> None:
     """They are of the run, not of a candidate that was clicked."""
     assert {"scan_splices", "path_0"} <= set(plots_of(path_story()))
