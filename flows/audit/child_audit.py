@@ -1,7 +1,8 @@
 """Judges the folder of a merged model by its card: recipe, id, weights and files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from flows.audit.check_verdict import Difference, Verdict
 from flows.audit.first_tensor import first_difference
@@ -29,20 +30,23 @@ _NO_SCORES = (
 )
 
 
-def audit_children(folders: Sequence[Path], steps: Steps) -> Audit:
+def audit_children(
+    folders: Sequence[Path], steps: Steps, places: Mapping[str, str] = MappingProxyType({})
+) -> Audit:
     """Judge each folder by its own card; the models of its recipe are looked for by their hashes.
 
-    They are looked for in the project, the zoo, next to the folder and in the hub's cache.
+    They are looked for in the project, the zoo, next to the folder and in the hub's cache, but
+    those named in ``places`` there.
 
     Raises:
         GermlineError: a folder cannot be read at all.
     """
-    verdicts = [verdict for folder in folders for verdict in _child(folder, steps)]
+    verdicts = [verdict for folder in folders for verdict in _child(folder, steps, places)]
     here = {"libraries": packages(), "machines": [in_words(machine("cpu"))]}
     return Audit(tuple(verdicts), {"libraries": {}, "machines": []}, here)
 
 
-def _child(folder: Path, steps: Steps) -> Iterator[Verdict]:
+def _child(folder: Path, steps: Steps, places: Mapping[str, str]) -> Iterator[Verdict]:
     name = folder.name
     steps.step(f"{name}: reading its card and its weights")
     try:
@@ -56,7 +60,7 @@ def _child(folder: Path, steps: Steps) -> Iterator[Verdict]:
     weights = Checkpoint(folder).hash()
     yield _card(folder, claims, recipe, weights)
     steps.step(f"{name}: looking for the models of its recipe, and merging them again")
-    yield from _merged_again(folder, recipe, weights)
+    yield from _merged_again(folder, recipe, weights, places)
 
 
 def _card(folder: Path, claims: CardClaims | None, recipe: Recipe, weights: str) -> Verdict:
@@ -79,13 +83,15 @@ def _card(folder: Path, claims: CardClaims | None, recipe: Recipe, weights: str)
     )
 
 
-def _merged_again(folder: Path, recipe: Recipe, weights: str) -> Iterator[Verdict]:
+def _merged_again(
+    folder: Path, recipe: Recipe, weights: str, places: Mapping[str, str]
+) -> Iterator[Verdict]:
     """Yield the verdict on the weights and the other files, from the models of the recipe."""
     check = f"{folder.name}: weights"
     with scratch_folder() as scratch:
         try:
             plugins.load([])
-            search = ModelSearch(folder / CARD, {}, Resolver("", offline=True))
+            search = ModelSearch(folder, places, Resolver("", offline=True))
             search.check(recipe)
             child = plan(recipe, OpenAncestors(search.find, scratch / "nested").models(recipe))
         except GermlineError as error:  # models that are not here, or a plug-in's method

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from flows.cli.named_places import named_places
 from flows.merging.disk_faults import fault_of_disk
 from flows.prefect_runtime.console import say, telling
 from stages.errors import CheckpointError, GermlineError
@@ -111,10 +112,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
       germline merge ties.yml merged
       germline merge merged again
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
-    parted = (text.partition("=") for text in models)
-    pairs = tuple((name, path) for name, _, path in parted)
-    if not all(name and path for name, path in pairs):
-        raise click.BadParameter("write NAME=PLACE", param_hint="--model")
+    pairs = named_places(models)
 
     def work() -> None:
         # Torch takes seconds to import, which help and usage errors need not wait for.

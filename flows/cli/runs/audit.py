@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from flows.cli.named_places import named_places
+
 
 @click.command("audit", short_help="Compute a run again and name the first thing that differs.")
 @click.argument("words", metavar="[ID|FOLDER]...", nargs=-1)
@@ -16,9 +18,21 @@ import click
 )
 @click.option("--all", "is_all", is_flag=True, help="Merge and evaluate everything again.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME=PLACE",
+    help="Folder or hub id of a model that FOLDER was merged from; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def audit_command(
-    words: tuple[str, ...], sample: int | None, is_all: bool, seed: int, as_json: bool
+def audit_command(  # one parameter for each option
+    words: tuple[str, ...],
+    sample: int | None,
+    is_all: bool,
+    seed: int,
+    models: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Compute a run again and compare: exit 1 where something differs, and name it.
 
@@ -42,9 +56,8 @@ def audit_command(
     from flows.prefect_runtime.console import telling
 
     with one_line_faults(stopped="nothing was changed"):  # as a name that no path can have
-        folders = [Path(word).absolute() for word in words if Path(word).is_dir()]
-    if folders and len(folders) < len(words):
-        raise click.UsageError("give folders or models of the run, not both")
+        folders = _folders(words, models)
+    places = dict(named_places(models))
     agrees: list[bool] = []
 
     def work() -> None:
@@ -63,7 +76,7 @@ def audit_command(
             from flows.prefect_runtime.console import only_run, say
 
             if folders:
-                audit = audit_children(folders, progress)
+                audit = audit_children(folders, progress, places)
             else:
                 count = SAMPLE if sample is None else sample
                 with at_project(project), only_run():
@@ -78,3 +91,17 @@ def audit_command(
     telling(work, stopped="nothing was changed")
     if not all(agrees):
         sys.exit(1)
+
+
+def _folders(words: tuple[str, ...], models: tuple[str, ...]) -> list[Path]:
+    """Return the folders among the arguments, none where these are models of the run.
+
+    Raises:
+        click.UsageError: both are given, or ``models`` without a folder.
+    """
+    folders = [Path(word).absolute() for word in words if Path(word).is_dir()]
+    if folders and len(folders) < len(words):
+        raise click.UsageError("give folders or models of the run, not both")
+    if models and not folders:
+        raise click.UsageError("--model goes with FOLDER: a run knows its models")
+    return folders

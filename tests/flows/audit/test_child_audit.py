@@ -82,3 +82,34 @@ def test_child_without_its_models_is_judged_by_its_card_alone(child: Path) -> No
     result = judged(child)
     assert result.agrees
     assert "were not found" in str(result.verdicts[1].unchecked)
+
+
+def test_models_are_looked_for_next_to_the_folder_and_in_places_that_are_given(
+    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever folder the command is typed in; a place that holds another model is said."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert "were not found" not in str(judged(child).verdicts)
+
+    moved = tmp_path / "moved"
+    shutil.move(child.parent / "one", moved)
+    said = CliRunner().invoke(main, ["audit", str(child)]).output
+    assert "next to out. Give them by --model one=PLACE" in said
+    given = ["audit", str(child), "--model"]
+    said = CliRunner().invoke(main, [*given, f"one={moved}"]).output
+    assert "equal   out: weights merged again from its models" in said
+    said = CliRunner().invoke(main, [*given, f"one={child.parent / 'two'}"]).output
+    assert "holds the weights" in said
+
+
+def test_places_are_of_a_folder(child: Path) -> None:
+    """A run has its own models, and a place needs a name."""
+    for words, reason in (
+        (["champion", "--model", "one=x"], "--model goes with FOLDER"),
+        ([str(child), "--model", "one"], "write NAME=PLACE"),
+    ):
+        said = CliRunner().invoke(main, ["audit", *words])
+        assert 2 == said.exit_code
+        assert reason in said.output
