@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.lineage.evaluation import SPLITS
+from stages.lineage.evaluation import SPLITS, recorded_error
 from stages.lineage.rows import Row, finished
 
 
@@ -68,24 +68,12 @@ def _task(split: str, task: str, scores: Mapping[str, Any]) -> TaskFigure:
         task,
         scores["metric"],
         scores["score"],
-        _error(scores),
+        recorded_error(scores),
         scores["stderr"],
         int(scores["num_items"]),
         scores["higher_is_better"],
         scores.get("estimator"),
     )
-
-
-def _error(scores: Mapping[str, Any]) -> float:
-    """Return the error that is shown, from the row alone: as ``evaluation.task_error``.
-
-    Where the spread over items is 0 all items have the mean's score, so that tells the range.
-    """
-    stderr, score = float(scores["stderr"]), float(scores["score"])
-    is_plain = "estimator" not in scores and "resamples" not in scores
-    if stderr == 0.0 and is_plain and 0.0 <= score <= 1.0:
-        return 1.0 / (int(scores["num_items"]) + 1)
-    return stderr
 
 
 def _mean(tasks: tuple[TaskFigure, ...], weights: Mapping[str, float]) -> tuple[float, float]:

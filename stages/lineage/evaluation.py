@@ -184,3 +184,15 @@ def fitness_error(evaluation: Evaluation, weights: Mapping[str, float]) -> float
     total = sum(weights[t.task] for t in evaluation.tasks)
     squares = ((weights[t.task] * task_error(evaluation, t.task)) ** 2 for t in evaluation.tasks)
     return math.sqrt(math.fsum(squares)) / total
+
+
+def recorded_error(scores: Mapping[str, Any]) -> float:
+    """Return the error bar of a task's score in a row that is shown: as ``task_error``.
+
+    Where the spread over items is 0 all items have the mean's score, so that tells the range.
+    """
+    stderr, score = float(scores["stderr"]), float(scores["score"])
+    is_plain = "estimator" not in scores and "resamples" not in scores
+    if stderr == 0.0 and is_plain and 0.0 <= score <= 1.0:
+        return 1.0 / (int(scores["num_items"]) + 1)
+    return stderr

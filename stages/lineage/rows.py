@@ -15,7 +15,7 @@ from stages.hashing import canonical_json
 from stages.json_text import json_in
 from stages.lineage.columns import SCHEMA, current
 from stages.lineage.data_types import RowData, check_data
-from stages.lineage.evaluation import Evaluation
+from stages.lineage.evaluation import Evaluation, recorded_error
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
 from stages.recipe.html_table import html_table, shown
@@ -134,7 +134,7 @@ class Row:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: scores by split and task, then genes."""
         rows: list[tuple[str, object, object]] = [
-            (f"{split} {task}", score["score"], score["stderr"])
+            (f"{split} {task}", score["score"], recorded_error(score))
             for split, tasks in self.scores.items()
             for task, score in tasks.items()
         ]

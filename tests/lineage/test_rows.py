@@ -152,3 +152,10 @@ def test_tasks_that_tell_no_candidates_apart_are_known() -> None:
     assert {"arc": 0.3} == equal_scores([*alike, _failed(0, 4)])
     assert {} == equal_scores([*alike, _ok(0, 5)])
     assert {} == equal_scores([_ok(0, 3), _ok(0, 3)]) == equal_scores([_failed(0, 1)])
+
+
+def test_a_notebook_shows_no_error_of_zero_where_all_items_are_alike() -> None:
+    """Nine of nine right: the row holds 0, and what is shown is the error of such a score."""
+    scores = {"score": 1.0, "stderr": 0.0, "num_items": 9, "metric": "acc"}
+    row = replace(_ok(0, 1), scores={"search": {"maths": {**scores, "higher_is_better": True}}})
+    assert "<td>1</td><td>0.1</td>" in row._repr_html_()

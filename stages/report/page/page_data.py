@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from stages.lineage.evaluation import recorded_error
 from stages.lineage.paired_tests import p_text
 from stages.lineage.rows import Row
 from stages.report.candidates.layer_sources import Composition, PathLayer, composition
@@ -78,12 +79,12 @@ def _columns(search: SearchStory) -> dict[str, Any]:
 
 
 def _scores(rows: Sequence[Row], split: str) -> dict[str, list[list[float | None] | None]]:
-    """Return score and standard error of each task; None for a row that has not met the split."""
+    """Return score and error of each task; None for a row that has not met the split."""
     by_row = [row.scores.get(split, {}) for row in rows]
     tasks = sorted({task for scores in by_row for task in scores})
     return {
         task: [
-            [_round(s[task]["score"]), _round(s[task]["stderr"])] if task in s else None
+            [_round(s[task]["score"]), _round(recorded_error(s[task]))] if task in s else None
             for s in by_row
         ]
         for task in tasks

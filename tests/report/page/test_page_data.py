@@ -27,6 +27,8 @@ def test_candidates_are_columns_of_the_lineage() -> None:
     stderr = rows[11].scores["search"]["maths"]["stderr"]
     assert maths[6] is None
     assert [0.45, pytest.approx(stderr, abs=1e-6)] == maths[11]
+    # None of 20 items right: not sure to be 0.
+    assert [0.0, pytest.approx(1 / 21, abs=1e-6)] == maths[0]
     assert {len(rows)} == {len(columns[key]) for key in ("id", "recipe", "composition", "items")}
 
 
