@@ -66,6 +66,6 @@ function showItem(outcome, models) {
     outcome.prompt === undefined ? element("p", { class: "note" }, "The words of this item are not on record.") : element("pre", {}, outcome.prompt),
     outcome.target ? element("p", {}, "Right answer: ", element("code", {}, outcome.target)) : null,
     plainTable(["model", "kind", ["score", "number"], "answer"], models.map((model, i) => [
-      model.name, model.kind, [mark(outcome.scores[i]), outcome.scores[i] === 1 ? "yes" : outcome.scores[i] === 0 ? "no" : "number"], [answers[model.name] ?? "", "wrap"]])),
+      model.name, model.kind, [mark(outcome.scores[i]), outcome.scores[i] === 1 ? "yes" : outcome.scores[i] === 0 ? "no" : "number"], [answers[model.name] ?? (outcome.answers ? element("small", {}, "not kept") : ""), "wrap"]])),
   );
 }

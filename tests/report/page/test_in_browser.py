@@ -141,6 +141,7 @@ def test_items_that_were_lost_are_found_with_their_words(small: OpenPage) -> Non
     page.locator("#item-table tbody button").click()
     expect(page.locator("dialog")).to_contain_text("Right answer: 2")
     expect(page.locator("dialog tbody tr", has_text="p1")).to_contain_text(EVIL)
+    expect(page.locator("dialog tbody tr", has_text="uniform")).to_contain_text("not kept")
     assert 0 == page.locator("img").count()
 
 
