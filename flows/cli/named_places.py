@@ -12,7 +12,7 @@ def named_places(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
         click.BadParameter: one of them is not of the form NAME=PLACE.
     """
     parted = (text.partition("=") for text in texts)
-    pairs = tuple((name, place) for name, _, place in parted)
-    if not all(name and place for name, place in pairs):
+    pairs = tuple((name, where) for name, _, where in parted)
+    if not all(name and where for name, where in pairs):
         raise click.BadParameter("write NAME=PLACE", param_hint="--model")
     return pairs

@@ -3,6 +3,7 @@
 The JSONL file is the truth; tables are derived from it (table.py).
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -130,6 +131,20 @@ class Row:
         scores = (s["score"] if s["higher_is_better"] else -s["score"] for _, s in tasks)
         costs = (-cost for cost in self.child_cost.values()) if tasks else ()
         return (*scores, *costs)
+
+    def shown_error(self, weights: Mapping[str, float]) -> float | None:
+        """Return the error bar of the fitness that is shown, with these weights of the tasks.
+
+        It is ``fitness_stderr`` but where a task's items all score alike.
+        """
+        tasks = self.scores.get("search", {})
+        errors = {task: recorded_error(scores) for task, scores in tasks.items()}
+        if not weights.keys() >= errors.keys() or all(
+            error == tasks[task]["stderr"] for task, error in errors.items()
+        ):
+            return self.fitness_stderr
+        squares = math.fsum((weights[task] * error) ** 2 for task, error in errors.items())
+        return math.sqrt(squares) / sum(weights[task] for task in errors)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: scores by split and task, then genes."""

@@ -71,6 +71,7 @@ class Story:
     ending: str | None
     seed: int
     tasks: tuple[str, ...]
+    task_weights: Mapping[str, float]
     champion: ChampionStory
     models: tuple[ModelFigures, ...]
     rivals: tuple[Rival, ...]
@@ -128,6 +129,7 @@ def story_of(
         ending=selection.ending,
         seed=seed,
         tasks=tasks,
+        task_weights=selection.task_weights,
         champion=_champion(selection),
         models=models,
         rivals=rivals,

@@ -20,7 +20,7 @@ class ShortlistFigure:
 
 def shortlist_course(story: Story) -> list[ShortlistFigure]:
     """Return the fitness of each shortlisted candidate on each split that it has met."""
-    errors = {row.name: row.fitness_stderr for row in story.search.lineage}
+    errors = {row.name: row.shown_error(story.task_weights) for row in story.search.lineage}
     champion, expected = story.models[0], story.champion.expected_fitness
     figures = []
     for item in story.shortlist:

@@ -22,7 +22,7 @@ _DECIMALS = 6  # of scores; genes and recipes are as they are
 def page_data(search: SearchStory, story: Story | None) -> dict[str, Any]:
     """Return plain JSON data of a search and, once there is one, of the story it belongs to."""
     data: dict[str, Any] = {
-        "candidates": _columns(search),
+        "candidates": _columns(search, {} if story is None else story.task_weights),
         "generations": [_rounded(asdict(figures)) for figures in search.generations],
         "gene_effects": [asdict(effect) for effect in search.gene_effects],
         "is_raced": search.is_raced,
@@ -46,7 +46,7 @@ def page_data(search: SearchStory, story: Story | None) -> dict[str, Any]:
     }
 
 
-def _columns(search: SearchStory) -> dict[str, Any]:
+def _columns(search: SearchStory, weights: Mapping[str, float]) -> dict[str, Any]:
     """Return the candidates column by column; what all recipes share is given once."""
     rows = search.lineage
     recipes = [row.recipe.to_dict() for row in rows]
@@ -64,7 +64,7 @@ def _columns(search: SearchStory) -> dict[str, Any]:
         "weights_hash": [row.weights_hash for row in rows],
         "generation": [row.generation for row in rows],
         "fitness": [_round(row.fitness) for row in rows],
-        "stderr": [_round(row.fitness_stderr) for row in rows],
+        "stderr": [_round(row.shown_error(weights)) for row in rows],
         "items": [row.num_items for row in rows],
         "ended": [row.name in search.ended for row in rows],
         "unbeaten": [row.name in unbeaten for row in rows],

@@ -29,6 +29,8 @@ def test_candidates_are_columns_of_the_lineage() -> None:
     assert [0.45, pytest.approx(stderr, abs=1e-6)] == maths[11]
     # None of 20 items right: not sure to be 0.
     assert [0.0, pytest.approx(1 / 21, abs=1e-6)] == maths[0]
+    # French weighs three times as much, and nobody knows either score better than that.
+    assert pytest.approx(10**0.5 / 4 / 21, abs=1e-6) == columns["stderr"][0]
     assert {len(rows)} == {len(columns[key]) for key in ("id", "recipe", "composition", "items")}
 
 
