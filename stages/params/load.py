@@ -225,10 +225,7 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
         return f"{where}: unknown key. Legal here: {', '.join(legal)}.{hint}"
     if fault["type"] == "invalid_key" or "[key]" in fault["loc"]:
         inside = ".".join(map(str, [part for part in location[:-1] if part != "[key]"]))
-        return (
-            f"{source}: {inside or 'the file'}: a key is {fault['input']!r}, not a text. YAML 1.1 "
-            "takes off, no, on and yes for false and true; quote the key."
-        )
+        return f"{source}: {inside or 'the file'}: {_of_key(fault)}"
     if fault["type"] == "missing":
         return f"{where}: missing. This key is required; add it."
     if fault["type"].startswith("union_tag"):
@@ -242,6 +239,21 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
     got = fault["input"]
     shown = f", got {got!r:.200}" if isinstance(got, str | int | float | bool | list) else ""
     return f"{where}: {message}{shown}."
+
+
+def _of_key(fault: Mapping[str, Any]) -> str:
+    """Return what is wrong with a key of a mapping, such as the name of a parent."""
+    if fault["type"] == "string_pattern_mismatch":
+        return (
+            "not a legal name. Take letters, digits, dots, hyphens and underscores, 64 at most, a "
+            "letter or digit first."
+        )
+    if isinstance(fault["input"], str):
+        return f"a key is {fault['input']!r:.200}: {_words(fault)}."
+    return (
+        f"a key is {fault['input']!r}, not a text. YAML 1.1 takes off, no, on and yes for false "
+        "and true; quote the key."
+    )
 
 
 def _words(fault: Mapping[str, Any]) -> str:

@@ -140,6 +140,19 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path: Path) -> None:
     assert {"epsilon": (0.0, 0.001)} == load_params(path).select.space.parameters
 
 
+@pytest.mark.parametrize("name", ["<b>x</b>", "a/b", "n" * 65])
+def test_a_name_that_is_not_legal_is_said_to_be_so(name: str) -> None:
+    """A parent's name is a key, and a text: there is nothing to quote."""
+    data = {**GOOD, "download": {"base": "x", "parents": {name: "y"}}}
+    with pytest.raises(ParamsError, match=r"not a legal name\. Take letters") as raised:
+        validated(Params, data, "params")
+    assert "quote" not in str(raised.value)
+    task = {"task": "sums", "splits": {name: "train"}}
+    with pytest.raises(ParamsError, match="a key is '") as raised:
+        validated(Params, {**GOOD, "evaluate": {"tasks": [task]}}, "params")
+    assert "quote" not in str(raised.value)
+
+
 def test_a_key_that_yaml_1_1_takes_for_a_switch_is_named() -> None:
     """PyYAML gives False for the key off; germline's own reader gives its text."""
     layers = {"encoding": "indicator", False: -2.0}
