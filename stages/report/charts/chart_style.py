@@ -31,6 +31,14 @@ def zoom(name: str) -> alt.Parameter:
     return alt.selection_interval(name=name, bind="scales", zoom="wheel![event.shiftKey]")
 
 
+def where(channel: Any, test: str, passed: Any, otherwise: Any) -> Any:
+    """Return ``channel`` with the value ``passed`` where the expression ``test`` holds.
+
+    ``alt.condition`` is looked up in all of Vega-Lite's schema, which is most of a page's time.
+    """
+    return channel(otherwise, condition={"test": test, "value": passed})
+
+
 def score_colour(title: str = "fitness") -> alt.Color:
     """Return the colours of fitness."""
     scale = alt.Scale(range=SCORE_RANGE, interpolate="rgb")

@@ -12,6 +12,7 @@ from stages.report.charts.chart_style import (
     finish,
     picked,
     score_colour,
+    where,
     zoom,
 )
 
@@ -46,7 +47,7 @@ def family_chart(tallest: int) -> dict[str, Any]:
                 scale=alt.Scale(domain=[1, 4], range=[0.9, 0.12], clamp=True),
                 legend=None,
             ),
-            color=alt.value("#5b7fa6"),
+            color=alt.ColorValue("#5b7fa6"),
         )
     )
     nodes = (
@@ -56,8 +57,8 @@ def family_chart(tallest: int) -> dict[str, Any]:
             x=across,
             y=down,
             color=score_colour(),
-            size=alt.condition(IS_PICKED, alt.value(220), alt.value(70)),
-            strokeWidth=alt.condition(IS_PICKED, alt.value(2), alt.value(0.3)),
+            size=where(alt.SizeValue, IS_PICKED, 220, 70),
+            strokeWidth=where(alt.StrokeWidthValue, IS_PICKED, 2, 0.3),
             tooltip=candidate_tooltip("fitness"),
         )
         .add_params(zoom("family_zoom"))

@@ -12,6 +12,7 @@ from stages.report.charts.chart_style import (
     candidates,
     finish,
     picked,
+    where,
     zoom,
 )
 
@@ -38,11 +39,9 @@ def fitness_chart(*, is_raced: bool, is_crowded: bool = False) -> dict[str, Any]
         .encode(
             x=generation,
             y=fitness,
-            size=alt.condition(IS_PICKED, alt.value(160), alt.value(12 if is_crowded else 32)),
-            opacity=alt.condition(
-                "datum.ended", alt.value(0.6 if is_crowded else 0.85), alt.value(0.2)
-            ),
-            color=alt.condition(IS_PICKED, alt.value(_BEST), alt.value(COLOURS["undecided"])),
+            size=where(alt.SizeValue, IS_PICKED, 160, 12 if is_crowded else 32),
+            opacity=where(alt.OpacityValue, "datum.ended", 0.6 if is_crowded else 0.85, 0.2),
+            color=where(alt.ColorValue, IS_PICKED, _BEST, COLOURS["undecided"]),
             tooltip=tooltip,
         )
         .add_params(zoom("fitness_zoom"))

@@ -13,6 +13,7 @@ from stages.report.charts.chart_style import (
     finish,
     picked,
     score_colour,
+    where,
 )
 
 _LABELS = alt.Axis(labelLimit=170)
@@ -62,7 +63,7 @@ def slice_chart(genes: Sequence[str]) -> dict[str, Any]:
         .encode(
             x=alt.X("gene_value:Q", title="value of the gene", scale=alt.Scale(zero=False)),
             y=alt.Y("fitness:Q", scale=alt.Scale(zero=False)),
-            size=alt.condition(IS_PICKED, alt.value(160), alt.value(36)),
+            size=where(alt.SizeValue, IS_PICKED, 160, 36),
             color=alt.Color(
                 "generation:Q",
                 scale=alt.Scale(range=_GENERATION_RANGE, interpolate="rgb"),
@@ -100,8 +101,8 @@ def parallel_chart(num_genes: int, num_lines: int) -> dict[str, Any]:
             order="place:Q",
             detail="name:N",
             color=score_colour(),
-            strokeWidth=alt.condition(IS_PICKED, alt.value(4), alt.value(1.3)),
-            opacity=alt.condition(IS_PICKED, alt.value(1), alt.value(0.6)),
+            strokeWidth=where(alt.StrokeWidthValue, IS_PICKED, 4, 1.3),
+            opacity=where(alt.OpacityValue, IS_PICKED, 1, 0.6),
             tooltip=[
                 alt.Tooltip("name:N", title="candidate"),
                 alt.Tooltip("fitness:Q", format=".3f"),

@@ -12,6 +12,7 @@ from stages.report.charts.chart_style import (
     candidates,
     finish,
     picked,
+    where,
 )
 
 
@@ -49,8 +50,8 @@ def tradeoff_chart(tasks: Sequence[str], costs: Sequence[str] = ()) -> dict[str,
                 scale=alt.Scale(domain=kinds, range=["#c2571a", COLOURS["undecided"]]),
                 legend=alt.Legend(orient="top", columns=1, labelLimit=320),
             ),
-            opacity=alt.condition("datum.unbeaten", alt.value(1), alt.value(0.5)),
-            size=alt.condition(IS_PICKED, alt.value(220), alt.value(50)),
+            opacity=where(alt.OpacityValue, "datum.unbeaten", 1, 0.5),
+            size=where(alt.SizeValue, IS_PICKED, 220, 50),
             tooltip=candidate_tooltip("fitness"),
         )
         .add_params(across, up, picked())

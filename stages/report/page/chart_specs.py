@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
+
 from stages.report.candidates.layer_sources import PathLayer, hops_of_recipe, merges_in
 from stages.report.candidates.scan_story import ScanStory
 from stages.report.charts.cost_chart import cost_chart
@@ -30,7 +32,15 @@ _CROWD = 2000  # candidates; more of them hide each other
 
 
 def chart_specs(search: SearchStory, story: Story | None) -> dict[str, Spec]:
-    """Return Vega-Lite specifications by name; a template leaves out the charts it lacks."""
+    """Return Vega-Lite specifications by name; a template leaves out the charts it lacks.
+
+    The tests check them against Vega-Lite's schema: here that would take a third of the time.
+    """
+    with debug_mode(False):
+        return _charts(search, story)
+
+
+def _charts(search: SearchStory, story: Story | None) -> dict[str, Spec]:
     scored = [row for row in search.lineage if row.fitness is not None]
     cost = cost_chart(1 if story is None else 3)
     specs = {"cost": cost, **_search_charts(search, story, len(scored))} if scored else {}

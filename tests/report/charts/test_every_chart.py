@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
 import pytest
+from jsonschema import ValidationError
 
 from stages.report.charts.cost_chart import cost_chart
 from stages.report.charts.family_chart import family_chart
@@ -42,6 +44,15 @@ CHARTS: dict[str, Callable[[], dict[str, Any]]] = {
 def test_a_chart_is_the_same_each_time(name: str) -> None:
     """No number of a counter and no random name is in it: equal inputs give equal bytes."""
     assert json.dumps(CHARTS[name]()) == json.dumps(CHARTS[name]())
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_what_vega_lite_knows(name: str) -> None:
+    """Each word and value is in Vega-Lite's schema; a run does not take the time to check."""
+    spec = CHARTS[name]()
+    alt.Chart.from_dict(spec)
+    with pytest.raises(ValidationError):
+        alt.Chart.from_dict(spec | {"height": "tall"})
 
 
 @pytest.mark.parametrize("name", CHARTS)

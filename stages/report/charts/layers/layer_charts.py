@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from stages.report.charts.chart_style import finish
+from stages.report.charts.chart_style import finish, where
 
 # A number is 26 pixels wide. Narrower fields, of a telephone, say it where one points at them.
 _FITS = "bandwidth('x') < 28 ? 0 : 1"
@@ -39,7 +39,7 @@ def layer_chart(num_sources: int) -> dict[str, Any]:
         .mark_text(fontSize=11, aria=False, opacity=alt.ExprRef(_FITS))
         .encode(
             text=alt.Text("value:Q", format=".2f"),
-            color=alt.condition("datum.is_large", alt.value("#ffffff"), alt.value("#1f2933")),
+            color=where(alt.ColorValue, "datum.is_large", "#ffffff", "#1f2933"),
         )
     )
     says = "The weight of each parent in each layer. A table below holds the numbers."

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from stages.report.charts.chart_style import IS_PICKED, SCORE_RANGE, finish, picked
+from stages.report.charts.chart_style import IS_PICKED, SCORE_RANGE, finish, picked, where
 
 _ROW = 26  # pixels
 _MOST_NUMBERS = 14  # columns; the numbers of more do not fit on a telephone
@@ -85,14 +85,14 @@ def _map(  # what two maps differ in
     )
     fields = base.mark_rect(cursor="pointer", strokeWidth=3).encode(
         color=colour,
-        opacity=alt.condition("datum.ended", alt.value(1), alt.value(0.35)),
-        stroke=alt.condition(IS_PICKED, alt.value("#c2571a"), alt.value("transparent")),
+        opacity=where(alt.OpacityValue, "datum.ended", 1, 0.35),
+        stroke=where(alt.StrokeValue, IS_PICKED, "#c2571a", "transparent"),
     )
     layers = [fields]
     if num_columns <= _MOST_NUMBERS:
         number = base.mark_text(fontSize=11, aria=False, cursor="pointer")
         is_dark = f"datum.fitness < {dark_end}"
-        ink = alt.condition(is_dark, alt.value("#ffffff"), alt.value("#1f2933"))
+        ink = where(alt.ColorValue, is_dark, "#ffffff", "#1f2933")
         layers.append(number.encode(text=alt.Text("fitness:Q", format=".2f"), color=ink))
     chart = alt.layer(*layers).add_params(picked())
     return finish(chart, height=max(60, _ROW * num_rows), says=says)
