@@ -8,6 +8,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if gc.isenabled():  # until all tests are imported: its passes were a fifth of the time
+    gc.disable()
 
 import signal
 from collections.abc import Iterator
@@ -56,6 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Leave what is imported out of the garbage collector's passes: it stays to the end."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
