@@ -90,13 +90,13 @@ def text_in(data: bytes) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Check that files can be made in ``folder``, or in the nearest folder above that is there.
+    """Check that ``folder``, or the nearest folder above that is there, takes files with content.
 
     Raises:
         OSError: they cannot.
     """
-    with TemporaryFile(dir=_nearest_folder(folder)):
-        pass
+    with TemporaryFile(dir=_nearest_folder(folder), buffering=0) as file:
+        file.write(b"1")  # a full disk may still take empty ones
 
 
 def check_room(needs: Mapping[Path, int]) -> None:

@@ -14,6 +14,11 @@ GOES_ON = "what was evaluated is kept; the same command goes on from there"
 _AGAIN = "Remove the cause and run the same command again."
 _OTHER_PLACE = "Name another place, or move what is there out of the way."
 _DISK = "The disk, or the share that it is on, fails: check it and run the same command again."
+_NO_THREAD = "can't start new thread"  # Python raises a RuntimeError, by the text alone
+_MORE_THREADS = (
+    "error: the system allows no more threads. Allow more processes (`ulimit -u`) or memory "
+    "(`ulimit -v`), or end other programs, and run the same command again."
+)
 _REMEDIES = {
     errno.EACCES: "Give yourself the right to it, or name another place.",
     errno.EPERM: "Give yourself the right to it, or name another place.",
@@ -68,6 +73,10 @@ def one_line_faults(stopped: str = GOES_ON) -> Iterator[None]:
         _end(f"error: {fault_of_system(error)}{kept}", code=1)
     except (ImportError, MemoryError) as error:  # the machine's: no candidate's fault
         _end(f"error: {explained(error)} {_AGAIN}{kept}", code=1)
+    except RuntimeError as error:
+        if _NO_THREAD not in str(error):
+            raise
+        _end(f"{_MORE_THREADS}{kept}", code=1)
     except KeyboardInterrupt as error:  # a download says itself what is kept
         gc.freeze()  # Python's last collection walks all of torch: 4 s on a busy machine
         # Where Ctrl-C came in a text that was executed, as dataclasses do, Python would end by the

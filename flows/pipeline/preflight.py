@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from flows.inspection.machine_limits import check_machine
 from flows.pipeline.models_at_hand import at_hand
 from flows.pipeline.pipeline_file import PIPELINE, watches
 from flows.pipeline.scoring_checks import check_scoring, suite_of
@@ -72,8 +73,10 @@ def check(params: Params, *, fetches: bool = False) -> None:
     was fetched and does not need them.
 
     Raises:
+        GermlineError: the machine lacks what any run needs, whatever its params.
         ParamsError: at least one is wrong; every fault found is listed, one a line.
     """
+    check_machine()
     faults = Faults()
     for probe in _probes(fetches):
         with faults.at(""):

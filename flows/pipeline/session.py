@@ -117,7 +117,10 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
     except BaseException:
         pool.stop()
         raise
-    pool.close()
+    else:
+        pool.close()
+    finally:
+        models.close()
 
 
 def conduct(flow: Flow[[Params], None], params: Params) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from flows.inspection.search_bar import SearchBar, SearchCount
 from flows.inspection.terminal_faults import GOES_ON, one_line_faults
 from flows.inspection.terminal_text import can_draw, printable
+from stages.errors import GermlineError
 from stages.scratch_folder import clear_scratch
 
 if TYPE_CHECKING:  # help loads this module, and must not wait for these
@@ -34,6 +35,7 @@ def only_run() -> Iterator[None]:
     """
     from flows.inspection.runs.run_holder import at_work, holding
 
+    folder = Path.cwd()
     LOCK_PATH.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK_PATH, timeout=0)
     try:
@@ -45,9 +47,30 @@ def only_run() -> Iterator[None]:
         context = click.get_current_context(silent=True)
         with holding(str(context.info_name) if context is not None else "a run"):
             yield
+    except Exception as error:
+        _check_not_moved(folder, error)
+        raise
     finally:
         clear_scratch()
         lock.release()
+
+
+def _check_not_moved(folder: Path, error: Exception) -> None:
+    """Check that ``error`` is not of a project that was moved: paths in it then lead nowhere.
+
+    Raises:
+        GermlineError: it is no longer at ``folder``.
+    """
+    now = None
+    with suppress(FileNotFoundError):
+        now = Path.cwd()
+    if now == folder:
+        return
+    what = "removed" if now is None else f"moved to {now}"
+    raise GermlineError(
+        f"{folder}: the project's folder was {what} while a run was at work there. Put it back, "
+        "or run the same command where it is now; what was evaluated is kept."
+    ) from error
 
 
 def main(job: Callable[[], None]) -> None:

@@ -23,6 +23,8 @@ SETTINGS = {
     # terminal a failed candidate would be a traceback for each try.
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # Its services would say, between our lines, that a run ended before they did.
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     # What DVC prints in a scheduled run is ordinary news.
     "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
     # A heartbeat every 180 s tells a crashed run from a slow one. It costs up to 1 s at the end of

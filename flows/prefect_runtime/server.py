@@ -137,7 +137,7 @@ class Server:
         while asked(self.url) is not ServerAnswer.YES:
             is_hopeless = self._child.keep()
             if is_hopeless or time.monotonic() > deadline:
-                raise GermlineError(f"Prefect's server did not start; {self._child.hint}")
+                raise GermlineError(f"Prefect's server did not start{self._child.hint}")
 
     def _watch(self) -> None:
         faults = self._child_faults() if self._child else self._named_faults()
@@ -164,7 +164,7 @@ class Server:
                 child.kill()
             fault = child.keep()
             yield (
-                f"Prefect's server ended and could not be restarted; {child.hint}" if fault else ""
+                f"Prefect's server ended and could not be restarted{child.hint}" if fault else ""
             )
 
     def _named_faults(self) -> Iterator[str]:

@@ -5,10 +5,12 @@ socket's queue instead of being refused, and Prefect's client sees no more than 
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from stages.errors import GermlineError
@@ -18,6 +20,8 @@ _QUEUE = 1024  # connections that wait for a server which is being restarted
 _MOST_ENDS = 10  # ends within _ENDS_WITHIN_S before the server counts as broken
 _ENDS_WITHIN_S = 60.0
 _END_LIMIT_S = 3.0
+# The last line of a traceback: kind: (kind of the database's error) text.
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception): (?:\([\w.]+\) )?(.+)$", re.MULTILINE)
 
 
 class ServerChild:
@@ -46,8 +50,12 @@ class ServerChild:
 
     @property
     def hint(self) -> str:
-        """Where to find the reason for an end."""
-        return f"its log is {self._log}. If another one holds its database, stop that one."
+        """The reason for an end, as far as its log tells, and where the log is."""
+        reason = _last_error(self._log)
+        return (
+            f"{': ' if reason else ''}{reason}. Its log is {self._log}. If another one holds its "
+            "database, stop that one."
+        )
 
     @property
     def has_ended(self) -> bool:
@@ -99,6 +107,17 @@ class ServerChild:
                 pass_fds=(handle,),
                 start_new_session=True,  # Ctrl-C is for the flow, which then reports to the server
             )
+
+
+def _last_error(log: Path) -> str:
+    """Return what the last traceback of a log ends with; "" where it has none.
+
+    SQLAlchemy puts the database's own kind of error before what that says.
+    """
+    with suppress(OSError):
+        endings = _ERROR.findall(log.read_text(encoding="utf-8", errors="replace"))
+        return str(endings[-1]).strip().rstrip(".") if endings else ""
+    return ""
 
 
 def _settings(port: int, home: Path, *, page: bool) -> dict[str, str]:

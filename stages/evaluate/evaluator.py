@@ -1,7 +1,6 @@
 """The evaluator: requests prepared once, answered by a backend for any number of candidates."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,8 +160,5 @@ class Evaluator:
             document = ready.prompts.document(item)
             return value_of(part.label, part.loaded, item, asked, document)
 
-        loaded = ready.part.loaded
-        apply_filter(ready.part.label, loaded, ready.instances)
-        # Entered once for all items; our own measures work in the project's folder.
-        with loaded.entered() if loaded.scoring is None else nullcontext():
-            return values_of(ready.part, ready.instances, by_metric)
+        apply_filter(ready.part.label, ready.part.loaded, ready.instances)
+        return values_of(ready.part, ready.instances, by_metric)

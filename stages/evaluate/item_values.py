@@ -22,7 +22,7 @@ def values_of(part: Part, asked: Mapping[str, list[Any]], by_metric: ByMetric) -
     """
     scoring = part.loaded.scoring
     if scoring is None:
-        return {item: by_metric(part, item, instances) for item, instances in asked.items()}
+        return _by_metric(part, asked, by_metric)
     language = scoring.language
     spoken = {
         item: instances
@@ -30,11 +30,17 @@ def values_of(part: Part, asked: Mapping[str, list[Any]], by_metric: ByMetric) -
         if language is None or language.allows(_text(part, item, instances[0].resps))
     }
     if scoring.measure is None:
-        values = {item: by_metric(part, item, of_item) for item, of_item in spoken.items()}
+        values = _by_metric(part, spoken, by_metric)
     else:
         answers = [_answer(part, item, of_item[0]) for item, of_item in spoken.items()]
         values = dict(zip(spoken, scoring.measure(answers), strict=True))
     return {item: values.get(item, 0.0) for item in asked}
+
+
+def _by_metric(part: Part, asked: Mapping[str, list[Any]], by_metric: ByMetric) -> dict[str, Any]:
+    """Return each item's value by the task's own metric; its Python is entered once for all."""
+    with part.loaded.entered():
+        return {item: by_metric(part, item, instances) for item, instances in asked.items()}
 
 
 def _answer(part: Part, item: str, instance: Any) -> Answer:

@@ -138,7 +138,13 @@ class CandidateStore:
             out = self._output(path, md5=record.md5)
             if record.members is not None:
                 out.obj = self._objects.tree(record)
-            out.checkout(force=True)
+            try:
+                out.checkout(force=True)
+            except DvcException:
+                # Of a disk that takes no kind of link DVC does not say why.
+                for folder in (path.parent, Path(self._repo.cache.local.path)):
+                    check_writable(folder)
+                raise
 
     def verify(self, record: Record) -> bool:
         """Tell whether every object of ``record`` is there and has its hash, reading each byte.

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 from dvc_objects.errors import ObjectFormatError
 
@@ -25,7 +26,8 @@ def store_faults(action: str) -> Iterator[None]:
     except GermlineError:
         raise
     except (OSError, DvcException, ObjectFormatError, sqlite3.Error) as error:
-        raise LineageError(f"store: {action}: {_reason(error)} {_remedy(error)}") from error
+        refusal = next(_refusals(error), error)
+        raise LineageError(f"store: {action}: {_reason(refusal)} {_remedy(refusal)}") from error
 
 
 @contextmanager
@@ -47,10 +49,21 @@ def transfer_errors(names: Collection[str]) -> Iterator[list[BaseException]]:
         _TRANSFERS.removeFilter(is_of_others)
 
 
+def _refusals(error: BaseException | None) -> Iterator[Exception]:
+    """Yield what the system refused of what led to ``error``: DVC says only what it could not."""
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            yield error
+        error = error.__cause__ or error.__context__
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         path = error.filename2 or error.filename  # of a copy, where it should go
         return f"{path}: {error.strerror}." if path else f"{error.strerror}."
+    if isinstance(error, ConfigError):
+        text = " ".join(line.strip() for line in str(error).splitlines())
+        return f"DVC's configuration, .dvc/config or .dvc/config.local: {text.rstrip('.')}."
     text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"{text.rstrip('.')}."
 

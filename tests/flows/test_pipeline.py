@@ -146,7 +146,7 @@ def test_pipeline_survives_kill_and_ctrl_c_with_the_same_bytes(
     assert "the same command goes on from there" in interrupted
     assert not any(word in interrupted for word in ("Traceback", "Error"))
     assert [] == left
-    assert [] == list((broken.folder / ".scratch").glob(".work.*"))
+    assert [] == list((broken.folder / ".scratch").glob(".*.partial"))
     assert "17 candidates" in resumed
     assert "items answered; without racing it were 204" in resumed
     asked = {row["scores"]["search"]["spanish_arithmetic"]["num_items"] for row in whole.rows()}

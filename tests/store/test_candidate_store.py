@@ -315,3 +315,30 @@ def test_put_says_why_dvc_wrote_nothing(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [] == [record for record in caplog.records if "transfer" in record.getMessage()]
     assert store.find(KEY) is None
+
+
+def _write_fault(record: Record, said: Path) -> None:
+    """Write down why a document cannot be checked out where files may have four bytes.
+
+    That is enough for what DVC writes to learn which kinds of link there are.
+    """
+    store = CandidateStore()
+    assert store.find(KEY) is not None  # DVC's state is read before the limit
+    said.touch()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, resource.RLIM_INFINITY))
+    try:
+        store.checkout(record, Path("data/document"))
+    except LineageError as error:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        said.write_text(str(error))
+
+
+def test_what_a_disk_refuses_is_said_in_its_words(store: CandidateStore, tmp_path: Path) -> None:
+    """Not in DVC's, which says only that there is no possible kind of link."""
+    (store.root / ".dvc/config").write_text("[cache]\n    type = copy\n")
+    record, said = store.put_json(KEY, {"a": list(range(100))}), tmp_path / "said"
+    process = get_context("spawn").Process(target=_write_fault, args=(record, said))
+    process.start()
+    process.join()
+    assert "File too large. Remove the cause" in said.read_text()
+    assert "No possible" not in said.read_text()

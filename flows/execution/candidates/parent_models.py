@@ -2,6 +2,7 @@
 
 import shutil
 import weakref
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -30,6 +31,11 @@ class ParentModels:
     def __init__(self, parents: Parents) -> None:
         self._parents = parents
         self._opened: dict[Path, Checkpoint] = {}
+        self._remove: Callable[[], object] = lambda: None
+
+    def close(self) -> None:
+        """Remove the folders of merged ancestors: a forked process does not do so when it ends."""
+        self._remove()
 
     def plan(self, recipe: Recipe) -> Plan:
         """Return the plan of ``recipe`` on the downloaded models, from their headers alone.
@@ -47,7 +53,7 @@ class ParentModels:
     def _ancestors(self) -> OpenAncestors:
         """What opens ancestors; its folders of merged ones go with this process."""
         scratch, _ = claim(SCRATCH / "ancestors")
-        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        self._remove = weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         return OpenAncestors(self._find, scratch, num_kept=NUM_KEPT)
 
     def _find(self, model: Model) -> Checkpoint:

@@ -15,6 +15,7 @@ _REFUSED = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE),
 }
 _FAILING_DISK = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT}
+_SHORT = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}  # of all that is read, too
 _LOCAL_FORMATS = ("arrow", "csv", "json", "pandas", "parquet", "text")
 _SPLITS = {
     "training_docs": "training_split",
@@ -54,6 +55,12 @@ def fault_of_disk(error: BaseException) -> str | None:
         if isinstance(one, OSError) and one.errno in _REFUSED | _FAILING_DISK:
             return _of_disk(one)
     return None
+
+
+def is_machines(error: BaseException) -> bool:
+    """Return whether the system's refusal that caused ``error`` would befall other tasks, too."""
+    errors = (one for one in _causes(error) if isinstance(one, OSError))
+    return any(one.errno in _FAILING_DISK | _SHORT for one in errors)
 
 
 def first_line(error: BaseException) -> str:

@@ -12,7 +12,6 @@ from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.metric_values import apply_filter, value_of
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
 from stages.evaluate.own_python.random_state import kept
-from stages.evaluate.own_python.replaced_names import refuse_replaced
 from stages.evaluate.own_python.task_process import asks_to_end
 from stages.evaluate.prompts import HALF, Prompts, build
 from stages.evaluate.tasks.lm_eval_task import LoadedTask
@@ -59,8 +58,7 @@ def prompt_hashes(
     second builds the splits in the opposite order, which shows memory. It must not be used again.
 
     Raises:
-        EvaluationError: the two differ, scoring an item again gives another score, or the task
-            changed modules that are not its own.
+        EvaluationError: the two differ, or scoring an item again gives another score.
     """
     first, second = twice
     hashes = {s: _hashes(first, build(label, first, parts[s], arguments)) for s in parts}
@@ -79,7 +77,6 @@ def prompt_hashes(
             target = str(_target(second, prompts, item))
         for text in (*TEXTS, target):
             _score_again(label, second, prompts, item, text)
-    refuse_replaced(label, [one for loaded in twice for one in loaded.process.modules.values()])
     return hashes
 
 

@@ -61,7 +61,9 @@ class TaskProcess:
             return dict(self._modules)
         # Of some thousand modules; in the order of their imports.
         names = list(itertools.filterfalse(self._known.__contains__, list(sys.modules)))
-        new = {name: module for name in names if self._is_own(module := sys.modules[name])}
+        listed = [(name, sys.modules[name]) for name in names]
+        # Of those that are known to be its own the file is not looked for again.
+        new = {n: m for n, m in listed if self._modules.get(n) is m or self._is_own(m)}
         return {**self._modules, **new}
 
     def pass_on(self, error: BaseException) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from stages.errors import EvaluationError, at
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.own_python.repeats import prompt_hashes, refuse_other_documents
+from stages.evaluate.own_python.replaced_names import OwnModules
 from stages.evaluate.own_python.source_files import sources_of
 from stages.evaluate.tasks.catalogue import Catalogue
 from stages.evaluate.tasks.lm_eval_task import LoadedTask, load_task
@@ -48,11 +49,13 @@ def parts_of(
     task_params: TaskParams,
     params: EvaluateParams,
     shelf: Catalogue,
+    own: OwnModules,
     taken: MutableMapping[str, str],
 ) -> dict[str, Part]:
     """Return the task's part of each split, disjoint by content and by ``question_key``.
 
-    ``taken`` is shared by the tasks that have a ``question_key``: a question serves one split.
+    ``own`` gets the modules of the task's Python. ``taken`` is shared by the tasks that have a
+    ``question_key``: a question serves one split.
 
     Raises:
         EvaluationError: the task cannot be loaded, has too few items, shows them as examples, or
@@ -93,13 +96,16 @@ def parts_of(
         )
         for split, name in names.items()
     }
-    return _repeating(parts, task_params, params, shelf)
+    return _repeating(parts, task_params, params, shelf, own)
 
 
-def whole_part(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue) -> Part:
+def whole_part(
+    task_params: TaskParams, params: EvaluateParams, shelf: Catalogue, own: OwnModules
+) -> Part:
     """Return all distinct items of the task, in the order of its documents.
 
-    Few-shot examples may be among them: lm-eval shows no item to itself.
+    Few-shot examples may be among them: lm-eval shows no item to itself. ``own`` gets the modules
+    of the task's Python.
 
     Raises:
         EvaluationError: the task cannot be loaded, or does not do the same thing each time.
@@ -112,7 +118,7 @@ def whole_part(task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
     loaded = load_task(task_params.for_split(ALL_ITEMS), task_params, params, shelf)
     shown = [item_id(doc) for doc in _examples(loaded)]
     part = _part(task_params, loaded, _places(loaded, params.limit), shown)
-    return _repeating({ALL_ITEMS: part}, task_params, params, shelf)[ALL_ITEMS]
+    return _repeating({ALL_ITEMS: part}, task_params, params, shelf, own)[ALL_ITEMS]
 
 
 def _part(
@@ -123,7 +129,11 @@ def _part(
 
 
 def _repeating(
-    parts: dict[str, Part], task_params: TaskParams, params: EvaluateParams, shelf: Catalogue
+    parts: dict[str, Part],
+    task_params: TaskParams,
+    params: EvaluateParams,
+    shelf: Catalogue,
+    own: OwnModules,
 ) -> dict[str, Part]:
     """Check the tasks of ``parts``, and return them with what their own Python decides.
 
@@ -141,6 +151,8 @@ def _repeating(
             refuse_other_documents(name, task, first, list(_places(again, params.limit)))
             served = {split: part for split, part in parts.items() if part.loaded is task}
             parts |= _checked(served, again, PromptArguments.of(params))
+            for one in (task, again):
+                own.setdefault(name, []).extend(one.process.modules.values())
     return parts
 
 

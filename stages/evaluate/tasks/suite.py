@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from stages.errors import EvaluationError, Faults
+from stages.errors import EvaluationError, Faults, GermlineError
 from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.backends.backend_checks import check_backend, check_references
 from stages.evaluate.backends.model_strings import identity
+from stages.evaluate.own_python.building_faults import is_machines
+from stages.evaluate.own_python.replaced_names import OwnModules, refuse_replaced
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.score_environment import packages
 from stages.evaluate.tasks.catalogue import Catalogue, own_folder
@@ -54,7 +56,9 @@ class Suite:
                 means; the faults of all tasks and arguments are listed, one a line.
         """
         taken: dict[str, str] = {}
-        divided = _of_each(params, folder, lambda one, shelf: parts_of(one, params, shelf, taken))
+        divided = _of_each(
+            params, folder, lambda one, shelf, own: parts_of(one, params, shelf, own, taken)
+        )
         refuse_leaks({p["test"].label: {s: p[s].questions for s in SPLITS} for p in divided})
         outputs = [(p["test"].label, _output(p["test"])) for p in divided]
         check_references(params, outputs)
@@ -70,7 +74,9 @@ class Suite:
         Raises:
             EvaluationError: as ``load``.
         """
-        parts = _of_each(params, folder, lambda one, shelf: whole_part(one, params, shelf))
+        parts = _of_each(
+            params, folder, lambda one, shelf, own: whole_part(one, params, shelf, own)
+        )
         return cls(params, {ALL_ITEMS: tuple(parts)})
 
     def check_means(self, key: str, otherwise: str) -> None:
@@ -202,7 +208,9 @@ def check(params: EvaluateParams) -> None:
 
 
 def _of_each(
-    params: EvaluateParams, folder: Path | None, load: Callable[[TaskParams, Catalogue], T]
+    params: EvaluateParams,
+    folder: Path | None,
+    load: Callable[[TaskParams, Catalogue, OwnModules], T],
 ) -> list[T]:
     """Return what ``load`` makes of each task; the arguments are checked, too.
 
@@ -210,6 +218,7 @@ def _of_each(
         EvaluationError: tasks or arguments are wrong; every fault is listed, one a line.
     """
     faults, loaded = Faults(), []
+    own: OwnModules = {}
     with faults.at(""):
         model_args(params.model_args, params.device)
     with faults.at(""):
@@ -219,8 +228,15 @@ def _of_each(
     with faults.at(""), sealed():
         shelf = Catalogue(folder or own_folder(params.include_path))
         for task in params.tasks:
-            with faults.at(""):
-                loaded.append(load(task, shelf))
+            try:
+                loaded.append(load(task, shelf, own))
+            except GermlineError as error:
+                with faults.at(""):
+                    raise
+                if is_machines(error):
+                    break  # the other tasks would say the same
+        with faults.at(""):
+            refuse_replaced(own)
     faults.raise_as(EvaluationError)
     return loaded
 

@@ -109,6 +109,18 @@ def test_failing_disk_is_not_the_tasks_fault(own: Path, load: MakeSuite, code: i
         load()
 
 
+@pytest.mark.parametrize(("code", "count"), [(errno.EIO, 1), (errno.EDQUOT, 1), (errno.EACCES, 2)])
+def test_failing_disk_is_said_once(own: Path, load: MakeSuite, code: int, count: int) -> None:
+    """A task whose file may not be read is one of several faults; a disk that fails is but one."""
+    raising = f"raise OSError({code}, 'Broken', 'data/own.jsonl')"
+    (own / "tasks/code.py").write_text(f"{CODE}\n\ndef unread(data):\n    {raising}\n")
+    for name in ("own", "other"):
+        write_task(own, name, process_docs="!function code.unread")
+    with pytest.raises(EvaluationError) as said:
+        load("own", "other")
+    assert count == len(str(said.value).splitlines())
+
+
 def test_empty_file_of_data_is_named(own: Path, load: MakeSuite) -> None:
     """A file without documents, or with something else in it."""
     (own / "tasks/code.py").write_text(CODE)

@@ -88,3 +88,14 @@ def test_ctrl_c_in_an_executed_text_ends_with_130(tmp_path: Path) -> None:
     )
     assert 130 == ended.returncode
     assert ended.stderr.startswith(b"stopped: ")
+
+
+def test_a_system_without_threads_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python says it by a RuntimeError's text; another RuntimeError is a defect, and is raised."""
+    with pytest.raises(SystemExit), one_line_faults():
+        raise RuntimeError("can't start new thread")
+    said = capsys.readouterr().err.splitlines()
+    assert 1 == len(said)
+    assert "the system allows no more threads. Allow more processes (`ulimit -u`)" in said[0]
+    with pytest.raises(RuntimeError), one_line_faults():
+        raise RuntimeError("another")

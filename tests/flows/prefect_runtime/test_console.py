@@ -65,6 +65,24 @@ def test_only_run_refuses_a_second() -> None:
         pass
 
 
+def test_a_project_that_was_moved_during_a_run_is_named(tmp_path: Path) -> None:
+    """Whatever failed for it; a run whose folder stayed fails with its own error."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    os.chdir(before)
+    with pytest.raises(KeyError), only_run():
+        raise KeyError
+    said = f"^{before}: the project's folder was moved to {after} while a run was at work there"
+
+    def work() -> None:
+        with only_run():
+            before.rename(after)
+            (before / "data").read_text()
+
+    with pytest.raises(GermlineError, match=said):
+        work()
+
+
 def test_progress_keeps_the_best(capsys: pytest.CaptureFixture[str]) -> None:
     """Failed candidates do not count; lines come out where there is no terminal."""
     with SearchProgress(4, "evolve") as progress:

@@ -217,6 +217,16 @@ def test_server_needs_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             Server()
 
 
+def test_server_that_gives_up_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last error of its log is the reason, whatever it was."""
+    (tmp_path / "prefect.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    said = r"server did not start: file is not a database\. Its log is .*server\.log\. If"
+    with pytest.raises(GermlineError, match=said), Server() as server, server.ready():
+        pass
+
+
 def test_server_needs_a_free_port(
     stranger: _Stub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
