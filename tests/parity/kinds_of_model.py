@@ -102,12 +102,13 @@ def write_tokenizer(folder: Path, texts: list[str], *, has_start: bool) -> int:
     return len(fast)
 
 
-def write_kind(name: str, folder: Path, texts: list[str]) -> Path:
+def write_kind(name: str, folder: Path, texts: list[str], *, context: int = CONTEXT) -> Path:
     """Write the model ``name`` of ``KINDS``, ``LINEAR`` or ``DECODING``; all weights count."""
     kind, changes = (KINDS | LINEAR).get(name, ("llama", {}))
     has_start = kind in ("llama", "gemma2", "gemma3_text", "mistral")
     size = write_tokenizer(folder, texts, has_start=has_start)
-    config = AutoConfig.for_model(kind, **SIZES | {"vocab_size": size} | changes)
+    sizes = {"vocab_size": size, "max_position_embeddings": context}
+    config = AutoConfig.for_model(kind, **SIZES | sizes | changes)
     is_seq2seq = getattr(config, "is_encoder_decoder", False)
     model: Any = (AutoModelForSeq2SeqLM if is_seq2seq else AutoModelForCausalLM).from_config(
         config

@@ -16,6 +16,7 @@ from tests.parity import (
     kinds_of_model,
     kinds_of_task,
     long_prompts,
+    published_tasks,
     rarer_tasks,
     task_forms,
 )
@@ -30,6 +31,8 @@ MORE_TASKS: dict[str, tuple[Callable[[Path], list[str]], Iterable[str]]] = {
     "forms": (task_forms.write_task_forms, task_forms.FORMS),
     # Own metrics, aggregations, filters, samplers, examples, templates, stops, data.
     "further": (further_tasks.write_further_tasks, further_tasks.FURTHER),
+    # lm-eval's own files and Python: ARC, GSM8K, MMLU, BBH, GPQA, SuperGLUE and others.
+    "published": (published_tasks.write_published, published_tasks.PUBLISHED),
 }
 
 # Attention, window, state and mixtures with a chat template, a system prompt and examples, too.
@@ -111,7 +114,8 @@ def test_more_tasks(
     """What the zoo and the kinds above do not have."""
     monkeypatch.chdir(tmp_path)
     write, tasks = MORE_TASKS[kinds]
-    folder = kinds_of_model.write_kind(name, tmp_path / name, write(tmp_path))
+    context = published_tasks.CONTEXT if kinds == "published" else kinds_of_model.CONTEXT
+    folder = kinds_of_model.write_kind(name, tmp_path / name, write(tmp_path), context=context)
     _compare_all(tmp_path, folder, list(tasks))
 
 

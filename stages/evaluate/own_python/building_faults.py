@@ -1,7 +1,9 @@
 """Say why lm-eval could not build a task: what of its file or data is wrong, what to do."""
 
 import errno
+import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
@@ -31,6 +33,9 @@ def why_not_built(name: str, error: Exception) -> str:
     refusal = fault_of_disk(error)
     if refusal is not None:
         return f"task {name}: its data cannot be read or cached: {refusal}"
+    missing = missing_module(error)
+    if missing is not None:
+        return f"task {name}: {missing}"
     text = first_line(error)
     if isinstance(error, FileNotFoundError) and "on the Hub" not in text:
         return f"task {name}: its data are missing: {text}. {_where_data_lie(text)}"
@@ -55,6 +60,25 @@ def fault_of_disk(error: BaseException) -> str | None:
         if isinstance(one, OSError) and one.errno in _REFUSED | _FAILING_DISK:
             return _of_disk(one)
     return None
+
+
+def missing_module(error: BaseException) -> str | None:
+    """Return which module was not there to be imported, and what to do; None where none lacks."""
+    missing = next((one for one in _causes(error) if isinstance(one, ImportError)), None)
+    if missing is None:
+        return None
+    package = (missing.name or "").partition(".")[0]
+    if not package:  # lm-eval's own words, which say what to install
+        return f"its Python needs what is not installed: {first_line(missing)}."
+    if package in sys.modules or find_spec(package) is not None:
+        return (
+            f"its Python needs what the installed {package} does not have: {first_line(missing)}. "
+            f"Install another version of {package}, or choose another task."
+        )
+    return (
+        f"its Python needs the module {missing.name}, which is not there. Install it where "
+        "germline is installed, or put it next to the task's file."
+    )
 
 
 def is_machines(error: BaseException) -> bool:

@@ -112,7 +112,7 @@ def _score_again(label: str, loaded: LoadedTask, prompts: Prompts, item: str, te
         try:
             return repr(plain(_scored(label, loaded, prompts, item, text)))
         except EvaluationError as error:
-            if asks_to_end(error.__cause__):
+            if asks_to_end(error.__cause__) or isinstance(error.__cause__, ImportError):
                 raise
             return str(error)  # no model wrote this text: the task may refuse it
 

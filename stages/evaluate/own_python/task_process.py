@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stages.errors import EvaluationError, GermlineError
-from stages.evaluate.own_python.building_faults import fault_of_disk
+from stages.evaluate.own_python.building_faults import fault_of_disk, missing_module
 from stages.evaluate.own_python.process_settings import (
     read_settings,
     restore_settings,
@@ -108,7 +108,7 @@ class TaskProcess:
             yield
         except BaseException as error:
             self.pass_on(error)
-            refusal = fault_of_disk(error)
+            refusal = fault_of_disk(error) or missing_module(error)
             said = f"{_said(error)}. {remedy}" if refusal is None else refusal
             raise EvaluationError(f"{where}: {said}") from error
 

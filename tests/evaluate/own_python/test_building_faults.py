@@ -1,6 +1,7 @@
 """What is wrong in a task's file or data is said as it is, in one line."""
 
 import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,36 @@ def test_faults_of_a_task_are_said_as_they_are(own: Path, load: MakeSuite, kind:
     (own / "tasks/code.py").write_text(CODE)
     write_task(own, **changes)
     with pytest.raises((EvaluationError, ParamsError), match=message):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "import not_here",
+            "its Python needs the module not_here, which is not there. Install it",
+        ),
+        (
+            "import transformers.not_here",
+            "what the installed transformers does not have: No module",
+        ),
+        ("from json import not_here", "what the installed json does not have: cannot import name"),
+        (
+            "raise ModuleNotFoundError('`a` and `b` are required. Please install')",
+            "its Python needs what is not installed: `a` and `b` are required. Please install",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_late", [False, True], ids=["loading", "scoring"])
+def test_a_module_that_is_not_there_is_not_the_files_fault(
+    own: Path, load: MakeSuite, line: str, said: str, is_late: bool
+) -> None:
+    """It is named, and what to install, before a model is loaded; the task's file is right."""
+    body = f"def score(doc, results):\n    {line}\n" if is_late else f"{line}\n\n{CODE}"
+    (own / "tasks/code.py").write_text(body)
+    write_task(own)
+    with pytest.raises(EvaluationError, match=rf"^task own[:,].*{re.escape(said)}"):
         load()
 
 
