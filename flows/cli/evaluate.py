@@ -107,7 +107,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         from flows.evaluation.evaluation_progress import EvaluationProgress
         from flows.inspection.project_folder import surrounding_project
 
-        with EvaluationProgress() as progress:
+        with EvaluationProgress() as progress, job.faults_by_option():
             progress.step("loading PyTorch and lm-eval")  # seconds
             from flows.evaluation.model_scores import score_models
             from flows.evaluation.score_table import print_json, print_table

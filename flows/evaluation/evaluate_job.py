@@ -1,12 +1,20 @@
 """What ``germline evaluate`` is asked to do."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.errors import EvaluationError, ParamsError
+from stages.errors import EvaluationError, GermlineError, ParamsError
 from stages.hashing import nearest
 from stages.lineage.evaluation import ALL_ITEMS, SPLITS
 
+_KEY = re.compile(r"\bevaluate\.\w|params\.yaml")
+_AS_OPTIONS = (
+    "On this command line such keys are --metric, --filter, --split, --limit, --batch-size, "
+    "--device, and any other --set KEY=VALUE, as in --set gen_kwargs.max_gen_toks=16."
+)
 _LEGAL_SPLITS = (*SPLITS, ALL_ITEMS)
 
 
@@ -51,6 +59,16 @@ class EvaluateJob:
                     f"--set {text}: not KEY=VALUE. Give a key of the section evaluate of "
                     "params.yaml, such as num_fewshot=5 or model_args.dtype=bfloat16."
                 )
+
+    @contextmanager
+    def faults_by_option(self) -> Iterator[None]:
+        """Add to a fault of ``tasks`` that names keys of params.yaml how they are set here."""
+        try:
+            yield
+        except GermlineError as error:
+            if self.tasks and _KEY.search(str(error)):
+                error.args = (f"{error} {_AS_OPTIONS}",)
+            raise
 
     def with_whole_paths(self) -> "EvaluateJob":
         """Return the job that means the same in another working folder."""

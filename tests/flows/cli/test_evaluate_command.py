@@ -69,6 +69,18 @@ def test_a_fault_is_one_line() -> None:
 
 
 @pytest.mark.usefixtures("at_models")
+def test_a_fault_of_named_tasks_says_which_option_it_is() -> None:
+    """Their keys stand in no params.yaml; one that names no key is as it was."""
+    hint = "On this command line such keys are --metric"
+    wrong = evaluated("one", "--tasks", "colours.jsonl", "--metric", "accuracy", code=1).stderr
+    assert "set it under evaluate.tasks." in wrong
+    assert hint in wrong.splitlines()[-1]
+    absent = evaluated("one", "--tasks", "gone.csv", code=1).stderr
+    assert "--tasks gone.csv: no such file." in absent
+    assert hint not in absent
+
+
+@pytest.mark.usefixtures("at_models")
 def test_empty_list_of_tasks_is_wrong_usage() -> None:
     """Nothing between the commas: the tasks of params.yaml are not taken instead."""
     assert "names no task" in evaluated("one", "--tasks", " ,", code=2).stderr
