@@ -185,7 +185,7 @@ def _endings(i: int) -> Row:
         "activity_label": "Doing [header] things",
         "endings": [f"{choice} [title] and.  so" for choice in _four(i)],
         "startphrase": f"A {_word(i)} {i}",
-        "label": i % 4,
+        "label": i % 2,
         **{f"ending{n}": choice for n, choice in enumerate(_four(i))},
         "goal": f"Make {_word(i)} {i}",
         "sol1": _said(i, 3),
