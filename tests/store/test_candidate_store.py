@@ -342,3 +342,12 @@ def test_what_a_disk_refuses_is_said_in_its_words(store: CandidateStore, tmp_pat
     process.join()
     assert "File too large. Remove the cause" in said.read_text()
     assert "No possible" not in said.read_text()
+
+
+def test_a_broken_configuration_of_dvc_is_named(store: CandidateStore) -> None:
+    """DVC's own message has several lines, the first of which does not say of what file."""
+    (store.root / ".dvc/config").write_text('[cache]\n  type = "x')
+    with pytest.raises(LineageError) as said:
+        store.check_writable()
+    assert "store: cannot be written: DVC's configuration, .dvc/config" in str(said.value)
+    assert 1 == len(str(said.value).splitlines())
