@@ -1,6 +1,6 @@
 """Outcomes as they come in: from the cache, or computed by Prefect's tasks."""
 
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from prefect import Task
@@ -9,7 +9,11 @@ from prefect.futures import PrefectFuture
 from flows.execution.candidates.candidate_faults import MAY_PASS
 from flows.execution.evaluation_cache import EvaluationCache
 from flows.execution.executor import CandidateJob
+from flows.pipeline.search.stopped_processes import StoppedProcesses
+from flows.prefect_runtime.console import say
 from stages.lineage.outcome import Outcome
+
+_LOOK_S = 5.0  # between looks at the run's processes, while nothing is done
 
 
 class OutcomeStream(Protocol):
@@ -36,6 +40,7 @@ class ComputedOutcomes:
         self._evaluate = evaluate
         self._jobs: dict[str, CandidateJob] = {}
         self._done: SimpleQueue[tuple[str, PrefectFuture[Outcome]]] = SimpleQueue()
+        self._stopped = StoppedProcesses()
 
     def submit(self, label: str, job: CandidateJob) -> None:
         """Have ``job`` done, under ``label`` on Prefect's page."""
@@ -49,7 +54,7 @@ class ComputedOutcomes:
         Raises:
             GermlineError: the run cannot go on.
         """
-        label, future = self._done.get()
+        label, future = self._next_done()
         result = future.result(raise_on_failure=False)
         job = self._jobs.pop(label)
         if isinstance(result, MAY_PASS):
@@ -57,3 +62,12 @@ class ComputedOutcomes:
         if isinstance(result, BaseException):
             raise result
         return label, result
+
+    def _next_done(self) -> tuple[str, "PrefectFuture[Outcome]"]:
+        """Wait for a job; say meanwhile what it may wait for that nobody sees."""
+        while True:
+            try:
+                return self._done.get(timeout=_LOOK_S)
+            except Empty:
+                for sentence in self._stopped.new():
+                    say(sentence)
