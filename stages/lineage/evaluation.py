@@ -124,8 +124,7 @@ class Evaluation:
 
     def fitness_stderr(self, weights: Mapping[str, float]) -> float:
         """Return the standard error of ``fitness`` over items, tasks taken as independent."""
-        total = sum(weights[t.task] for t in self.tasks)
-        return math.sqrt(math.fsum((weights[t.task] * t.stderr) ** 2 for t in self.tasks)) / total
+        return weighted_error({t.task: t.stderr for t in self.tasks}, weights)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON data; ``from_dict`` is its inverse."""
@@ -181,9 +180,14 @@ def task_error(evaluation: Evaluation, task: str) -> float:
 
 def fitness_error(evaluation: Evaluation, weights: Mapping[str, float]) -> float:
     """Return the error bar of ``evaluation``'s fitness that is shown, from those of its tasks."""
-    total = sum(weights[t.task] for t in evaluation.tasks)
-    squares = ((weights[t.task] * task_error(evaluation, t.task)) ** 2 for t in evaluation.tasks)
-    return math.sqrt(math.fsum(squares)) / total
+    errors = {t.task: task_error(evaluation, t.task) for t in evaluation.tasks}
+    return weighted_error(errors, weights)
+
+
+def weighted_error(errors: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Return the error of the weighted mean of tasks whose ``errors`` are independent."""
+    squares = math.fsum((weights[task] * error) ** 2 for task, error in errors.items())
+    return math.sqrt(squares) / sum(weights[task] for task in errors)
 
 
 def recorded_error(scores: Mapping[str, Any]) -> float:

@@ -3,7 +3,6 @@
 The JSONL file is the truth; tables are derived from it (table.py).
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +15,7 @@ from stages.hashing import canonical_json
 from stages.json_text import json_in
 from stages.lineage.columns import SCHEMA, current
 from stages.lineage.data_types import RowData, check_data
-from stages.lineage.evaluation import Evaluation, recorded_error
+from stages.lineage.evaluation import Evaluation, recorded_error, weighted_error
 from stages.lineage.outcome import Outcome
 from stages.recipe.candidate import Candidate
 from stages.recipe.html_table import html_table, shown
@@ -143,8 +142,7 @@ class Row:
             error == tasks[task]["stderr"] for task, error in errors.items()
         ):
             return self.fitness_stderr
-        squares = math.fsum((weights[task] * error) ** 2 for task, error in errors.items())
-        return math.sqrt(squares) / sum(weights[task] for task in errors)
+        return weighted_error(errors, weights)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: scores by split and task, then genes."""

@@ -17,17 +17,14 @@ class StoppedProcesses:
 
     def new(self) -> Iterator[str]:
         """Give a sentence for each process that is stopped and was not when last asked."""
-        stopped = {process.pid for process in _below() if _is_stopped(process)}
+        below = psutil.Process().children(recursive=True)
+        stopped = {process.pid for process in below if _is_stopped(process)}
         for pid in sorted(stopped - self._named):
             yield (
                 f"process {pid} of this run is stopped, and the run waits for it. "
                 f"`kill -CONT {pid}` lets it go on."
             )
         self._named = stopped
-
-
-def _below() -> list[psutil.Process]:
-    return list(psutil.Process().children(recursive=True))
 
 
 def _is_stopped(process: psutil.Process) -> bool:

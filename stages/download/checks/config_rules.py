@@ -3,6 +3,8 @@
 from typing import Any
 
 from stages.download.checks.value_rules import (
+    is_above_zero,
+    is_from_zero,
     is_id,
     is_name,
     is_number,
@@ -40,17 +42,17 @@ CONFIG = (
     rule(r"rope_parameters rope_scaling", is_table, "an object of RoPE's parameters"),
     rule(
         r"rope_theta rope_local_base_freq rotary_emb(edding)?_base",
-        lambda value: is_number(value) and value > 0,
+        is_above_zero,
         "a number above 0",
     ),
     rule(
         r"partial_rotary_factor rotary_pct",
-        lambda value: is_number(value) and value >= 0,
+        is_from_zero,
         "a number from 0",
     ),
     rule(
         r"(.*_)?(eps|epsilon)",
-        lambda value: is_number(value) and value >= 0,
+        is_from_zero,
         "a number from 0, such as 1e-05",
     ),
     rule(
@@ -61,7 +63,7 @@ CONFIG = (
     rule(r"n_layers? num_hidden_layers", _is_depth, "a whole number from 1"),
     rule(
         r"max_position_embeddings n_positions n_ctx max_seq_len",
-        lambda value: is_number(value) and value >= 0,
+        is_from_zero,
         "a number of positions from 0",
     ),
     rule(
@@ -106,7 +108,7 @@ GENERATION = (
     rule(r"do_sample use_cache", is_switch, "true or false"),
     rule(
         r"temperature top_p min_p typical_p repetition_penalty",
-        lambda value: is_number(value) and value >= 0,
+        is_from_zero,
         "a number from 0",
     ),
     rule(r"top_k", lambda value: is_whole(value, -1), "a whole number"),
@@ -122,22 +124,22 @@ ROPE = (
     rule(r"(rope_)?type", is_name, "the name of a kind of RoPE"),
     rule(
         r"rope_theta (low_freq_|high_freq_)?factor beta_fast beta_slow attention_factor",
-        lambda value: is_number(value) and value > 0,
+        is_above_zero,
         "a number above 0",
     ),
     rule(
         r"mscale mscale_all_dim partial_rotary_factor",
-        lambda value: is_number(value) and value >= 0,
+        is_from_zero,
         "a number from 0",
     ),
     rule(
         r"original_max_position_embeddings",
-        lambda value: is_number(value) and value > 0,
+        is_above_zero,
         "a number of positions from 1",
     ),
     rule(
         r"(short|long)_factor",
-        list_of(lambda value: is_number(value) and value > 0),
+        list_of(is_above_zero),
         "a list of numbers above 0",
     ),
     rule(r"mrope_section", list_of(is_whole), "a list of whole numbers from 0"),

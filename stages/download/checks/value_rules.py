@@ -32,6 +32,16 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
+def is_above_zero(value: Any) -> bool:
+    """Return whether a value is a finite number above 0."""
+    return is_number(value) and value > 0
+
+
+def is_from_zero(value: Any) -> bool:
+    """Return whether a value is a finite number from 0."""
+    return is_number(value) and value >= 0
+
+
 def is_whole(value: Any, least: int = 0) -> bool:
     """Return whether a value is a whole number from ``least`` that fits 64 bits."""
     return type(value) is int and least <= value < _LARGEST
