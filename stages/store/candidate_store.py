@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from dvc.exceptions import DvcException
-from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import Stage
 from dvc_data.hashfile.hash_info import HashInfo
@@ -26,7 +25,7 @@ from stages.scratch_folder import SCRATCH, scratch_folder
 from stages.store.dvc_project import INDEX, entries, opened
 from stages.store.faults import store_faults, transfer_errors
 from stages.store.index import Index, Member, Record, evaluation_key
-from stages.store.objects import Objects
+from stages.store.objects import Objects, UnstagedOutput
 
 __all__ = ["CandidateStore", "Record", "evaluation_key"]
 
@@ -229,14 +228,14 @@ class CandidateStore:
         self._index.enter(record)
         return record
 
-    def _output(self, path: Path, **info: Any) -> "_Object":
+    def _output(self, path: Path, **info: Any) -> UnstagedOutput:
         path = path.absolute()
         if not path.is_relative_to(self.root):
             raise LineageError(
                 f"store, {path}: outside the project {self.root}. Use a folder in {SCRATCH}."
             )
         stage = Stage(self._repo, str(self.root / "dvc.yaml"), wdir=str(self.root))
-        return _Object(stage, str(path), info=info, repo=self._repo)
+        return UnstagedOutput(stage, str(path), info=info, repo=self._repo)
 
     @property
     def _index(self) -> Index:
@@ -264,13 +263,6 @@ class CandidateStore:
                 "rest was moved. DVC's messages say why; fix it and run the same command again."
             )
         return len(result.transferred)
-
-
-class _Object(Output):  # type: ignore[misc]  # DVC is untyped
-    """An output of no stage: no .gitignore is edited for it, and .dvcignore leaves it whole."""
-
-    use_scm_ignore = False
-    dvcignore = None
 
 
 def _damage(record: Record) -> LineageError:

@@ -138,6 +138,16 @@ def test_a_clone_that_pulls_finds_everything(project: Path, tmp_path: Path, dvc:
 
 
 @pytest.mark.usefixtures("project")
+def test_dvc_leaves_what_was_checked_out(dvc: Dvc) -> None:
+    """`dvc checkout` removes links that it has in a list and that no stage has: ours are not."""
+    store, path = CandidateStore(), Path("mine.json")
+    store.checkout(store.put_json(content_hash(1), [1]), path)
+    dvc("checkout", "--allow-missing")
+
+    assert "[1]\n" == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("project")
 def test_gc_keeps_what_is_tracked(dvc: Dvc) -> None:
     """After `dvc gc -w` the last run's records and kept weights are found, and no others."""
     store = CandidateStore()
