@@ -52,6 +52,15 @@ IMPORTED = (
     "scipy.io",
     "vl_convert",
     "narwhals",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.auto.tokenization_auto",
+    "stages.evaluate.model_checks.model_check",
+    "stages.evaluate.model_checks.weightless_model",
+    "prefect.utilities.visualization",
+    "flows.inspection.runs.run_holder",
+    "dvc.repo.open_repo",
+    "dvc_data.hashfile.db.local",
+    "fsspec.implementations.memory",
 )
 
 
