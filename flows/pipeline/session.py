@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,12 +126,14 @@ def open_session(params: Params, hydrate_from: Path) -> Iterator[Session]:
 
 def conduct(flow: Flow[[Params], None], params: Params) -> None:
     """Check ``params``, then run ``flow`` with a thread for each worker process it waits for."""
+    threaded = copy(flow)  # not with_options, which makes a schema of the parameters: 50 ms
     runner: Any = ThreadPoolTaskRunner(max_workers=params.evaluate.workers)
+    threaded.task_runner = runner
     with Server() as server:  # it takes seconds to start: the check runs meanwhile
         say("checking params.yaml while Prefect's server starts")
         check(params)
         with server.ready():
-            flow.with_options(task_runner=runner)(params)
+            threaded(params)
 
 
 @task(name="download", cache_policy=NO_CACHE, persist_result=False)

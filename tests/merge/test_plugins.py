@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,6 +188,17 @@ def test_an_installed_package_offers_a_method(install: Callable[[str], None]) ->
     install(FADE)
     methods = plugins.load([])
     assert f"fade@{DIGEST}" == methods["fade"].spec.name
+
+
+def test_a_package_that_comes_or_goes_is_noticed(
+    install: Callable[[str], None], project: Path
+) -> None:
+    """What a process has looked up once holds as long as nothing is installed or removed."""
+    assert {} == plugins.load([])
+    install(FADE)
+    assert {"fade"} == set(plugins.load([]))
+    shutil.rmtree(project / "site/germline_fade-1.dist-info")
+    assert {} == plugins.load([])
 
 
 @pytest.mark.parametrize(
