@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from stages.errors import GermlineError
 from tests.flows.conftest import PrefectServer, environment
 
 ROOT = Path(__file__).parents[3]
+RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
 FLOW = """
 import flows
 import httpx
@@ -80,11 +82,17 @@ def start(code: str, **settings: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> str:
+def home(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> Path:
+    """A folder with a database that no run has used; a new one takes seconds to make."""
+    folder = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_server.database, folder / "prefect.db")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def printed(home: Path) -> str:
     """What a process prints that starts a server, kills it, and asks for its page."""
-    home = tmp_path_factory.mktemp("prefect")
-    shutil.copy(prefect_server.database, home / "prefect.db")  # a new one takes seconds to make
-    child = start(FLOW, PREFECT_HOME=str(home))
+    child = start(FLOW, PREFECT_HOME=str(home), **{f"{RECORDER}_FLUSH_INTERVAL": "600"})
     output, faults = child.communicate()
     assert 0 == child.returncode, faults
     return output
@@ -112,6 +120,19 @@ def test_server_ends_with_its_process(printed: str) -> None:
 
     assert url.startswith("http://127.0.0.1:")
     assert ServerAnswer.NO is asked(url)
+
+
+@pytest.mark.usefixtures("printed")
+def test_server_has_written_its_tasks_when_it_ends(home: Path) -> None:
+    """Changes of tasks' states wait for others, here ten minutes, and no longer than the run."""
+    with sqlite3.connect(home / "prefect.db") as database:
+        states = database.execute(
+            "SELECT count(*) FROM task_run_state JOIN task_run ON task_run.id = task_run_id"
+            " WHERE type = 'COMPLETED' AND flow_run_id ="
+            " (SELECT id FROM flow_run ORDER BY created DESC LIMIT 1)"
+        ).fetchone()
+
+    assert (2,) == states
 
 
 class _Stub(ThreadingHTTPServer):
