@@ -60,8 +60,8 @@ class SearchResult:
 
     @property
     def verdict(self) -> str:
-        """What the page says first: what the champion wins and loses."""
-        return self.story.headline
+        """What the page says first: what the champion scores, wins and loses, a line each."""
+        return self.story.verdict
 
     @property
     def frames(self) -> "dict[str, pd.DataFrame]":
@@ -87,12 +87,14 @@ class SearchResult:
         return plots_of(self.story)
 
     def __repr__(self) -> str:
-        return f"SearchResult({str(self.folder)!r}: {self.verdict})"
+        return f"SearchResult({str(self.folder)!r}: {self.story.headline})"
 
     def _repr_html_(self) -> str:
-        rows = [("verdict", self.verdict), ("candidates", len(self.lineage))]
-        rows += [("champion", self.champion.name), ("its model", self.champion_folder)]
-        rows += [("page", self.page), *(("caution", text) for text in self.story.cautions)]
+        rows: list[tuple[str, object]] = [("verdict", self.story.headline)]
+        rows += [("", finding) for finding in self.story.findings]
+        rows += [("candidates", len(self.lineage)), ("champion", self.champion.name)]
+        rows += [("its model", self.champion_folder), ("page", self.page)]
+        rows += [("caution", text) for text in self.story.cautions]
         return html_table(f"search in {self.folder.absolute()}", ("", ""), rows)
 
 

@@ -75,6 +75,8 @@ def _show(rows: Sequence[Row], selection: Selection, params: Params) -> None:
         halves=params.select.space.halves,
     )
     say(story.headline)
+    for finding in story.findings:
+        say(f"- {finding}")
     show_artifacts(story, params.report.title)
     name = f"select, seed {params.select.seed}, champion {selection.winner.name}"
     with get_client(sync_client=True) as client:

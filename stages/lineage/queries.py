@@ -64,12 +64,25 @@ def near_names(rows: Sequence[Row], word: str, others: Sequence[str] = ()) -> li
 
 
 def content_of(rows: Sequence[Row]) -> str:
-    """Return in words how many candidates there are and how they are called."""
-    if not rows:
-        return "no candidate"
-    if len(rows) == 1:
-        return f"one candidate, {rows[0].name}"
-    return f"{len(rows)} candidates, {rows[0].name} to {rows[-1].name}"
+    """Return in words how many candidates there are and how they are called.
+
+    Those of a search in one half of the space, such as ``layers g00-c03``, are counted apart.
+    """
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row.name.rpartition(" ")[0], []).append(row.name)
+    counts = [
+        f"{counted}{f' of the search in {half} alone' if half else ''}, {called}"
+        for half, group in names.items()
+        for counted, called in [_counted(group)]
+    ]
+    return "; ".join(counts) or "no candidate"
+
+
+def _counted(names: Sequence[str]) -> tuple[str, str]:
+    if len(names) == 1:
+        return "one candidate", names[0]
+    return f"{len(names)} candidates", f"{names[0]} to {names[-1]}"
 
 
 def _meant(rows: Sequence[Row], word: str) -> list[Row]:

@@ -71,7 +71,7 @@ def summary_markdown(story: Story, title: str) -> str:
             for model in story.models
         ],
     )
-    parts = [f"# {title}", story.headline, *([tasks] if story.in_tasks else [])]
+    parts = [f"# {title}", story.verdict, *([tasks] if story.in_tasks else [])]
     parts += ["## By kind of search", _kinds(story.kinds)]
     parts += [story.by_kind] if story.by_kind else []
     parts += ["## Every model on the test split", models]

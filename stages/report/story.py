@@ -30,7 +30,7 @@ from stages.report.search_course import (
 )
 from stages.report.search_kinds import SearchKind, search_kinds
 from stages.report.search_story import SearchStory, search_story
-from stages.report.verdict import by_kind, headline, lost_to, luck
+from stages.report.verdict import by_kind, findings, headline, lost_to, luck
 
 _RIVALS: tuple[EntryKind, ...] = ("parent", "baseline", "tuned", "reference")
 
@@ -55,6 +55,8 @@ class ChampionStory:
 class Story:
     """A finished run.
 
+    ``headline`` is what the champion scores, and ``findings`` what it wins and loses, a sentence
+    each; ``verdict`` is both.
     ``ending`` says which rule ended the search before its last generation; None where none did.
     ``models`` are all that met the test split, the champion first; ``rivals`` the best of each
     kind; ``task_rivals`` each task's best parent, and ``other_rivals`` its best model that is
@@ -66,6 +68,7 @@ class Story:
     """
 
     headline: str
+    findings: tuple[str, ...]
     luck: tuple[str, ...]
     cautions: tuple[str, ...]
     ending: str | None
@@ -85,6 +88,12 @@ class Story:
     cost: ItemCost
     items: ItemStory
     search: SearchStory
+
+    @property
+    def verdict(self) -> str:
+        """The headline and a list of the findings, as Markdown that is also read as it stands."""
+        listed = "\n".join(f"- {finding}" for finding in self.findings)
+        return "\n\n".join(filter(None, (self.headline, listed)))
 
     @property
     def in_tasks(self) -> tuple[TaskRival, ...]:
@@ -123,7 +132,8 @@ def story_of(
     kinds = search_kinds(models, halves, confidence)
     num_validated = sum(item.validation_fitness is not None for item in selection.shortlist)
     return Story(
-        headline=headline(models, rivals, task_rivals, other_rivals),
+        headline=headline(models),
+        findings=findings(rivals, task_rivals, other_rivals),
         luck=luck(rivals, (*task_rivals, *lost_to(other_rivals))),
         cautions=selection.cautions,
         ending=selection.ending,

@@ -22,39 +22,38 @@ _IN_TASKS: tuple[tuple[Outcome, str], ...] = (
 _HALVES = get_args(Half)
 
 
-def headline(
-    models: Sequence[ModelFigures],
-    rivals: Sequence[Rival],
-    tasks: Sequence[TaskRival],
-    others_in_tasks: Sequence[TaskRival] = (),
-) -> str:
-    """Return the champion's test fitness, its lead over the best rivals, and its lead by task.
+def headline(models: Sequence[ModelFigures]) -> str:
+    """Return the champion's test fitness, and which other model it is, if it is one.
 
-    The champion is the first of ``models``. A champion that is another of them is said to be so.
-    ``tasks`` are the best parents, left out where there is a single task, of which the first
-    sentence speaks; of ``others_in_tasks`` those are named that are better than the champion.
+    The champion is the first of ``models``.
     """
     champion, *others = models
-    parts = []
-    for outcome, words in _AGAINST_ONE.items():
-        named = [
-            f"the {_title(rival)} ({_lead_text(rival.lead)})"
-            for rival in rivals
-            if rival.lead.outcome == outcome
-        ]
-        parts += [f"{words} {_listed(named)}"] if named else []
     score = f"{champion.fitness:.3f} ± {champion.stderr:.3f}"
-    start = f"{champion.name} scores {score} on the test split"
-    first = f"{start}: it {', and '.join(parts)}." if parts else f"{start}."
-    first += "".join(
+    return f"{champion.name} scores {score} on the test split." + "".join(
         f" It is the {one.kind} {one.name} itself: the weights are the same, bit for bit."
         for one in others
         if one.kind in ("base", "parent")
         and one.weights_hash is not None
         and one.weights_hash == champion.weights_hash
     )
-    by_tasks = by_task(tasks) if len(tasks) > 1 else ""
-    return " ".join(filter(None, (first, by_tasks, _lost_in_tasks(others_in_tasks))))
+
+
+def findings(
+    rivals: Sequence[Rival],
+    tasks: Sequence[TaskRival],
+    others_in_tasks: Sequence[TaskRival] = (),
+) -> tuple[str, ...]:
+    """Return what the champion wins and loses: a sentence for each rival, then task by task.
+
+    ``tasks`` are the best parents, left out where there is a single task, of which the rivals
+    speak; of ``others_in_tasks`` those are named that are better than the champion.
+    """
+    overall = [
+        f"It {_AGAINST_ONE[rival.lead.outcome]} the {_title(rival)} ({_lead_text(rival.lead)})."
+        for rival in rivals
+    ]
+    by_tasks = by_task(tasks) if len(tasks) > 1 else ()
+    return (*overall, *by_tasks, *_lost_in_tasks(others_in_tasks))
 
 
 def lost_to(rivals: Sequence[TaskRival]) -> list[TaskRival]:
@@ -62,16 +61,16 @@ def lost_to(rivals: Sequence[TaskRival]) -> list[TaskRival]:
     return [rival for rival in rivals if rival.lead.outcome == "loss"]
 
 
-def _lost_in_tasks(rivals: Sequence[TaskRival]) -> str:
+def _lost_in_tasks(rivals: Sequence[TaskRival]) -> tuple[str, ...]:
     named = [
         f"{rival.name} in {rival.task} ({_lead_text(rival.lead)})" for rival in lost_to(rivals)
     ]
-    return f"In single tasks another model is better: {_listed(named)}." if named else ""
+    return (f"In single tasks another model is better: {_listed(named)}.",) if named else ()
 
 
-def by_task(tasks: Sequence[TaskRival]) -> str:
-    """Return one sentence: in which tasks the champion beats the best parent, and where not."""
-    parts = []
+def by_task(tasks: Sequence[TaskRival]) -> tuple[str, ...]:
+    """Return in which tasks the champion beats the best parent, and where not: a sentence each."""
+    sentences = []
     for outcome, words in _IN_TASKS:
         named = [
             f"{rival.task} ({_lead_text(rival.lead, f'against {rival.name}')})"
@@ -79,12 +78,12 @@ def by_task(tasks: Sequence[TaskRival]) -> str:
             if rival.lead.outcome == outcome
         ]
         if named:
-            parts.append(f"{words} {_listed(named)}")
-    return f"Task by task, against the best parent of each: {'; '.join(parts)}."
+            sentences.append(f"Against the best parent of each task: {words} {_listed(named)}.")
+    return tuple(sentences)
 
 
 def by_kind(kinds: Sequence[SearchKind]) -> str:
-    """Return what the run's own search gained over each other kind, losses like gains.
+    """Return which other kinds the run's own search beats, and which not; a table has figures.
 
     Where it searched both halves of the space, and each was also searched alone, a last sentence
     says whether both together are shown to be better. It is empty where there is no other kind.
@@ -93,7 +92,7 @@ def by_kind(kinds: Sequence[SearchKind]) -> str:
     parts = []
     for outcome, words in _AGAINST_ONE.items():
         named = [
-            f"the {kind.kind} ({_lead_text(kind.lead)})"
+            f"the {kind.kind}"
             for kind in others
             if kind.lead is not None and kind.lead.outcome == outcome
         ]

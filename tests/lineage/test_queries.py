@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import LineageError
-from stages.lineage.queries import means_a_row, near_names, row_named
+from stages.lineage.queries import content_of, means_a_row, near_names, row_named
 from stages.lineage.rows import Row, candidate_name
 from stages.recipe.recipe import Model, Recipe, Rule
 
@@ -72,6 +72,17 @@ def test_an_empty_lineage_is_said_to_be_empty() -> None:
     """No name can be offered."""
     with pytest.raises(LineageError, match=r"which holds no candidate\. Give"):
         row_named([], "g00-c00", SOURCE)
+
+
+def test_candidates_of_searches_in_one_half_are_counted_apart() -> None:
+    """A reader of the run knows how many candidates it had, without those of its baselines."""
+    halves = [replace(row, name=f"layers {row.name}") for row in ROWS[:2]]
+    halves.append(replace(ROWS[0], name="parameters g00-c00"))
+    assert content_of([*ROWS, *halves]) == (
+        "4 candidates, g00-c00 to g00-c03; "
+        "2 candidates of the search in layers alone, layers g00-c00 to layers g00-c01; "
+        "one candidate of the search in parameters alone, parameters g00-c00"
+    )
 
 
 @pytest.mark.parametrize("word", ["gpt2", "bert-base-uncased", "meta", "data", "zoe", ""])

@@ -48,7 +48,7 @@ def test_summary_text_shows_each_tasks_best_rivals() -> None:
         )
     )
     text = summary_markdown(story, "Title")
-    assert text.startswith(f"# Title\n\n{story.headline}\n\n| task | champion | against | kind |")
+    assert text.startswith(f"# Title\n\n{story.verdict}\n\n| task | champion | against | kind |")
     assert "| maths | 0.900 ± 0.069 | a\\|b | parent | 0.250 ± 0.099 | 0.650 ± 0.109 |" in text
     assert "| 0.00024 | better |" in text
     figures = "1.000 ± 0.048 | -0.500 ± 0.115 | 0.0039 | worse |"
@@ -72,7 +72,7 @@ def test_tables_say_how_many_recipes_were_tried() -> None:
     assert b"it,champion,4,0.9," in csv_bytes(table)
     assert b"p,parent,,0.25," in csv_bytes(table)
     assert "| sweep | tuned | 24 | 0.450 ± " in summary_markdown(story, "Title")
-    assert "and the best tuned baseline, sweep of 24 evaluations (+0.450" in story.headline
+    assert "- It beats the best tuned baseline, sweep of 24 evaluations (+0.450" in story.verdict
     assert '<td class="number">24</td>' in render_page(story.search, story, title="T")
 
 

@@ -5,15 +5,16 @@ from dataclasses import replace
 from tests.report.conftest import entry_of, selection_with, told
 
 
-def test_headline_says_what_can_be_told() -> None:
+def test_findings_say_what_can_be_told() -> None:
     """The champion beats the best parent and cannot be told from the tied baseline."""
-    headline = told().headline
-    assert headline.startswith("g02-c03 scores 0.900 ± ")
-    assert "it beats the best parent, p0 (+0.500 ± " in headline
-    assert "and cannot be told from the best baseline, uniform (+0.000" in headline
+    story = told()
+    assert story.headline.startswith("g02-c03 scores 0.900 ± ")
+    assert story.findings[0].startswith("It beats the best parent, p0 (+0.500 ± ")
+    tied = "It cannot be told from the best baseline, uniform (+0.000"
+    assert story.findings[1].startswith(tied)
 
 
-def test_headline_says_losses_like_gains() -> None:
+def test_findings_say_losses_like_gains() -> None:
     """Each task's best parent is named, where the champion is better, worse, or neither."""
     story = told(
         selection=selection_with(
@@ -22,17 +23,17 @@ def test_headline_says_losses_like_gains() -> None:
             entry_of("speaks", "parent", maths=0, french=20, music=8),
         )
     )
-    first, second = story.headline.split(". Task by task, ")
+    first, *tasks = story.findings
     assert "the best parent, speaks (" in first
-    assert second == (
-        "against the best parent of each: "
-        "better in maths (+0.650 ± 0.109 against counts, p = 0.00024); "
-        "worse in french (-0.500 ± 0.115 against speaks, p = 0.0039); "
-        "no clear difference in music (-0.050 ± 0.050 against speaks, p = 1)."
-    )
+    against = "Against the best parent of each task: "
+    assert tasks == [
+        f"{against}better in maths (+0.650 ± 0.109 against counts, p = 0.00024).",
+        f"{against}worse in french (-0.500 ± 0.115 against speaks, p = 0.0039).",
+        f"{against}no clear difference in music (-0.050 ± 0.050 against speaks, p = 1).",
+    ]
 
 
-def test_headline_lists_several_losses() -> None:
+def test_findings_list_several_losses() -> None:
     """All that is lost is named."""
     story = told(
         selection=selection_with(
@@ -40,15 +41,15 @@ def test_headline_lists_several_losses() -> None:
             entry_of("p", "parent", maths=20, french=20, music=20),
         )
     )
-    assert "it is worse than the best parent, p (-0.850" in story.headline
-    assert "better in" not in story.headline
-    worse = story.headline.split("worse in ")[1]
+    first, second = story.findings
+    assert first.startswith("It is worse than the best parent, p (-0.850")
+    worse = second.split("worse in ")[1]
     assert worse.startswith("maths (-0.900")
     assert "), french (-0.850" in worse
     assert ") and music (-0.800" in worse
 
 
-def test_headline_names_the_tasks_in_which_another_model_is_better() -> None:
+def test_findings_name_the_tasks_in_which_another_model_is_better() -> None:
     """Of the models that are not parents each task's best is named where it beats the champion."""
     story = told(
         selection=selection_with(
@@ -60,12 +61,12 @@ def test_headline_names_the_tasks_in_which_another_model_is_better() -> None:
     )
     # twice McNemar's p of ten changes in one direction, for the better of two models
     better = "layers in french (-0.500 ± 0.115, p = 0.0039)"
-    assert story.headline.endswith(f"In single tasks another model is better: {better}.")
+    assert story.findings[-1] == f"In single tasks another model is better: {better}."
     assert story.luck[-1].startswith("The lead over layers in french (-0.500) is a loss")
-    assert "ties in maths" not in f"{story.headline}{story.luck}"
+    assert "ties in maths" not in f"{story.verdict}{story.luck}"
 
 
-def test_headline_of_one_task_says_it_once() -> None:
+def test_findings_of_one_task_say_it_once() -> None:
     """With one task the whole is the task."""
     story = told(
         selection=selection_with(
@@ -74,18 +75,21 @@ def test_headline_of_one_task_says_it_once() -> None:
             entry_of("sweep", "tuned", maths=20),
         )
     )
-    assert "Task by task" not in story.headline
     assert () == story.other_rivals
-    assert story.headline.endswith(").")
+    starts = ("It cannot be told from the best parent, p (", "It is worse than the best tuned ")
+    assert [True, True] == [
+        finding.startswith(start) and finding.endswith(").")
+        for finding, start in zip(story.findings, starts, strict=True)
+    ]
 
 
-def test_headline_names_a_base_that_was_not_beaten() -> None:
+def test_findings_name_a_base_that_was_not_beaten() -> None:
     """A merge that is not better than where it started says so; a beaten base goes unsaid."""
     champion, parent = entry_of("it", "champion", maths=9), entry_of("p", "parent", maths=1)
     lost = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=20)))
     won = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=0)))
-    assert "and is worse than the base, b (-0.550" in lost.headline
-    assert "base" not in won.headline
+    assert lost.findings[-1].startswith("It is worse than the base, b (-0.550")
+    assert "base" not in won.verdict
 
 
 def test_headline_says_that_the_champion_is_a_parent() -> None:
@@ -97,7 +101,10 @@ def test_headline_says_that_the_champion_is_a_parent() -> None:
     assert said not in told(selection=selection_with(champion, parent)).headline
 
 
-def test_headline_without_rivals_is_the_score() -> None:
-    """A champion alone is compared with nothing."""
-    story = told(selection=selection_with(entry_of("it", "champion", maths=10)))
-    assert story.headline == "it scores 0.500 ± 0.115 on the test split."
+def test_verdict_is_the_headline_and_a_line_for_each_finding() -> None:
+    """Nobody reads a paragraph of figures; a champion alone is compared with nothing."""
+    first, space, *lines = told().verdict.splitlines()
+    assert (told().headline, "") == (first, space)
+    assert [f"- {finding}" for finding in told().findings] == lines
+    alone = told(selection=selection_with(entry_of("it", "champion", maths=10)))
+    assert alone.verdict == "it scores 0.500 ± 0.115 on the test split."

@@ -15,7 +15,7 @@ def show_artifacts(story: Story, title: str) -> None:
     The pictures are in the artifacts themselves: Prefect's page fetches nothing for them.
     """
     tables = summary_markdown(story, title)
-    create_markdown_artifact(tables, key="champion", description=story.headline)
+    create_markdown_artifact(tables, key="champion", description=story.verdict)
     for name, plot in plots_of(story).items():
         picture = base64.b64encode(plot.png()).decode()
         create_image_artifact(

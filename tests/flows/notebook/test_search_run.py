@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -143,4 +144,6 @@ def test_a_search_gives_the_bytes_of_dvc_repro(
     assert (result.champion_folder / "model.safetensors").is_file()
     assert len(result.frames["lineage"]) == len(result.lineage)
     assert {"items", "models", "generations"} < set(result.frames)
-    assert result.verdict in result._repr_html_()
+    assert result.verdict == result.story.verdict
+    shown = unescape(result._repr_html_())
+    assert [] == [one for one in result.verdict.split("\n") if one.removeprefix("- ") not in shown]

@@ -104,6 +104,16 @@ def test_page_says_where_the_champion_loses() -> None:
     assert '<td class="loss">worse</td>' in worse
 
 
+def test_page_begins_with_the_score_and_a_list_of_gains_and_losses() -> None:
+    """Above the sections, an item for each finding; none where nothing was compared."""
+    story = told()
+    start = page_of(story).split("<nav")[0]
+    assert f'<p class="headline">{story.headline}</p>' in start
+    assert [f"<li>{finding}</li>" for finding in story.findings] == re.findall(r"<li>.*", start)
+    alone = told(selection=selection_with(entry_of("it", "champion", maths=10)))
+    assert "<ul>" not in page_of(alone).split("<nav")[0]
+
+
 def test_page_of_a_champion_alone_has_no_tasks_to_lose() -> None:
     """Without parents that part is left out."""
     story = told(selection=selection_with(entry_of("it", "champion", maths=10)))

@@ -37,9 +37,9 @@ def test_server_has_the_tables_and_a_picture_of_each_plot(
             artifacts = {one.key: one for one in client.read_artifacts(artifact_filter=ours)}
     story = told()
     champion = artifacts.pop("champion")
-    assert ("markdown", story.headline) == (champion.type, champion.description)
+    assert ("markdown", story.verdict) == (champion.type, champion.description)
     assert isinstance(champion.data, str)
-    assert champion.data.startswith(f"# Title | one\n\n{story.headline}\n\n| task | champion |")
+    assert champion.data.startswith(f"# Title | one\n\n{story.verdict}\n\n| task | champion |")
     assert "## Every model on the test split" in champion.data
     assert {f"plot-{name.replace('_', '-')}" for name in plots_of(story)} == set(artifacts)
     assert {"plot-fitness", "plot-leads", "plot-shortlist", "plot-cost"} <= set(artifacts)
