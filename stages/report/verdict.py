@@ -143,6 +143,8 @@ def _how_often(lead: Lead) -> str:
 
 
 def _title(rival: Rival) -> str:
+    if rival.kind == rival.name:  # the base of a run, which is called so
+        return rival.name
     if rival.kind == "base":
         return f"base, {rival.name}"
     if rival.kind == "tuned":

@@ -89,6 +89,8 @@ def test_findings_name_a_base_that_was_not_beaten() -> None:
     lost = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=20)))
     won = told(selection=selection_with(champion, parent, entry_of("b", "base", maths=0)))
     assert lost.findings[-1].startswith("It is worse than the base, b (-0.550")
+    named = told(selection=selection_with(champion, parent, entry_of("base", "base", maths=20)))
+    assert named.findings[-1].startswith("It is worse than the base (-0.550")
     assert "base" not in won.verdict
 
 
