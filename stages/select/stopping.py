@@ -73,8 +73,8 @@ def check_stop(params: SelectParams, num_scanned: int = 0) -> None:
             advice = f"Give fewer than {most}, raise" if most > 1 else "Raise"
             faults.add(
                 f"patience is {stop.patience}, and the search has {params.generations} "
-                f"generations: it could never end early. {advice} select.generations, or leave it "
-                "out."
+                f"generation{'' if params.generations == 1 else 's'}: it could never end early. "
+                f"{advice} select.generations, or leave it out."
             )
         if stop.patience is not None and params.racing.rungs:
             faults.add(

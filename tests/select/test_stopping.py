@@ -119,6 +119,10 @@ def test_an_ending_says_what_was_reached() -> None:
         ({"stop": {"candidates": 11}}, "the first generation takes 12 .* Give 12 or more"),
         ({"stop": {"candidates": 180}}, "could never end the search. Give fewer than 180"),
         ({"stop": {"patience": 14}}, "has 15 generations: it could never end early"),
+        (
+            {"stop": {"patience": 1}, "generations": 1},
+            "has 1 generation: it could never end early",
+        ),
         ({"stop": {"patience": 1}, "generations": 2}, "end early. Raise select.generations, or"),
         ({"stop": {"patience": 2}, "racing": {"rungs": [2]}}, "answers items of its own"),
     ],

@@ -1,6 +1,6 @@
 """CatCMA with margin: CMA-ES for numbers, and a distribution over the names of each choice.
 
-It is the optimiser of the small library ``cmaes``, which is an extra (``germline[cat-cma]``).
+It is the optimiser of the small library ``cmaes``, which a checkout has and a wheel does not need.
 Numbers are searched in the unit cube, whole numbers in their own units.
 
 Source: Hamano et al. 2025, "CatCMA with margin for single- and multi-objective mixed-variable
@@ -25,6 +25,7 @@ from stages.select.strategies.generations import (
     Seats,
 )
 
+REQUIREMENT = "cmaes>=0.13,<0.14"  # as pyproject.toml has it
 _LEAST_POPULATION = 4  # its step of the mean reads quartiles of a generation
 
 
@@ -145,7 +146,7 @@ def _library() -> ModuleType:
     except ImportError as error:
         raise ParamsError(
             "params.yaml: select.optimizer: cat_cma needs the library cmaes, which is not "
-            "installed. Install it with `pip install 'germline[cat-cma]'`, or choose another one, "
+            f"installed. Install it with `pip install '{REQUIREMENT}'`, or choose another one, "
             "such as genetic."
         ) from error
     module: ModuleType = cmaes

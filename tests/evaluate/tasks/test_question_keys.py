@@ -1,6 +1,7 @@
 """Items that ask the same question by the task's own notion: one question, one split."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ def test_commuted_sums_and_other_tasks_serve_one_split() -> None:
         assert [16, 16, 16] == [suite.num_items(split) for split in SPLITS]
     assert 0 == crossing["keyed"]
     assert crossing["plain"] > 5  # or this test would show nothing
+
+
+def test_key_that_the_docs_show_knows_a_sum_in_either_order() -> None:
+    """With the spaces that the page's sums have, and without."""
+    page = (Path(__file__).parents[3] / "docs/tasks.md").read_text(encoding="utf-8")
+    shown = re.search(r'data: sums.csv, question_key: "(.*)"', page)
+    assert shown
+    prompts = ["3 + 5", "5 + 3", "5 + 3 =", "3+5=", "3 + 6"]
+    keys = question_keys("sums", shown[1], [{"prompt": prompt} for prompt in prompts])
+    assert {"3+5", "3+6"} == set(keys.values())
 
 
 def test_a_key_is_not_part_of_what_decides_scores() -> None:

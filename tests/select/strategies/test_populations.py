@@ -1,6 +1,8 @@
 """Our own strategies: what is special to each, and what each refuses before a run."""
 
 import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,10 +92,13 @@ def test_populations_repeat_no_path(optimizer: str, encoding: str) -> None:
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without cmaes its strategy is refused with the command that installs it."""
+    """Without cmaes its strategy is refused with a command that installs it, from any index."""
     monkeypatch.setitem(sys.modules, "cmaes", None)
-    with pytest.raises(ParamsError, match=r"cat_cma needs the library cmaes.*pip install"):
+    with pytest.raises(ParamsError, match=r"needs the library cmaes.*pip install") as error:
         check_strategy(SelectParams(optimizer="cat_cma"))
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(project)["project"]["optional-dependencies"]
+    assert all(f"pip install '{one}'" in str(error.value) for one in extras["cat-cma"])
 
 
 def test_both_mates_are_ancestors() -> None:
