@@ -91,8 +91,9 @@ def mergekit_text(planned: Plan) -> str:
     nested = [a.name for a in ancestors if isinstance(a, NestedRecipe)]
     if nested:
         raise RecipeError(
-            f"{planned.label}: {', '.join(nested)} is a recipe itself. Merge it to a folder "
-            "first, and name that."
+            f"{planned.label}: MergeKit's language cannot say it, as its model "
+            f"{', '.join(nested)} is not a folder but a merge of its own. `germline merge` takes "
+            "the recipe as JSON."
         )
     sources = [a.source if isinstance(a, Model) else None for a in ancestors]
     places = [s or str(m.folder) for s, m in zip(sources, planned.models, strict=True)]

@@ -13,9 +13,11 @@ _SINCE_2: Mapping[str, Any] = {"environment": {}, "seed": None}
 
 COLUMNS: Mapping[str, str] = {
     "schema": "version of this table of columns",
-    "name": "the candidate's name: generation and number, or `mean`, the centre of the search",
+    "name": "the candidate's name: generation and number, `s00-c00` and on of a scan, or `mean`, "
+    "the centre of the search",
     "id": "hash of the recipe",
-    "generation": "the generation, counted from 0; that of `mean` is the number of generations",
+    "generation": "the generation, counted from 0; -1 of a scan; that of `mean` is the number of "
+    "generations",
     "ancestors": "names of the rows that the genome was drawn from, or of a warm start or model",
     "genes": "the genome: value by gene",
     "recipe": "all that the merge needs, with the content hash of each input in `ancestors`",

@@ -1,6 +1,7 @@
 """The germline command, as a person types it."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from flows.cli.merge import _guarded
 from flows.merging.disk_faults import is_part_of
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import TensorInfo, lay_out
+from stages.recipe.recipe import Model, NestedRecipe, Recipe, Rule
 from tests.flows.conftest import environment, wait_until
 from tests.flows.forked_command import started
 from tests.flows.typed import merged, said_by
@@ -137,6 +139,21 @@ def test_a_child_is_written_down_in_mergekits_language() -> None:
     assert cards[0] == cards[1]
     said = _again("out.yml", "twice.yml", "--as-mergekit", code=1)
     assert "is a MergeKit file already" in said
+
+
+@pytest.mark.usefixtures("here")
+def test_a_merge_of_a_merge_is_said_to_need_a_recipe() -> None:
+    """MergeKit's language has no word for it; germline merges it, from JSON."""
+    one, two = (Model(name, Checkpoint(Path(name)).hash()) for name in ("one", "two"))
+    halves = (Rule({"weight": 0.5}),)
+    inner = NestedRecipe("inner", Recipe.of_models("linear", (one, two), halves))
+    nested = Recipe.of_models("linear", (inner, one), halves)
+    Path("nested.json").write_text(json.dumps(nested.to_dict()), encoding="utf-8")
+    said = _again("nested.json", "nested.yml", "--as-mergekit", code=1)
+    assert "its model inner is not a folder but a merge of its own" in said
+    assert "takes the recipe as JSON" in said
+    assert not Path("nested.yml").exists()
+    _again("nested.json", "made")
 
 
 @pytest.mark.usefixtures("here")
