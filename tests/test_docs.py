@@ -15,7 +15,10 @@ from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 
 from flows.cli.main import main
+from flows.pipeline.search.search_checks import space_on
+from stages.checkpoint.reader import Checkpoint
 from stages.params.load import load_params
+from tests.bench.study_strategies import names, numbers
 from tests.documented_commands import refusal
 
 ROOT = Path(__file__).parents[1]
@@ -233,3 +236,23 @@ def test_every_page_is_in_the_menu_of_the_site_once() -> None:
     pages = [path.stem for path in ROOT.glob("docs/*.md") if path.stem != "index"]
 
     assert sorted(pages) == sorted(listed)
+
+
+def searched(params_file: str, base: str) -> list[str]:
+    """Return the genes of a params.yaml that have more than one value."""
+    space = space_on(load_params(ROOT / params_file), Checkpoint(ROOT / "data/zoo" / base))
+    return [gene.name for gene in space.genes if gene.low < gene.high]
+
+
+def test_sizes_of_the_spaces_that_were_studied_are_those_of_the_studies() -> None:
+    """Blocks of layers are not all: what lies outside of them has genes of its own."""
+    both = [gene for gene in searched("params.yaml", "deep-base") if ".weight." in gene]
+    alone = searched("tests/flows/six_layers.yaml", "base")
+    text = " ".join(text_of("docs/search.md").split())
+    for said in (
+        f"a genome is {len(numbers().genes)} weights and densities",
+        f"it is {len(names().genes)} choices among four models",
+        f"in a space of {len(alone)} numbers",
+        f"the space of the bundled run ({len(both)} weights",
+    ):
+        assert said in text

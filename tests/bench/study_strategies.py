@@ -35,12 +35,12 @@ ARMS = {
 
 
 def numbers() -> Space:
-    """Return a space of 24 numbers: weight and density of four parents in three blocks."""
+    """Return a space of 32 numbers: weight and density of four parents in blocks and outside."""
     return space_of("ties", parents=4, layer_groups=3)
 
 
 def names() -> Space:
-    """Return a space of 12 names: which of four models each block of layers is copied from."""
+    """Return a space of 13 names: which of four models each layer and the rest are copied from."""
     return space_of("passthrough", parents=4, layers=12, layer_groups=12)
 
 
