@@ -4,7 +4,8 @@ Every message says where, what was found, what is legal, and what to do. The cod
 fault says what is wrong and what to do; its caller says where.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType
@@ -13,6 +14,7 @@ PATH = (str, Path)
 MAYBE_PATH = (*PATH, NoneType)
 MAYBE_INT = (int, NoneType)
 _MOST_SHOWN = 60  # characters of a value
+_BETWEEN_NAMES = re.compile("[,:] ")  # of a place
 
 
 class GermlineError(Exception):
@@ -56,12 +58,13 @@ class ServiceError(GermlineError, ConnectionError):
 def at(where: str) -> Iterator[None]:
     """Say where an error that ends the block is: its caller knows, who raised it need not.
 
-    Nested places are joined, as ``Faults`` joins them.
+    Nested places are joined, as ``Faults`` joins them. A place that the error names already, in
+    whole or at its end, is not said again.
     """
     try:
         yield
     except GermlineError as error:
-        error.faults = tuple((_joined(where, inner), text) for inner, text in error.parts())
+        error.faults = tuple(_fault((where, inner), text) for inner, text in error.parts())
         error.args = ("\n".join(_line(*fault) for fault in error.faults),)
         raise
 
@@ -70,7 +73,7 @@ class Faults:
     """Everything that is wrong with one input: by line where lines are known, then as noticed.
 
     Nested places are joined: ``recipe 12ab, tensor x: it has no parent. Add one.`` Each message
-    is kept once.
+    is kept once, and names each place once, whoever said it.
     """
 
     def __init__(self) -> None:
@@ -127,14 +130,39 @@ class Faults:
     def _keep(
         self, inner: str, message: str, kind: type[GermlineError] | None, line: int = 0
     ) -> None:
-        fault = (_joined(*self._places, inner), message)
+        fault = _fault((*self._places, inner), message)
         self._kinds.setdefault(fault, kind)
         self._line_numbers.setdefault(fault, line)
 
 
-def _joined(*places: str) -> str:
-    """Return a place on one line, as each fault is: a name in it may hold a line feed."""
-    return ", ".join(part for part in places if part).replace("\n", r"\n")
+def _fault(places: Sequence[str], message: str) -> tuple[str, str]:
+    """Return the joined place, on one line as each fault is, and the message without it."""
+    where = ""
+    for place in reversed([place for place in places if place]):
+        outer = place.replace("\n", r"\n")  # a name in it may hold a line feed
+        if not where:
+            outer, message = _lifted(outer, message)
+        num_shared = _num_shared(outer, where)
+        where = outer + where[num_shared:] if num_shared or not where else f"{outer}, {where}"
+    return where, message
+
+
+def _lifted(where: str, message: str) -> tuple[str, str]:
+    """Return both, with the place that the message itself begins with in ``where`` alone."""
+    num_shared = _num_shared(where, message)
+    more, colon, said = message[num_shared:].partition(": ")
+    return (where + more, said) if num_shared and colon else (where, message)
+
+
+def _num_shared(outer: str, inner: str) -> int:
+    """Return how many characters of ``inner`` name again what ``outer`` begins or ends with."""
+    marks = list(_BETWEEN_NAMES.finditer(outer))
+    ends = [outer, *(outer[mark.end() :] for mark in marks)]
+    beginnings = [outer[: mark.start()] for mark in reversed(marks)]
+    for names in (*ends, *beginnings):
+        if f"{inner}: ".startswith((f"{names}: ", f"{names}, ")):
+            return len(names)
+    return 0
 
 
 def _line(where: str, message: str) -> str:

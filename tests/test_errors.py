@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.errors import CheckpointError, Faults, RecipeError, at
+from stages.errors import CheckpointError, EvaluationError, Faults, RecipeError, at
 
 
 def test_places_are_joined_and_messages_kept_once() -> None:
@@ -97,3 +97,25 @@ def test_a_place_is_on_one_line() -> None:
         raise RecipeError("no parent.")
     assert r"model a\nb, tensor c: no parent." == str(caught.value)
     assert 1 == len(caught.value.parts())
+
+
+@pytest.mark.parametrize("said", ["", "task a: ", "item 3: ", "task a, item 3: "])
+def test_a_place_is_said_once_whoever_says_it(said: str) -> None:
+    """What finds a fault may name its place too: callers that name it add what is missing."""
+    with pytest.raises(EvaluationError) as caught, at("run, task a"), at("task a, item 3"):
+        raise EvaluationError(f"{said}no answer: none. Add one.")
+    assert "run, task a, item 3: no answer: none. Add one." == str(caught.value)
+    faults = Faults()
+    with faults.at("run, task a"), faults.at("task a, item 3"):
+        faults.add(f"{said}no answer: none. Add one.")
+    assert [str(caught.value)] == faults.lines
+
+
+def test_places_that_only_begin_alike_are_all_said() -> None:
+    """A place is a whole name: item 3 is not item 31, and another item is said besides."""
+    with pytest.raises(EvaluationError) as caught, at("task a, item 3"):
+        raise EvaluationError("task a, item 31: no answer. Add one.\nitem 3 has no target.")
+    assert [
+        "task a, item 3, item 31: no answer. Add one.",
+        "task a, item 3: item 3 has no target.",
+    ] == str(caught.value).splitlines()

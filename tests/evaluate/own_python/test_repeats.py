@@ -192,8 +192,9 @@ def test_items_without_a_value_end_the_run(own: Path, load: MakeSuite) -> None:
     code = "def score(doc, results):\n    return {'ok': 1.0} if doc['q'] == 'is it 0?' else {}\n"
     (own / "tasks" / "code.py").write_text(code)
     write_task(own)
-    with pytest.raises(ParamsError, match=r"gives no ok for this item. It gives: nothing"):
+    with pytest.raises(ParamsError, match=r"gives no ok for this item. It gives: nothing") as said:
         load()
+    assert 1 == str(said.value).count("task ")
 
 
 def test_metric_that_gives_others_is_said(own: Path, load: MakeSuite) -> None:
@@ -202,5 +203,6 @@ def test_metric_that_gives_others_is_said(own: Path, load: MakeSuite) -> None:
     (own / "tasks" / "code.py").write_text(code)
     listed = [{"metric": "!function code.both", "aggregation": "mean", "higher_is_better": True}]
     write_task(own, process_results=None, metric_list=listed)
-    with pytest.raises(ParamsError, match=r"metric both gives longer, same, of which lm-eval"):
+    with pytest.raises(ParamsError, match=r"metric both gives longer, same, of which") as said:
         load()
+    assert 1 == str(said.value).count("task ")
