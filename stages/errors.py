@@ -14,6 +14,7 @@ PATH = (str, Path)
 MAYBE_PATH = (*PATH, NoneType)
 MAYBE_INT = (int, NoneType)
 _MOST_SHOWN = 60  # characters of a value
+_MOST_QUOTED = 300  # characters of another library's message: three lines of a terminal
 _BETWEEN_NAMES = re.compile("[,:] ")  # of a place
 
 
@@ -167,6 +168,22 @@ def _num_shared(outer: str, inner: str) -> int:
 
 def _line(where: str, message: str) -> str:
     return f"{where}: {message}" if where else message
+
+
+def words_of(error: BaseException) -> str:
+    """Return what a library's error says, for the middle of a sentence, on one line.
+
+    One that says nothing is named by its kind.
+    """
+    words = " ".join(str(error).split())
+    cut = f"{words[:_MOST_QUOTED]}..." if len(words) > _MOST_QUOTED else words.rstrip(".!")
+    return cut or type(error).__name__
+
+
+def kind_and_words(error: BaseException) -> str:
+    """Return the kind of a library's error, and what it says as ``words_of`` does."""
+    kind, words = type(error).__name__, words_of(error)
+    return kind if words == kind else f"{kind}: {words}"
 
 
 def check_types(

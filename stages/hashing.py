@@ -49,7 +49,10 @@ def weights_hash(tensors: Mapping[str, tuple[str, tuple[int, ...], str]]) -> str
     return content_hash({n: [d, list(s), h] for n, (d, s, h) in tensors.items()})
 
 
-def nearest(word: str, legal: list[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the legal word nearest to ``word``, or an empty string."""
-    close = get_close_matches(word, legal, n=1, cutoff=0.5)
+def nearest(word: str, legal: list[str], *, least: float = 0.5) -> str:
+    """Return `` Did you mean 'x'?`` for the legal word nearest to ``word``, or an empty string.
+
+    Words less alike than ``least`` (0 nothing in common, 1 equal) are none that was meant.
+    """
+    close = get_close_matches(word, legal, n=1, cutoff=least)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -2,7 +2,15 @@
 
 import pytest
 
-from stages.errors import CheckpointError, EvaluationError, Faults, RecipeError, at
+from stages.errors import (
+    CheckpointError,
+    EvaluationError,
+    Faults,
+    RecipeError,
+    at,
+    kind_and_words,
+    words_of,
+)
 
 
 def test_places_are_joined_and_messages_kept_once() -> None:
@@ -119,3 +127,19 @@ def test_places_that_only_begin_alike_are_all_said() -> None:
         "task a, item 3, item 31: no answer. Add one.",
         "task a, item 3: item 3 has no target.",
     ] == str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("It ends.\n  Twice!"), "ValueError: It ends. Twice"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (OSError("x" * 500), f"OSError: {'x' * 300}..."),
+    ],
+)
+def test_another_librarys_error_is_quoted_within_a_sentence(
+    error: BaseException, words: str
+) -> None:
+    """One line that a sentence can go on after: no second full stop, and no screenful."""
+    assert words == kind_and_words(error)
+    assert words.removeprefix(f"{type(error).__name__}: ") == words_of(error)

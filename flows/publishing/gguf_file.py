@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from stages.checkpoint.reader import Checkpoint
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, words_of
 from stages.files import check_room
 from stages.json_text import read_json
 
@@ -60,7 +60,9 @@ def write_gguf(folder: Path) -> Path:
                 command, capture_output=True, text=True, errors="replace", check=False, env=offline
             )
         except OSError as error:
-            raise CheckpointError(f"--gguf: {converter} cannot be run: {error}") from error
+            raise CheckpointError(
+                f"--gguf: {converter} cannot be run: {words_of(error)}. Install it again."
+            ) from error
         if done.returncode or not unfinished.is_file():
             lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise CheckpointError(

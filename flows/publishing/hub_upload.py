@@ -24,7 +24,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from yaml import YAMLError
 
 from stages.download.sources.hub_answers import OddAnswerError, endpoint, understood
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, words_of
 from stages.files import leaving_link
 from stages.hashing import file_hash, git_hash
 from stages.licences import CARD
@@ -135,7 +135,7 @@ def _stored(repo: str) -> Iterator[None]:
     try:
         yield
     except (ConnectionError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = words_of(error)
         raise CheckpointError(
             f"{repo}: Xet's storage did not take the large files: {reason}. HF_HUB_DISABLE_XET=1 "
             "in the environment does without it. Nothing was committed."
@@ -180,7 +180,7 @@ def _check_card(files: Mapping[str, Path]) -> None:
     try:
         ModelCard.load(files[CARD], ignore_metadata_errors=False)
     except (ValueError, TypeError, YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = words_of(error)
         raise CheckpointError(f"{files[CARD]}: {reason}. {_FIX_CARD}") from error
 
 

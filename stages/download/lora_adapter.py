@@ -18,7 +18,7 @@ from torch import Tensor
 from stages.checkpoint.safetensors_header import check_pointer, read_json
 from stages.download.pickled_weights import read_file
 from stages.download.sources.wanted_files import ADAPTER_CONFIG, check_files
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, words_of
 
 # Settings that training used or that only describe; any other that is set changes the weights.
 # PEFT follows the layer of the model, not fan_in_fan_out, and so does adapter_targets.py.
@@ -180,7 +180,7 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
         return dict(load_file(path))
     except Exception as error:  # safetensors' own error class is not part of its API
         raise CheckpointError(
-            f"{path.name} is damaged: {error}. Fetch the adapter again."
+            f"{path.name} is damaged: {words_of(error)}. Fetch the adapter again."
         ) from error
 
 

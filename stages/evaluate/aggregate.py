@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.evaluate.tasks.parts import Part
 from stages.lineage.evaluation import ItemScore, Resamples, TaskScore
 from stages.seeds import key, random_words
@@ -65,7 +65,7 @@ def _finite(part: Part, what: str, aggregate: Aggregate, answers: Sequence[Any])
         score = math.inf
     except Exception as error:
         raise EvaluationError(
-            f"{where}: metric {part.loaded.metric} cannot be computed: {str(error).rstrip('.')}. "
+            f"{where}: metric {part.loaded.metric} cannot be computed: {words_of(error)}. "
             "Choose another metric of the task under evaluate.tasks."
         ) from error
     if not math.isfinite(score):

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from stages.errors import ParamsError, RecipeError, at
+from stages.errors import ParamsError, RecipeError, at, kind_and_words
 from stages.files import inside_project
 from stages.hashing import nearest
 from stages.merge.arithmetic.method import Method
@@ -205,5 +205,4 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _not_imported(error: Exception) -> ParamsError:
-    text = str(error).strip().partition("\n")[0].rstrip(".")
-    return ParamsError(f"cannot be imported: {type(error).__name__}: {text}. Fix it.")
+    return ParamsError(f"cannot be imported: {kind_and_words(error)}. Fix it.")

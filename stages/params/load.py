@@ -22,6 +22,7 @@ from stages.params.report_params import ReportParams
 from stages.params.section import Section
 from stages.params.section_keys import legal_keys, sections_at, tags, without, without_tags
 from stages.params.select_params import SelectParams
+from stages.params.task_params import LEGAL_TEXTS
 from stages.yaml_text import Node, document_in
 
 PARAMS_PATH = Path("params.yaml")
@@ -244,10 +245,7 @@ def _explain(kind: type[Section], source: str, fault: Mapping[str, Any]) -> str:
 def _of_key(fault: Mapping[str, Any]) -> str:
     """Return what is wrong with a key of a mapping, such as the name of a parent."""
     if fault["type"] == "string_pattern_mismatch":
-        return (
-            "not a legal name. Take letters, digits, dots, hyphens and underscores, 64 at most, a "
-            "letter or digit first."
-        )
+        return f"not a legal name. {_words(fault).capitalize()}."
     if isinstance(fault["input"], str):
         return f"a key is {fault['input']!r:.200}: {_words(fault)}."
     return (
@@ -258,6 +256,8 @@ def _of_key(fault: Mapping[str, Any]) -> str:
 
 def _words(fault: Mapping[str, Any]) -> str:
     """Return what to give instead of a value that pydantic refuses."""
+    if fault["type"] == "string_pattern_mismatch":
+        return LEGAL_TEXTS[fault["ctx"]["pattern"]]
     words = _WORDS.get(fault["type"])
     if words is None:
         return str(fault["msg"]).removeprefix("Value error, ")

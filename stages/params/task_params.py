@@ -20,7 +20,16 @@ from stages.params.section import (
 )
 from stages.templates import never_shows
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_URL = r"^https?://[^\s@]+$"
+_SCORER = r"^[^:]+\.py:[A-Za-z_]\w*$"
+LEGAL_TEXTS = {  # in words, by the pattern that a text must match
+    _NAME: "take letters, digits, dots, hyphens and underscores, 64 at most, a letter or digit "
+    "first",
+    _URL: "give an address that begins with http:// or https://, without a user's name in it",
+    _SCORER: "give FILE.py:FUNCTION",
+}
+Name = Annotated[str, Field(pattern=_NAME)]
 
 DATA_FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
@@ -41,7 +50,7 @@ class ColumnParams(Section):
 class JudgeParams(Section):
     """A language model that grades answers, behind an OpenAI-compatible address."""
 
-    url: str = Field(pattern=r"^https?://[^\s@]+$")
+    url: str = Field(pattern=_URL)
     model: Text
     prompt: str
     scale: Bounds = (0.0, 10.0)
@@ -90,7 +99,7 @@ class TaskParams(Section):
     metric: Text | None = None
     filter: Text | None = None
     decimal: Literal[".", ","] = "."
-    scorer: str | None = Field(default=None, pattern=r"^[^:]+\.py:[A-Za-z_]\w*$")
+    scorer: str | None = Field(default=None, pattern=_SCORER)
     judge: JudgeParams | None = None
     language: Text | None = None
     gen_kwargs: Arguments = {}

@@ -17,7 +17,7 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 from dvc_data.hashfile.hash_info import HashInfo
 
-from stages.errors import LineageError
+from stages.errors import LineageError, words_of
 from stages.files import check_writable, text_in
 from stages.hashing import canonical_json
 from stages.json_text import json_in
@@ -256,7 +256,9 @@ class CandidateStore:
         try:
             result = move([HashInfo("md5", name) for name in sorted(names)])
         except DvcException as error:
-            raise LineageError(f"store, {direction}: {error}") from error
+            raise LineageError(
+                f"store, {direction}: {words_of(error)}. Check the remote by `dvc remote list`."
+            ) from error
         if result.failed:
             raise LineageError(
                 f"store, {direction}: {len(result.failed)} of {len(names)} objects failed; the "

@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_data.index.index import DataIndexError
 
-from stages.errors import GermlineError, LineageError
+from stages.errors import GermlineError, LineageError, words_of
 from stages.json_text import json_in
 from stages.store.entries import Entries
 from stages.store.objects import Objects
@@ -37,7 +37,10 @@ def start_project(folder: Path, settings: Mapping[str, str], *, is_inside: bool)
                 section, _, option = name.partition(".")
                 config.setdefault(section, {})[option] = value
     except (DvcException, OSError) as error:
-        raise GermlineError(f"{folder}: DVC cannot make a project of it: {error}") from error
+        raise GermlineError(
+            f"{folder}: DVC cannot make a project of it: {words_of(error)}. Remove the "
+            "cause and run the command again."
+        ) from error
 
 
 def opened(root: Path) -> Repo:

@@ -14,7 +14,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_data.hashfile.tree import Tree
 
-from stages.errors import LineageError
+from stages.errors import LineageError, words_of
 from stages.files import text_of
 from stages.json_text import read_json
 from stages.store.dvc_project import opened
@@ -104,9 +104,8 @@ def compare_stages(root: Path = Path()) -> LockedStages:
                 locked = given.hash_info.value if given.hash_info else {}
                 params.append((stage.addressing, str(given), locked, given.read_params()))
     except Exception as error:  # of a lock of other types DVC fails in many ways
-        reason = str(error).rstrip(".") or type(error).__name__
         raise LineageError(
-            f"dvc.yaml and {LOCK_FILE}: {reason:.400}. Restore them with git."
+            f"dvc.yaml and {LOCK_FILE}: {words_of(error)}. Restore them with git."
         ) from error
     return LockedStages(tuple(unlocked), tuple(params))
 

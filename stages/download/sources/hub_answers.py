@@ -23,7 +23,7 @@ from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-d
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from stages.download.sources.transfer_threads import WrongBytesError
-from stages.errors import CheckpointError
+from stages.errors import CheckpointError, words_of
 from stages.retry_after import asked_wait_s
 
 T = TypeVar("T")
@@ -138,12 +138,12 @@ def _explain(error: Exception) -> str:
             "can be reached, with the same HF_HOME: a commit that is whole in the cache is found."
         )
     if isinstance(error, HFValidationError):
-        return f"not a legal repository name: {error}. Write ORG/NAME@REVISION."
+        return f"not a legal repository name: {words_of(error)}. Write ORG/NAME@REVISION."
     if isinstance(error, HfHubHTTPError):
         return _explain_answer(error)
     if isinstance(error, (FileMetadataError, OddAnswerError, httpx2.TooManyRedirects)):
         is_bare = isinstance(error, FileMetadataError)
-        oddity = "it names no commit, ETag or size" if is_bare else str(error).rstrip(".")
+        oddity = "it names no commit, ETag or size" if is_bare else words_of(error)
         return f"{endpoint()} answers, but not as a hub does: {oddity}. {_CHECK_WAY}"
     if isinstance(error, BrokenOffError):
         return f"{endpoint()} broke off {error}. Check the network, {_AGAIN}"

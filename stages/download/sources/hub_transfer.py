@@ -43,6 +43,7 @@ from stages.download.sources.transfer_threads import (
     TransferThreads,
     WrongBytesError,
 )
+from stages.errors import words_of
 from stages.hashing import file_hash
 
 # So much is lost of a file that is cut, and the bar moves by it: huggingface_hub's is 10 MB.
@@ -170,7 +171,7 @@ class HubTransfer:
         try:
             self._by_library(name, counter)
         except (httpx2.HTTPError, ConnectionError, RuntimeError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            reason = words_of(error)
             raise BrokenOffError(
                 f"at {name}, which Xet's storage did not give: {reason}; HF_HUB_DISABLE_XET=1 in "
                 "the environment does without it"

@@ -14,6 +14,8 @@ from stages.licences import CARD
 
 ADAPTER_CONFIG = "adapter_config.json"
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the first that exists
+# config.jsn and conifg.json are 0.9 like config.json and more, adapter_config.json is 0.73.
+_MISSPELT = 0.8
 
 
 def model_files(
@@ -79,8 +81,9 @@ def _matching(listed: list[str], patterns: tuple[str, ...]) -> list[str]:
 
 def _check_config(listed: list[str], config: str, what: str) -> None:
     if config not in listed:
+        own = [name for name in listed if "/" not in name]  # not those of models in its folders
         raise CheckpointError(
-            f"holds no {config}, so it is not {what}.{nearest(config, listed)} "
+            f"holds no {config}, so it is not {what}.{nearest(config, own, least=_MISSPELT)} "
             f"It holds: {', '.join(listed[:8]) or 'nothing'}."
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError, ParamsError, at
+from stages.errors import EvaluationError, ParamsError, at, kind_and_words
 from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
@@ -114,7 +114,7 @@ class NativeLM:
         except Exception as error:
             raise EvaluationError(
                 f"{asked.items[0]} and the rest of its task: {self._model_params.model} cannot "
-                f"answer: {type(error).__name__}: {error}. See {self._key}.model_args "
+                f"answer: {kind_and_words(error)}. See {self._key}.model_args "
                 "and gen_kwargs."
             ) from error
         check_answers(asked, answers)
@@ -131,8 +131,8 @@ class NativeLM:
 
     def _not_loaded(self, error: Exception) -> str:
         return (
-            f"{self._key}: {self._model_params.model} cannot be loaded: {type(error).__name__}: "
-            f"{error}. See {self._key}.model_args."
+            f"{self._key}: {self._model_params.model} cannot be loaded: "
+            f"{kind_and_words(error)}. See {self._key}.model_args."
         )
 
 

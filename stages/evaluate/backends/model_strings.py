@@ -4,7 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, kind_and_words
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.hashing import file_hash, nearest
 from stages.params.model_params import ModelParams
@@ -39,7 +39,7 @@ def model_class(name: str) -> Any:
             return get_model(name)
         except Exception as error:
             raise EvaluationError(
-                f"model {name} cannot be imported: {type(error).__name__}: {error}. "
+                f"model {name} cannot be imported: {kind_and_words(error)}. "
                 "Install what it needs; vllm with pip install '.[vllm]' in a checkout of germline."
             ) from error
 

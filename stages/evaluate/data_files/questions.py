@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from stages.errors import words_of
 from stages.evaluate.data_files.tables import Row, Table
 from stages.evaluate.measures.number_reading import numbers
 from stages.evaluate.quiet_lm_eval import sandboxed
@@ -242,7 +243,7 @@ def _refuse_twice(task_params: TaskParams, table: Table, items: Mapping[int, Ite
             shown = asked_by(task_params, item)
         except Exception as error:
             raise table.fault(
-                f"template: {str(error).rstrip('.')}. It may name the columns: {', '.join(item)}.",
+                f"template: {words_of(error)}. It may name the columns: {', '.join(item)}.",
                 number,
             ) from error
         if shown in first:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.files import inside_project, text_of
 from stages.json_text import json_in, read_json
 
@@ -49,7 +49,7 @@ def read_table(name: str) -> Table:
             "the file there or fix the path."
         ) from error
     except (ValueError, csv.Error, OSError) as error:
-        raise EvaluationError(f"{name}: {error}. Fix the file there.") from error
+        raise EvaluationError(f"{name}: {words_of(error)}. Fix the file there.") from error
     if not rows:
         raise EvaluationError(f"{name}: holds no rows. A task needs one row for each item.")
     return Table(name, rows, tuple(dict.fromkeys(c for row in rows.values() for c in row)))
@@ -128,7 +128,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Row]]:
     try:
         rows = pq.read_table(path).to_pylist()
     except pa.ArrowException as error:
-        raise ValueError(f"not Parquet: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"not Parquet: {words_of(error)}") from error
     yield from enumerate(rows, start=1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.evaluate.tasks.catalogue import TASK_FILES, Catalogue, file_config
 
 _OWN_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag"}
@@ -39,7 +39,7 @@ class TaskGroup:
         except (TypeError, ValueError) as error:
             raise EvaluationError(
                 f"group {self.name}: its aggregate_metric_list cannot be read: "
-                f"{str(error).rstrip('.')}. Fix the group's file."
+                f"{words_of(error)}. Fix the group's file."
             ) from error
 
     def all_groups(self) -> Iterator["TaskGroup"]:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
-from stages.errors import EvaluationError, ParamsError, at
+from stages.errors import EvaluationError, ParamsError, at, words_of
 from stages.evaluate.measures import answer_files, judge_client
 from stages.evaluate.measures.judge_client import Question
 from stages.evaluate.measures.measured_answer import Answer
@@ -34,7 +34,7 @@ class Judge:
         try:
             self._prompt = sandbox().from_string(params.prompt)
         except TemplateError as error:
-            raise EvaluationError(f"judge.prompt: {error}. Fix the template.") from error
+            raise EvaluationError(f"judge.prompt: {words_of(error)}. Fix the template.") from error
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Judge:
             return self._prompt.render({**answer.item, _ANSWER: answer.text})
         except Exception as error:
             raise ParamsError(  # the same for every candidate: the run ends
-                f"judge.prompt: {str(error).rstrip('.')}. It may name {_ANSWER} and "
+                f"judge.prompt: {words_of(error)}. It may name {_ANSWER} and "
                 f"the item's columns: {', '.join(map(str, answer.item))}."
             ) from error
 
@@ -102,8 +102,8 @@ class Judge:
             is_shown = shows(self._prompt, item, _ANSWER)
         except SecurityError as error:
             raise ParamsError(
-                f"judge.prompt: {error}. A template may show columns and the answer, and "
-                "reach nothing else."
+                f"judge.prompt: {words_of(error)}. A template may show columns and the answer, "
+                "and reach nothing else."
             ) from error
         except Exception:  # noqa: BLE001  told when the real answer is filled in
             return

@@ -15,7 +15,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from stages.errors import GermlineError, ParamsError, ServiceError
+from stages.errors import GermlineError, ParamsError, ServiceError, words_of
 from stages.evaluate.measures import answer_files
 from stages.params.task_params import JudgeParams
 from stages.retry_after import asked_wait_s
@@ -128,7 +128,7 @@ class _Asking:
             ) from error
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ParamsError(
-                f"judge.url: {self._params.url}: {error}. Give an address such as "
+                f"judge.url: {self._params.url}: {words_of(error)}. Give an address such as "
                 "https://api.example.com/v1."
             ) from error
         return answer_files.keep(question.key, verdict)
@@ -233,10 +233,10 @@ def _trouble(error: httpx.RequestError) -> str:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return type(error).__name__
     if isinstance(error, httpx.RemoteProtocolError):
-        return f"the server's reply is broken off, or is not HTTP ({error})"
+        return f"the server's reply is broken off, or is not HTTP ({words_of(error)})"
     if isinstance(error, httpx.NetworkError):  # of reading, writing and closing, often empty
         return "the connection broke off"
-    return f"the request failed ({error or type(error).__name__})"
+    return f"the request failed ({words_of(error)})"
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, kind_and_words
 from stages.evaluate.data_files.tables import project_file
 from stages.evaluate.measures.measured_answer import Answer
 from stages.evaluate.own_python.python_state import TEXTS, refuse_memory, state_of
@@ -51,7 +51,7 @@ class UserScorer:
         except BaseException as error:
             self._process.pass_on(error)
             raise EvaluationError(
-                f"{answer.where}: scorer {self._path}: {type(error).__name__}: {error}"
+                f"{answer.where}: scorer {self._path}: {kind_and_words(error)}"
                 f"{self._line_of(error)}. It gets the item and the answer's text and returns a "
                 "number; fix it."
             ) from error
@@ -109,7 +109,7 @@ class UserScorer:
         except BaseException as error:
             self._process.pass_on(error)
             raise EvaluationError(
-                f"scorer {self._path}: cannot be loaded: {type(error).__name__}: {error}"
+                f"scorer {self._path}: cannot be loaded: {kind_and_words(error)}"
                 f"{self._line_of(error)}. Fix the file."
             ) from error
         function = getattr(module, self._function_name, None)

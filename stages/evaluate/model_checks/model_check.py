@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.errors import EvaluationError, Faults
+from stages.errors import EvaluationError, Faults, words_of
 from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.tasks.suite import Suite
@@ -59,7 +59,7 @@ def _opened(folder: Path, params: EvaluateParams, faults: Faults) -> "Weightless
             raise error from error.__cause__
         faults.add(
             f"evaluate.model_args: {_ATTENTION} is {params.model_args[_ATTENTION]!r}, which the "
-            f"model does not take: {str(error.__cause__).strip().rstrip('.')}. Take sdpa or "
+            f"model does not take: {words_of(error.__cause__ or error)}. Take sdpa or "
             "eager, or remove it, so that transformers chooses."
         )
         return model

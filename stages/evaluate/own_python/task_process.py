@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stages.errors import EvaluationError, GermlineError
+from stages.errors import EvaluationError, GermlineError, kind_and_words
 from stages.evaluate.own_python.building_faults import fault_of_disk, missing_module
 from stages.evaluate.own_python.process_settings import (
     read_settings,
@@ -109,7 +109,7 @@ class TaskProcess:
         except BaseException as error:
             self.pass_on(error)
             refusal = fault_of_disk(error) or missing_module(error)
-            said = f"{_said(error)}. {remedy}" if refusal is None else refusal
+            said = f"{kind_and_words(error)}. {remedy}" if refusal is None else refusal
             raise EvaluationError(f"{where}: {said}") from error
 
     def contained(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -260,9 +260,3 @@ def _no_end_by_force() -> Iterator[None]:
 def asks_to_end(error: BaseException | None) -> bool:
     """Return whether ``error`` is an attempt to end the process, not a fault of an answer."""
     return error is not None and not isinstance(error, Exception)
-
-
-def _said(error: BaseException) -> str:
-    text = str(error).strip()
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return what.rstrip(".")

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import GenerationConfig, GenerationMixin
 from transformers.generation import GenerationMode
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.evaluate.resident.generation import RowByRow
 from stages.evaluate.resident.tree_attention import are_close
 
@@ -138,7 +138,7 @@ def blame(
     ``run`` generates, with other arguments than the task's if it is given some.
     """
     names = ", ".join(sorted(_own(model.generation_config)))
-    fault = str(error).strip().rstrip(".")
+    fault = words_of(error)
     with _plain(model):
         if _succeeds(lambda: run(None)):
             return EvaluationError(

@@ -19,7 +19,7 @@ from typing import Any, Self
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from torch import Tensor
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, at, kind_and_words
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.backends.backend import Note, say_nothing
@@ -93,11 +93,12 @@ class ResidentLM(TextLM):
                 device=params.device,
                 **model_args(params.model_args, params.device),
             )
-        except EvaluationError as error:
-            raise EvaluationError(f"model {folder.name}: {error}") from error
+        except EvaluationError:
+            with at(f"model {folder.name}"):
+                raise
         except Exception as error:
             raise EvaluationError(
-                f"model {folder.name}: cannot be loaded: {type(error).__name__}: {error}. "
+                f"model {folder.name}: cannot be loaded: {kind_and_words(error)}. "
                 "A model folder holds config.json, weights and a tokenizer; see also "
                 "evaluate.model_args."
             ) from error

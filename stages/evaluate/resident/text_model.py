@@ -18,7 +18,7 @@ from lm_eval.models.utils import (
 from torch import Tensor
 from transformers import LogitsProcessorList, StoppingCriteriaList
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.evaluate.resident.decoding import (
     Together,
     blame,
@@ -75,7 +75,7 @@ class TextLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         except ValueError as error:
             raise EvaluationError(
                 f"{request.item}: transformers refuses its generation arguments: "
-                f"{str(error).strip().rstrip('.')}. Fix generation_kwargs in the task's file, or "
+                f"{words_of(error)}. Fix generation_kwargs in the task's file, or "
                 "evaluate.gen_kwargs."
             ) from error
         rules = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from stages.errors import EvaluationError
+from stages.errors import EvaluationError, words_of
 from stages.evaluate.tasks.task_hash import item_id
 from stages.templates import sandbox
 
@@ -25,7 +25,7 @@ def question_keys(task: str, template: str, documents: Iterable[Any]) -> dict[st
     try:
         compiled = sandbox().from_string(template)
     except TemplateError as error:
-        raise _fault(task, f"{template!r} is not a template: {error}") from error
+        raise _fault(task, f"{template!r} is not a template: {words_of(error)}") from error
     keys = {}
     for number, document in enumerate(documents, 1):
         columns = dict(document)
@@ -34,7 +34,7 @@ def question_keys(task: str, template: str, documents: Iterable[Any]) -> dict[st
             is_column = template in columns
             key = str(columns[template] if is_column else compiled.render(**columns))
         except Exception as error:  # a template may raise anything
-            raise _fault(task, f"document {number}: {error}", columns) from error
+            raise _fault(task, f"document {number}: {words_of(error)}", columns) from error
         if not key.strip() or (key == template and not is_column):
             raise _fault(task, f"document {number}: the key is {key!r}", columns)
         keys[item_id(document)] = key
@@ -44,6 +44,6 @@ def question_keys(task: str, template: str, documents: Iterable[Any]) -> dict[st
 def _fault(task: str, what: str, columns: Mapping[str, Any] | None = None) -> EvaluationError:
     named = f" Its columns: {', '.join(columns)}." if columns else ""
     return EvaluationError(
-        f"task {task}, question_key: {what.rstrip('.')}. Give a column, or a template over the "
+        f"task {task}, question_key: {what}. Give a column, or a template over the "
         f"columns whose text is the same for items that ask the same.{named}"
     )

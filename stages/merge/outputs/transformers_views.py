@@ -6,7 +6,7 @@ layer) as parts of one. Its own conversion, run backwards on views of the weight
 
 from torch import Tensor, nn
 
-from stages.errors import RecipeError
+from stages.errors import RecipeError, kind_and_words
 
 _ADVICE = "Write the child as a model folder and load that."
 
@@ -37,7 +37,7 @@ def residence(model: nn.Module) -> dict[str, Tensor]:
     except Exception as error:
         raise RecipeError(
             f"resident model {type(model).__name__}: transformers cannot say where its weights "
-            f"belong in a checkpoint: {type(error).__name__}: {error}. {_ADVICE}"
+            f"belong in a checkpoint: {kind_and_words(error)}. {_ADVICE}"
         ) from error
     homes = {t.untyped_storage().data_ptr() for t in state.values()}
     views = {

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import SINGLE
-from stages.errors import RecipeError
+from stages.errors import RecipeError, words_of
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
 from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
@@ -216,8 +216,8 @@ class Trial:
             model(**PROBE)
         except Exception as error:
             raise RecipeError(
-                f"model_type {self._name}: a small model of it does not run: {error}. Leave "
-                "gains out."
+                f"model_type {self._name}: a small model of it does not run: {words_of(error)}. "
+                "Leave gains out."
             ) from error
         finally:
             for handle in handles:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from stages.checkpoint.model_config.config_reading import read_config, silenced
-from stages.errors import RecipeError
+from stages.errors import RecipeError, kind_and_words, words_of
 from stages.merge.architecture.layer_kinds import (
     OVERRIDES,
     entry_lists,
@@ -85,10 +85,9 @@ def small_copy(config: Mapping[str, Any]) -> nn.Module:
     except RecipeError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
         raise RecipeError(
             f"transformers cannot make a small model of model_type {kind} to try gains on: "
-            f"{type(error).__name__}: {reason.rstrip('.')}. Leave gains out."
+            f"{kind_and_words(error)}. Leave gains out."
         ) from error
     return randomised(model.double().eval())
 
@@ -151,7 +150,7 @@ def without_last_layer(model: nn.Module) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             shorter: nn.Module = AutoModel.from_config(type(config)(**said), **PLAIN)
     except Exception as error:
-        raise RecipeError(f"no shorter model of {config.model_type}: {error}") from error
+        raise RecipeError(f"no shorter model of {config.model_type}: {words_of(error)}") from error
     return shorter.double().eval()
 
 

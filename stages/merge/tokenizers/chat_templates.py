@@ -9,7 +9,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stages.checkpoint.reader import Checkpoint
 from stages.checkpoint.safetensors_header import read_json
-from stages.errors import CheckpointError, RecipeError
+from stages.errors import CheckpointError, RecipeError, words_of
 from stages.files import text_of
 from stages.hashing import nearest
 
@@ -121,7 +121,9 @@ def template_in(folder: Path) -> str | None:
                 named = {entry["name"]: entry["template"] for entry in template}
                 template = named.get("default")
         except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: damaged: {error}. Fetch the model again.") from error
+            raise CheckpointError(
+                f"{path}: damaged: {words_of(error)}. Fetch the model again."
+            ) from error
         if isinstance(template, str):
             return template
     return None

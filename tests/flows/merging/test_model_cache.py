@@ -113,17 +113,26 @@ def test_what_was_fetched_by_branch_is_found_offline(
         ("./oen", "no such folder. Did you mean 'one'?"),
         ("one@main", "is a folder, which has no revisions"),
         ("one+two", "two"),
-        ("empty", "holds no config.json"),
+        ("empty", "holds no config.json, so it is not a model. It holds: conversion.jsonl"),
     ],
 )
 @pytest.mark.usefixtures("here")
 def test_models_that_are_not_there_aresaid_by(model: str, message: str) -> None:
     """The message names the file, the model, and what is next to it."""
     Path("empty").mkdir()
+    Path("empty/conversion.jsonl").touch()  # not a config.json with another spelling
     text = f"merge_method: passthrough\nmodels: [{{model: {model}}}]"
     result = merged(text, code=1)
     assert message in result.stderr.replace("\n", " ")
     assert f"merge.yml: {model}" in result.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_name_that_no_repository_can_have_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's library refuses it before anything is sent, in a sentence of its own."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    result = merged("merge_method: passthrough\nmodels: [{model: org--x/one}]", code=1)
+    assert "in repo_id: 'org--x/one'. Write ORG/NAME@REVISION. There is" in result.stderr
 
 
 @pytest.mark.parametrize("cache", ["file/cache", "/proc/no-such-process/cache"])
