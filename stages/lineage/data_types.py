@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+RecipeId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
 
 class _Data(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
@@ -41,7 +43,7 @@ class RowData(_Data):
     """A row of the lineage; its recipe is checked by the recipe's own reader."""
 
     name: str
-    id: str
+    id: RecipeId
     generation: int
     ancestors: list[str]
     genes: dict[str, float]
@@ -70,7 +72,7 @@ class ShortlistedData(_Data):
     """A candidate on the shortlist."""
 
     name: str
-    id: str
+    id: RecipeId
     genes: dict[str, float]
     search_fitness: float
     validation_fitness: float | None
@@ -117,4 +119,7 @@ def check_data(kind: type[BaseModel], data: object) -> None:
         legal = str(fault["msg"]).replace("Input should be", "it must be")
         if fault["type"] == "model_type":  # pydantic would name the class
             legal = "it must be an object"
+        if fault["type"] == "string_pattern_mismatch":
+            size = len(fault["input"])
+            legal = f"it must be a recipe's hash, 64 digits of 0-9 and a-f, and has {size} signs"
         raise ValueError(f"{key or 'it'} is {fault['input']!r:.60}; {legal}") from error

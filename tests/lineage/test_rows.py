@@ -87,6 +87,19 @@ def test_damage_is_reported_by_line(tmp_path: Path, damage: str) -> None:
     assert "line 1" not in str(raised.value)
 
 
+@pytest.mark.parametrize("odd", ["g" * 64, "a" * 63, "A" * 64, "a" * 64 + "\n", ""])
+def test_an_id_that_is_no_hash_is_damage(tmp_path: Path, odd: str) -> None:
+    """Its line, what is there, what is legal and what to do are said, on one line."""
+    path = tmp_path / "genomes.jsonl"
+    write_rows(path, [_ok(0, 1), replace(_ok(0, 2), id=odd)])
+    with pytest.raises(LineageError) as raised:
+        read_rows(path)
+    said = f"{path}, line 2: not a row of the lineage (id is {odd!r:.60}; it must be a recipe's "
+    assert str(raised.value).startswith(said)
+    assert f"64 digits of 0-9 and a-f, and has {len(odd)} signs)" in str(raised.value)
+    assert 1 == len(str(raised.value).splitlines())
+
+
 def test_a_row_may_not_contradict_itself(tmp_path: Path) -> None:
     """A failed row with a fitness is damage."""
     path = tmp_path / "genomes.jsonl"

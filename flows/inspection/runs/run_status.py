@@ -1,9 +1,9 @@
 """How far a run is, or how the last one ended: read from files, so that nothing disturbs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.inspection.row_scores import best_by_task
 from flows.inspection.runs.page_so_far import PAGE_SO_FAR
@@ -14,6 +14,8 @@ from stages.errors import LineageError
 from stages.files import text_in
 from stages.json_text import json_in
 from stages.lineage.rows import LINEAGE, Row, finished
+
+R = TypeVar("R")
 
 PAGE = Path("reports/index.html")
 _RECENT = 20  # records of candidates that tell the present speed
@@ -96,7 +98,7 @@ def page_to_look_at(folder: Path) -> Path | None:
 
 
 def _progress(folder: Path) -> StageProgress | None:
-    records = _records(folder / RUN_LOG)
+    records = _records(folder / RUN_LOG, dict[str, Any])
     starts = [number for number, one in enumerate(records) if one["event"] == "begin"]
     if not starts:
         return None
@@ -105,7 +107,7 @@ def _progress(folder: Path) -> StageProgress | None:
     generations = [one for one in rest if one["event"] == "generation"]
     end = next((one for one in rest if one["event"] == "end"), None)
     is_search = begin["stage"] == "evolve"
-    rows = _records(folder / JOURNAL, begin["journal_bytes"]) if is_search else []
+    rows = _records(folder / JOURNAL, Row.from_dict, begin["journal_bytes"]) if is_search else []
     done = counts[-1][1] if counts else 0
     is_whole = end is not None and end["stopped_by"] is None  # perhaps with fewer than expected
     last = generations[-1] if generations else {}
@@ -121,7 +123,7 @@ def _progress(folder: Path) -> StageProgress | None:
         seconds_left=_left(counts, begin["total"]),
         computed=last.get("computed"),
         looked_up=last.get("looked_up"),
-        rows=tuple(Row.from_dict(one) for one in rows),
+        rows=tuple(rows),
     )
 
 
@@ -134,8 +136,10 @@ def _left(counts: Sequence[tuple[float, int]], total: int) -> float | None:
     return (total - last) * (last_s - first_s) / (last - first)
 
 
-def _records(path: Path, offset: int = 0) -> list[Mapping[str, Any]]:
-    """Return the whole lines after ``offset``; a last line that is being written is left out.
+def _records(path: Path, read: Callable[[Any], R], offset: int = 0) -> list[R]:
+    """Return what ``read`` makes of the whole lines after ``offset``.
+
+    A last line that is being written is left out.
 
     Raises:
         LineageError: a line is damaged.
@@ -145,11 +149,11 @@ def _records(path: Path, offset: int = 0) -> list[Mapping[str, Any]]:
     with path.open("rb") as file:
         file.seek(offset)
         lines = file.read().split(b"\n")[:-1]
-    records: list[Mapping[str, Any]] = []
+    records = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(dict(json_in(text_in(line))))
-        except (ValueError, TypeError) as error:
+            records.append(read(json_in(text_in(line))))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise LineageError(
                 f"{path}, line {number} after byte {offset}: not a record ({error}). It is only a "
                 "log: move it away."

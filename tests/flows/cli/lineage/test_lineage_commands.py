@@ -54,6 +54,36 @@ def test_list_prints_a_table_json_and_csv() -> None:
     germline("lineage", "list", "--csv", "--json", code=2)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lineage", "list"),
+        ("lineage", "show", "g00-c00"),
+        ("lineage", "diff", "g00-c00", "g00-c01"),
+        ("lineage", "ancestors", CHAMPION),
+        ("lineage", "export", "rows.csv"),
+        ("export", CHAMPION),
+        ("materialize", "g00-c00", "out"),
+        ("compare", ".", "."),
+        ("status",),
+    ],
+    ids=" ".join,
+)
+def test_an_id_that_is_no_hash_ends_every_command(
+    at_run: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """What reads the lineage says the file, the line, what is there, what is legal, what to do."""
+    monkeypatch.chdir(at_run)
+    for path in at_run.glob("data/*/genomes.jsonl"):
+        first, *rest = path.read_text().splitlines(keepends=True)
+        path.write_text(first.replace('"id":"', '"id":"no-hash-', 1) + "".join(rest))
+    said = germline(*words, code=1).stderr.splitlines()
+    assert 1 == len(said)
+    assert f"{LINEAGE}/genomes.jsonl, line 1: not a row of the lineage (id is 'no-hash-" in said[0]
+    assert "64 digits of 0-9 and a-f" in said[0]
+    assert "restore it with `dvc checkout`" in said[0]
+
+
 @pytest.mark.usefixtures("at_run")
 def test_show_says_all_that_is_known() -> None:
     """Scores with errors and items, genes, inputs, recipe, cost and the commands to rebuild it."""

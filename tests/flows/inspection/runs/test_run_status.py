@@ -1,6 +1,7 @@
 """How far a run is: told from files that it writes, whole or torn, alive or killed."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def test_a_damaged_log_is_named() -> None:
     begun(3)
     RUN_LOG.write_text("[]\nx\n")
     with pytest.raises(LineageError, match=r"log.jsonl, line 2 .*not a record .* move it away"):
+        status_of(Path())
+
+
+def test_a_damaged_row_of_the_journal_is_named() -> None:
+    """The journal is only a log, whose rows are read while a search runs."""
+    begun(3)
+    JOURNAL.write_bytes(re.sub(rb'"id":".', b'"id":"x', JOURNAL.read_bytes()))
+    with pytest.raises(LineageError, match=r"line 1 after .*not a record \(id is 'x.*it must be"):
         status_of(Path())
 
 
