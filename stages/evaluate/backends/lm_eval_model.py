@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from stages.errors import EvaluationError, ParamsError, at, kind_and_words
+from stages.errors import EvaluationError, GermlineError, ParamsError, at, kind_and_words
 from stages.evaluate.backends.backend import Note, say_nothing
 from stages.evaluate.backends.model_strings import loads_folders, model_class
 from stages.evaluate.backends.weight_reloading import ENVIRONMENT, RELOADERS
+from stages.evaluate.model_checks.whole_weights import WholeWeights
 from stages.evaluate.quiet_lm_eval import sealed
 from stages.evaluate.resident.requests import Request
 from stages.params.model_params import ModelParams
@@ -40,7 +41,7 @@ class NativeLM:
             EvaluationError: lm_eval has no such model.
         """
         with at(key):
-            self._class = model_class(model_params.model)
+            self._class = _whole(model_class(model_params.model))
         self._model_params = model_params
         self._device = device
         self._batch_size = batch_size
@@ -130,10 +131,19 @@ class NativeLM:
         return self._class.create_from_arg_obj(given)
 
     def _not_loaded(self, error: Exception) -> str:
+        if isinstance(error, GermlineError):
+            return f"{self._key}: {error}"
         return (
             f"{self._key}: {self._model_params.model} cannot be loaded: "
             f"{kind_and_words(error)}. See {self._key}.model_args."
         )
+
+
+def _whole(kind: Any) -> Any:
+    """Return lm_eval's class, that of transformers as one that refuses folders without weights."""
+    from lm_eval.models.huggingface import HFLM
+
+    return type(kind.__name__, (WholeWeights, kind), {}) if issubclass(kind, HFLM) else kind
 
 
 def check_answers(asked: Asked, answers: Sequence[Any]) -> None:

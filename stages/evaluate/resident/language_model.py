@@ -19,10 +19,11 @@ from typing import Any, Self
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from torch import Tensor
 
-from stages.errors import EvaluationError, at, kind_and_words
+from stages.errors import EvaluationError, kind_and_words
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.arguments.lm_eval_arguments import model_args
 from stages.evaluate.backends.backend import Note, say_nothing
+from stages.evaluate.model_checks.whole_weights import WholeWeights
 from stages.evaluate.resident.kept_states import KeptStates
 from stages.evaluate.resident.out_of_memory import in_halves
 from stages.evaluate.resident.prefix_trees import rows_of
@@ -33,7 +34,7 @@ from stages.evaluate.resident.tree_attention import check_rotations, read_logits
 from stages.params.evaluate_params import EvaluateParams
 
 
-class ResidentLM(TextLM):
+class ResidentLM(WholeWeights, TextLM):
     """HFLM on a resident model: prepares requests once, answers them for every candidate."""
 
     states: KeptStates
@@ -49,29 +50,6 @@ class ResidentLM(TextLM):
         model = cls.loaded(folder, params)
         model._probe()  # noqa: SLF001
         return model
-
-    def _create_model(self, pretrained: str, **arguments: Any) -> None:
-        """Load the model as HFLM does, unless its folder lacks weights or has those of another.
-
-        transformers makes up random ones for these, so that the scores would mean nothing.
-
-        Raises:
-            EvaluationError: the folder lacks weights, or one has another shape than its config.
-        """
-        asked = {"output_loading_info": True, "ignore_mismatched_sizes": True}
-        super()._create_model(pretrained, **{**arguments, **asked})
-        self._model, loading = self._model
-        for name, of_file, of_config in sorted(loading["mismatched_keys"]):
-            raise EvaluationError(
-                f"tensor {name} has shape {list(of_file)}, by its config.json {list(of_config)}. "
-                "The two are of different models: fetch or save the model again."
-            )
-        missing = sorted(loading["missing_keys"])
-        if missing:
-            raise EvaluationError(
-                f"its weights lack {_first_of(missing)}, for which transformers would make up "
-                "random numbers. Fetch or save the model again, with all its weights."
-            )
 
     def _probe(self) -> None:
         """Find what the loaded model may read together."""
@@ -93,9 +71,8 @@ class ResidentLM(TextLM):
                 device=params.device,
                 **model_args(params.model_args, params.device),
             )
-        except EvaluationError:
-            with at(f"model {folder.name}"):
-                raise
+        except EvaluationError:  # of weights that lack
+            raise
         except Exception as error:
             raise EvaluationError(
                 f"model {folder.name}: cannot be loaded: {kind_and_words(error)}. "
@@ -242,9 +219,3 @@ class ResidentLM(TextLM):
                 f"tokenizer: gives token {int(batch.max())}, the model has {size} embeddings. "
                 "Take the tokenizer that belongs to the model (merge.tokenizer)."
             )
-
-
-def _first_of(names: Sequence[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}"

@@ -1,5 +1,6 @@
 """Models by lm_eval's model string, against the resident one on the same weights."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from stages.evaluate.evaluator import Evaluator
 from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Evaluation
 from stages.params.evaluate_params import EvaluateParams
+from stages.params.model_params import ModelParams
 
 pytestmark = pytest.mark.usefixtures("at_project")
 
@@ -105,6 +107,24 @@ def test_nan_weights_are_a_failure_that_names_the_item(
     save_file(broken, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(EvaluationError, match=r"task colours, item [0-9a-f]{16}: .* is nan"):
         stage.run(tmp_path, make_params("colours", backend=HF), "search")
+
+
+def test_a_model_that_lacks_weights_is_refused(
+    make_params: MakeParams, model_folder: Path, tmp_path: Path
+) -> None:
+    """As by the resident model, for candidates and references: it is no candidate's fault."""
+    folder = shutil.copytree(model_folder, tmp_path / "gap")
+    tensors = load_file(folder / "model.safetensors")
+    gap = next(name for name in tensors if name.endswith("q_proj.weight"))
+    rest = {name: tensor for name, tensor in tensors.items() if name != gap}
+    save_file(rest, folder / "model.safetensors", {"format": "pt"})
+    said = rf"^evaluate.backend: model gap: its weights lack \S*{gap}, for which transformers would make up"
+    with pytest.raises(ParamsError, match=said):
+        stage.run(folder, make_params("colours", backend=HF), "search")
+    asked = ModelParams(model="hf", model_args={"pretrained": str(folder)})
+    reference = NativeLM(asked, "evaluate.references.gap", device="cpu", batch_size=1)
+    with pytest.raises(EvaluationError, match=r"^evaluate.references.gap: model gap: its weights lack"):
+        reference.open()
 
 
 @pytest.mark.parametrize(
