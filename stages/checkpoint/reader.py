@@ -114,7 +114,9 @@ def info_of(tensor: Tensor) -> TensorInfo:
         CheckpointError: safetensors has no such dtype.
     """
     if tensor.dtype not in _SPELLING:
-        raise CheckpointError(f"tensor of {tensor.dtype}: legal are {', '.join(DTYPES)}.")
+        raise CheckpointError(
+            f"tensor of {tensor.dtype}: legal are {', '.join(DTYPES)}. Save it as one of them."
+        )
     return TensorInfo(_SPELLING[tensor.dtype], tuple(tensor.shape))
 
 

@@ -154,10 +154,7 @@ def read_json(path: Path) -> dict[str, Any]:
             check_pointer(path)
         raise CheckpointError(f"{path}: not JSON: {error}. {_FETCH_AGAIN}") from error
     if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise CheckpointError(
-            f"{path}: not JSON: it holds a {kind}, not an object. {_FETCH_AGAIN}"
-        )
+        raise CheckpointError(f"{path}: not JSON: {_not_an_object(data)}. {_FETCH_AGAIN}")
     return data
 
 
@@ -200,8 +197,14 @@ def _object(text: bytes) -> dict[str, Any]:
     """
     data = json_text.json_in(text_in(text))
     if not isinstance(data, dict):
-        raise TypeError(f"it holds a {type(data).__name__}, not an object")
+        raise TypeError(_not_an_object(data))
     return data
+
+
+def _not_an_object(data: object) -> str:
+    """Return what a file holds that should hold an object."""
+    held = "null" if data is None else f"a {type(data).__name__}"
+    return f"it holds {held}, not an object"
 
 
 def _reason(error: Exception) -> str:

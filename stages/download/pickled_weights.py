@@ -12,7 +12,7 @@ from torch import Tensor
 from stages.checkpoint.reader import info_of
 from stages.checkpoint.safetensors_header import check_pointer
 from stages.checkpoint.weight_files import WeightFiles
-from stages.errors import CheckpointError, at
+from stages.errors import CheckpointError, at, words_of
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 # Buffers that old releases of transformers saved and new ones compute.
@@ -81,7 +81,7 @@ def _check_plain(name: str, tensor: Tensor) -> None:
         name.encode("utf-8")
         info_of(tensor)
     except (UnicodeEncodeError, CheckpointError) as error:
-        fault = str(error)
+        fault = f"{words_of(error)}."
     if tensor.layout != torch.strided or tensor.is_meta:
         fault = f"it is sparse, or has no data ({tensor.layout}, {tensor.device})."
     if fault:

@@ -50,6 +50,7 @@ def test_a_damaged_tokenizer_config_is_named(text: str, tmp_path: Path) -> None:
     assert "download.parents.math" in line
     assert "tokenizer_config.json" in line
     assert len(line) < 400
+    assert "NoneType" not in line
 
 
 def split(folder: Path, shards: list[str]) -> None:

@@ -99,7 +99,7 @@ def _figures(run: StoredRun) -> RunFigures:
     if best is None:
         raise LineageError(
             f"run {run.name}: none of its {len(lineage.rows)} candidates was scored, so there is "
-            "nothing to compare."
+            "nothing to compare. Give another run."
         )
     return RunFigures(
         name=run.name,

@@ -90,4 +90,4 @@ def _refused_by_transformers(what: str) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise EvaluationError(f"{what}: {reason}.") from error
+        raise EvaluationError(f"{what}: {reason}. Give another value.") from error

@@ -167,7 +167,11 @@ def _accepted(table: Table, number: int, column: str) -> list[str]:
     if listed is None:
         return [_string(table, number, column)]
     if not listed or any(_is_empty(v) or not isinstance(v, str | int | float) for v in listed):
-        raise table.fault("its list holds no answer, or an empty one.", number, column)
+        raise table.fault(
+            "its list holds no answer, or an empty one. Give answers that are not empty.",
+            number,
+            column,
+        )
     return [str(value) for value in listed]
 
 

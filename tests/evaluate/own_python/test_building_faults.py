@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "beams": ({"generation_kwargs": {"num_beams": 0}}, "num_beams is 0. Give a whole number"),
     "ends": (
         {"generation_kwargs": {"num_beams": 2, "early_stopping": "x"}},
-        "transformers refuses them: `early_stopping` must be",
+        "but is x. Give another value.",
     ),
     "package": (
         {

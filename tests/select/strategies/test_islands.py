@@ -79,5 +79,6 @@ def test_nobody_travels_from_an_island_that_failed() -> None:
 )
 def test_islands_that_cannot_work_are_refused(params: SelectParams, said: str) -> None:
     """What an island cannot do is said before a run, with the island."""
-    with pytest.raises(ParamsError, match=said):
+    with pytest.raises(ParamsError, match=said) as caught:
         check_strategy(params)
+    assert 1 == str(caught.value).count("params.yaml")
