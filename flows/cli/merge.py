@@ -47,6 +47,7 @@ class Size(click.ParamType[int]):
 @click.option(
     "--dry-run", is_flag=True, help="Print the plan, or all that is wrong. Write nothing."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the plan of --dry-run as JSON.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -90,6 +91,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
     out: Path,
     as_mergekit: bool,
     dry_run: bool,
+    as_json: bool,
     seed: int | None,
     models: tuple[str, ...],
     compat: str | None,
@@ -112,12 +114,17 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
       germline merge ties.yml merged
       germline merge merged again
     """  # noqa: D301  # click reads the backspace as: leave these lines as they are
+    if as_json and not dry_run:
+        raise click.UsageError("--json is of --dry-run: give both")
     pairs = named_places(models)
 
     def work() -> None:
         # Torch takes seconds to import, which help and usage errors need not wait for.
+        from flows.inspection.terminal_text import json_text
         from flows.merging.merge_input import export, merge, preview
         from flows.merging.merge_job import Job
+        from stages.hashing import canonical_json
+        from stages.json_text import json_in
         from stages.merge.outputs.model_folder import num_cores
 
         job = Job(
@@ -135,7 +142,8 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         if as_mergekit:
             export(job)
         elif dry_run:
-            say(preview(job))
+            shown = preview(job)
+            say(json_text(json_in(canonical_json(shown.data))) if as_json else shown.text)
         else:
             _say_merged(out, merge(job), plugins)
 

@@ -18,7 +18,7 @@ from stages.merge.mergekit.schema import Config
 from stages.merge.mergekit.to_recipe import Opened, to_recipe
 from stages.merge.outputs.header_only_model import write_skeleton
 from stages.merge.outputs.model_files import folder_key
-from stages.merge.outputs.preview import bytes_written, describe
+from stages.merge.outputs.preview import Preview, bytes_written
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.plugins import load
@@ -45,7 +45,7 @@ class _Stage:
     folder: Path
 
 
-def preview_file(job: Job) -> str:
+def preview_file(job: Job) -> Preview:
     """Return what ``merge_file`` would do, and the id of each recipe; no weight is merged.
 
     Raises:
@@ -53,15 +53,8 @@ def preview_file(job: Job) -> str:
     """
     resolver = job.resolver(job.label)
     with _planned(job, resolver) as documents:
-        texts = [
-            "\n".join(
-                [describe(one.plan, threads=job.threads)]
-                + [f"  note: {line}" for line in one.notes]
-            )
-            for one in documents
-        ]
-    notes = [f"note: {line}" for line in resolver.notes]
-    return "\n\n".join([*texts, *(["\n".join(notes)] if notes else [])])
+        plans = [(one.plan, one.notes) for one in documents]
+        return Preview.of(plans, threads=job.threads, notes=resolver.notes)
 
 
 def merge_file(job: Job) -> str:

@@ -4,9 +4,10 @@ from flows.merging.merge_file import merge_file, preview_file
 from flows.merging.merge_job import Job
 from flows.merging.merge_recipe import export_recipe, is_recipe, merge_recipe, preview_recipe
 from stages.errors import RecipeError
+from stages.merge.outputs.preview import Preview
 
 
-def preview(job: Job) -> str:
+def preview(job: Job) -> Preview:
     """Return what ``merge`` would do; no weight is merged and none written.
 
     Raises:

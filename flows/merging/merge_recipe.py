@@ -17,7 +17,7 @@ from stages.licences import CARD
 from stages.merge.mergekit.from_recipe import from_recipe
 from stages.merge.outputs.merged_model import OpenAncestors
 from stages.merge.outputs.model_card import recipe_in
-from stages.merge.outputs.preview import describe
+from stages.merge.outputs.preview import Preview
 from stages.merge.plan.plan import Plan
 from stages.merge.plan.planner import plan
 from stages.merge.plan.whole_models import without_needless_layers
@@ -49,14 +49,14 @@ def is_recipe(source: Path) -> bool:
     return bool(keys & _OF_RECIPES) or (source.suffix == ".json" and not keys & _OF_MERGEKIT)
 
 
-def preview_recipe(job: Job) -> str:
+def preview_recipe(job: Job) -> Preview:
     """Return what ``merge_recipe`` would do: weights are read to find the models, none merged.
 
     Raises:
         GermlineError: something is not legal, not found or does not fit; every fault is listed.
     """
     with _planned(job) as child_plan:
-        return describe(child_plan, threads=job.threads)
+        return Preview.of([(child_plan, ())], threads=job.threads)
 
 
 def merge_recipe(job: Job) -> str:

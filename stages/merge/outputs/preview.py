@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 from stages.checkpoint.reader import Checkpoint
 from stages.files import size_text
@@ -22,9 +24,68 @@ _HELD = dict.fromkeys(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plans of a merge as text, and as plain JSON data: one for each document."""
+
+    text: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        plans: Sequence[tuple[Plan, Sequence[str]]],
+        *,
+        threads: int,
+        notes: Sequence[str] = (),
+    ) -> Self:
+        """Return the preview of plans with the notes of each, and ``notes`` on the whole."""
+        texts = [
+            "\n".join([describe(plan, threads=threads), *(f"  note: {line}" for line in own)])
+            for plan, own in plans
+        ]
+        if notes:
+            texts.append("\n".join(f"note: {line}" for line in notes))
+        documents = [
+            {**plan_data(plan, threads=threads), "notes": list(own)} for plan, own in plans
+        ]
+        return cls("\n\n".join(texts), {"documents": documents, "notes": list(notes)})
+
+
 def describe(plan: Plan, *, threads: int) -> str:
     """Return a plan as text: models, tensors, sizes, and what memory and time it may take."""
     return "\n".join(_lines(plan, threads))
+
+
+def plan_data(plan: Plan, *, threads: int) -> dict[str, Any]:
+    """Return what ``describe`` says as plain JSON data; sizes are in bytes.
+
+    ``recipe`` is None where its id is not known before the weights of ``unhashed`` are hashed.
+    """
+    unhashed = _unhashed(plan.recipe)
+    return {
+        "label": plan.label,
+        "method": plan.method.spec.name,
+        "recipe": None if unhashed else plan.id,
+        "unhashed": unhashed,
+        "models": [
+            {"name": plan.name_of(index), **_size_of(model)}
+            for index, model in enumerate(plan.models)
+        ],
+        "tensors": [_tensor_data(plan, tensor) for tensor in plan.tensors],
+        "child": {
+            "num_tensors": len(plan.tensors),
+            "num_weights": _num_weights(plan),
+            "dtypes": _dtypes(plan),
+            "merged": _merged_by(plan),
+            "num_copied": _num_copied(plan),
+        },
+        "bytes_read": bytes_read(plan),
+        "bytes_written": bytes_written(plan),
+        "peak_bytes": peak_bytes(plan, threads),
+        "threads": threads,
+        "seconds": seconds(plan),
+    }
 
 
 def bytes_read(plan: Plan) -> int:
@@ -61,20 +122,18 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     yield f"{plan.label}: {plan.method.spec.name}, {plan.method.spec.summary}"
     yield f"  recipe {_id_of(plan.recipe)}"
     for index, model in enumerate(plan.models):
-        yield f"  model {plan.name_of(index)}: {_size_of(model)}"
+        size = _size_of(model)
+        told = ", ".join([*size["dtypes"], size_text(size["bytes"])])
+        yield f"  model {plan.name_of(index)}: {size['num_tensors']} tensors, {told}"
     yield ""
     width = max((len(tensor.name) for tensor in plan.tensors), default=0)
     for tensor in plan.tensors:
         yield f"  {tensor.name:{width}}  {_row(tensor)}"
     yield ""
-    entries = sum(math.prod(tensor.info.shape) for tensor in plan.tensors)
-    dtypes = Counter(tensor.info.dtype for tensor in plan.tensors)
-    text = ", ".join(f"{count} {dtype}" for dtype, count in sorted(dtypes.items()))
-    yield f"  child: {len(plan.tensors)} tensors ({text}), {entries:,} weights"
-    num_copied = sum(tensor.is_exact for tensor in plan.tensors)
-    merged = Counter(t.method.spec.name for t in plan.tensors if not t.is_exact)
-    shown = [f"{count} by {name}" for name, count in sorted(merged.items())]
-    yield f"  {', '.join([*shown, f'{num_copied} copied as they are'])}"
+    text = ", ".join(f"{count} {dtype}" for dtype, count in _dtypes(plan).items())
+    yield f"  child: {len(plan.tensors)} tensors ({text}), {_num_weights(plan):,} weights"
+    shown = [f"{count} by {name}" for name, count in _merged_by(plan).items()]
+    yield f"  {', '.join([*shown, f'{_num_copied(plan)} copied as they are'])}"
     read, written = bytes_read(plan), bytes_written(plan)
     yield f"  reads {size_text(read)}, writes {size_text(written)}"
     memory = peak_bytes(plan, threads) / 1e6
@@ -84,16 +143,54 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
 
 def _id_of(recipe: Recipe) -> str:
     """Return a recipe's id, or which models must be hashed before it is known."""
-    unknown = [ancestor.name for ancestor in recipe.ancestors if not _is_known(ancestor)]
-    if unknown:
-        return f"id not known before the weights of {', '.join(unknown)} are hashed"
+    unhashed = _unhashed(recipe)
+    if unhashed:
+        return f"id not known before the weights of {', '.join(unhashed)} are hashed"
     return recipe.id
+
+
+def _unhashed(recipe: Recipe) -> list[str]:
+    return [ancestor.name for ancestor in recipe.ancestors if not _is_known(ancestor)]
 
 
 def _is_known(ancestor: Ancestor) -> bool:
     if isinstance(ancestor, Model):
         return bool(ancestor.hash)
     return all(map(_is_known, ancestor.recipe.ancestors))
+
+
+def _num_weights(plan: Plan) -> int:
+    return sum(math.prod(tensor.info.shape) for tensor in plan.tensors)
+
+
+def _num_copied(plan: Plan) -> int:
+    return sum(tensor.is_exact for tensor in plan.tensors)
+
+
+def _dtypes(plan: Plan) -> dict[str, int]:
+    """Return how many tensors of the child there are of each dtype."""
+    return dict(sorted(Counter(tensor.info.dtype for tensor in plan.tensors).items()))
+
+
+def _merged_by(plan: Plan) -> dict[str, int]:
+    """Return how many tensors each method merges."""
+    names = (tensor.method.spec.name for tensor in plan.tensors if not tensor.is_exact)
+    return dict(sorted(Counter(names).items()))
+
+
+def _tensor_data(plan: Plan, tensor: TensorPlan) -> dict[str, Any]:
+    settings, fold = tensor.settings, tensor.fold
+    per_parent = {name: list(values) for name, values in settings.parent.items()}
+    return {
+        "name": tensor.name,
+        "dtype": tensor.info.dtype,
+        "shape": list(tensor.info.shape),
+        "bytes": tensor.info.num_bytes,
+        "models": [plan.name_of(source.model) for source in tensor.sources],
+        "method": None if tensor.is_exact else tensor.method.spec.name,
+        "values": {**per_parent, **settings.tensor, **settings.choice},
+        "gain": None if fold is None else {"times": fold.times, "plus": fold.plus},
+    }
 
 
 def _row(tensor: TensorPlan) -> str:
@@ -115,7 +212,9 @@ def _settings(tensor: TensorPlan) -> str:
     return f"{tensor.method.spec.name} {' '.join(shown)}".rstrip()
 
 
-def _size_of(model: Checkpoint) -> str:
-    total = sum(info.num_bytes for info in model.tensors.values())
-    dtypes = ", ".join(sorted({info.dtype for info in model.tensors.values()}))
-    return f"{len(model.tensors)} tensors, {dtypes}, {size_text(total)}"
+def _size_of(model: Checkpoint) -> dict[str, Any]:
+    return {
+        "num_tensors": len(model.tensors),
+        "dtypes": sorted({info.dtype for info in model.tensors.values()}),
+        "bytes": sum(info.num_bytes for info in model.tensors.values()),
+    }
