@@ -5,11 +5,18 @@ from pathlib import Path
 
 import click
 
+from flows.cli.candidate_names import candidates_or_folders
 from flows.cli.wrong_usage import as_usage
 
 
 @click.command("evaluate")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument(
+    "models",
+    metavar="MODEL...",
+    nargs=-1,
+    required=True,
+    shell_complete=candidates_or_folders,
+)
 @click.option(
     "--tasks",
     multiple=True,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from stages.errors import ParamsError
 
-_LINEAGE = Path("data/lineage/genomes.jsonl")
+GENOMES = Path("data/lineage/genomes.jsonl")
 
 
 def is_project(folder: Path) -> bool:
     """Return whether a project is in ``folder``: params.yaml with dvc.yaml, or a lineage."""
     has_pipeline = all((folder / name).is_file() for name in ("params.yaml", "dvc.yaml"))
-    return has_pipeline or (folder / _LINEAGE).is_file()
+    return has_pipeline or (folder / GENOMES).is_file()
 
 
 def project_folder(start: Path = Path()) -> Path:
@@ -30,7 +30,7 @@ def project_folder(start: Path = Path()) -> Path:
             return folder
     raise ParamsError(
         f"{start}: not in a project of germline. Change to a folder inside one: it holds "
-        f"params.yaml and dvc.yaml, or {_LINEAGE}."
+        f"params.yaml and dvc.yaml, or {GENOMES}."
     )
 
 

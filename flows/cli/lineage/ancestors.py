@@ -2,11 +2,12 @@
 
 import click
 
+from flows.cli.candidate_names import candidates
 from flows.cli.lineage.half_option import Half, half_option
 
 
 @click.command("ancestors", short_help="Show the candidates that one was drawn from.")
-@click.argument("candidate", metavar="ID")
+@click.argument("candidate", metavar="ID", shell_complete=candidates)
 @click.option("--depth", type=click.IntRange(min=1), help="Only so many steps back.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @half_option

@@ -2,12 +2,13 @@
 
 import click
 
+from flows.cli.candidate_names import candidates
 from flows.cli.lineage.half_option import Half, half_option
 
 
 @click.command("diff", short_help="Compare two candidates, item by item.")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=candidates)
+@click.argument("second", metavar="B", shell_complete=candidates)
 @click.option("--text", is_flag=True, help="Show what the items ask; loads the tasks, in seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @half_option

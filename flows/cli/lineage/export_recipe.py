@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from flows.cli.candidate_names import candidates
+
 
 @click.command("export", short_help="Write a candidate's recipe as JSON or as a MergeKit file.")
-@click.argument("candidate", metavar="ID")
+@click.argument("candidate", metavar="ID", shell_complete=candidates)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--format",

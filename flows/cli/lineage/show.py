@@ -2,11 +2,12 @@
 
 import click
 
+from flows.cli.candidate_names import candidates
 from flows.cli.lineage.half_option import Half, half_option
 
 
 @click.command("show", short_help="Show one candidate, and how to rebuild it.")
-@click.argument("candidate", metavar="ID")
+@click.argument("candidate", metavar="ID", shell_complete=candidates)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @half_option
 def show_command(candidate: str, as_json: bool, half: Half | None) -> None:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.cli.candidate_names import candidates
+
 if TYPE_CHECKING:  # help loads this module, and must not wait for these
     from flows.publishing.materialized_folder import Materialized
 
 
 @click.command("materialize", short_help="Write a model of the run as a folder with its card.")
-@click.argument("model", metavar="ID")
+@click.argument("model", metavar="ID", shell_complete=candidates)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--gguf", is_flag=True, help="Also write model.gguf, by llama.cpp's converter.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")

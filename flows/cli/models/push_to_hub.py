@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from flows.cli.candidate_names import candidates_or_folders
 from flows.cli.wrong_usage import as_usage
 
 
 @click.command("push-to-hub", short_help="Upload a model with its card to the Hugging Face hub.")
-@click.argument("model", metavar="ID|FOLDER")
+@click.argument("model", metavar="ID|FOLDER", shell_complete=candidates_or_folders)
 @click.argument("repo", metavar="ORG/NAME")
 @click.option("--public", "is_public", is_flag=True, help="Publish it.  [default: private]")
 @click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask.")

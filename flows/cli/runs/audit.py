@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from flows.cli.candidate_names import candidates_or_folders
 from flows.cli.named_places import named_places
 
 
 @click.command("audit", short_help="Compute a run again and name the first thing that differs.")
-@click.argument("words", metavar="[ID|FOLDER]...", nargs=-1)
+@click.argument("words", metavar="[ID|FOLDER]...", nargs=-1, shell_complete=candidates_or_folders)
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
