@@ -86,21 +86,53 @@ def _reachable(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 def joined(module: ModuleLayers, *, reads_base: bool = True) -> ModuleLayers:
     """Return the layers of a module with slices that continue each other made one.
 
-    A path of hops that says layers 0 to 3 of one ancestor without gains is one slice of them.
+    A path of hops that says layers 0 to 3 of one ancestor without gains is one slice of them. A
+    slice of no layers stays where what is outside the layers comes from it: at an end.
     """
-    slices: list[Slice] = []
-    for given in module.slices:
-        part = replace(
-            given,
-            base=given.base if reads_base else None,
-            attention_gain=_number(given.attention_gain),
-            mlp_gain=_number(given.mlp_gain),
+    given = [
+        replace(
+            part,
+            base=part.base if reads_base else None,
+            attention_gain=_number(part.attention_gain),
+            mlp_gain=_number(part.mlp_gain),
         )
+        for part in module.slices
+    ]
+    slices: list[Slice] = []
+    for part in _without_idle(given):
         if slices and _continues(slices[-1], part):
             slices[-1] = _extended(slices[-1], part)
         else:
             slices.append(part)
     return replace(module, slices=tuple(slices), stream_scale=_number(module.stream_scale))
+
+
+def _without_idle(slices: Sequence[Slice]) -> list[Slice]:
+    """Return the slices without those of no layers that decide nothing, the others as [0, 0].
+
+    The first decides what stands before the layers, the last what stands after them.
+    """
+    last = len(slices) - 1
+    kept = [
+        _emptied(part) if part.is_empty else part
+        for index, part in enumerate(slices)
+        if index in {0, last} or not part.is_empty
+    ]
+    for end, next_to_it in ((0, 1), (-1, -2)):
+        is_idle = len(kept) > 1 and kept[end].is_empty
+        if is_idle and _sources(kept[end]) == _sources(kept[next_to_it]):
+            del kept[end]
+    return kept
+
+
+def _sources(part: Slice) -> tuple[bool, tuple[int, ...]]:
+    return part.base is None, tuple(span.ancestor for span in part.spans)
+
+
+def _emptied(part: Slice) -> Slice:
+    """Return a slice of no layers in its one spelling."""
+    parents = tuple(Span(span.ancestor, 0, 0) for span in part.parents)
+    return Slice(parents, part.base and Span(part.base.ancestor, 0, 0))
 
 
 def _continues(before: Slice, part: Slice) -> bool:

@@ -89,6 +89,9 @@ class Span:
 class Slice:
     """Some consecutive layers of the child: spans of one length, which are merged.
 
+    The first slice also gives what stands before the layers, the last what stands after them; one
+    of no layers gives nothing else.
+
     What their attention (or state space, or convolution) adds to the stream of hidden states is
     multiplied by ``attention_gain``, what their MLP or experts add by ``mlp_gain``. A slice of one
     layer of one ancestor is a hop of a path.
@@ -105,6 +108,11 @@ class Slice:
     def spans(self) -> tuple[Span, ...]:
         """The base's span, if there is one, then the parents'."""
         return self.parents if self.base is None else (self.base, *self.parents)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no layers."""
+        return not any(span.length for span in self.spans)
 
     @property
     def gains(self) -> tuple[float, float]:

@@ -21,6 +21,31 @@ PROGRAM = Path("tests/oracle/mergekit_program.py")
 pytestmark = pytest.mark.oracle
 
 CONFIGS = {
+    "slices of no layers": """
+        merge_method: passthrough
+        slices:
+          - sources: [{model: $two, layer_range: [1, 1]}]
+          - sources: [{model: $one, layer_range: [0, 2]}]
+          - sources: [{model: $base, layer_range: [2, 2]}]
+          - sources: [{model: $one, layer_range: [1, 4]}]
+          - sources: [{model: $base, layer_range: [4, 4]}]
+        dtype: float32
+    """,
+    "a slice of no layers at the end, merged": """
+        merge_method: ties
+        base_model: $base
+        slices:
+          - sources:
+              - {model: $base, layer_range: [0, 4]}
+              - {model: $one, layer_range: [0, 4]}
+              - {model: $two, layer_range: [0, 4]}
+          - sources:
+              - {model: $base, layer_range: [4, 4]}
+              - {model: $two, layer_range: [4, 4]}
+              - {model: $one, layer_range: [4, 4], parameters: {weight: 0.25}}
+        parameters: {weight: 0.5, density: 0.5}
+        dtype: float32
+    """,
     "linear": """
         merge_method: linear
         models:

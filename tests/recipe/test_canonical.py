@@ -93,6 +93,25 @@ def test_slices_that_continue_each_other_are_one() -> None:
     assert [1, 2] == [len(part.slices) for part in simplest(twice).layers]
 
 
+def test_slices_of_no_layers_stay_where_they_decide() -> None:
+    """At an end, if other models give what is outside the layers there; where is all the same."""
+
+    def stacked(*slices: tuple[int, int, int]) -> Recipe:
+        parts = tuple(Slice((Span(*one),)) for one in slices)
+        recipe = recipe_of("linear", Rule({"weight": 1.0}))
+        return replace(recipe, base=None, parents=(), layers=(ModuleLayers("default", parts),))
+
+    plain = simplest(stacked((1, 0, 4))).id
+    idle = (((1, 0, 4), (1, 4, 4)), ((1, 2, 2), (1, 0, 4)), ((1, 0, 2), (0, 1, 1), (1, 2, 4)))
+    assert {plain} == {simplest(stacked(*slices)).id for slices in idle}
+    assert {plain} == {simplest(stacked((1, 0, 4), (0, 3, 3), (1, 0, 0))).id}
+    ends = [((1, 0, 4), (0, 4, 4)), ((1, 0, 4), (0, 1, 1)), ((0, 0, 0), (1, 0, 4))]
+    first, same, other = (simplest(stacked(*slices)) for slices in ends)
+    assert first.id == same.id
+    assert 3 == len({plain, first.id, other.id})
+    assert all(one == simplest(one) for one in (first, other))
+
+
 def test_tokenizers_have_one_spelling() -> None:
     """The frame's place is base, and where no row is moved none can be missing."""
     recipe = recipe_of("ties", Rule({"weight": 1.0}))

@@ -164,6 +164,11 @@ class _Document:
         else:
             items = self._reader.items(nodes["slices"], f"{path}slices")
             slices = [self._slice(n, f"{path}slices[{i}]") for i, n in enumerate(items)]
+            ranges = {i.layers for part in slices for i in part.inputs if i.layers}
+            # [0, 0] alone is all of a module that has no layers, such as a projector.
+            if ranges != {(0, 0)} and ranges and all(first == stop for first, stop in ranges):
+                message = "hold no layers. Give [first, last + 1] of at least one."
+                self._reader.fault(nodes["slices"], f"{path}slices", message)
         return Module(name, tuple(slices), "models" in nodes, values, where=where)
 
     def _slice(self, node: Node, path: str) -> SliceSection:
@@ -197,10 +202,10 @@ class _Document:
         ends = node.value if isinstance(node.value, list) else []
         numbers = [self._reader.whole(end, path, 0) for end in ends]
         match numbers:
-            case [int(first), int(stop)] if first < stop:
+            case [int(first), int(stop)] if first <= stop:
                 return first, stop
         if None not in numbers:
-            message = f"got {node.plain()}. Give [first, last + 1] with first <= last."
+            message = f"got {node.plain()}. Give [first, last + 1] with first <= last + 1."
             self._reader.fault(node, path, message)
         return None
 

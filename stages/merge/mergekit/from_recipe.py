@@ -128,6 +128,8 @@ class _Exporter:
         for source in self._slices(module):
             start = 0
             length = source.parents[0].length
+            if not length:
+                parts.append(_Part(source, []))
             for index in range(1, length + 1):
                 here, last = stands_at + index, index == length
                 if last or self._changes(layers.get(here - 1, []), layers.get(here, [])):
@@ -136,8 +138,6 @@ class _Exporter:
                     parts.append(_Part(_cut(source, start, index), tensors))
                     start = index
             stands_at += length
-        if not parts:
-            parts = [_Part(self._slices(module)[0], [])]
         parts[0].tensors.extend(before)
         parts[-1].tensors.extend(after)
         return [replace(part, values=self._values.of(part.tensors)) for part in parts]

@@ -69,6 +69,9 @@ class Arrangement:
             for number, part in enumerate(named):
                 with faults.at(place_of(self, name, number)):
                     _check_spans(part, name, models, faults)
+            own = models[0].layers(name).num_layers
+            if own and not any(span.length for part in named for span in part.spans):
+                faults.add(f"module {name}: its slices hold no layers. Give at least one layer.")
             return named
         places = [index for index in dict.fromkeys((0, *self.sources)) if models[index].has(name)]
         depths = {index: models[index].layers(name).num_layers for index in places}
@@ -127,8 +130,7 @@ def _check_spans(part: Slice, name: str, models: Mapping[int, Modules], faults: 
     for span in part.spans:
         model = models[span.ancestor]
         depth = model.layers(name).num_layers
-        is_empty = span.first == span.stop == depth == 0  # a projector has no layers
-        if not is_empty and not 0 <= span.first < span.stop <= depth:
+        if not 0 <= span.first <= span.stop <= depth:
             faults.add(
                 f"layers are [{span.first}, {span.stop}]. {model.label} has layers 0 to "
                 f"{depth - 1}; give [first, last + 1] within them."

@@ -58,8 +58,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         document["models"] = [{"model": m, "parameters": draw(parameters)} for m in models]
     else:
         slices = []
-        for _ in range(draw(st.integers(1, 3))):
-            first, length = draw(st.integers(0, 2)), draw(st.integers(1, 2))
+        lengths = st.lists(st.integers(0, 2), min_size=1, max_size=3)
+        for length in draw(lengths.filter(any)):
+            first = draw(st.integers(0, 2))
             sources = [
                 {
                     "model": m,
