@@ -176,7 +176,7 @@ def words_of(error: BaseException) -> str:
     One that says nothing is named by its kind.
     """
     words = " ".join(str(error).split())
-    cut = f"{words[:_MOST_QUOTED]}..." if len(words) > _MOST_QUOTED else words.rstrip(".!")
+    cut = f"{words[:_MOST_QUOTED]} [...]" if len(words) > _MOST_QUOTED else words.rstrip(".!")
     return cut or type(error).__name__
 
 
