@@ -139,8 +139,8 @@ class Faults:
 def _fault(places: Sequence[str], message: str) -> tuple[str, str]:
     """Return the joined place, on one line as each fault is, and the message without it."""
     where = ""
-    for place in reversed([place for place in places if place]):
-        outer = place.replace("\n", r"\n")  # a name in it may hold a line feed
+    for name in reversed([name for name in places if name]):
+        outer = name.replace("\n", r"\n")  # a name in it may hold a line feed
         if not where:
             outer, message = _lifted(outer, message)
         num_shared = _num_shared(outer, where)

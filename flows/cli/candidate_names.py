@@ -13,7 +13,7 @@ from stages.errors import GermlineError
 _SELECTION = Path("data/selection")
 _CHAMPION = "champion"
 # Of a line of the lineage, whose keys are sorted. To read all of a row takes a hundred times as
-# long, and imports seconds' worth; what does not look like a row is no candidate's name.
+# long, and imports seconds' worth; nothing but a row looks like this.
 _ROW = re.compile(rb'"id":"([0-9a-f]{64})","name":"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})"')
 _ID_DIGITS = 16  # as messages and tables show ids
 

@@ -203,8 +203,8 @@ def _object(text: bytes) -> dict[str, Any]:
 
 def _not_an_object(data: object) -> str:
     """Return what a file holds that should hold an object."""
-    held = "null" if data is None else f"a {type(data).__name__}"
-    return f"it holds {held}, not an object"
+    kind = "null" if data is None else f"a {type(data).__name__}"
+    return f"it holds {kind}, not an object"
 
 
 def _reason(error: Exception) -> str:

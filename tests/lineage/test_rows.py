@@ -88,7 +88,7 @@ def test_damage_is_reported_by_line(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["g" * 64, "a" * 63, "A" * 64, "a" * 64 + "\n", ""])
-def test_an_id_that_is_no_hash_is_damage(tmp_path: Path, odd: str) -> None:
+def test_an_id_without_a_hashs_digits_is_damage(tmp_path: Path, odd: str) -> None:
     """Its line, what is there, what is legal and what to do are said, on one line."""
     path = tmp_path / "genomes.jsonl"
     write_rows(path, [_ok(0, 1), replace(_ok(0, 2), id=odd)])

@@ -123,8 +123,8 @@ def _lines(plan: Plan, threads: int) -> Iterator[str]:
     yield f"  recipe {_id_of(plan.recipe)}"
     for index, model in enumerate(plan.models):
         size = _size_of(model)
-        told = ", ".join([*size["dtypes"], size_text(size["bytes"])])
-        yield f"  model {plan.name_of(index)}: {size['num_tensors']} tensors, {told}"
+        text = ", ".join([*size["dtypes"], size_text(size["bytes"])])
+        yield f"  model {plan.name_of(index)}: {size['num_tensors']} tensors, {text}"
     yield ""
     width = max((len(tensor.name) for tensor in plan.tensors), default=0)
     for tensor in plan.tensors:

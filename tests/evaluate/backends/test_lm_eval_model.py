@@ -112,7 +112,7 @@ def test_nan_weights_are_a_failure_that_names_the_item(
 def test_a_model_that_lacks_weights_is_refused(
     make_params: MakeParams, model_folder: Path, tmp_path: Path
 ) -> None:
-    """As by the resident model, for candidates and references: it is no candidate's fault."""
+    """As by the resident model, for candidates and references: not as a candidate's fault."""
     folder = shutil.copytree(model_folder, tmp_path / "gap")
     tensors = load_file(folder / "model.safetensors")
     gap = next(name for name in tensors if name.endswith("q_proj.weight"))

@@ -79,7 +79,7 @@ def test_what_decides_nothing_has_no_id_of_its_own(root: Path) -> None:
         ((ALL, ("two", 2, 1)), "got [2, 1]. Give [first, last + 1] with first <= last + 1"),
     ],
 )
-def test_what_is_no_range_is_refused(
+def test_other_ranges_are_refused(
     root: Path, slices: tuple[tuple[str, int, int], ...], message: str
 ) -> None:
     """A child has layers, and ranges lie in their models."""

@@ -69,7 +69,7 @@ def test_list_prints_a_table_json_and_csv() -> None:
     ],
     ids=" ".join,
 )
-def test_an_id_that_is_no_hash_ends_every_command(
+def test_an_id_without_a_hashs_digits_ends_every_command(
     at_run: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     """What reads the lineage says the file, the line, what is there, what is legal, what to do."""
