@@ -64,7 +64,10 @@ def run_model(word: str) -> RunModel:
     rows = [*scored, *_rows_of_halves()]
     with at(f"model {word}"):
         if "/" in word:
-            raise LineageError("no such folder, and no model of a run has a slash in its name.")
+            raise LineageError(
+                "no such folder, and no model of a run has a slash in its name. Give a folder "
+                "that is there, or the name of a model of the run."
+            )
         where = source if len(rows) == len(scored) else SELECTION  # the halves have files there
         row = row_named(rows, name, where, [CHAMPION, *(entry.name for entry in entries)])
         if row.weights_hash is None:

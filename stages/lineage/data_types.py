@@ -122,4 +122,4 @@ def check_data(kind: type[BaseModel], data: object) -> None:
         if fault["type"] == "string_pattern_mismatch":
             size = len(fault["input"])
             legal = f"it must be a recipe's hash, 64 digits of 0-9 and a-f, and has {size} signs"
-        raise ValueError(f"{key or 'it'} is {fault['input']!r:.60}; {legal}") from error
+        raise ValueError(f"{key or 'it'} is {fault['input']!r:.80}; {legal}") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from stages.errors import kind_and_words
 from stages.hashing import content_hash
 from stages.store.entries import KEY, Entries
 
@@ -65,7 +66,7 @@ class Record:
             named_well = KEY.fullmatch(record.key) and all(map(_MD5.fullmatch, names))
             stays_inside = all(_stays_inside(PurePosixPath(m.path)) for m in members or ())
         except (KeyError, TypeError) as error:
-            raise ValueError(f"not a record of the store: {error!r}") from error
+            raise ValueError(f"not a record of the store: {kind_and_words(error)}") from error
         if not named_well:
             raise ValueError("not a record of the store: its key or a hash is malformed")
         if not stays_inside:

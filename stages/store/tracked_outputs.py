@@ -130,7 +130,8 @@ def _outs(root: Path) -> dict[str, str]:
         return dict(outs)
     except FileNotFoundError as error:
         raise LineageError(
-            f"{LOCK_FILE}: no such file, so nothing tells what DVC tracks."
+            f"{LOCK_FILE}: no such file, so nothing tells what DVC tracks. Take it "
+            "from git again, or run `dvc repro`."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LineageError(f"{LOCK_FILE}: damaged at {error}. Take it from git again.") from error

@@ -94,7 +94,7 @@ def test_an_id_without_a_hashs_digits_is_damage(tmp_path: Path, odd: str) -> Non
     write_rows(path, [_ok(0, 1), replace(_ok(0, 2), id=odd)])
     with pytest.raises(LineageError) as raised:
         read_rows(path)
-    said = f"{path}, line 2: not a row of the lineage (id is {odd!r:.60}; it must be a recipe's "
+    said = f"{path}, line 2: not a row of the lineage (id is {odd!r}; it must be a recipe's "
     assert str(raised.value).startswith(said)
     assert f"64 digits of 0-9 and a-f, and has {len(odd)} signs)" in str(raised.value)
     assert 1 == len(str(raised.value).splitlines())

@@ -227,8 +227,9 @@ def test_a_row_that_export_did_not_make_is_refused(
     """No row of a tracked file leads outside the cache or the folder it is checked out to."""
     [row] = store.export([store.put_json(KEY, [1])])
 
-    with pytest.raises(LineageError, match=r"not a record|invalid literal"):
+    with pytest.raises(LineageError, match=r"not a record|invalid literal") as caught:
         store.hydrate([row | change])
+    assert 'Error("' not in str(caught.value)
 
 
 def test_what_cannot_be_stored_is_refused(store: CandidateStore, tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ def check_answers(asked: Asked, answers: Sequence[Any]) -> None:
     for item, answer in zip(asked.items, answers, strict=True):
         if asked.kind == "generate_until":
             if not isinstance(answer, str):
-                raise EvaluationError(f"{item}: the model gives no text, but {answer!r}.")
+                raise EvaluationError(
+                    f"{item}: the model gives no text, but {answer!r}. There is no score."
+                )
             continue
         value = answer[0] if isinstance(answer, list | tuple) else answer
         if not isinstance(value, int | float) or math.isnan(value):

@@ -131,7 +131,7 @@ def test_a_model_that_lacks_weights_is_refused(
     ("kind", "answers", "message"),
     [
         ("generate_until", ["a"], "i0 and the rest of its task: 1 answers to 2 requests"),
-        ("generate_until", ["a", None], "i1: the model gives no text, but None"),
+        ("generate_until", ["a", None], "i1: the model gives no text, but None. There"),
         ("loglikelihood", [(-1.0, True), (float("nan"), True)], "i1: .* is nan"),
         ("loglikelihood_rolling", [-1.0, None], "i1: .* is None"),
     ],

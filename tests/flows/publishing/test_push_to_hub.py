@@ -199,7 +199,9 @@ def test_a_model_of_the_run_is_pushed_with_its_card(
     project = copy_repeated("project").folder
     monkeypatch.chdir(project)
     assert "Did you mean 'champion'?" in push("chmpion", REPO, "--yes", code=1).stderr
-    assert "model ./modle: no such folder" in push("./modle", REPO, "--yes", code=1).stderr
+    said = push("./modle", REPO, "--yes", code=1).stderr
+    assert "model ./modle: no such folder" in said
+    assert "Give a folder that is there" in said
     push("champion", REPO, "--yes")
     repo = hub.repos[REPO]
     out = tmp_path / "fetched"
