@@ -76,6 +76,12 @@ def test_no_file_is_longer_than_300_lines() -> None:
     assert {name: lines for name, lines in longest.items() if lines > 300} == {}
 
 
+def test_no_test_asserts_how_long_something_takes() -> None:
+    """What takes long on a busy machine is not wrong; a test that may hang has a time-out."""
+    timed = re.compile(r"assert .*\b(?:monotonic|perf_counter|process_time|time)\(\) - ")
+    assert [] == [str(path) for path in TESTS if timed.search(path.read_text(encoding="utf-8"))]
+
+
 def test_no_folder_holds_more_than_ten_modules() -> None:
     """A folder that grows is split into rooms."""
     modules = Counter(path.parent for path in SOURCES if path.name != "__init__.py")

@@ -2,7 +2,7 @@
 
 import json
 import socket
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -255,11 +255,15 @@ def test_prompt_is_checked_before_anything_is_asked() -> None:
 
 
 def test_many_are_asked_at_once() -> None:
-    """With parallel: 8, eight slow verdicts take little longer than one."""
-    with judging(lambda *_: verdict("5", wait_s=0.3)) as server:
-        start = time.perf_counter()
-        judge_at(server, parallel=8).grade(cases(*"abcdefgh"))
-        assert time.perf_counter() - start < 8 * 0.3
+    """With parallel: 8, no verdict comes before eight are asked for."""
+    asked = threading.Barrier(8)
+
+    def decide(*_: object) -> Reply:
+        asked.wait(60)
+        return verdict("5")
+
+    with judging(decide) as server:
+        assert [0.5] * 8 == judge_at(server, parallel=8).grade(cases(*"abcdefgh"))
 
 
 def test_judge_scores_a_task(

@@ -72,44 +72,50 @@ def test_deadline_bounds_the_whole_reply() -> None:
     """A server that sends a byte now and then is not waited for longer than timeout_s."""
     drip = verdict()
     drip.drip_s = 0.1
-    with judging(lambda *_: drip) as server:
-        start = time.perf_counter()
-        with pytest.raises(
-            ServiceError, match=r"no reply within judge\.timeout_s = 0\.4, tried once"
-        ):
-            ask_of(server, timeout_s=0.4)
-        assert time.perf_counter() - start < 2
+    with (
+        judging(lambda *_: drip) as server,
+        pytest.raises(ServiceError, match=r"no reply within judge\.timeout_s = 0\.4, tried once"),
+    ):
+        ask_of(server, timeout_s=0.4)
 
 
+@pytest.mark.timeout(120)  # where a verdict is waited for, none comes
 def test_interrupt_ends_the_asking_at_once() -> None:
     """Ctrl-C waits for no verdict and lets nothing more be asked; verdicts so far are kept."""
-    with judging(lambda asked, _: verdict(wait_s=0.0 if asked.prompt == "0" else 30)) as server:
+    is_over = threading.Event()
+
+    def decide(asked: Request, _: int) -> Reply:
+        if asked.prompt != "0":
+            is_over.wait()
+        return verdict()
+
+    with judging(decide) as server:
         threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
-        start = time.perf_counter()
         with pytest.raises(KeyboardInterrupt):
-            ask_of(server, 24, parallel=2, timeout_s=60)
-        assert time.perf_counter() - start < 3
+            ask_of(server, 24, parallel=2, timeout_s=600)
         assert 3 == len(server.asked)
+        is_over.set()
     assert 7.0 == answer_files.find("00" * 32)
 
 
+@pytest.mark.timeout(120)  # where a verdict is waited for, none comes
 def test_refusal_ends_the_asking_at_once() -> None:
     """A 401 is told while a slow question is open; no other is asked."""
-    is_slow_one_open = threading.Event()
+    is_slow_one_open, is_over = threading.Event(), threading.Event()
 
     def decide(asked: Request, _: int) -> Reply:
         if asked.prompt == "1":
             is_slow_one_open.wait(60)
             return Reply(status=401)
         is_slow_one_open.set()
-        return verdict(wait_s=30)
+        is_over.wait()
+        return verdict()
 
     with judging(decide) as server:
-        start = time.perf_counter()
         with pytest.raises(ParamsError, match="HTTP status 401"):
-            ask_of(server, 40, parallel=2, timeout_s=60)
-        assert time.perf_counter() - start < 3
+            ask_of(server, 40, parallel=2, timeout_s=600)
         assert 2 == len(server.asked)
+        is_over.set()
 
 
 def test_first_question_without_a_verdict_is_named() -> None:

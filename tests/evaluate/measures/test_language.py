@@ -1,7 +1,5 @@
 """The language condition: told right where there is enough to tell by, and never guessed."""
 
-import time
-
 import pytest
 
 from stages.errors import EvaluationError
@@ -136,13 +134,12 @@ def test_other_languages_are_not_relatives(code: str, answer: str) -> None:
     assert not Language(code).allows(answer)
 
 
+@pytest.mark.timeout(60)  # a tenth of a second is taken; what reads on at each mark takes minutes
 @pytest.mark.parametrize("char", '`<$"=a')
 def test_long_runs_are_read_in_no_time(char: str) -> None:
     """An answer that repeats itself, as a poor merge's does, costs no minutes."""
-    start = time.perf_counter()
-    Language("es").allows(char * 20_000)
-    Language("es").allows(f"{char}( " * 5_000)
-    assert time.perf_counter() - start < 2
+    Language("es").allows(char * 200_000)
+    Language("es").allows(f"{char}( " * 50_000)
 
 
 def test_unknown_language_is_named_with_the_legal_ones() -> None:
