@@ -18,6 +18,7 @@ from flows.execution.executor import CandidateJob, WorkerSettings
 from flows.execution.local_pool import LocalPool
 from flows.pipeline.evolve import KEPT
 from flows.pipeline.select import CHAMPION
+from flows.prefect_runtime.console import counted
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError
 from stages.lineage.evaluation import Evaluation, Items, ItemScore
@@ -66,10 +67,12 @@ def check(
     missing = [f"{run.names(i)}: no evaluation of it is recorded" for i in ids if i in unknown]
     num_items = sum(len(task.document.pairs) for task in tasks)
     return (
-        _verdict("weights", f"{len(with_weights)} recipes, merged again", weights, missing),
+        _verdict(
+            "weights", f"{counted(len(with_weights), 'recipe')}, merged again", weights, missing
+        ),
         _verdict(
             "items",
-            f"{num_items} item scores of {len(tasks)} evaluations, answered again",
+            f"{num_items} item scores of {counted(len(tasks), 'evaluation')}, answered again",
             items,
             unfinished,
         ),
@@ -132,7 +135,7 @@ def check_weights(run: RecordedRun, ids: Sequence[str], advance: Callable[[int],
                 name = run.names(recipe_id)
                 differences.append(Difference(f"{name}, weights hash", then, now))
         advance(1)
-    return _verdict("weights", f"{len(ids)} recipes, merged again", differences, [])
+    return _verdict("weights", f"{counted(len(ids), 'recipe')}, merged again", differences, [])
 
 
 def _computed(

@@ -45,7 +45,8 @@ def divide(
         raise EvaluationError(
             f"task {task}: has {len(questions)} distinct items"
             f"{kept if num_served < len(questions) else ''}, {wanted} were asked for ({asked}). "
-            "Lower evaluate.splits, raise evaluate.limit, or give the task more data."
+            "Lower evaluate.splits, raise evaluate.limit where it is set, or give the task more "
+            "data."
         )
     return parts
 
@@ -60,7 +61,8 @@ def take(task: str, split: str, items: Iterable[str], size: int, seed: int) -> l
     if len(queue) < size:
         raise EvaluationError(
             f"task {task}: has {len(queue)} distinct items, {size} were asked for as the {split} "
-            f"split. Lower evaluate.splits.{split}, raise evaluate.limit, or give it more data."
+            f"split. Lower evaluate.splits.{split}, raise evaluate.limit where it is set, or give "
+            "the task more data."
         )
     return queue[:size]
 
