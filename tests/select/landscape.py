@@ -35,7 +35,16 @@ class Landscape:
         num_genes = len(space.genes)
         random = generator("landscape", seed)
         common = random.random(num_genes)
+        self._names = [i for i, gene in enumerate(space.genes) if gene.is_category]
         is_name = np.array([gene.is_category for gene in space.genes])
+        # Of each item the score that says unsolved, and the one that says solved.
+        self._scores = [
+            [
+                (ItemScore(f"t{task}", f"i{i}", 0.0), ItemScore(f"t{task}", f"i{i}", 1.0))
+                for i in range(num_items)
+            ]
+            for task in range(num_tasks)
+        ]
         self._tasks = []
         for task in range(num_tasks):
             apart = np.where(is_name, 0.0, random.normal(0.0, _APART, num_genes))
@@ -47,22 +56,24 @@ class Landscape:
 
     def evaluation(self, genome: Genome) -> Evaluation:
         """Return which items ``genome`` solves."""
-        tasks, items = [], []
-        for number, (point, watched, radii) in enumerate(self._tasks):
-            apart = self._distances(genome, point)
+        unit = np.array(self._space.to_unit(genome))
+        tasks: list[TaskScore] = []
+        items: list[ItemScore] = []
+        for (point, watched, radii), scores in zip(self._tasks, self._scores, strict=True):
+            apart = self._distances(genome, unit, point)
             solved = np.sqrt((apart[watched] ** 2).mean(axis=1)) < radii
-            name, mean = f"t{number}", float(solved.mean())
+            name, mean = f"t{len(tasks)}", float(solved.mean())
             tasks.append(TaskScore(name, "acc", mean, 0.0, len(solved), True))
             items += [
-                ItemScore(name, f"i{i}", score) for i, score in enumerate(map(float, solved))
+                pair[is_solved] for pair, is_solved in zip(scores, solved.tolist(), strict=True)
             ]
         return Evaluation("search", tuple(tasks), tuple(items))
 
-    def _distances(self, genome: Genome, point: Point) -> Point:
-        apart: Point = np.array(self._space.to_unit(genome)) - point
-        for i, gene in enumerate(self._space.genes):
-            if gene.is_category:
-                best = gene.low + point[i] * (gene.high - gene.low)
-                same = gene.value_of(best) == gene.value_of(genome[i])
-                apart[i] = 0.0 if same else _OTHER_NAME
+    def _distances(self, genome: Genome, unit: Point, point: Point) -> Point:
+        apart = unit - point
+        for i in self._names:
+            gene = self._space.genes[i]
+            best = gene.low + point[i] * (gene.high - gene.low)
+            same = gene.value_of(best) == gene.value_of(genome[i])
+            apart[i] = 0.0 if same else _OTHER_NAME
         return apart

@@ -1,10 +1,10 @@
 """Laws of all strategies: repeats, replays, bounds, failures, and that learning pays."""
 
+from functools import cache
 from statistics import fmean
 
 import pytest
 
-from stages.select.space.space import Space
 from stages.select.strategies.registry import STRATEGIES
 from stages.select.strategies.single_searches import OWN
 from stages.select.strategies.strategy import Proposal, Result, Strategy
@@ -17,9 +17,10 @@ PARAMETERS = {"rescale": ["none", "l1", "inverse_density"], "steps": [10, 14]}
 POPULATION = 8
 
 
-def _space() -> Space:
-    """Return a space with every kind of gene: numbers, whole numbers, methods, parents, names."""
-    return space_of("wudi", "della", "passthrough", parents=3, parameters=PARAMETERS)
+# Every kind of gene: numbers, whole numbers, methods, parents, names.
+SPACE = space_of("wudi", "della", "passthrough", parents=3, parameters=PARAMETERS)
+LANDSCAPE = Landscape(SPACE, 3)
+TOY_SPACE = space_of("task_arithmetic", "ties", parents=3, layer_groups=2)
 
 
 def _results(
@@ -39,8 +40,8 @@ class _Run:
     """A strategy on a landscape, with all that it asked and was told."""
 
     def __init__(self, optimizer: str, generations: int = 5, seed: int = 1) -> None:
-        self.space = _space()
-        self.landscape = Landscape(self.space, 3)
+        self.space = SPACE
+        self.landscape = LANDSCAPE
         self.params = params_of(
             optimizer, population=POPULATION, generations=generations, seed=seed
         )
@@ -130,12 +131,16 @@ def test_populations_repeat_nobody(optimizer: str) -> None:
     assert len(proposals) == len(identities)
 
 
+@cache
+def _toy(seed: int) -> Landscape:
+    return Landscape(TOY_SPACE, seed)
+
+
 def _best(optimizer: str, seed: int) -> float:
     """Return the best fitness that a search finds with 144 candidates."""
-    space = space_of("task_arithmetic", "ties", parents=3, layer_groups=2)
-    landscape = Landscape(space, seed)
+    landscape = _toy(seed)
     params = params_of(optimizer, population=12, generations=12, seed=seed)
-    strategy: Strategy = search_of(space, params)
+    strategy: Strategy = search_of(TOY_SPACE, params)
     best = 0.0
     for _ in range(12):
         proposals = strategy.ask()
