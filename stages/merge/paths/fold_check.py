@@ -32,6 +32,7 @@ PROBE: dict[str, Any] = {
     "use_cache": False,
 }
 _GAINS = (0.6, -1.7)
+_CONFIG = "config.json"
 
 
 def has_offset_norms(config: Mapping[str, Any]) -> bool:
@@ -45,28 +46,25 @@ def has_offset_norms(config: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=16)
 def _has_offset_norms(config: str) -> bool:
-    with _trial(json.loads(config)) as trial:
+    with quiet():
+        trial = Trial(json.loads(config))
         for layer in trial.kinds.values():
             trial.check_layer(layer)
         return trial.has_offset_norms
 
 
-@contextmanager
-def _trial(config: Mapping[str, Any]) -> Iterator["Trial"]:
-    with quiet(), TemporaryDirectory(prefix="germline-") as folder:
-        yield Trial(config, Path(folder))
-
-
 class Trial:
-    """A small model on disk, loaded again with gains in its tensors."""
+    """A small model as a folder would hold it, loaded again with gains in its tensors."""
 
-    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         self._name = str(config.get("model_type"))
         self._model = small_copy(config)
-        self._folder = folder
-        self._model.save_pretrained(folder)  # type: ignore[operator]
-        self._tensors: dict[str, Tensor] = load_file(folder / SINGLE)
-        self._layout = layout_of(Checkpoint(folder))
+        with _scratch() as folder:
+            self._model.save_pretrained(folder)  # type: ignore[operator]
+            self._config = (folder / _CONFIG).read_bytes()
+            self._tensors: dict[str, Tensor] = load_file(folder / SINGLE)
+            self._layout = layout_of(Checkpoint(folder))
+        self._passes: dict[int, tuple[Tensor, Tensor]] = {}
         self._stack = max(self._layout.stacks.values(), key=lambda stack: stack.num_tensors).path
 
     @cached_property
@@ -106,14 +104,15 @@ class Trial:
         stream = self._stream(layer)
 
         # A layer of Gemma 4 ends by multiplying the stream too: what it adds comes on top of that.
-        leaving = self._adds(layer, writers, (0, 0), stream) + stream
-        own_scale = float((leaving * stream).sum() / stream.square().sum())
+        left = self._adds(layer, writers, (0, 0), stream)
+        own_scale = float(((left + stream) * stream).sum() / stream.square().sum())
 
         def adds(attention: float, mlp: float, entering: Tensor = stream) -> Tensor:
             added = self._adds(layer, writers, (attention, mlp), entering)
             return added + (1 - own_scale) * entering
 
-        nothing, by_attention, by_mlp = adds(0, 0), adds(1, 0), adds(0, 1)
+        nothing = left + (1 - own_scale) * stream
+        by_attention, by_mlp, first = adds(1, 0), adds(0, 1), adds(a, 0)
         size = float(adds(1, 1).abs().max())
 
         def is_same(one: Tensor, other: Tensor) -> bool:
@@ -122,11 +121,11 @@ class Trial:
         is_folded = (
             size > 0
             and is_same(nothing, torch.zeros_like(nothing))
-            and is_same(adds(a, 0), a * by_attention)
+            and is_same(first, a * by_attention)
             and is_same(adds(0, b), b * by_mlp)
         )
         if is_folded and len(branches) > 1:
-            both, first = adds(a, b), adds(a, 0)
+            both = adds(a, b)
             after = adds(0, b, stream + first / own_scale)
             is_folded = is_same(both, first + after) or is_same(both, first + b * by_mlp)
         if not is_folded:
@@ -179,15 +178,29 @@ class Trial:
             self._model.load_state_dict(tensors)
             yield self._model
             return
-        save_file(dict(tensors), self._folder / SINGLE, metadata={"format": "pt"})
-        yield AutoModel.from_pretrained(self._folder, dtype=torch.float64, **PLAIN).eval()
+        with _scratch() as folder:
+            (folder / _CONFIG).write_bytes(self._config)
+            save_file(dict(tensors), folder / SINGLE, metadata={"format": "pt"})
+            model = AutoModel.from_pretrained(folder, dtype=torch.float64, **PLAIN).eval()
+        yield model
 
     def _stream(self, layer: int) -> Tensor:
         """Return the hidden states that enter a layer of the small model."""
-        entering: list[Tensor] = []
-        with self._loaded(self._tensors) as model:
-            self._run(model, layer, lambda hidden: entering.append(hidden.clone()))
-        return entering[0]
+        return self._pass(layer)[0]
+
+    def _added(self, layer: int) -> Tensor:
+        """Return what a layer of the small model adds to the stream."""
+        entering, leaving = self._pass(layer)
+        return leaving - entering
+
+    def _pass(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return what enters a layer of the small model, and what leaves it; it is run once."""
+        if layer not in self._passes:
+            entering: list[Tensor] = []
+            with self._loaded(self._tensors) as model:
+                leaving = self._run(model, layer, lambda hidden: entering.append(hidden.clone()))
+            self._passes[layer] = (entering[0], leaving)
+        return self._passes[layer]
 
     def _through(self, model: nn.Module, layer: int, entering: Tensor) -> Tensor:
         """Return the hidden states that leave a layer where ``entering`` enter it."""
@@ -223,6 +236,12 @@ class Trial:
             for handle in handles:
                 handle.remove()
         return leaving[0]
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="germline-") as folder:
+        yield Path(folder)
 
 
 def _norm_of(layer: nn.Module, path: str) -> nn.Module:

@@ -9,8 +9,7 @@ else than its models do.
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.paths.fold_check import TOLERANCE, Trial
 from stages.merge.paths.small_copy import quiet, why_shared, without_last_layer
 
+_TRYING = Lock()  # the weights of the small model change while it is asked
 _NOISE = 0.3  # standard deviation of what is added to tensors that a layer should not read
 
 
@@ -62,10 +62,15 @@ def why_outside_matters(config: Mapping[str, Any]) -> str | None:
 @lru_cache(maxsize=64)
 def _tried(config: str, why: Callable[["_PlaceTrial"], str | None]) -> str | None:
     try:
-        with quiet(), TemporaryDirectory(prefix="germline-") as folder:
-            return why(_PlaceTrial(json.loads(config), Path(folder)))
+        with _TRYING, quiet():
+            return why(_trial(config))
     except RecipeError:
         return None
+
+
+@lru_cache(maxsize=1)  # a plan asks several questions about one config
+def _trial(config: str) -> "_PlaceTrial":
+    return _PlaceTrial(json.loads(config))
 
 
 class _PlaceTrial(Trial):
@@ -77,8 +82,7 @@ class _PlaceTrial(Trial):
         if pair is None:
             return None
         first, second = pair
-        stream = self._stream(first)
-        expected = self._adds(first, {}, (1, 1), stream)
+        stream, expected = self._stream(first), self._added(first)
         moved = dict(self._tensors)
         for name, tensor in self._tensors.items():
             at = self._at(name)
@@ -128,8 +132,7 @@ class _PlaceTrial(Trial):
         for layer in sorted({0, depth - 2}):
             if any(said.get(key, kinds[key])[layer] != kinds[key][layer] for key in kinds):
                 continue  # the config says of it that it is another
-            stream = self._stream(layer)
-            expected = self._adds(layer, {}, (1, 1), stream)
+            stream, expected = self._stream(layer), self._added(layer)
             actual = self._through(shorter, layer, stream) - stream
             if (actual - expected).abs().max() > TOLERANCE * expected.abs().max():
                 return (
@@ -168,8 +171,7 @@ class _PlaceTrial(Trial):
         """
         last = self._layout.stacks[self._stack].num_layers - 1
         for layer in sorted({*self.kinds.values(), min(1, last), last}):
-            stream = self._stream(layer)
-            expected = self._adds(layer, {}, (1, 1), stream)
+            stream, expected = self._stream(layer), self._added(layer)
             generator = torch.Generator().manual_seed(1)
             changed = dict(self._tensors)
             for name, tensor in self._tensors.items():

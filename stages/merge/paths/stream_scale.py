@@ -9,8 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -83,8 +81,8 @@ def _norm_folds(after: Shapes, times: float, *, has_offset: bool) -> dict[str, F
 
 @lru_cache(maxsize=16)
 def _fold_of(config: str) -> StreamFold:
-    with quiet(), TemporaryDirectory(prefix="germline-") as folder:
-        return _StreamTrial(json.loads(config), Path(folder)).fold()
+    with quiet():
+        return _StreamTrial(json.loads(config)).fold()
 
 
 class _StreamTrial(Trial):

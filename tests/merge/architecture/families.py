@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,12 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
     given = {"decoder_input_ids": tokens} if model.config.is_encoder_decoder else {}
     output: torch.Tensor = model(input_ids=tokens, **given).logits
     return output
+
+
+@cache
+def loaded(folder: Path) -> PreTrainedModel:
+    """Return the model of a folder that nothing writes again, loaded once; only to be read."""
+    return load(folder)
 
 
 def load(folder: Path) -> PreTrainedModel:

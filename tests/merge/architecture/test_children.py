@@ -1,5 +1,8 @@
 """Children of every architecture: what is written loads whole, and is what a naive twin makes."""
 
+import copy
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from transformers import PreTrainedModel
 from stages.checkpoint.reader import Checkpoint
 from stages.merge.outputs.model_folder import ResidentSink, hash_weights, write_model
 from stages.merge.plan.plan import Plan
-from tests.merge.architecture.families import FAMILIES, VISION, load, logits
+from tests.merge.architecture.families import FAMILIES, VISION, load, loaded, logits
 from tests.merge.recipes import planned, recipe_of
 
 Trees = dict[str, list[Checkpoint]]
@@ -49,8 +52,8 @@ def _naive(method: str, base: Tensor, parents: list[Tensor]) -> Tensor:
 
 def _twin(method: str, family: str, models: list[Checkpoint]) -> PreTrainedModel:
     """Return the base with its state replaced by the naive merge of the models' states."""
-    base, *parents = (load(model.folder) for model in models)
-    states = [parent.state_dict() for parent in parents]
+    base = copy.deepcopy(loaded(models[0].folder))
+    states = [loaded(parent.folder).state_dict() for parent in models[1:]]
     state = {name: tensor.clone() for name, tensor in base.state_dict().items()}
     for name, tensor in state.items():
         if family not in VISION or "language_model" in name or "lm_head" in name:
@@ -74,8 +77,8 @@ def test_written_child_is_the_naive_twin(
     for name, tensor in child.state_dict().items():
         torch.testing.assert_close(tensor, state[name], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(logits(child), logits(twin), rtol=1e-3, atol=1e-4)
-    changed = load(trees[family][0].folder)
-    assert not torch.allclose(logits(changed), logits(child), atol=1e-3)
+    base = loaded(trees[family][0].folder)
+    assert not torch.allclose(logits(base), logits(child), atol=1e-3)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -84,23 +87,37 @@ def test_identical_parents_give_their_logits(family: str, trees: Trees, tmp_path
     one = trees[family][1]
     plan = _plan([one, one, one], "ties", values={"weight": WEIGHTS, "density": 0.5})
     write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
-    assert torch.equal(logits(load(one.folder)), logits(load(tmp_path / "child")))
+    assert torch.equal(logits(loaded(one.folder)), logits(load(tmp_path / "child")))
+
+
+@pytest.fixture(scope="module")
+def linear_child(trees: Trees, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the folder of a family's linear child, which is written once."""
+
+    @cache
+    def written(family: str) -> Path:
+        folder = tmp_path_factory.mktemp(family) / "child"
+        write_model(_plan(trees[family], "linear"), folder, shard_bytes=GIGABYTE)
+        return folder
+
+    return written
 
 
 @pytest.mark.parametrize("family", TIED)
-def test_tied_embeddings_stay_tied(family: str, trees: Trees, tmp_path: Path) -> None:
+def test_tied_embeddings_stay_tied(family: str, linear_child: Callable[[str], Path]) -> None:
     """No head is written next to the embedding; loaded, they share their memory."""
-    write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
-    assert not any("lm_head" in n or "decoder.weight" in n for n in _plain(tmp_path / "child"))
-    child = load(tmp_path / "child")
+    folder = linear_child(family)
+    assert not any("lm_head" in n or "decoder.weight" in n for n in _plain(folder))
+    child = loaded(folder)
     assert child.get_input_embeddings().weight is child.get_output_embeddings().weight
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_config_says_the_size_of_the_vocabulary(family: str, trees: Trees, tmp_path: Path) -> None:
+def test_config_says_the_size_of_the_vocabulary(
+    family: str, linear_child: Callable[[str], Path]
+) -> None:
     """vocab_size is the number of rows of the embedding that was written."""
-    write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
-    child = load(tmp_path / "child")
+    child = loaded(linear_child(family))
     rows = child.get_input_embeddings().weight.shape[0]
     assert rows == child.config.get_text_config().vocab_size == 64
 
@@ -109,7 +126,7 @@ def test_config_says_the_size_of_the_vocabulary(family: str, trees: Trees, tmp_p
 def test_resident_model_holds_the_written_child(family: str, trees: Trees, tmp_path: Path) -> None:
     """Loaded in place, renamed and fused as transformers does, the child is the written one."""
     plan = _plan(trees[family], "ties", values={"weight": WEIGHTS, "density": 0.5})
-    resident = load(trees[family][0].folder)
+    resident = copy.deepcopy(loaded(trees[family][0].folder))
     sink = ResidentSink(resident)
     before = {name: tensor.data_ptr() for name, tensor in resident.state_dict().items()}
     written = write_model(plan, tmp_path / "child", shard_bytes=GIGABYTE)
@@ -123,22 +140,23 @@ def test_resident_model_holds_the_written_child(family: str, trees: Trees, tmp_p
 
 
 @pytest.mark.parametrize("family", ["gemma2", "gemma3"])
-def test_linear_of_gemma_norms_is_linear(family: str, trees: Trees, tmp_path: Path) -> None:
+def test_linear_of_gemma_norms_is_linear(
+    family: str, trees: Trees, linear_child: Callable[[str], Path]
+) -> None:
     """Gemma scales by 1 + w: a mean of the w is the mean of the scales, as the weights sum to 1.
 
     Without normalisation the scales of a soup of weights 0.3 and 0.6 are 1 + 0.9 w, not 0.9 of
     the scales: the sum is of weights, as for every tensor.
     """
-    write_model(_plan(trees[family], "linear"), tmp_path / "child", shard_bytes=GIGABYTE)
     loud = torch.full((1, 1, 16), 3.0)
 
     def scaled(folder: Path) -> Tensor:
-        normed: Tensor = load(folder).get_decoder().norm(loud)
+        normed: Tensor = loaded(folder).get_decoder().norm(loud)
         return normed.detach()
 
     one, two = (scaled(model.folder) for model in trees[family][1:])
     expected = (WEIGHTS[0] * one + WEIGHTS[1] * two) / sum(WEIGHTS)
-    torch.testing.assert_close(scaled(tmp_path / "child"), expected)
+    torch.testing.assert_close(scaled(linear_child(family)), expected)
 
 
 def _plain(folder: Path) -> list[str]:

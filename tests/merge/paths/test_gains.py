@@ -1,5 +1,6 @@
 """Gains of a path: the checkpoint computes what multiplied branches compute, or is refused."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -179,12 +180,13 @@ def test_child_with_gains_computes_what_multiplied_branches_compute(
     plain = [(ancestor, layer, 1.0, 1.0) for ancestor, layer, _, _ in PATH]
     write_model(plan(path_recipe(models, plain), models), tmp_path / "plain", shard_bytes=1 << 20)
     write_model(plan(path_recipe(models, PATH), models), tmp_path / "folded", shard_bytes=1 << 20)
-    literal, folded = multiplied(load(tmp_path / "plain"), modules), load(tmp_path / "folded")
-    expected = agreed_logits(folded, literal, load(tmp_path / "plain"))
+    unmultiplied, folded = load(tmp_path / "plain"), load(tmp_path / "folded")
+    literal = multiplied(copy.deepcopy(unmultiplied), modules)
+    expected = agreed_logits(folded, literal, unmultiplied)
     half = path_recipe(models, PATH, dtype="bfloat16")
     write_model(plan(half, models), tmp_path / "half", shard_bytes=1 << 20)
     rounded = load(tmp_path / "half").bfloat16()(input_ids=TOKENS).logits.float()
-    in_half = multiplied(load(tmp_path / "plain").bfloat16(), modules)
+    in_half = multiplied(copy.deepcopy(unmultiplied).bfloat16(), modules)
     literal_error = (in_half(input_ids=TOKENS).logits.float() - expected).square().mean()
     assert (rounded - expected).square().mean() <= 2 * literal_error
 

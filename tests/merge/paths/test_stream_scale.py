@@ -1,5 +1,6 @@
 """The stream's scale before the first layer: folded into embeddings, taken back by tied heads."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,15 @@ def test_child_with_a_scale_computes_what_a_multiplied_stream_computes(
     recipe = path_recipe(models, HOPS)
     write_model(plan(recipe, models), tmp_path / "plain", shard_bytes=1 << 20)
     write_model(plan(scaled(recipe, SCALE), models), tmp_path / "folded", shard_bytes=1 << 20)
-    literal, folded = multiplied(load(tmp_path / "plain")), load(tmp_path / "folded")
-    expected = agreed_logits(folded, literal, load(tmp_path / "plain"))
+    unmultiplied, folded = load(tmp_path / "plain"), load(tmp_path / "folded")
+    literal = multiplied(copy.deepcopy(unmultiplied))
+    expected = agreed_logits(folded, literal, unmultiplied)
     half = replace(scaled(recipe, SCALE), dtype="bfloat16")
     write_model(plan(half, models), tmp_path / "half", shard_bytes=1 << 20)
     rounded = load(tmp_path / "half").bfloat16()(input_ids=TOKENS).logits.float()
-    in_half = multiplied(load(tmp_path / "plain").bfloat16())(input_ids=TOKENS).logits.float()
-    literal_error = (in_half - expected).square().mean()
+    in_half = multiplied(copy.deepcopy(unmultiplied).bfloat16())
+    half_logits = in_half(input_ids=TOKENS).logits.float()
+    literal_error = (half_logits - expected).square().mean()
     # A norm of 1 + w near 1 holds its w finely; (1 + w) / 0.3 - 1 has the error of a plain norm.
     bound = 4 if family == "gemma" else 2
     assert (rounded - expected).square().mean() <= bound * literal_error
