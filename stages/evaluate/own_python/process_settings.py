@@ -124,6 +124,15 @@ def _are_denormals_flushed() -> bool:
     return bool(torch.tensor(_DENORMAL).mul(1.0) == 0)
 
 
+def _default_device() -> torch.device | None:
+    """Return the device that was set; None where none was, which is not as if the processor were.
+
+    torch goes through Python at each call while one is set. ``torch.get_default_device`` hides it.
+    """
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)  # noqa: SLF001
+    return None if context is None else context.device
+
+
 def _set_backends(values: list[bool]) -> None:
     for (module, name), value in zip(_BACKENDS, values, strict=True):
         setattr(module, name, value)
@@ -157,7 +166,7 @@ _SETTINGS: tuple[_Change, ...] = (
     (np.geterr, lambda value: np.seterr(**value)),
     (np.get_printoptions, lambda value: np.set_printoptions(**value)),
     (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, torch.set_default_device),
+    (_default_device, torch.set_default_device),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (
