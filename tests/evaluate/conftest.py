@@ -1,7 +1,12 @@
-"""A pico Llama over characters and a project folder with four small tasks."""
+"""A pico Llama over characters and a project folder with small tasks.
+
+Only those that need it have Python of their own: they are loaded twice, and looked over.
+"""
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from stages.evaluate.tasks.suite import Suite
 from stages.params.evaluate_params import EvaluateParams
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789+=?:;.,'"
@@ -29,6 +35,12 @@ doc_to_target: answer
 metric_list:
   - {metric: acc, aggregation: mean, higher_is_better: true}
   - {metric: acc_norm, aggregation: mean, higher_is_better: true}
+"""
+OWN_AGGREGATION = """
+include: colours.yaml
+task: colours_f1
+metric_list:
+  - {metric: acc, aggregation: mean, higher_is_better: true}
   - {metric: f1, aggregation: !function scoring.macro_f1, higher_is_better: true}
 """
 GENERATION = """
@@ -120,6 +132,20 @@ def colour(i: int) -> dict[str, Any]:
     return {"question": f"is it {i} or {COLOURS[i % 5]}?", "answer": i % 5}
 
 
+def suite_of(params: EvaluateParams, folder: Path | None = None) -> Suite:
+    """Return the suite of ``params`` in a project that no test changes, loaded once.
+
+    Without ``folder`` the project is the working folder.
+    """
+    return _suite(folder or Path.cwd(), params.model_dump_json(exclude_unset=True))
+
+
+@cache
+def _suite(folder: Path, section: str) -> Suite:
+    with chdir(folder):
+        return Suite.load(EvaluateParams.model_validate_json(section))
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A written pico model."""
@@ -139,7 +165,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tasks, data = folder / "tasks", folder / "data"
     tasks.mkdir()
     data.mkdir()
-    for name, text in (("colours", MULTIPLE_CHOICE), ("sums", GENERATION), ("prose", ROLLING)):
+    texts = {"colours": MULTIPLE_CHOICE, "colours_f1": OWN_AGGREGATION, "sums": GENERATION}
+    for name, text in (texts | {"prose": ROLLING}).items():
         (tasks / f"{name}.yaml").write_text(text)
     (tasks / "scoring.py").write_text(SCORING)
     write_lines(data / "colours.jsonl", [colour(i) for i in range(40)])

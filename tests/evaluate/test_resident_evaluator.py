@@ -12,8 +12,8 @@ from stages.errors import EvaluationError
 from stages.evaluate import stage
 from stages.evaluate.arguments.prompt_arguments import PromptArguments
 from stages.evaluate.resident_evaluator import ResidentEvaluator
-from stages.evaluate.tasks.suite import Suite
 from stages.params.evaluate_params import EvaluateParams
+from tests.evaluate.conftest import suite_of
 
 pytestmark = pytest.mark.usefixtures("at_project")
 
@@ -31,7 +31,7 @@ def load_weights(evaluator: ResidentEvaluator, folder: Path) -> None:
 
 def opened(folder: Path, params: EvaluateParams) -> ResidentEvaluator:
     """Return an evaluator of the model in ``folder``."""
-    return ResidentEvaluator(folder, params, Suite.load(params))
+    return ResidentEvaluator(folder, params, suite_of(params))
 
 
 def test_score_depends_on_the_weights_alone(
@@ -79,7 +79,7 @@ def test_sharing_rows_changes_no_answer(make_params: MakeParams, model_folder: P
 def test_rows_are_in_the_order_of_the_split(make_params: MakeParams, model_folder: Path) -> None:
     """Items come task by task, in the order of the suite's split; the direction is the task's."""
     params = make_params(*ALL)
-    suite = Suite.load(params)
+    suite = suite_of(params)
     evaluation = ResidentEvaluator(model_folder, params, suite).evaluate("search")
     expected = [(part.label, item) for part in suite.parts["search"] for item in part.places]
     assert expected == [(row.task, row.item) for row in evaluation.items]
@@ -89,7 +89,8 @@ def test_rows_are_in_the_order_of_the_split(make_params: MakeParams, model_folde
 
 def test_chosen_metric_and_filter_are_scored(make_params: MakeParams, model_folder: Path) -> None:
     """Another metric with an aggregation of its own, and another filter, are taken as named."""
-    params = make_params({"task": "colours", "metric": "f1"}, {"task": "sums", "filter": "first"})
+    f1 = {"task": "colours_f1", "metric": "f1"}
+    params = make_params(f1, {"task": "sums", "filter": "first"})
     colours, _ = opened(model_folder, params).evaluate("search").tasks
     accuracy = opened(model_folder, make_params("colours")).evaluate("search").tasks[0]
     assert ("f1", accuracy.score) == (colours.metric, colours.score)
@@ -152,7 +153,7 @@ def test_sampling_from_nan_is_a_failure_of_the_candidate(
 def test_device_that_is_not_there_is_refused(make_params: MakeParams, model_folder: Path) -> None:
     """No other device is taken in silence."""
     with pytest.raises(EvaluationError, match=r"evaluate\.device: 'cuda:99' is not on this"):
-        opened(model_folder, make_params("sums", device="cuda:99"))
+        opened(model_folder, make_params("colours", device="cuda:99"))
 
 
 def test_room_for_no_prompt_is_refused(make_params: MakeParams, model_folder: Path) -> None:
@@ -166,9 +167,9 @@ def test_room_for_no_prompt_is_refused(make_params: MakeParams, model_folder: Pa
 def test_missing_chat_template_is_refused(make_params: MakeParams, model_folder: Path) -> None:
     """A chat template that the tokenizer does not have is named."""
     with pytest.raises(EvaluationError, match="the tokenizer has no chat template"):
-        opened(model_folder, make_params("sums", apply_chat_template=True))
+        opened(model_folder, make_params("colours", apply_chat_template=True))
     with pytest.raises(EvaluationError, match=r"no template 'rag'\. Legal: true, false"):
-        opened(model_folder, make_params("sums", apply_chat_template="rag"))
+        opened(model_folder, make_params("colours", apply_chat_template="rag"))
 
 
 def test_chat_template_wraps_the_prompt(make_params: MakeParams, model_folder: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from stages.errors import EvaluationError
 from stages.evaluate.resident_evaluator import ResidentEvaluator
-from stages.evaluate.tasks.suite import Suite
 from stages.lineage.evaluation import Items
 from stages.params.evaluate_params import EvaluateParams
+from tests.evaluate.conftest import suite_of
 
 pytestmark = pytest.mark.usefixtures("at_project")
 
@@ -23,7 +23,7 @@ def test_subset_scores_as_in_the_whole_split(
 ) -> None:
     """An item's score is its score in the whole split, few-shot examples included."""
     params = make_params(*ALL, num_fewshot=num_fewshot)
-    suite = Suite.load(params)
+    suite = suite_of(params)
     evaluator = ResidentEvaluator(model_folder, params, suite)
     whole = evaluator.evaluate("search")
     for items in (suite.items("search")[1::3], suite.items("search")[::7]):
@@ -39,7 +39,7 @@ def test_subset_scores_as_in_the_whole_split(
 def test_subset_leaves_no_trace(make_params: MakeParams, model_folder: Path) -> None:
     """The whole split, a subset in another order, and the whole again: equal bits each time."""
     params = make_params(*ALL)
-    suite = Suite.load(params)
+    suite = suite_of(params)
     evaluator = ResidentEvaluator(model_folder, params, suite)
     whole = evaluator.evaluate("search")
     some = suite.items("search")[::4]
@@ -57,16 +57,16 @@ def test_subset_leaves_no_trace(make_params: MakeParams, model_folder: Path) -> 
 def test_task_without_items_is_left_out(make_params: MakeParams, model_folder: Path) -> None:
     """A subset of one task's items is an evaluation of that task."""
     params = make_params(*ALL)
-    suite = Suite.load(params)
+    suite = suite_of(params)
     items = tuple(item for item in suite.items("test") if item[0] == "sums")
     evaluation = ResidentEvaluator(model_folder, params, suite).evaluate("test", items)
-    alone = ResidentEvaluator(model_folder, make_params("sums"), Suite.load(make_params("sums")))
+    alone = ResidentEvaluator(model_folder, make_params("sums"), suite_of(make_params("sums")))
     assert evaluation.to_dict() == alone.evaluate("test").to_dict()
 
 
 def test_key_covers_the_items_in_any_order(make_params: MakeParams) -> None:
     """Another subset is another key; another order is not, and all items are the split itself."""
-    suite = Suite.load(make_params("colours", "sums"))
+    suite = suite_of(make_params("colours", "sums"))
     items = suite.items("search")
     assert suite.key("search", items[:5]) == suite.key("search", items[4::-1])
     assert suite.key("search", items[::-1]) == suite.key("search")
@@ -76,7 +76,7 @@ def test_key_covers_the_items_in_any_order(make_params: MakeParams) -> None:
 def test_key_of_a_subset_covers_no_other_item(make_params: MakeParams) -> None:
     """Without few-shot examples, the other items of the split decide nothing and are left out."""
     few, many = (
-        Suite.load(make_params("colours", splits={"search": n, "validation": 2, "test": 2}))
+        suite_of(make_params("colours", splits={"search": n, "validation": 2, "test": 2}))
         for n in (5, 9)
     )
     assert few.key("search") == many.key("search", few.items("search"))
@@ -88,7 +88,7 @@ def test_key_of_a_subset_covers_the_order_that_examples_are_drawn_in(
 ) -> None:
     """With few-shot examples, the items before an item decide its prompt, and are in the key."""
     few, many = (
-        Suite.load(
+        suite_of(
             make_params("colours", num_fewshot=1, splits={"search": n, "validation": 2, "test": 2})
         )
         for n in (5, 9)
@@ -108,11 +108,11 @@ def test_items_that_are_not_there_are_refused(
 ) -> None:
     """No item, or one that the split does not hold, is an error."""
     with pytest.raises(EvaluationError, match=message):
-        Suite.load(make_params("colours")).key("search", items)
+        suite_of(make_params("colours")).key("search", items)
 
 
 def test_item_named_twice_is_refused(make_params: MakeParams) -> None:
     """An item counts once."""
-    suite = Suite.load(make_params("colours"))
+    suite = suite_of(make_params("colours"))
     with pytest.raises(EvaluationError, match="2 are asked for, 1 different"):
         suite.pick("search", suite.items("search")[:1] * 2)

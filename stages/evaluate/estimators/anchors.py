@@ -3,8 +3,10 @@
 The paper is arXiv:2402.14992, "tinyBenchmarks".
 """
 
+from functools import cache
+
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from stages.evaluate.estimators.answers import Answers, Weighted
 from stages.evaluate.tasks.splits import ordered
@@ -28,10 +30,18 @@ def anchors(answers: Answers, params: EstimatorParams) -> Weighted:
     ranks = np.array([rank[item] for item in answers.items]) / len(rank)
     points = np.column_stack([answers.scores.T, _TIE_BREAK * ranks])
     state = random_state("anchors", params.seed)
-    with threadpool_limits(1):  # each thread adds up a part: the sum would depend on their number
+    with _pools().limit(
+        limits=1
+    ):  # each thread adds up a part: the sum would depend on their number
         fitted = KMeans(params.num_items, n_init=_NUM_STARTS, random_state=state).fit(points)
     distances = ((points - fitted.cluster_centers_[fitted.labels_]) ** 2).sum(axis=1)
     clusters = [np.flatnonzero(fitted.labels_ == label) for label in range(params.num_items)]
     places = [int(cluster[distances[cluster].argmin()]) for cluster in clusters]
     weights = [len(cluster) / len(points) for cluster in clusters]
     return Weighted(np.array(places, dtype=np.int64), np.array(weights))
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Return the threads that scikit-learn's libraries use, which are loaded with it."""
+    return ThreadpoolController()

@@ -1,7 +1,6 @@
 """References behind a server: scores, what is kept, and every way that a server can fail."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.evaluate.completions_server import (
     completion,
     serving,
 )
+from tests.evaluate.conftest import suite_of
 
 MakeParams = Callable[..., EvaluateParams]
 KEY = "sk-secret-1234"
@@ -30,11 +30,12 @@ CHAT, TEXT = "local-chat-completions", "local-completions"
 
 @pytest.fixture(autouse=True)
 def own_project(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project, so that no test finds the answers of another."""
-    shutil.copytree(project, tmp_path / "project")
-    monkeypatch.chdir(tmp_path / "project")
+    """A folder with the project's tasks and data, so that no test finds the answers of another."""
+    for name in ("tasks", "data"):
+        (tmp_path / name).symlink_to(project / name)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    return tmp_path / "project"
+    return tmp_path
 
 
 def asking(
@@ -49,9 +50,15 @@ def asking(
     return make(*tasks, references={"big": {"model": model, "model_args": given, **more}})
 
 
+def suite_without_references(params: EvaluateParams) -> Suite:
+    """Return the suite of ``params``; references, of which each has its own port, are no part."""
+    plain = params.model_copy(update={"references": {}})
+    return suite_of(plain, Path("tasks").resolve().parent)
+
+
 def scored(params: EvaluateParams) -> Evaluation:
     """Return what the reference scores on the test split."""
-    return reference_model.evaluate("big", params, Suite.load(params), "test")
+    return reference_model.evaluate("big", params, suite_without_references(params), "test")
 
 
 def echo(request: Request, _: int) -> Reply:
@@ -75,7 +82,7 @@ def test_texts_of_a_server_are_scored_item_for_item(
             make_params, server, model, "sums", model_args={"num_concurrent": parallel}
         )
         evaluation = scored(params)
-        suite = Suite.load(params)
+        suite = suite_without_references(params)
     (part,) = suite.parts["test"]
     questions = {i: part.loaded.task.eval_docs[p]["question"] for i, p in part.places.items()}
     expected = [fingerprint(f"said {questions[row.item][:2]}") for row in evaluation.items]

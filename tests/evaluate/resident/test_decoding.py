@@ -50,6 +50,18 @@ def opened(folder: Path, batch_size: int = 8) -> ResidentLM:
     return ResidentLM.open(folder, EvaluateParams.model_validate(section))
 
 
+@pytest.fixture(scope="module")
+def resident(model_folder: Path) -> ResidentLM:
+    """The resident model as it is."""
+    return opened(model_folder)
+
+
+@pytest.fixture(scope="module")
+def plain(resident: ResidentLM) -> list[str]:
+    """Its greedy texts."""
+    return texts_of(resident, requests(GREEDY))
+
+
 def requests(asked: dict[str, Any], prompts: list[str] = PROMPTS) -> list[Request]:
     """Return a request for each prompt."""
     return [Request("generate_until", (p, asked), f"item {i}") for i, p in enumerate(prompts)]
@@ -69,23 +81,26 @@ def alone(folder: Path, asked: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_settings_of_the_model_take_part(model_folder: Path, tmp_path: Path, name: str) -> None:
+def test_settings_of_the_model_take_part(
+    model_folder: Path, tmp_path: Path, plain: list[str], name: str
+) -> None:
     """In batches of eight, the text is the one that HFLM generates for the prompt alone."""
     folder = with_settings(model_folder, tmp_path / "model", SETTINGS[name])
     with sealed():
         expected = alone(folder, GREEDY)
         assert expected == texts_of(opened(folder), requests(GREEDY))
-    plain = texts_of(opened(model_folder), requests(GREEDY))
     assert (expected != plain) or name == "cache"
 
 
-def test_beams_of_a_task_are_searched(model_folder: Path) -> None:
+def test_beams_of_a_task_are_searched(
+    model_folder: Path, resident: ResidentLM, plain: list[str]
+) -> None:
     """``num_beams`` in generation_kwargs gives the text that HFLM gives for the prompt alone."""
     asked = GREEDY | {"num_beams": 3}
     with sealed():
         expected = alone(model_folder, asked)
-        assert expected == texts_of(opened(model_folder), requests(asked))
-    assert expected != texts_of(opened(model_folder), requests(GREEDY))
+        assert expected == texts_of(resident, requests(asked))
+    assert expected != plain
 
 
 @pytest.mark.parametrize("settings", [{}, SETTINGS["chat"], {"num_beams": 2}])
@@ -137,25 +152,25 @@ def test_settings_that_cannot_be_used_are_the_models(
     assert lm.prepare([Request("loglikelihood", ("ab", "c"), "item")])
 
 
-def test_settings_of_the_task_are_the_tasks(model_folder: Path) -> None:
+def test_settings_of_the_task_are_the_tasks(resident: ResidentLM) -> None:
     """An unknown argument and a time limit are refused before anything is scored."""
-    lm = opened(model_folder)
     with pytest.raises(EvaluationError, match=r"^item 5: cannot be generated: .*top_kk.*gen_kwar"):
-        lm.prepare(requests(GREEDY | {"top_kk": 3}))
+        resident.prepare(requests(GREEDY | {"top_kk": 3}))
     with pytest.raises(EvaluationError, match=r"^item 0: generation_kwargs: max_time is set"):
-        lm.prepare(requests(GREEDY | {"max_time": 3}))
+        resident.prepare(requests(GREEDY | {"max_time": 3}))
 
 
-def test_every_text_ends_as_if_alone(model_folder: Path) -> None:
+def test_every_text_ends_as_if_alone(model_folder: Path, resident: ResidentLM) -> None:
     """Overlapping stop strings, an empty one, and prompts with and without a start token."""
-    prompts = ["<s>abc", "abc", "<s>x", *PROMPTS]
+    prompts = ["<s>abc", "abc", "<s>x", *PROMPTS[::2]]
+    with sealed():
+        hflm = HFLM(str(model_folder), device="cpu", dtype="float32", batch_size=1)
     for until in (["b", "ab", "bc"], ["abc", "b"], [""], ["", "e"], [], ["\n\n", "\na", "</s>"]):
         asked = {"until": until, "max_gen_toks": 12, "do_sample": False}
         with sealed():
-            hflm = HFLM(str(model_folder), device="cpu", dtype="float32", batch_size=1)
             instances = [Instance("generate_until", {}, (p, dict(asked)), 0) for p in prompts]
             expected = hflm.generate_until(instances, disable_tqdm=True)
-            texts = texts_of(opened(model_folder), requests(asked, prompts))
+            texts = texts_of(resident, requests(asked, prompts))
         assert expected == texts
         assert "" not in until or max(map(len, texts)) == 1
 

@@ -61,7 +61,8 @@ def test_halves_give_the_same_answers(
 ) -> None:
     """Texts and greedy answers are equal, log-likelihoods within 1e-5, wherever it is halved."""
     lm = opened(model_folder, model_args={"logits_cache": False})
-    asked = [Request(kind, arguments, "item") for arguments in REQUESTS[kind]]
+    some = REQUESTS[kind][:: 3 if kind == "loglikelihood" else 1]
+    asked = [Request(kind, arguments, "item") for arguments in some]
     prepared = lm.prepare(asked)
     expected = lm.answer(prepared)
     for num_rows in (1, 3):

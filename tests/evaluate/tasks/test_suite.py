@@ -22,8 +22,7 @@ def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project folder of the test's own, with one task that may be changed."""
     (tmp_path / "tasks").mkdir()
     (tmp_path / "data").mkdir()
-    text = MULTIPLE_CHOICE.replace("  - {metric: f1, aggregation: !function", "  # ")
-    (tmp_path / "tasks" / "colours.yaml").write_text(text)
+    (tmp_path / "tasks" / "colours.yaml").write_text(MULTIPLE_CHOICE)
     write_lines(tmp_path / "data" / "colours.jsonl", [colour(i) for i in range(40)])
     write_lines(tmp_path / "data" / "colours_train.jsonl", [colour(i) for i in range(90, 99)])
     monkeypatch.chdir(tmp_path)
