@@ -123,7 +123,7 @@ def test_permutation_p_values_are_uniform_where_nothing_differs() -> None:
     random = np.random.default_rng(7)
     p_values = []
     for _ in range(80):
-        scores = random.random((4, 40))
+        scores = random.random((4, 15))
         first, second = (
             evaluation_of(a=list(s[0]), b=list(s[1])) for s in (scores[:2], scores[2:])
         )

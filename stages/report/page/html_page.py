@@ -40,21 +40,10 @@ def render_page(
     ``num_generations`` is how many it will have. The browser is forbidden every request, and
     every script but the page's own. ``library`` is ``vega_bundle()``, from one who has it.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["count"] = "{:,}".format
-    environment.filters["p_value"] = _p_value
     recipe = None if story is None else _pretty(story.champion.recipe)
     specs = chart_specs(search, story)
     library, scripts = library or vega_bundle(), page_scripts()
-    return environment.get_template("page.html.j2").render(
+    return _environment().get_template("page.html.j2").render(
         title=title,
         search=search,
         story=story,
@@ -80,6 +69,22 @@ def json_for_script(value: Any) -> str:
 def page_scripts() -> str:
     """Return the page's own scripts, in the order in which they need each other."""
     return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+
+
+@cache  # it compiles the templates once for a process
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = _number
+    environment.filters["count"] = "{:,}".format
+    environment.filters["p_value"] = _p_value
+    return environment
 
 
 def _csp_hash(script: str) -> str:

@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from stages.lineage.selection import Selection
 from stages.report.page.html_page import json_for_script, page_scripts, render_page
 from stages.report.search_story import search_story
@@ -28,6 +30,12 @@ def page_of(story: Story) -> str:
     return render_page(story.search, story, title=TITLE)
 
 
+@pytest.fixture(scope="module")
+def usual_page() -> str:
+    """The page of the usual story."""
+    return page_of(told())
+
+
 def test_page_escapes_what_comes_from_outside() -> None:
     """A script in a title, a model's name or an error is text on the page."""
     page = page_of(told(selection=selection_of("<script>alert('name')</script>")))
@@ -47,9 +55,9 @@ def test_data_in_a_script_cannot_end_it() -> None:
     assert texts == json.loads(written)
 
 
-def test_page_allows_its_own_scripts_and_nothing_else() -> None:
+def test_page_allows_its_own_scripts_and_nothing_else(usual_page: str) -> None:
     """The browser may fetch nothing, and run no script but the two whose hashes it has."""
-    page = page_of(told())
+    page = usual_page
     policy = page[page.index("default-src 'none'; script-src") :].split('"')[0]
     allowed = re.findall("'sha256-([^']+)'", policy)
     own = hashlib.sha256(page_scripts().encode()).digest()
@@ -59,9 +67,9 @@ def test_page_allows_its_own_scripts_and_nothing_else() -> None:
     assert "unsafe-eval" not in policy
 
 
-def test_page_holds_what_a_reader_needs() -> None:
+def test_page_holds_what_a_reader_needs(usual_page: str) -> None:
     """Headline, models, charts, genes, failures, cost and the hashes to rebuild from."""
-    page = page_of(told())
+    page = usual_page
     assert "g02-c03 scores 0.900" in page
     for chart in ("leads", "fitness", "genes", "slices", "family", "shortlist", "cost"):
         assert f'data-chart="{chart}"' in page
@@ -78,10 +86,10 @@ def test_page_writes_thousands_so_that_they_can_be_read() -> None:
     assert "Items asked for: 39,000 by the search" in page_of(replace(told(), cost=cost))
 
 
-def test_page_speaks_of_the_mean_where_there_is_one() -> None:
+def test_page_speaks_of_the_mean_where_there_is_one(usual_page: str) -> None:
     """A search that settles on no centre has no such candidate."""
-    for rows, is_said in ((rows_of(), True), (rows_of()[:-1], False)):
-        assert is_said == ("<code>mean</code> is the centre" in page_of(told(rows)))
+    for page, is_said in ((usual_page, True), (page_of(told(rows_of()[:-1])), False)):
+        assert is_said == ("<code>mean</code> is the centre" in page)
 
 
 def test_page_says_where_the_champion_loses() -> None:
