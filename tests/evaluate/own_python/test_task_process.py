@@ -120,20 +120,8 @@ def test_process_is_as_before(own: Path, load: MakeSuite, function: str) -> None
     assert before == settings()
 
 
-def test_process_ends_where_a_task_leaves_a_thread(own: Path) -> None:
-    """A thread that a task starts keeps no process from ending."""
-    (own / "own.py").write_text(
-        "import threading, time\nfrom stages.evaluate.own_python.task_process import TaskProcess\n"
-        "with TaskProcess().entered():\n"
-        "    threading.Thread(target=time.sleep, args=(60,)).start()\n"
-    )
-    root = str(Path(__file__).parents[3])
-    env = os.environ | {"PYTHONPATH": root}
-    subprocess.run([sys.executable, "own.py"], check=True, timeout=50, env=env)
-
-
-FORKS = """
-import os
+FORKS_AND_LEAVES_A_THREAD = """
+import os, threading, time
 from stages.evaluate.own_python.task_process import TaskProcess
 try:
     with TaskProcess().entered():
@@ -143,16 +131,18 @@ try:
 finally:
     print("goes on", flush=True)
 print("child:", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with TaskProcess().entered():
+    threading.Thread(target=time.sleep, args=(60,)).start()
 """
 
 
-def test_a_process_that_a_task_forks_does_not_run_on() -> None:
-    """It ends where the task's Python returns or raises, and the run goes on once."""
-    command = [sys.executable, "-W", "ignore", "-c", FORKS]
-    root = str(Path(__file__).parents[3])
-    env = os.environ | {"PYTHONPATH": root}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-
+def test_what_a_task_starts_neither_runs_on_nor_keeps_the_process_from_ending() -> None:
+    """What it forks ends where its Python returns or raises; a thread of it ends with the run."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS_AND_LEAVES_A_THREAD]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=50, env=env
+    )
     assert ["goes on", "child: 1"] == result.stdout.splitlines()
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ def _types() -> Iterator[str]:
             yield name
 
 
+@cache
+def _configs() -> dict[str, PretrainedConfig]:
+    """Return the configs of these types that can have six layers and say something of each."""
+    configs = {name: _config(name) for name in _types()}
+    return {name: config for name, config in configs.items() if config and _kinds(config, DEPTH)}
+
+
 def _config(name: str) -> PretrainedConfig | None:
     """Return the config of a type with six layers; None where its defaults do not allow that."""
     attributes = CONFIG_MAPPING[name].attribute_map
@@ -69,10 +77,7 @@ def test_every_type_keeps_the_kinds_of_its_layers(is_spelled_out: bool, tmp_path
     """Over all of transformers: with its lists of layers in config.json, and without them."""
     wrong, num_types = [], 0
     warnings.simplefilter("ignore")
-    for name in _types():
-        config = _config(name)
-        if config is None or not _kinds(config, DEPTH):
-            continue
+    for name, config in _configs().items():
         written = json.loads(json.dumps(config.to_dict())) | {"model_type": name}
         if not is_spelled_out:
             written = {k: v for k, v in written.items() if k not in KINDS}
