@@ -1,5 +1,6 @@
 """Laws of every encoding: depth, fixed layers, names without order, known paths."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from stages.params.select_params import SelectParams
 from stages.recipe.model_size import ModelSize
 from stages.select.space.layers.encodings import ENCODINGS
 from stages.select.space.layers.hops import hops_of
+from stages.select.space.space import Space
 from stages.select.strategies.coordinates import Coordinates
 from stages.select.strategies.registry import strategy_of
 from stages.select.strategies.strategy import Result
@@ -29,6 +31,28 @@ UNEQUAL = ModelSize((5, 10, 20, 10, 10, 5), rest=2)
 UNIT = st.sampled_from([step / 20 for step in range(21)])
 
 
+@cache
+def bounded(name: str) -> Space:
+    """Return a space of paths of five to eight layers, the first and the last two fixed."""
+    return paths(
+        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=2, min_layers=5, max_layers=8
+    )
+
+
+@cache
+def limited(name: str) -> Space:
+    """Return a space of children of 75 parameters or fewer, whose layers differ in size."""
+    return paths(
+        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=1, max_parameters=75, size=UNEQUAL
+    )
+
+
+@cache
+def of_three(name: str) -> Space:
+    """Return a space of paths through three models."""
+    return paths(name, parents=3, **KEYS[name])
+
+
 def test_every_encoding_has_its_laws_checked() -> None:
     """A new encoding is added here."""
     assert KEYS.keys() == ENCODINGS.keys()
@@ -38,9 +62,7 @@ def test_every_encoding_has_its_laws_checked() -> None:
 @given(data=st.data())
 def test_a_path_keeps_to_its_bounds(name: str, data: st.DataObject) -> None:
     """Depth is within its bounds, fixed layers are where they belong, and have no gains."""
-    space = paths(
-        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=2, min_layers=5, max_layers=8
-    )
+    space = bounded(name)
     point = data.draw(st.lists(UNIT, min_size=len(space.genes), max_size=len(space.genes)))
     path = space.path(space.from_unit(point))
     assert 5 <= len(path) <= 8
@@ -54,9 +76,7 @@ def test_a_path_keeps_to_its_bounds(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_a_child_keeps_to_its_parameters(name: str, data: st.DataObject) -> None:
     """Whatever sizes the layers have, no genome gives a child with more than may be."""
-    space = paths(
-        name, **KEYS[name], **GAINS, first_fixed=1, last_fixed=1, max_parameters=75, size=UNEQUAL
-    )
+    space = limited(name)
     point = data.draw(st.lists(UNIT, min_size=len(space.genes), max_size=len(space.genes)))
     path = space.path(space.from_unit(point))
     assert 1 <= UNEQUAL.of(hop.layer for hop in path) <= 75
@@ -78,7 +98,7 @@ def test_a_bound_on_parameters_is_one_on_layers_where_all_have_one_size(name: st
 @given(data=st.data())
 def test_a_path_has_one_id_under_every_genome(name: str, data: st.DataObject) -> None:
     """Two genomes have one id exactly where they have one path."""
-    space = paths(name, parents=3, **KEYS[name])
+    space = of_three(name)
     size = len(space.genes)
     points = data.draw(
         st.lists(st.lists(UNIT, min_size=size, max_size=size), min_size=2, max_size=5)
