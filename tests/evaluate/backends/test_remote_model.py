@@ -51,7 +51,7 @@ def asking(
 
 
 def suite_without_references(params: EvaluateParams) -> Suite:
-    """Return the suite of ``params``; references, of which each has its own port, are no part."""
+    """Return the suite of ``params`` without references, each of which has its own port."""
     plain = params.model_copy(update={"references": {}})
     return suite_of(plain, Path("tasks").resolve().parent)
 
