@@ -23,7 +23,7 @@ from stages.checkpoint.safetensors_header import SINGLE
 from stages.errors import RecipeError, words_of
 from stages.merge.architecture.layout import layout_of
 from stages.merge.paths.residual_writers import Writer, writers_of
-from stages.merge.paths.small_copy import PLAIN, quiet, small_copy
+from stages.merge.paths.small_copy import PLAIN, small_copy, trying
 from stages.merge.plan.plan import Fold
 
 TOLERANCE = 1e-4  # of the largest entry that a layer adds: norms calculate in float32
@@ -46,7 +46,7 @@ def has_offset_norms(config: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=16)
 def _has_offset_norms(config: str) -> bool:
-    with quiet():
+    with trying():
         trial = Trial(json.loads(config))
         for layer in trial.kinds.values():
             trial.check_layer(layer)

@@ -18,7 +18,7 @@ from stages.errors import RecipeError
 from stages.merge.architecture.configured_layers import ConfiguredLayers
 from stages.merge.architecture.layer_kinds import listed_kinds
 from stages.merge.paths.fold_check import TOLERANCE, Trial
-from stages.merge.paths.small_copy import quiet, why_shared, without_last_layer
+from stages.merge.paths.small_copy import trying, why_shared, without_last_layer
 
 _TRYING = Lock()  # the weights of the small model change while it is asked
 _NOISE = 0.3  # standard deviation of what is added to tensors that a layer should not read
@@ -62,7 +62,7 @@ def why_outside_matters(config: Mapping[str, Any]) -> str | None:
 @lru_cache(maxsize=64)
 def _tried(config: str, why: Callable[["_PlaceTrial"], str | None]) -> str | None:
     try:
-        with _TRYING, quiet():
+        with _TRYING, trying():
             return why(_trial(config))
     except RecipeError:
         return None

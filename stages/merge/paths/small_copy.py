@@ -155,16 +155,21 @@ def without_last_layer(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' notes and bars on a small model from the terminal."""
+def trying() -> Iterator[None]:
+    """Keep transformers' notes and bars on a small model from the terminal, and it on one thread.
+
+    Several wait for each other longer than they calculate.
+    """
     from transformers.utils import logging
 
-    shows_bars = logging.is_progress_bar_enabled()
+    shows_bars, num_threads = logging.is_progress_bar_enabled(), torch.get_num_threads()
     logging.disable_progress_bar()
+    torch.set_num_threads(1)
     try:
         with silenced():
             yield
     finally:
+        torch.set_num_threads(num_threads)
         if shows_bars:
             logging.enable_progress_bar()
 

@@ -19,7 +19,7 @@ from stages.checkpoint.reader import Checkpoint
 from stages.errors import RecipeError
 from stages.merge.architecture.layout import Layout, layout_of
 from stages.merge.paths.fold_check import PROBE, TOLERANCE, Trial
-from stages.merge.paths.small_copy import quiet
+from stages.merge.paths.small_copy import trying
 from stages.merge.plan.child_rows import ChildRow
 from stages.merge.plan.plan import Fold
 
@@ -81,7 +81,7 @@ def _norm_folds(after: Shapes, times: float, *, has_offset: bool) -> dict[str, F
 
 @lru_cache(maxsize=16)
 def _fold_of(config: str) -> StreamFold:
-    with quiet():
+    with trying():
         return _StreamTrial(json.loads(config)).fold()
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 import transformers as t
+from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import PretrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -39,6 +41,21 @@ CASES: dict[str, tuple[PretrainedConfig, str, str]] = {
         "",
     ),
 }
+
+
+def test_small_models_run_on_one_thread() -> None:
+    """Several threads wait for each other longer than they calculate, most on a busy machine."""
+    config = t.LlamaConfig(**{**SMALL, **_FOUR}, rope_theta=123.0).to_dict()  # of no other test
+    seen: set[int] = set()
+    hook = register_module_forward_pre_hook(lambda *_: seen.add(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert why_place_matters(config) is None
+        assert (2, {1}) == (torch.get_num_threads(), seen)
+    finally:
+        hook.remove()
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", CASES)
