@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -201,10 +202,12 @@ def processes_in(folder: Path) -> list[int]:
 
 def fork_servers(run: int) -> list[psutil.Process]:
     """Return the process that the workers of ``run`` are forked from, once it has started."""
-    below = psutil.Process(run).children(recursive=True)
-    return [
-        one for one in below if FORK_SERVER in " ".join(one.as_dict(["cmdline"])["cmdline"] or ())
-    ]
+    servers = []
+    for process in psutil.Process(run).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if FORK_SERVER in " ".join(process.cmdline()):
+                servers.append(process)
+    return servers
 
 
 @pytest.mark.slow

@@ -108,4 +108,4 @@ def test_halves_that_cannot_be_searched_are_refused(make_project: Maker) -> None
     settings: dict[str, Any] = {"optimizer": "islands", "islands": islands, "warm_start": []}
     settings |= {"population": 4, "tuned_baselines": {"layers": 8}}
     said = joint(make_project, "islands", **settings).germline("evolve", code=1)
-    assert "tuned_baselines.layers, a search of 1 generation: params.yaml: select.islands" in said
+    assert "tuned_baselines.layers, a search of 1 generation: select.islands" in said
