@@ -5,17 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.cli.test_merge_command import TIES
 from tests.flows.typed import merged
-
-TIES = """
-merge_method: ties
-base_model: base
-models:
-  - {model: one, parameters: {weight: 0.5}}
-  - {model: two, parameters: {weight: [0.1, 0.9]}}
-parameters: {density: [{filter: mlp, value: 0.5}, {value: 1}]}
-dtype: bfloat16
-"""
 
 
 @pytest.mark.usefixtures("here")
