@@ -21,6 +21,7 @@ from stages.merge.architecture.layer_kinds import (
     number_lists,
 )
 from stages.merge.architecture.layer_stacks import NUM_LAYERS
+from stages.merge.arithmetic.singular_values import one_thread
 
 MAX_WEIGHTS = 4_000_000  # a model of as many weights is tried as it is
 MAX_LAYERS = 6
@@ -162,14 +163,12 @@ def trying() -> Iterator[None]:
     """
     from transformers.utils import logging
 
-    shows_bars, num_threads = logging.is_progress_bar_enabled(), torch.get_num_threads()
+    shows_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    torch.set_num_threads(1)
     try:
-        with silenced():
+        with silenced(), one_thread():
             yield
     finally:
-        torch.set_num_threads(num_threads)
         if shows_bars:
             logging.enable_progress_bar()
 
