@@ -173,9 +173,12 @@ def _line(where: str, message: str) -> str:
 def words_of(error: BaseException) -> str:
     """Return what a library's error says, for the middle of a sentence, on one line.
 
-    One that says nothing is named by its kind.
+    One that says nothing, or cannot say it, is named by its kind.
     """
-    words = " ".join(str(error).split())
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  # its class is anybody's, as of a scorer
+        words = ""
     cut = f"{words[:_MOST_QUOTED]} [...]" if len(words) > _MOST_QUOTED else words.rstrip(".!")
     return cut or type(error).__name__
 

@@ -13,6 +13,13 @@ from stages.errors import (
 )
 
 
+class UnsaidError(Exception):
+    """An error of a library, or of a user's scorer, that fails when it is asked what it says."""
+
+    def __str__(self) -> str:
+        raise AttributeError("not set yet")
+
+
 def test_places_are_joined_and_messages_kept_once() -> None:
     """Nested places come before the message, in the order in which they were entered."""
     faults = Faults()
@@ -135,6 +142,7 @@ def test_places_that_only_begin_alike_are_all_said() -> None:
         (ValueError("It ends.\n  Twice!"), "ValueError: It ends. Twice"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (OSError("x" * 500), f"OSError: {'x' * 300} [...]"),
+        (UnsaidError(), "UnsaidError"),
     ],
 )
 def test_another_librarys_error_is_quoted_within_a_sentence(

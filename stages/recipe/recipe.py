@@ -111,8 +111,8 @@ class Slice:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no layers."""
-        return not any(span.length for span in self.spans)
+        """Whether it is legal and holds no layers; one without parents is a fault."""
+        return bool(self.parents) and all(0 <= span.first == span.stop for span in self.spans)
 
     @property
     def gains(self) -> tuple[float, float]:

@@ -112,6 +112,18 @@ def test_slices_of_no_layers_stay_where_they_decide() -> None:
     assert all(one == simplest(one) for one in (first, other))
 
 
+@pytest.mark.parametrize(
+    "illegal", [Slice(()), Slice((), Span(0, 2, 4)), Slice((Span(1, -1, -1),))]
+)
+def test_illegal_slices_are_not_taken_for_slices_of_no_layers(illegal: Slice) -> None:
+    """Its plan says what is wrong with it: nothing is left out that a person may have meant."""
+    ends = [Slice((Span(1, 0, 2),)), Slice((Span(1, 2, 4),))]
+    layers = (ModuleLayers("default", (ends[0], illegal, ends[1])),)
+    recipe = recipe_of("linear", Rule({"weight": 1.0}))
+    recipe = replace(recipe, base=None, parents=(), layers=layers)
+    assert 3 == len(simplest(recipe).layers[0].slices)
+
+
 def test_tokenizers_have_one_spelling() -> None:
     """The frame's place is base, and where no row is moved none can be missing."""
     recipe = recipe_of("ties", Rule({"weight": 1.0}))
