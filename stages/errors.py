@@ -179,6 +179,7 @@ def words_of(error: BaseException) -> str:
         words = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  # its class is anybody's, as of a scorer
         words = ""
+    words = words.encode("utf-8", "backslashreplace").decode()  # no file holds half a character
     cut = f"{words[:_MOST_QUOTED]} [...]" if len(words) > _MOST_QUOTED else words.rstrip(".!")
     return cut or type(error).__name__
 

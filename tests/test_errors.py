@@ -143,6 +143,7 @@ def test_places_that_only_begin_alike_are_all_said() -> None:
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (OSError("x" * 500), f"OSError: {'x' * 300} [...]"),
         (UnsaidError(), "UnsaidError"),
+        (ValueError("half a sign: \ud83d"), r"ValueError: half a sign: \ud83d"),
     ],
 )
 def test_another_librarys_error_is_quoted_within_a_sentence(
