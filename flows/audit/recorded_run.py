@@ -6,9 +6,9 @@ from functools import cached_property, partial
 from flows.audit.recorded_outcomes import RecordedOutcomes, ReplayedOutcomes
 from flows.execution.candidates.parent_models import ParentModels
 from flows.execution.evaluation_cache import suite_key
+from flows.inspection.project_folder import SELECTION
 from flows.pipeline.final.tuning import recipes_to_try
 from flows.pipeline.session import SearchSession
-from flows.publishing.run_model import SELECTION
 from stages.download.manifest import PARENTS, Parents
 from stages.evaluate.arguments.device import check_device
 from stages.evaluate.score_environment import machine, packages

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from flows.inspection.project_folder import GENOMES, project_folder
+from flows.inspection.project_folder import GENOMES, SELECTION, project_folder
 from stages.errors import GermlineError
 
-_SELECTION = Path("data/selection")
 _CHAMPION = "champion"
 # Of a line of the lineage, whose keys are sorted. To read 130 rows whole took forty times as
 # long, and their imports 0.3 s; nothing but a row looks like this.
@@ -44,7 +43,7 @@ def _words(half: str | None, incomplete: str) -> Iterator[str]:
     except (GermlineError, OSError):
         return
     names = [name.decode() for _, name in rows]
-    if half is None and (folder / _SELECTION / "selection.json").is_file():
+    if half is None and (folder / SELECTION / "selection.json").is_file():
         names.append(_CHAMPION)
     yield from (name for name in names if name.startswith(incomplete))
     if incomplete:
@@ -53,4 +52,4 @@ def _words(half: str | None, incomplete: str) -> Iterator[str]:
 
 
 def _rows_of(half: str | None) -> Path:
-    return GENOMES if half is None else _SELECTION / half / GENOMES.name
+    return GENOMES if half is None else SELECTION / half / GENOMES.name

@@ -123,8 +123,6 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
         from flows.inspection.terminal_text import json_text
         from flows.merging.merge_input import export, merge, preview
         from flows.merging.merge_job import Job
-        from stages.hashing import canonical_json
-        from stages.json_text import json_in
         from stages.merge.outputs.model_folder import num_cores
 
         job = Job(
@@ -143,7 +141,7 @@ def merge_command(  # noqa: PLR0913, PLR0917  # one parameter for each option
             export(job)
         elif dry_run:
             shown = preview(job)
-            say(json_text(json_in(canonical_json(shown.data))) if as_json else shown.text)
+            say(json_text(shown.data, sort_keys=True) if as_json else shown.text)
         else:
             _say_merged(out, merge(job), plugins)
 

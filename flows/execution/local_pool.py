@@ -24,8 +24,8 @@ from stages.errors import GermlineError
 from stages.lineage.outcome import Outcome
 
 _MAX_DEATHS = 2  # of processes without a job, one after another, before the run is told
-# Imported once for all processes, and for those that replace them: 5 s of processor time each
-# (2026-11-29), 1.3 of them for the second, what all types of models are made of. Other people's
+# Imported once for all processes, and for those that replace them: 4 s of processor time each
+# (2026-11-30), 1.7 of them for the second, what all types of models are made of. Other people's
 # code alone, as the folder that a run's own code comes from is not known where it is imported.
 _IMPORTED_ONCE = ["lm_eval.models.huggingface", "transformers.modeling_layers"]
 _START_LIMIT_S = 0.2  # of a stop, for processes that are being started

@@ -8,6 +8,7 @@ from pathlib import Path
 from stages.errors import ParamsError
 
 GENOMES = Path("data/lineage/genomes.jsonl")
+SELECTION = Path("data/selection")
 
 
 def is_project(folder: Path) -> bool:

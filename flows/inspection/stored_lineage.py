@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from flows.inspection.other_models import other_model
+from flows.inspection.project_folder import SELECTION
 from stages.errors import LineageError, at
 from stages.files import text_in
 from stages.json_text import json_in
@@ -17,7 +18,6 @@ from stages.lineage.selection import Selection, TestedModel
 from stages.params.space.space_params import Half
 from stages.recipe.recipe import Recipe
 
-SELECTION = Path("data/selection")
 CHAMPION_WORD = "champion"
 ITEMS = "items"
 

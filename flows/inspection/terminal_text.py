@@ -20,9 +20,12 @@ def printable(text: str) -> str:
     return _STEERING.sub(lambda match: _escaped(match[0]), text)
 
 
-def json_text(data: Any) -> str:
-    """Return indented JSON, keys in their order, that any parser reads and no terminal obeys."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+def json_text(data: Any, *, sort_keys: bool = False) -> str:
+    """Return indented JSON that any parser reads and no terminal obeys.
+
+    Keys are in their own order, or sorted.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys)
     return _STEERING.sub(lambda match: _in_json(match[0]), text)
 
 

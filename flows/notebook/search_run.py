@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.inspection.stored_lineage import SELECTION
+from flows.inspection.project_folder import SELECTION
 from flows.notebook.params_file import project_of
 from flows.notebook.project_lineage import Lineage, load_lineage
 from flows.notebook.run_view import RunView

@@ -128,8 +128,8 @@ def _settings(port: int, home: Path, *, page: bool) -> dict[str, str]:
         "PREFECT_SERVER_UI_API_URL": f"{own}/api",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{own},http://localhost:{port}",
     }
-    # Its default is a transaction for each change of each task's state, which was half of what a
-    # search of small models cost the server; the page is a second behind.
+    # Prefect's default is a transaction for each change of each task's state, which was half of
+    # what a search of small models cost the server; the page is a second behind.
     recorder = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
     asked |= {f"{recorder}_BATCH_SIZE": "100", f"{recorder}_FLUSH_INTERVAL": "1"}
     hidden = {} if page else {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_UI_ENABLED": "0"}

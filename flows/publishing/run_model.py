@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from flows.inspection.project_folder import SELECTION
 from flows.inspection.stored_lineage import same_search
 from stages.errors import LineageError, at
 from stages.lineage.queries import row_named
@@ -13,7 +13,6 @@ from stages.lineage.selection import Selection, TestedModel
 from stages.recipe.recipe import Recipe
 from stages.select.final.half_searches import HALVES
 
-SELECTION = Path("data/selection")
 CHAMPION = "champion"
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]  # by split and task, as rows hold them

@@ -71,18 +71,15 @@ def content_of(rows: Sequence[Row]) -> str:
     names: dict[str, list[str]] = {}
     for row in rows:
         names.setdefault(row.name.rpartition(" ")[0], []).append(row.name)
-    counts = [
-        f"{counted}{f' of the search in {half} alone' if half else ''}, {called}"
-        for half, group in names.items()
-        for counted, called in [_counted(group)]
-    ]
+    counts = [_content_of_one(half, group) for half, group in names.items()]
     return "; ".join(counts) or "no candidate"
 
 
-def _counted(names: Sequence[str]) -> tuple[str, str]:
+def _content_of_one(half: str, names: Sequence[str]) -> str:
+    search = f" of the search in {half} alone" if half else ""
     if len(names) == 1:
-        return "one candidate", names[0]
-    return f"{len(names)} candidates", f"{names[0]} to {names[-1]}"
+        return f"one candidate{search}, {names[0]}"
+    return f"{len(names)} candidates{search}, {names[0]} to {names[-1]}"
 
 
 def _meant(rows: Sequence[Row], word: str) -> list[Row]:

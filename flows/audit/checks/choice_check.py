@@ -8,11 +8,11 @@ from pathlib import Path
 from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.folder_files import files_of_child
 from flows.audit.recorded_run import RecordedRun
+from flows.inspection.project_folder import SELECTION
 from flows.pipeline.evolve import KEPT
 from flows.pipeline.final.final_choice import FinalChoice, choose
 from flows.pipeline.final.recorded_answers import recorded_answers
 from flows.pipeline.select import CHAMPION
-from flows.publishing.run_model import SELECTION
 from stages.checkpoint.reader import Checkpoint
 from stages.errors import GermlineError, LineageError
 from stages.json_text import json_in

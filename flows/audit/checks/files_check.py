@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.audit.check_verdict import Difference, Verdict, differences_in
 from flows.audit.recorded_outcomes import ITEMS
 from flows.audit.recorded_run import RecordedRun
-from flows.publishing.run_model import SELECTION
+from flows.inspection.project_folder import SELECTION
 from stages.errors import LineageError
 from stages.files import text_of
 from stages.json_text import json_in

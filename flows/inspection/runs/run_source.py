@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flows.inspection.project_folder import project_folder
+from flows.inspection.project_folder import SELECTION, project_folder
 from flows.inspection.rows.row_difference import flat
-from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_half, read_lineage
+from flows.inspection.stored_lineage import StoredLineage, read_half, read_lineage
 from stages.errors import LineageError, ParamsError, at
 from stages.files import text_of
 from stages.lineage.rows import LINEAGE

@@ -30,9 +30,7 @@ def anchors(answers: Answers, params: EstimatorParams) -> Weighted:
     ranks = np.array([rank[item] for item in answers.items]) / len(rank)
     points = np.column_stack([answers.scores.T, _TIE_BREAK * ranks])
     state = random_state("anchors", params.seed)
-    with _pools().limit(
-        limits=1
-    ):  # each thread adds up a part: the sum would depend on their number
+    with _pools().limit(limits=1):  # of threads, each adds up a part: sums depend on their number
         fitted = KMeans(params.num_items, n_init=_NUM_STARTS, random_state=state).fit(points)
     distances = ((points - fitted.cluster_centers_[fitted.labels_]) ** 2).sum(axis=1)
     clusters = [np.flatnonzero(fitted.labels_ == label) for label in range(params.num_items)]

@@ -43,24 +43,21 @@ def render_page(
     recipe = None if story is None else _pretty(story.champion.recipe)
     specs = chart_specs(search, story)
     library, scripts = library or vega_bundle(), page_scripts()
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=title,
-            search=search,
-            story=story,
-            percent=f"{100 * confidence:g}",
-            num_generations=num_generations,
-            charts=specs,
-            outcomes=OUTCOMES,
-            recipe=recipe,
-            styles=_own((_FOLDER / "page.css").read_text(encoding="utf-8")),
-            data=_own(json_for_script({**page_data(search, story), "charts": specs})),
-            library=_own(library),
-            scripts=_own(scripts),
-            script_hashes=_own(f"{_csp_hash(library)} {_csp_hash(scripts)}"),
-        )
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        title=title,
+        search=search,
+        story=story,
+        percent=f"{100 * confidence:g}",
+        num_generations=num_generations,
+        charts=specs,
+        outcomes=OUTCOMES,
+        recipe=recipe,
+        styles=_own((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        data=_own(json_for_script({**page_data(search, story), "charts": specs})),
+        library=_own(library),
+        scripts=_own(scripts),
+        script_hashes=_own(f"{_csp_hash(library)} {_csp_hash(scripts)}"),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flows.inspection.stored_lineage import SELECTION
+from flows.inspection.project_folder import SELECTION
 from stages.files import write_whole
 from stages.hashing import canonical_json, content_hash
 from stages.lineage.evaluation import Evaluation, ItemScore, TaskScore

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flows.inspection.item_scores import item_scores
-from flows.inspection.stored_lineage import SELECTION, StoredLineage, read_half, read_lineage
+from flows.inspection.project_folder import SELECTION
+from flows.inspection.stored_lineage import StoredLineage, read_half, read_lineage
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, write_rows
 from tests.flows.inspection.small_run import CHAMPION, RIGHT, evaluation_of, write_half, write_run

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli.main import main
+from flows.inspection.project_folder import SELECTION
 from flows.inspection.runs.run_comparison import RunComparison, compare_runs
 from flows.inspection.runs.run_source import stored_run
-from flows.inspection.stored_lineage import SELECTION
 from flows.workspace.repository import start_repository
 from stages.errors import LineageError
 from stages.lineage.rows import LINEAGE, read_rows, write_rows
